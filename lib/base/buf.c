@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALLEST = 64 };
+
+mrl_err mrl_buf_reserve(struct mrl_buf *b, size_t n, uint8_t **to)
+{
+    size_t need = b->len + n;
+    size_t cap = b->cap > 0 ? b->cap : SMALLEST;
+
+    MRL_ENSURE(need >= n && (b->limit == 0 || need <= b->limit), MRL_ERR_LIMIT);
+    while (cap < need)
+        cap += cap / 2 + 1;
+    if (cap > b->cap) {
+        uint8_t *grown = realloc(b->data, cap);
+
+        if (grown == NULL)
+            abort();
+        b->data = grown;
+        b->cap = cap;
+    }
+    *to = b->data + b->len;
+    return MRL_OK;
+}
+
+void mrl_buf_added(struct mrl_buf *b, size_t n)
+{
+    b->len += n;
+}
+
+mrl_err mrl_buf_append(struct mrl_buf *b, mrl_bytes more)
+{
+    uint8_t *to;
+
+    MRL_TRY(mrl_buf_reserve(b, more.len, &to));
+    if (more.len > 0)
+        memcpy(to, more.data, more.len);
+    b->len += more.len;
+    return MRL_OK;
+}
+
+mrl_err mrl_buf_printf(struct mrl_buf *b, const char *format, ...)
+{
+    va_list args, again;
+    uint8_t *to;
+    int len;
+
+    va_start(args, format);
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0 || mrl_buf_reserve(b, (size_t)len + 1, &to) != MRL_OK) {
+        va_end(again);
+        return MRL_ERR_LIMIT;
+    }
+    (void)vsnprintf((char *)to, (size_t)len + 1, format, again); /* measured above */
+    va_end(again);
+    b->len += (size_t)len;
+    return MRL_OK;
+}
+
+void mrl_buf_consume(struct mrl_buf *b, size_t n)
+{
+    if (n >= b->len) {
+        b->len = 0;
+        return;
+    }
+    memmove(b->data, b->data + n, b->len - n);
+    b->len -= n;
+}
+
+void mrl_buf_clear(struct mrl_buf *b)
+{
+    b->len = 0;
+}
+
+void mrl_buf_done(struct mrl_buf *b)
+{
+    free(b->data);
+    *b = (struct mrl_buf){.limit = b->limit};
+}

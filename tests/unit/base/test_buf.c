@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "tests/unit/unit.h"
+
+static void the_limit_holds_at_limit_and_one_above(void **state)
+{
+    MRL_SCOPED(mrl_buf) b = {.limit = 4};
+
+    (void)state;
+    assert_ok(mrl_buf_append(&b, MRL_LIT("four")));
+    assert_int_equal(mrl_buf_append(&b, MRL_LIT("!")), MRL_ERR_LIMIT);
+    assert_bytes_equal(mrl_buf_bytes(&b), MRL_LIT("four"));
+}
+
+static void consume_keeps_the_rest(void **state)
+{
+    MRL_SCOPED(mrl_buf) b = {0};
+
+    (void)state;
+    assert_ok(mrl_buf_printf(&b, "%s-%d", "packet", 42));
+    mrl_buf_consume(&b, 7);
+    assert_bytes_equal(mrl_buf_bytes(&b), MRL_LIT("42"));
+    mrl_buf_consume(&b, 100);
+    assert_int_equal(b.len, 0);
+}
+
+static void it_grows_over_many_appends(void **state)
+{
+    MRL_SCOPED(mrl_buf) b = {0};
+
+    (void)state;
+    for (int i = 0; i < 10000; i++)
+        assert_ok(mrl_buf_append(&b, MRL_LIT("0123456789")));
+    assert_int_equal(b.len, 100000);
+    assert_int_equal(b.data[99999], '9');
+}
+
+static void an_arena_gives_aligned_zeroed_memory(void **state)
+{
+    struct mrl_arena a = {0};
+    mrl_bytes copy;
+
+    (void)state;
+    for (size_t size = 1; size < 10000; size += 333) {
+        uint8_t *at = mrl_arena_alloc(&a, size);
+
+        assert_int_equal((uintptr_t)at % sizeof(max_align_t) % 16, 0);
+        assert_int_equal(at[size - 1], 0);
+        at[0] = 0xff;
+    }
+    copy = mrl_arena_copy(&a, MRL_LIT("kept"));
+    assert_bytes_equal(copy, MRL_LIT("kept"));
+    assert_string_equal(mrl_arena_cstr(&a, copy), "kept");
+    mrl_arena_done(&a);
+    assert_null(a.blocks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_limit_holds_at_limit_and_one_above),
+        cmocka_unit_test(consume_keeps_the_rest),
+        cmocka_unit_test(it_grows_over_many_appends),
+        cmocka_unit_test(an_arena_gives_aligned_zeroed_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
