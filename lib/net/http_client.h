@@ -51,17 +51,17 @@ bool mrl_http_result_header(const struct mrl_http_result *r, const char *name, m
  * again once, for requests that may be repeated (GET, or nothing sent yet). MRL_ERR_IO: cannot
  * connect; MRL_ERR_AUTH: TLS refused, by us or by the server (why says which); MRL_ERR_TIMEOUT;
  * MRL_ERR_MALFORMED; MRL_ERR_LIMIT. */
-mrl_err mrl_http_request(struct mrl_http_client *c, const struct mrl_http_call *call,
-                         struct mrl_http_result *out, struct mrl_why *why);
+mrl_err mrl_http_client_request(struct mrl_http_client *c, const struct mrl_http_call *call,
+                                struct mrl_http_result *out, struct mrl_why *why);
 
 /* An endless answer (server-sent events): see is called with each piece as it comes until it
  * returns false, the server ends it (MRL_ERR_CLOSED) or nothing came for idle_ms (MRL_ERR_TIMEOUT;
  * 0: waits for ever). A status other than 200 is returned in out->status with the body, without any
  * call of see. interrupt_fd (or -1) readable: MRL_ERR_AGAIN. */
-mrl_err mrl_http_stream_read(struct mrl_http_client *c, const struct mrl_http_call *call,
-                             bool (*see)(void *context, mrl_bytes piece), void *context,
-                             uint64_t idle_ms, int interrupt_fd, struct mrl_http_result *out,
-                             struct mrl_why *why);
+mrl_err mrl_http_client_stream(struct mrl_http_client *c, const struct mrl_http_call *call,
+                               bool (*see)(void *context, mrl_bytes piece), void *context,
+                               uint64_t idle_ms, int interrupt_fd, struct mrl_http_result *out,
+                               struct mrl_why *why);
 
 /* What TLS says of the open connection; NULL without one. */
 const struct mrl_tls_facts *mrl_http_client_facts(const struct mrl_http_client *c);
