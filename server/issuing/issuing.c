@@ -195,3 +195,18 @@ void mrl_server_identity_done(struct mrl_server_identity *s)
     mrl_cert_list_done(&s->chain);
     *s = (struct mrl_server_identity){0};
 }
+
+mrl_err mrl_server_identity_copy(const struct mrl_server_identity *from,
+                                 struct mrl_server_identity *out)
+{
+    MRL_SCOPED(mrl_server_identity) copy = {.renew_at = from->renew_at};
+    MRL_AUTO(mrl_secret) pkcs8 = NULL;
+
+    MRL_TRY(mrl_key_to_pkcs8(from->key, &pkcs8));
+    MRL_TRY(mrl_key_from_pkcs8(mrl_secret_bytes(pkcs8), &copy.key));
+    for (size_t i = 0; i < from->chain.count; i++)
+        MRL_TRY(add_cert(&copy.chain, mrl_cert_facts(from->chain.certs[i])->der));
+    *out = copy;
+    copy = (struct mrl_server_identity){0};
+    return MRL_OK;
+}

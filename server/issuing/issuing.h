@@ -58,5 +58,7 @@ struct mrl_server_identity {
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
                                     struct mrl_why *why);
 void mrl_server_identity_done(struct mrl_server_identity *s);
+mrl_err mrl_server_identity_copy(const struct mrl_server_identity *from,
+                                 struct mrl_server_identity *out);
 
 #endif
