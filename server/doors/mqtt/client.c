@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "devices/snapshot.h"
+#include "doors/refusal.h"
 
 enum { DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) };
 
@@ -17,15 +18,6 @@ void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter)
     mrl_count(c->door->config.metrics, c->door->config.index, counter);
 }
 
-static const enum mrl_tls_refusal refusals[MRL_JUDGEMENT_COUNT_] = {
-    [MRL_JUDGED_ACCEPTED] = MRL_TLS_ACCEPTED,    [MRL_JUDGED_UNKNOWN] = MRL_TLS_UNREGISTERED,
-    [MRL_JUDGED_EXPIRED] = MRL_TLS_EXPIRED,      [MRL_JUDGED_NOT_YET_VALID] = MRL_TLS_NOT_YET_VALID,
-    [MRL_JUDGED_REVOKED] = MRL_TLS_REVOKED,      [MRL_JUDGED_SUPERSEDED] = MRL_TLS_REVOKED,
-    [MRL_JUDGED_NOT_ACTIVE] = MRL_TLS_REVOKED,   [MRL_JUDGED_SUSPENDED] = MRL_TLS_SUSPENDED,
-    [MRL_JUDGED_RETIRED] = MRL_TLS_RETIRED,      [MRL_JUDGED_DISABLED] = MRL_TLS_SUSPENDED,
-    [MRL_JUDGED_WRONG_KIND] = MRL_TLS_WRONG_EKU,
-};
-
 enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp)
 {
     enum mrl_judgement judged;
@@ -33,7 +25,7 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
     urcu_memb_read_lock();
     judged = mrl_registry_judge(registry, fp, mrl_wall_s(), DOOR_KINDS, NULL);
     urcu_memb_read_unlock();
-    return refusals[judged];
+    return mrl_refusal_of(judged);
 }
 
 static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp, const char **why)
@@ -135,23 +127,6 @@ static void record_closed(const struct mrl_client *c, const struct mrl_conn_clos
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_CLOSED);
 }
 
-static const enum mrl_counter refusal_counters[MRL_TLS_REFUSAL_COUNT_] = {
-    [MRL_TLS_ACCEPTED] = MRL_COUNTER_REFUSED_OTHER,
-    [MRL_TLS_NO_CERTIFICATE] = MRL_COUNTER_REFUSED_NO_CERTIFICATE,
-    [MRL_TLS_UNKNOWN_CA] = MRL_COUNTER_REFUSED_UNKNOWN_CA,
-    [MRL_TLS_EXPIRED] = MRL_COUNTER_REFUSED_EXPIRED,
-    [MRL_TLS_NOT_YET_VALID] = MRL_COUNTER_REFUSED_NOT_YET_VALID,
-    [MRL_TLS_WRONG_EKU] = MRL_COUNTER_REFUSED_WRONG_EKU,
-    [MRL_TLS_BAD_SIGNATURE] = MRL_COUNTER_REFUSED_UNKNOWN_CA,
-    [MRL_TLS_REVOKED] = MRL_COUNTER_REFUSED_REVOKED,
-    [MRL_TLS_RETIRED] = MRL_COUNTER_REFUSED_RETIRED,
-    [MRL_TLS_SUSPENDED] = MRL_COUNTER_REFUSED_SUSPENDED,
-    [MRL_TLS_UNREGISTERED] = MRL_COUNTER_REFUSED_UNREGISTERED,
-    [MRL_TLS_PLAINTEXT] = MRL_COUNTER_REFUSED_PLAINTEXT,
-    [MRL_TLS_PROTOCOL] = MRL_COUNTER_REFUSED_PROTOCOL,
-    [MRL_TLS_TIMEOUT] = MRL_COUNTER_REFUSED_OTHER,
-};
-
 /* Whom the refused certificate names, where the registry knows it: the entry should say so. */
 static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts)
 {
@@ -179,7 +154,7 @@ static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *clo
     e.reason = mrl_str(closed->end == MRL_END_REFUSED ? mrl_tls_refusal_name(closed->refusal)
                                                       : mrl_conn_end_name(closed->end));
     mrl_audit_note(c->door->config.audit, &e);
-    mrl_client_count(c, refusal_counters[closed->refusal]);
+    mrl_client_count(c, mrl_refusal_counter(closed->refusal));
 }
 
 mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p)

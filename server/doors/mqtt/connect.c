@@ -11,8 +11,6 @@
 
 enum { ASSIGNED_BYTES = 12 };
 
-/* ---- refusing ---- */
-
 static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
                    const char *why)
 {
@@ -49,8 +47,6 @@ static void refuse_unreadable(struct mrl_client *c, const struct mrl_mqtt_fault 
     refuse(c, &as, fault->reason, fault->text);
 }
 
-/* ---- judging ---- */
-
 struct verdict {
     uint8_t reason; /* 0: fine */
     const char *why;
@@ -83,8 +79,6 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
         return (struct verdict){MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down"};
     return judge_will(c, p);
 }
-
-/* ---- the home worker ---- */
 
 struct moved_message {
     struct mrl_message message;
@@ -142,8 +136,6 @@ static bool move_home(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     mrl_client_drop(c);
     return true;
 }
-
-/* ---- the audit entry ---- */
 
 struct recorded_message {
     struct mrl_message message;
@@ -219,8 +211,6 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
     mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details), entry_is_durable,
                       recorded);
 }
-
-/* ---- the session ---- */
 
 static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
 {
@@ -341,8 +331,6 @@ static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     take_wishes(c, p);
     welcome(c, p, present, mrl_str(assigned));
 }
-
-/* ---- the packet ---- */
 
 static void on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {

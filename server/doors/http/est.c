@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doors/http/est.h"
+
+#include <urcu/urcu-memb.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "crypto/csrattrs.h"
+#include "crypto/pkcs7.h"
+#include "devices/snapshot.h"
+#include "doors/refusal.h"
+#include "wire/http1.h"
+#include "wire/http1_auth.h"
+
+enum {
+    COLUMNS = 76
+}; /* what the strictest clients read: lines of base64, each with LF. RFC 8951 3.1 */
+
+static const char pkcs7_type[] = "application/pkcs7-mime; smime-type=certs-only";
+
+static void answer_base64(struct mrl_exchange *x, const char *type, mrl_bytes der)
+{
+    mrl_exchange_set_header(x, "Content-Type", mrl_str(type));
+    mrl_exchange_set_header(x, "Content-Transfer-Encoding", MRL_LIT("base64"));
+    if (mrl_base64_write(der, COLUMNS, mrl_exchange_answer(x)) != MRL_OK)
+        mrl_exchange_fail(x, 500, "answer too large\n");
+}
+
+static void on_cacerts(struct mrl_exchange *x)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+
+    answer_base64(x, pkcs7_type, mrl_issuing_cacerts(est->onboarding->issuing));
+    mrl_exchange_send(x);
+}
+
+static void on_csrattrs(struct mrl_exchange *x)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    const struct mrl_csrattrs want = {.key = MRL_KEY_P256,
+                                      .challenge_password = est->onboarding->binding_required};
+    MRL_SCOPED(mrl_buf) der = {0};
+
+    if (mrl_csrattrs_write(&want, &der) == MRL_OK)
+        answer_base64(x, "application/csrattrs", mrl_buf_bytes(&der));
+    else
+        mrl_exchange_fail(x, 500, "attributes cannot be written\n");
+    mrl_exchange_send(x);
+}
+
+static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+
+    mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
+    mrl_exchange_fail(x, (unsigned)refusal, "%s\n", why); /* RFC 7030 4.2.3: text/plain */
+    if (refusal == MRL_ENROL_NOT_AUTHENTIC)
+        mrl_exchange_set_header(x, "WWW-Authenticate", MRL_LIT("Basic realm=\"merlon enrolment\""));
+    if (refusal == MRL_ENROL_UNAVAILABLE)
+        mrl_exchange_set_header(x, "Retry-After", MRL_LIT("10"));
+}
+
+static void answer_certificate(struct mrl_exchange *x, mrl_bytes der)
+{
+    MRL_SCOPED(mrl_buf) message = {0};
+
+    if (mrl_pkcs7_write(&der, 1, &message) == MRL_OK) /* the leaf only. RFC 7030 4.2.3 */
+        answer_base64(x, pkcs7_type, mrl_buf_bytes(&message));
+    else
+        mrl_exchange_fail(x, 500, "certificate cannot be wrapped\n");
+}
+
+typedef enum mrl_enrol_refusal enrol_function(struct mrl_onboarding *o,
+                                              const struct mrl_enrolment *e, struct mrl_buf *der,
+                                              struct mrl_why *why);
+
+static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_enrolment *e,
+                      enum mrl_counter counter)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_why why = {""};
+    char source[MRL_PEER_TEXT];
+    enum mrl_tls_binding kind;
+    enum mrl_enrol_refusal refusal;
+
+    mrl_peer_format(mrl_exchange_peer(x), source);
+    e->source = mrl_str(source);
+    e->request_id = mrl_exchange_request_id(x);
+    e->request = mrl_exchange_body(x);
+    e->binding = mrl_exchange_channel_binding(x, &kind);
+    e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
+    refusal = enrol(est->onboarding, e, &der, &why);
+    if (refusal != MRL_ENROL_OK) {
+        refuse(x, refusal, why.text);
+        return;
+    }
+    mrl_count(est->metrics, est->index, counter);
+    answer_certificate(x, mrl_buf_bytes(&der));
+}
+
+/* [service] With the token of HTTP Basic, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
+static void simpleenroll(struct mrl_exchange *x)
+{
+    MRL_SCOPED(mrl_http_basic) basic = {0};
+    struct mrl_enrolment e = {0};
+    struct mrl_why why = {""};
+    mrl_bytes value;
+
+    if (!mrl_exchange_header(x, "Authorization", &value)) {
+        run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
+        return;
+    }
+    if (mrl_http_basic_read(value, &basic, &why) != MRL_OK) {
+        refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
+        return;
+    }
+    e.device = basic.user;
+    e.token = basic.password;
+    run_enrol(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
+}
+
+/* [service] */
+static void simplereenroll(struct mrl_exchange *x)
+{
+    struct mrl_enrolment e = {0};
+
+    run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
+}
+
+static bool is_pkcs10(struct mrl_exchange *x)
+{
+    mrl_bytes type;
+
+    if (mrl_exchange_header(x, "Content-Type", &type) &&
+        mrl_http_media_is(type, "application/pkcs10"))
+        return true;
+    mrl_exchange_fail(x, 415, "the body of an enrolment is application/pkcs10\n");
+    mrl_exchange_send(x);
+    return false;
+}
+
+static void on_simpleenroll(struct mrl_exchange *x)
+{
+    if (is_pkcs10(x))
+        mrl_exchange_defer(x, simpleenroll);
+}
+
+static void on_simplereenroll(struct mrl_exchange *x)
+{
+    if (is_pkcs10(x))
+        mrl_exchange_defer(x, simplereenroll);
+}
+
+static const struct operation {
+    mrl_bytes path;
+    mrl_bytes method;
+    void (*run)(struct mrl_exchange *x);
+} operations[] = {
+    {MRL_LIT_INIT("/.well-known/est/cacerts"), MRL_LIT_INIT("GET"), on_cacerts},
+    {MRL_LIT_INIT("/.well-known/est/csrattrs"), MRL_LIT_INIT("GET"), on_csrattrs},
+    {MRL_LIT_INIT("/.well-known/est/simpleenroll"), MRL_LIT_INIT("POST"), on_simpleenroll},
+    {MRL_LIT_INIT("/.well-known/est/simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
+};
+
+void mrl_est_handle(void *context, struct mrl_exchange *x)
+{
+    (void)context;
+    for (size_t i = 0; i < MRL_COUNT(operations); i++) {
+        if (!mrl_bytes_eq(operations[i].path, mrl_exchange_path(x)))
+            continue;
+        if (mrl_bytes_eq(operations[i].method, mrl_exchange_method(x))) {
+            operations[i].run(x);
+            return;
+        }
+        mrl_exchange_fail(x, 405, "this operation takes %.*s\n", MRL_FMT(operations[i].method));
+        mrl_exchange_set_header(x, "Allow", operations[i].method);
+        mrl_exchange_send(x);
+        return;
+    }
+    mrl_exchange_fail(x, 404, "nothing is here; EST is at /.well-known/est/\n");
+    mrl_exchange_send(x);
+}
+
+void mrl_est_refused(void *context, const struct mrl_peer *peer,
+                     const struct mrl_conn_closed *closed, unsigned status, const char *why)
+{
+    const struct mrl_est *est = context;
+
+    mrl_refusal_note(est->onboarding->audit, est->metrics, est->index, MRL_LIT("enrolment"), peer,
+                     closed, status, why);
+}
+
+enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp)
+{
+    enum mrl_judgement judged;
+
+    urcu_memb_read_lock();
+    judged = mrl_registry_judge_renewal(registry, fp, mrl_wall_s(), /*grace=*/0, NULL);
+    urcu_memb_read_unlock();
+    return mrl_refusal_of(judged);
+}

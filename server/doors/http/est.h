@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EST: enrolment over HTTPS, /.well-known/est/{cacerts,csrattrs,simpleenroll,simplereenroll}. RFC
+ * 7030, 8951. Layer: doors. Thread: as in net/http_server.h. A device shows its one-time token as
+ * HTTP Basic (id and token), or its present certificate in the TLS handshake. */
+#ifndef MRL_DOORS_HTTP_EST_H
+#define MRL_DOORS_HTTP_EST_H
+
+#include "net/http_server.h"
+#include "onboarding/enrol.h"
+
+struct mrl_est { /* borrowed; one per worker */
+    struct mrl_onboarding *onboarding;
+    struct mrl_metrics *metrics;
+    unsigned index;
+};
+
+/* For struct mrl_http_server_config; context is a struct mrl_est. */
+void mrl_est_handle(void *context, struct mrl_exchange *x);
+void mrl_est_refused(void *context, const struct mrl_peer *peer,
+                     const struct mrl_conn_closed *closed, unsigned status, const char *why);
+/* context: the registry. A device's certificate opens this door while it may be renewed. */
+enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doors/refusal.h"
+
+#include "base/hex.h"
+#include "base/writer.h"
+
+static const enum mrl_tls_refusal refusals[MRL_JUDGEMENT_COUNT_] = {
+    [MRL_JUDGED_ACCEPTED] = MRL_TLS_ACCEPTED,    [MRL_JUDGED_UNKNOWN] = MRL_TLS_UNREGISTERED,
+    [MRL_JUDGED_EXPIRED] = MRL_TLS_EXPIRED,      [MRL_JUDGED_NOT_YET_VALID] = MRL_TLS_NOT_YET_VALID,
+    [MRL_JUDGED_REVOKED] = MRL_TLS_REVOKED,      [MRL_JUDGED_SUPERSEDED] = MRL_TLS_REVOKED,
+    [MRL_JUDGED_NOT_ACTIVE] = MRL_TLS_REVOKED,   [MRL_JUDGED_SUSPENDED] = MRL_TLS_SUSPENDED,
+    [MRL_JUDGED_RETIRED] = MRL_TLS_RETIRED,      [MRL_JUDGED_DISABLED] = MRL_TLS_SUSPENDED,
+    [MRL_JUDGED_WRONG_KIND] = MRL_TLS_WRONG_EKU,
+};
+
+enum mrl_tls_refusal mrl_refusal_of(enum mrl_judgement judged)
+{
+    return refusals[judged];
+}
+
+static const enum mrl_counter counters[MRL_TLS_REFUSAL_COUNT_] = {
+    [MRL_TLS_ACCEPTED] = MRL_COUNTER_REFUSED_OTHER,
+    [MRL_TLS_NO_CERTIFICATE] = MRL_COUNTER_REFUSED_NO_CERTIFICATE,
+    [MRL_TLS_UNKNOWN_CA] = MRL_COUNTER_REFUSED_UNKNOWN_CA,
+    [MRL_TLS_EXPIRED] = MRL_COUNTER_REFUSED_EXPIRED,
+    [MRL_TLS_NOT_YET_VALID] = MRL_COUNTER_REFUSED_NOT_YET_VALID,
+    [MRL_TLS_WRONG_EKU] = MRL_COUNTER_REFUSED_WRONG_EKU,
+    [MRL_TLS_BAD_SIGNATURE] = MRL_COUNTER_REFUSED_UNKNOWN_CA,
+    [MRL_TLS_REVOKED] = MRL_COUNTER_REFUSED_REVOKED,
+    [MRL_TLS_RETIRED] = MRL_COUNTER_REFUSED_RETIRED,
+    [MRL_TLS_SUSPENDED] = MRL_COUNTER_REFUSED_SUSPENDED,
+    [MRL_TLS_UNREGISTERED] = MRL_COUNTER_REFUSED_UNREGISTERED,
+    [MRL_TLS_PLAINTEXT] = MRL_COUNTER_REFUSED_PLAINTEXT,
+    [MRL_TLS_PROTOCOL] = MRL_COUNTER_REFUSED_PROTOCOL,
+    [MRL_TLS_TIMEOUT] = MRL_COUNTER_REFUSED_OTHER,
+};
+
+enum mrl_counter mrl_refusal_counter(enum mrl_tls_refusal refusal)
+{
+    return counters[refusal];
+}
+
+static const char *reason_of(const struct mrl_conn_closed *closed, unsigned status, const char *why)
+{
+    if (status != 0)
+        return why;
+    return closed->end == MRL_END_REFUSED ? mrl_tls_refusal_name(closed->refusal)
+                                          : mrl_conn_end_name(closed->end);
+}
+
+void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsigned shard,
+                      mrl_bytes door, const struct mrl_peer *peer,
+                      const struct mrl_conn_closed *closed, unsigned status, const char *why)
+{
+    char source[MRL_PEER_TEXT], auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE],
+        hex[2 * MRL_SHA256_SIZE + 1];
+    struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
+    const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("door", door);
+    struct mrl_audit_event e = {
+        .action = MRL_AUDIT_CONNECTION_REFUSED,
+        .outcome = MRL_AUDIT_DENIED,
+        .source = mrl_str(source),
+        .reason = mrl_str(reason_of(closed, status, why)),
+        .details = &detail,
+        .details_count = 1,
+    };
+
+    mrl_peer_format(peer, source);
+    e.source = mrl_str(source);
+    if (closed != NULL && closed->facts != NULL && closed->facts->has_certificate) {
+        mrl_hex(mrl_fingerprint_bytes(&closed->facts->fingerprint), hex);
+        mrl_put_text(&w, "certificate:%s", hex);
+        e.actor.auth = mrl_bytes_of(auth, w.len);
+    }
+    mrl_audit_note(audit, &e);
+    mrl_count(metrics, shard,
+              status != 0 ? MRL_COUNTER_REFUSED_PROTOCOL : mrl_refusal_counter(closed->refusal));
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all doors say when they do not let somebody in: one table from judgement to TLS answer to
+ * counter, and one audit entry. Layer: doors. Thread: the worker. */
+#ifndef MRL_DOORS_REFUSAL_H
+#define MRL_DOORS_REFUSAL_H
+
+#include "audit/audit.h"
+#include "devices/snapshot.h"
+#include "net/conn.h"
+#include "watch/metrics.h"
+
+enum mrl_tls_refusal mrl_refusal_of(enum mrl_judgement judged);
+enum mrl_counter mrl_refusal_counter(enum mrl_tls_refusal refusal);
+
+/* Counts and notes a connection of an HTTP door that never became a request: refused in the
+ * handshake (status 0) or for its bytes. door names it in the entry. */
+void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsigned shard,
+                      mrl_bytes door, const struct mrl_peer *peer,
+                      const struct mrl_conn_closed *closed, unsigned status, const char *why);
+
+#endif

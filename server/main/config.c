@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/config.h"
+
+#include "base/attr.h"
+
+enum { YEAR_S = 366 * 86400 };
+
+static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const unlocks[] = {"file", "passphrase", "credential", NULL};
+static const char *const curves[] = {"P-256", "P-384", NULL};
+
+#define AT(field) offsetof(struct mrl_config, field)
+#define KEY(section, key) (AT(section.key) - AT(section))
+
+static const struct mrl_config_key server_keys[] = {
+    {"state", MRL_CONFIG_STRING, KEY(server, state), NULL,
+     "Folder of keys, store and socket; made by `merlond init`.", 1, 4000, NULL},
+    {"user", MRL_CONFIG_STRING, KEY(server, user), "\"merlon\"",
+     "Account the daemon runs as when it is started by root.", 1, 32, NULL},
+    {"tenant", MRL_CONFIG_STRING, KEY(server, tenant), "\"default\"",
+     "Part of the URI in every certificate; fixed at init.", 1, 64, NULL},
+    {"names", MRL_CONFIG_STRINGS, KEY(server, names), "[\"localhost\", \"127.0.0.1\", \"::1\"]",
+     "DNS names and IP addresses under which devices reach this server: they stand in its "
+     "certificate.",
+     1, 32, NULL},
+    {"workers", MRL_CONFIG_INTEGER, KEY(server, workers), "0",
+     "Threads for connections; 0: one per core.", 0, 256, NULL},
+    {"log_level", MRL_CONFIG_CHOICE, KEY(server, log_level), "\"info\"",
+     "Least severe event that is logged.", 0, 0, log_levels},
+};
+
+static const struct mrl_config_key keys_keys[] = {
+    {"program", MRL_CONFIG_STRING, KEY(keys, program), "\"\"",
+     "Path of merlon-keys; empty: beside merlond.", 0, 4000, NULL},
+    {"user", MRL_CONFIG_STRING, KEY(keys, user), "\"merlon-keys\"",
+     "Account of the key process when merlond is started by root.", 1, 32, NULL},
+    {"unlock", MRL_CONFIG_CHOICE, KEY(keys, unlock), "\"file\"", "What opens the key files.", 0, 0,
+     unlocks},
+    {"passphrase_file", MRL_CONFIG_STRING, KEY(keys, passphrase_file), "\"\"",
+     "File with the passphrase, for unlock = \"passphrase\".", 0, 4000, NULL},
+    {"credential", MRL_CONFIG_STRING, KEY(keys, credential), "\"merlon-unlock\"",
+     "Name of the systemd credential, for unlock = \"credential\".", 1, 128, NULL},
+    {"root_curve", MRL_CONFIG_CHOICE, KEY(keys, root_curve), "\"P-256\"",
+     "Curve of the root CA made at init.", 0, 0, curves},
+    {"issue_rate", MRL_CONFIG_INTEGER, KEY(keys, issue_rate), "1000",
+     "Most certificates per second.", 1, 100000, NULL},
+};
+
+static const struct mrl_config_key mqtt_keys[] = {
+    {"listen", MRL_CONFIG_STRING, KEY(mqtt, listen), "\"*:8883\"",
+     "Address and port; always mutual TLS.", 1, 128, NULL},
+    {"packet_bytes", MRL_CONFIG_SIZE, KEY(mqtt, packet_bytes), "\"256KiB\"",
+     "Largest packet taken.", 128, 268435460, NULL},
+    {"connect_timeout", MRL_CONFIG_DURATION, KEY(mqtt, connect_timeout_s), "\"10s\"",
+     "From the TLS handshake to CONNECT.", 1, 600, NULL},
+    {"keep_alive_max", MRL_CONFIG_DURATION, KEY(mqtt, keep_alive_max_s), "\"20m\"",
+     "Longest keep-alive; MQTT 5.0 clients are told when they ask for more or none.", 1, 43690,
+     NULL},
+    {"device_sessions", MRL_CONFIG_INTEGER, KEY(mqtt, device_sessions), "4",
+     "Sessions one device may hold.", 1, 1000, NULL},
+    {"application_sessions", MRL_CONFIG_INTEGER, KEY(mqtt, application_sessions), "1000",
+     "Sessions one application may hold on one worker.", 1, 100000, NULL},
+    {"subscriptions", MRL_CONFIG_INTEGER, KEY(mqtt, subscriptions), "100",
+     "Subscriptions of one session.", 1, 100000, NULL},
+    {"in_flight", MRL_CONFIG_INTEGER, KEY(mqtt, in_flight), "100",
+     "Unacknowledged messages of one session, each way.", 1, 65535, NULL},
+    {"queued_messages", MRL_CONFIG_INTEGER, KEY(mqtt, queued_messages), "1000",
+     "Messages waiting in one session.", 1, 10000000, NULL},
+    {"queued_bytes", MRL_CONFIG_SIZE, KEY(mqtt, queued_bytes), "\"1MiB\"",
+     "Bytes waiting in one session.", 1024, INT64_C(1) << 40, NULL},
+    {"session_expiry_max", MRL_CONFIG_DURATION, KEY(mqtt, session_expiry_s), "\"30d\"",
+     "How long a session outlives its connection at most.", 0, UINT32_MAX, NULL},
+    {"retained_messages", MRL_CONFIG_INTEGER, KEY(mqtt, retained_messages), "1000000",
+     "Retained messages in all.", 0, INT64_C(1) << 32, NULL},
+    {"retained_bytes", MRL_CONFIG_SIZE, KEY(mqtt, retained_bytes), "\"1GiB\"",
+     "Bytes of retained messages in all.", 0, INT64_C(1) << 40, NULL},
+};
+
+static const struct mrl_config_key enrolment_keys[] = {
+    {"listen", MRL_CONFIG_STRING, KEY(enrolment, listen), "\"*:8443\"",
+     "Address and port of EST over HTTPS.", 1, 128, NULL},
+    {"body_bytes", MRL_CONFIG_SIZE, KEY(enrolment, body_bytes), "\"64KiB\"",
+     "Largest request body.", 1024, 1 << 24, NULL},
+};
+
+static const struct mrl_config_key management_keys[] = {
+    {"listen", MRL_CONFIG_STRING, KEY(management, listen), "\"127.0.0.1:9443\"",
+     "Address and port of the management API, HTTPS with an operator certificate.", 1, 128, NULL},
+    {"socket", MRL_CONFIG_STRING, KEY(management, socket), "\"\"",
+     "UNIX socket of the management API; empty: api.sock in the state folder.", 0, 100, NULL},
+};
+
+static const struct mrl_config_key issuing_keys[] = {
+    {"device_life", MRL_CONFIG_DURATION, KEY(issuing, device_life_s), "\"180d\"",
+     "Life of a device's certificate.", 1, 30 * (int64_t)YEAR_S, NULL},
+    {"application_life", MRL_CONFIG_DURATION, KEY(issuing, application_life_s), "\"180d\"",
+     "Life of an application's certificate.", 1, 10 * (int64_t)YEAR_S, NULL},
+    {"operator_life", MRL_CONFIG_DURATION, KEY(issuing, operator_life_s), "\"90d\"",
+     "Life of an operator's certificate.", 1, 2 * (int64_t)YEAR_S, NULL},
+    {"server_life", MRL_CONFIG_DURATION, KEY(issuing, server_life_s), "\"30d\"",
+     "Life of the server's own certificate, renewed by itself after two thirds.", 1,
+     (int64_t)YEAR_S, NULL},
+};
+
+static const struct mrl_config_key tls_keys[] = {
+    {"handshake_timeout", MRL_CONFIG_DURATION, KEY(tls, handshake_timeout_s), "\"10s\"",
+     "A handshake that takes longer is cut off.", 1, 600, NULL},
+    {"handshakes", MRL_CONFIG_INTEGER, KEY(tls, handshakes), "1000",
+     "Handshakes in progress on one worker.", 1, 1000000, NULL},
+    {"ticket_life", MRL_CONFIG_DURATION, KEY(tls, ticket_life_s), "\"1d\"",
+     "How long a session can be resumed.", 0, 7 * 86400, NULL},
+    {"tickets", MRL_CONFIG_INTEGER, KEY(tls, tickets), "1000000",
+     "Sessions remembered for resumption.", 1, INT64_C(1) << 32, NULL},
+};
+
+#define TELEMETRY(field) offsetof(struct mrl_config_telemetry, field)
+static const struct mrl_config_key telemetry_keys[] = {
+    {"topic", MRL_CONFIG_STRING, TELEMETRY(topic), NULL,
+     "Topic filter; only messages of devices count.", 1, 256, NULL},
+    {"field", MRL_CONFIG_STRING, TELEMETRY(field), "\"\"",
+     "Member of the JSON payload, dots between levels; empty: the payload is the number.", 0, 128,
+     NULL},
+    {"metric", MRL_CONFIG_STRING, TELEMETRY(metric), NULL, "Name of the gauge.", 1, 128, NULL},
+    {"help", MRL_CONFIG_STRING, TELEMETRY(help), "\"Reading of devices.\"",
+     "HELP text of the gauge.", 1, 256, NULL},
+    {"series", MRL_CONFIG_INTEGER, TELEMETRY(series), "1000",
+     "Devices shown at most; further ones are counted only.", 1, 1000000, NULL},
+};
+
+#define SECTION(name, help)                                                 \
+    {                                                                       \
+#name, help, name##_keys, MRL_COUNT(name##_keys), AT(name), 0, 0, 0 \
+    }
+static const struct mrl_config_section sections[] = {
+    SECTION(server, "The daemon itself."),
+    SECTION(keys, "The key process."),
+    SECTION(mqtt, "The MQTT door and its limits."),
+    SECTION(enrolment, "The enrolment door."),
+    SECTION(management, "Where operators come in."),
+    SECTION(issuing, "Certificates."),
+    SECTION(tls, "TLS of all doors."),
+    {"telemetry", "Readings of devices as Prometheus gauges, one table a mapping.", telemetry_keys,
+     MRL_COUNT(telemetry_keys), AT(telemetry), MRL_TELEMETRY_MAPPINGS_MAX,
+     sizeof(struct mrl_config_telemetry), AT(telemetry_count)},
+};
+
+const struct mrl_config_schema mrl_config_schema = {sections, MRL_COUNT(sections),
+                                                    sizeof(struct mrl_config)};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration of the daemon: one struct, filled from one file by one table. Layer: main. */
+#ifndef MRL_MAIN_CONFIG_H
+#define MRL_MAIN_CONFIG_H
+
+#include "base/config.h"
+
+enum { MRL_TELEMETRY_MAPPINGS_MAX = 64 };
+
+enum mrl_unlock { MRL_UNLOCK_FILE, MRL_UNLOCK_PASSPHRASE, MRL_UNLOCK_CREDENTIAL };
+
+struct mrl_config {
+    struct {
+        mrl_bytes state;
+        mrl_bytes user;
+        mrl_bytes tenant;
+        struct mrl_config_strings names;
+        int64_t workers;
+        int log_level;
+    } server;
+    struct {
+        mrl_bytes program;
+        mrl_bytes user;
+        int unlock;
+        mrl_bytes passphrase_file;
+        mrl_bytes credential;
+        int root_curve;
+        int64_t issue_rate;
+    } keys;
+    struct {
+        mrl_bytes listen;
+        uint64_t packet_bytes;
+        uint64_t connect_timeout_s;
+        uint64_t keep_alive_max_s;
+        int64_t device_sessions;
+        int64_t application_sessions;
+        int64_t subscriptions;
+        int64_t in_flight;
+        int64_t queued_messages;
+        uint64_t queued_bytes;
+        uint64_t session_expiry_s;
+        int64_t retained_messages;
+        uint64_t retained_bytes;
+    } mqtt;
+    struct {
+        mrl_bytes listen;
+        uint64_t body_bytes;
+    } enrolment;
+    struct {
+        mrl_bytes listen;
+        mrl_bytes socket;
+    } management;
+    struct {
+        uint64_t device_life_s;
+        uint64_t application_life_s;
+        uint64_t operator_life_s;
+        uint64_t server_life_s;
+    } issuing;
+    struct {
+        uint64_t handshake_timeout_s;
+        int64_t handshakes;
+        uint64_t ticket_life_s;
+        int64_t tickets;
+    } tls;
+    struct mrl_config_telemetry {
+        mrl_bytes topic;
+        mrl_bytes field;
+        mrl_bytes metric;
+        mrl_bytes help;
+        int64_t series;
+    } telemetry[MRL_TELEMETRY_MAPPINGS_MAX];
+    size_t telemetry_count;
+};
+
+extern const struct mrl_config_schema mrl_config_schema;
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <urcu/urcu-memb.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+
+struct port {
+    struct mrl_worker *worker;
+    struct mrl_tls_context *tls;
+    struct mrl_listener *listener;
+};
+
+struct mrl_worker {
+    struct mrl_worker_shared shared;
+    unsigned index;
+    pthread_t thread;
+    bool running;
+    struct mrl_loop *loop;
+    struct mrl_conns *conns;
+    struct mrl_mailbox *mailbox;
+    struct mrl_mqtt_door *door;
+    struct mrl_est est;
+    struct mrl_api_worker api;
+    struct mrl_http_server *enrolment;
+    struct mrl_http_server *management;
+    struct port ports[MRL_PORT_COUNT_];
+    struct mrl_listener *socket;
+    struct mrl_timer drain; /* while stopping */
+    uint64_t stop_at_ms;
+    struct mrl_timer tally;
+    _Atomic size_t sessions, connected; /* as of the last tally */
+};
+
+enum { TALLY_MS = 1000, DRAIN_MS = 20 };
+
+struct port_rule {
+    enum mrl_tls_client_certificate client_certificate;
+    mrl_tls_judge judge;
+    const char *alpn;
+};
+
+static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
+    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt"},
+    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_est_judge, "http/1.1"},
+    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "http/1.1"},
+};
+
+static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_why *why)
+{
+    const struct port_rule *rule = &port_rules[port];
+    const mrl_bytes alpn = mrl_str(rule->alpn);
+    const struct mrl_tls_server_config config = {
+        .client_certificate = rule->client_certificate,
+        .judge = rule->judge,
+        .judge_context = w->shared.registry,
+        .roots = mrl_issuing_roots(w->shared.issuing),
+        .alpn = &alpn,
+        .alpn_count = 1,
+        .tickets = w->shared.tickets,
+        .scope = port + 1,
+    };
+
+    w->ports[port].worker = w;
+    return mrl_tls_server_new(&config, &w->ports[port].tls, why);
+}
+
+static mrl_err make_http(struct mrl_worker *w)
+{
+    struct mrl_http_server_config config = {
+        .loop = w->loop,
+        .conns = w->conns,
+        .mailbox = w->mailbox,
+        .service = w->shared.service,
+        .handler = mrl_est_handle,
+        .refused = mrl_est_refused,
+        .context = &w->est,
+        .body_bytes = w->shared.enrolment_body_bytes,
+    };
+
+    w->est = (struct mrl_est){w->shared.onboarding, w->shared.metrics, w->index};
+    MRL_TRY(mrl_http_server_new(&config, &w->enrolment));
+    w->api = (struct mrl_api_worker){w->shared.api, mrl_mqtt_door_hub(w->door), w->index};
+    config.handler = mrl_api_handle;
+    config.refused = mrl_api_refused;
+    config.context = &w->api;
+    config.body_bytes = 0;
+    return mrl_http_server_new(&config, &w->management);
+}
+
+static void observe(void *context, mrl_bytes device, mrl_bytes topic, mrl_bytes payload)
+{
+    struct mrl_worker *w = context;
+    unsigned refused = mrl_telemetry_observe(w->shared.telemetry, device, topic, payload);
+
+    for (unsigned i = 0; i < refused; i++)
+        mrl_count(w->shared.metrics, w->index, MRL_COUNTER_TELEMETRY_REFUSED);
+}
+
+static void make_door(struct mrl_worker *w)
+{
+    const struct mrl_mqtt_door_config config = {
+        .loop = w->loop,
+        .conns = w->conns,
+        .mailbox = w->mailbox,
+        .registry = w->shared.registry,
+        .audit = w->shared.audit,
+        .metrics = w->shared.metrics,
+        .retained = w->shared.retained,
+        .limits = &w->shared.mqtt_limits,
+        .observe = w->shared.telemetry != NULL ? observe : NULL,
+        .observe_context = w,
+        .index = w->index,
+    };
+
+    w->door = mrl_mqtt_door_new(&config);
+}
+
+static void on_tally(struct mrl_timer *t);
+static void on_drain(struct mrl_timer *t);
+
+static mrl_err make(struct mrl_worker *w, struct mrl_why *why)
+{
+    const struct mrl_conns_config conns = {.handshake_timeout_ms = w->shared.handshake_timeout_ms,
+                                           .handshakes_limit = w->shared.handshakes};
+    struct mrl_conns_config config = conns;
+
+    MRL_TRY(mrl_loop_new(&w->loop));
+    config.loop = w->loop;
+    MRL_TRY(mrl_conns_new(&config, &w->conns));
+    MRL_TRY(mrl_mailbox_new(w->loop, w, &w->mailbox));
+    make_door(w);
+    MRL_TRY(make_http(w));
+    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
+        MRL_TRY(make_port(w, (enum mrl_port)port, why));
+    w->tally.fire = on_tally;
+    w->drain.fire = on_drain;
+    return MRL_OK;
+}
+
+mrl_err mrl_worker_new(const struct mrl_worker_shared *shared, unsigned index,
+                       struct mrl_worker **out, struct mrl_why *why)
+{
+    struct mrl_worker *w = calloc(1, sizeof(*w));
+    mrl_err err;
+
+    if (w == NULL)
+        abort();
+    w->shared = *shared;
+    w->index = index;
+    err = make(w, why);
+    if (err != MRL_OK) {
+        mrl_worker_close(w);
+        mrl_worker_free(w);
+        return err;
+    }
+    *out = w;
+    return MRL_OK;
+}
+
+void mrl_worker_join(struct mrl_worker *w, struct mrl_mqtt_door *const *doors, unsigned count)
+{
+    mrl_mqtt_door_join(w->door, doors, count);
+}
+
+struct mrl_mqtt_door *mrl_worker_door(struct mrl_worker *w)
+{
+    return w->door;
+}
+
+static void accepted_mqtt(void *context, int fd, const struct mrl_peer *peer)
+{
+    const struct port *p = context;
+
+    mrl_mqtt_door_accept(p->worker->door, fd, peer, p->tls);
+}
+
+static void accepted_enrolment(void *context, int fd, const struct mrl_peer *peer)
+{
+    const struct port *p = context;
+
+    mrl_http_accept_tls(p->worker->enrolment, fd, peer, p->tls);
+}
+
+static void accepted_management(void *context, int fd, const struct mrl_peer *peer)
+{
+    const struct port *p = context;
+
+    mrl_http_accept_tls(p->worker->management, fd, peer, p->tls);
+}
+
+static void accepted_socket(void *context, int fd, const struct mrl_peer *peer)
+{
+    struct mrl_worker *w = context;
+
+    mrl_http_accept_unix(w->management, fd, peer);
+}
+
+static void (*const accepted[MRL_PORT_COUNT_])(void *context, int fd,
+                                               const struct mrl_peer *peer) = {
+    [MRL_PORT_MQTT] = accepted_mqtt,
+    [MRL_PORT_ENROLMENT] = accepted_enrolment,
+    [MRL_PORT_MANAGEMENT] = accepted_management,
+};
+
+mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_address *address,
+                          struct mrl_why *why)
+{
+    struct port *p = &w->ports[port];
+    const struct mrl_listener_config config = {
+        .loop = w->loop, .address = address, .context = p, .accepted = accepted[port]};
+
+    MRL_TRY(mrl_listener_open(&config, &p->listener, why));
+    *address = *mrl_listener_address(p->listener);
+    return MRL_OK;
+}
+
+mrl_err mrl_worker_listen_socket(struct mrl_worker *w, const struct mrl_address *address,
+                                 struct mrl_why *why)
+{
+    const struct mrl_listener_config config = {
+        .loop = w->loop, .address = address, .context = w, .accepted = accepted_socket};
+
+    return mrl_listener_open(&config, &w->socket, why);
+}
+
+mrl_err mrl_worker_set_identity(struct mrl_worker *w, const struct mrl_server_identity *identity,
+                                struct mrl_why *why)
+{
+    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
+        MRL_TRY(
+            mrl_tls_context_set_identity(w->ports[port].tls, &identity->chain, identity->key, why));
+    return MRL_OK;
+}
+
+static void on_tally(struct mrl_timer *t)
+{
+    struct mrl_worker *w = MRL_CONTAINER(t, struct mrl_worker, tally);
+    const struct mrl_hub *hub = mrl_mqtt_door_hub(w->door);
+
+    atomic_store_explicit(&w->sessions, mrl_hub_session_count(hub), memory_order_relaxed);
+    atomic_store_explicit(&w->connected, mrl_hub_connected_count(hub), memory_order_relaxed);
+    mrl_loop_timer(w->loop, t, TALLY_MS);
+}
+
+static void *run(void *argument)
+{
+    struct mrl_worker *w = argument;
+
+    urcu_memb_register_thread();
+    on_tally(&w->tally);
+    if (mrl_loop_run(w->loop) != MRL_OK)
+        mrl_log_error("worker.loop_failed", MRL_FIELD_INT("worker", w->index));
+    urcu_memb_unregister_thread();
+    return NULL;
+}
+
+mrl_err mrl_worker_start(struct mrl_worker *w, struct mrl_why *why)
+{
+    if (pthread_create(&w->thread, NULL, run, w) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "cannot start worker thread %u", w->index);
+    w->running = true;
+    return MRL_OK;
+}
+
+void mrl_worker_counts(const struct mrl_worker *w, size_t *sessions, size_t *connected)
+{
+    *sessions = atomic_load_explicit(&w->sessions, memory_order_relaxed);
+    *connected = atomic_load_explicit(&w->connected, memory_order_relaxed);
+}
+
+struct rejudge_message {
+    struct mrl_message message;
+    enum mrl_principal_kind kind;
+    struct mrl_name id;
+};
+
+static void on_rejudge(struct mrl_message *m, void *owner)
+{
+    struct rejudge_message *rejudge = MRL_CONTAINER(m, struct rejudge_message, message);
+    struct mrl_worker *w = owner;
+
+    mrl_mqtt_door_rejudge(w->door, rejudge->kind, mrl_name_bytes(&rejudge->id));
+    free(rejudge);
+}
+
+static void drop_rejudge(struct mrl_message *m)
+{
+    free(MRL_CONTAINER(m, struct rejudge_message, message));
+}
+
+void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind, mrl_bytes id)
+{
+    struct rejudge_message *rejudge = calloc(1, sizeof(*rejudge));
+
+    if (rejudge == NULL)
+        abort();
+    rejudge->message = (struct mrl_message){.handle = on_rejudge, .drop = drop_rejudge};
+    rejudge->kind = kind;
+    (void)mrl_name_set(&rejudge->id, id); /* empty: all of this kind */
+    mrl_mailbox_post(w->mailbox, &rejudge->message);
+}
+
+struct identity_message {
+    struct mrl_message message;
+    struct mrl_server_identity identity;
+};
+
+static void drop_identity(struct mrl_message *m)
+{
+    struct identity_message *i = MRL_CONTAINER(m, struct identity_message, message);
+
+    mrl_server_identity_done(&i->identity);
+    free(i);
+}
+
+static void on_identity(struct mrl_message *m, void *owner)
+{
+    struct identity_message *i = MRL_CONTAINER(m, struct identity_message, message);
+    struct mrl_worker *w = owner;
+    struct mrl_why why = {""};
+
+    if (mrl_worker_set_identity(w, &i->identity, &why) != MRL_OK)
+        mrl_log_error("server.certificate_not_set", MRL_FIELD_STR("why", why.text));
+    drop_identity(m);
+}
+
+mrl_err mrl_worker_post_identity(struct mrl_worker *w, const struct mrl_server_identity *identity)
+{
+    struct identity_message *i = calloc(1, sizeof(*i));
+
+    if (i == NULL)
+        abort();
+    i->message = (struct mrl_message){.handle = on_identity, .drop = drop_identity};
+    if (mrl_server_identity_copy(identity, &i->identity) != MRL_OK) {
+        drop_identity(&i->message);
+        return MRL_ERR_CRYPTO;
+    }
+    mrl_mailbox_post(w->mailbox, &i->message);
+    return MRL_OK;
+}
+
+static bool drained(const struct mrl_worker *w)
+{
+    return mrl_conns_count(w->conns).open == 0 || mrl_loop_now(w->loop) >= w->stop_at_ms;
+}
+
+static void on_drain(struct mrl_timer *t)
+{
+    struct mrl_worker *w = MRL_CONTAINER(t, struct mrl_worker, drain);
+
+    if (drained(w))
+        mrl_loop_stop(w->loop);
+    else
+        mrl_loop_timer(w->loop, t, DRAIN_MS);
+}
+
+struct stop_message {
+    struct mrl_message message;
+    uint64_t grace_ms;
+};
+
+static void close_listeners(struct mrl_worker *w)
+{
+    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++) {
+        mrl_listener_close(w->ports[port].listener);
+        w->ports[port].listener = NULL;
+    }
+    mrl_listener_close(w->socket);
+    w->socket = NULL;
+}
+
+static void on_stop(struct mrl_message *m, void *owner)
+{
+    struct stop_message *stop = MRL_CONTAINER(m, struct stop_message, message);
+    struct mrl_worker *w = owner;
+
+    w->stop_at_ms = mrl_loop_now(w->loop) + stop->grace_ms;
+    free(stop);
+    close_listeners(w);
+    mrl_mqtt_door_stop(w->door);
+    mrl_http_server_stop(w->enrolment);
+    mrl_http_server_stop(w->management);
+    mrl_loop_timer(w->loop, &w->drain, DRAIN_MS);
+}
+
+static void drop_stop(struct mrl_message *m)
+{
+    free(MRL_CONTAINER(m, struct stop_message, message));
+}
+
+void mrl_worker_stop(struct mrl_worker *w, uint64_t grace_ms)
+{
+    struct stop_message *stop = calloc(1, sizeof(*stop));
+
+    if (stop == NULL)
+        abort();
+    stop->message = (struct mrl_message){.handle = on_stop, .drop = drop_stop};
+    stop->grace_ms = grace_ms;
+    mrl_mailbox_post(w->mailbox, &stop->message);
+}
+
+void mrl_worker_wait(struct mrl_worker *w)
+{
+    if (!w->running)
+        return;
+    (void)pthread_join(w->thread, NULL); /* our own thread, joined once */
+    w->running = false;
+}
+
+void mrl_worker_close(struct mrl_worker *w)
+{
+    close_listeners(w);
+    mrl_conns_free(w->conns);
+    w->conns = NULL;
+}
+
+void mrl_worker_free(struct mrl_worker *w)
+{
+    if (w == NULL)
+        return;
+    mrl_mailbox_free(w->mailbox);
+    mrl_mqtt_door_free(w->door);
+    mrl_http_server_free(w->enrolment);
+    mrl_http_server_free(w->management);
+    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
+        mrl_tls_context_free(w->ports[port].tls);
+    mrl_timer_cancel(&w->tally);
+    mrl_timer_cancel(&w->drain);
+    mrl_loop_free(w->loop);
+    free(w);
+}

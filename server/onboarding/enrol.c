@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onboarding/enrol.h"
+
+#include <urcu/urcu-memb.h>
+
+#include "access/name.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "crypto/csr.h"
+#include "crypto/name.h"
+#include "devices/credential.h"
+#include "devices/snapshot.h"
+
+static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                         enum mrl_audit_action action, const char *reason)
+{
+    const struct mrl_audit_event event = {
+        .action = action,
+        .outcome = MRL_AUDIT_DENIED,
+        .actor = {.kind = MRL_ACTOR_UNKNOWN, .id = e->device},
+        .source = e->source,
+        .target = e->device,
+        .reason = mrl_str(reason),
+        .request = e->request_id,
+    };
+
+    mrl_audit_note(o->audit, &event);
+}
+
+/* Refused because of the request itself: says so, notes it. */
+static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                          const struct mrl_why *why)
+{
+    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, why->text);
+    return MRL_ENROL_BAD_REQUEST;
+}
+
+static mrl_err check_binding(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                             const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) expected = {0};
+
+    if (!facts->has_challenge) {
+        if (first && o->binding_required)
+            return mrl_fail(why, MRL_ERR_INVALID,
+                            "challengePassword with the channel binding is required");
+        return MRL_OK;
+    }
+    if (e->binding.len ==
+        0) /* RFC 7030 3.5: what is there must be checked, so it must be checkable */
+        return mrl_fail(
+            why, MRL_ERR_INVALID,
+            "challengePassword cannot be checked: TLS 1.2 without extended master secret");
+    MRL_TRY(mrl_base64_write(e->binding, 0, &expected));
+    if (!mrl_secret_eq(facts->challenge, mrl_buf_bytes(&expected)))
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "challengePassword is not the channel binding of this connection");
+    return MRL_OK;
+}
+
+/* RFC 7030 4.2: who asks is known, and nobody gets a certificate with another name. */
+static mrl_err check_subject(const struct mrl_enrolment *e, const struct mrl_csr_facts *facts,
+                             struct mrl_why *why)
+{
+    if (facts->change_subject_name)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "ChangeSubjectName: the name of a device does not change");
+    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, e->device))
+        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s",
+                        MRL_FMT(e->device));
+    return MRL_OK;
+}
+
+/* A first request may ask for our URI and for nothing else. */
+static mrl_err check_san(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                         const struct mrl_csr_facts *facts, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) uri = {0};
+    enum mrl_san_kind kind;
+    struct mrl_san names;
+    mrl_bytes value;
+
+    MRL_TRY(mrl_issuing_uri(o->issuing, MRL_PRINCIPAL_DEVICE, e->device, &uri));
+    if (mrl_san_start(facts->san, &names) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID, "subjectAltName of the request is malformed");
+    while (mrl_san_next(&names, &kind, &value)) {
+        if (kind != MRL_SAN_URI || !mrl_bytes_eq(value, mrl_buf_bytes(&uri)))
+            return mrl_fail(why, MRL_ERR_INVALID, "subjectAltName may hold only %.*s",
+                            MRL_FMT(mrl_buf_bytes(&uri)));
+    }
+    return MRL_OK;
+}
+
+static mrl_err read_request(const struct mrl_enrolment *e, struct mrl_csr **out,
+                            struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    MRL_AUTO(mrl_key) key = NULL;
+    enum mrl_csr_reason reason;
+    mrl_err err = mrl_csr_from_body(e->request, &csr, &reason);
+
+    if (err == MRL_OK)
+        err = mrl_csr_check(csr, &key, &reason);
+    if (err != MRL_OK)
+        return mrl_fail(why, err, "%s: %s", mrl_csr_reason_name(reason),
+                        mrl_csr_reason_text(reason));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
+struct grant {
+    struct mrl_write write;
+    struct mrl_onboarding *o;
+    const struct mrl_enrolment *e;
+    struct mrl_actor actor;
+    const struct mrl_cert_facts *cert;
+    enum mrl_audit_action action;
+    struct mrl_token_match token;
+    struct mrl_registry_update *update;
+    struct mrl_why *why;
+};
+
+static mrl_err use_token(struct mrl_tx *tx, struct grant *g)
+{
+    if (g->e->token.len == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_token_use_tx(tx, g->e->token, g->e->device, mrl_wall_s(), &g->token));
+    return g->token.verdict == MRL_TOKEN_GOOD ? MRL_OK : MRL_ERR_AUTH;
+}
+
+/* A group's token makes devices that were not known before. */
+static mrl_err make_device(struct mrl_tx *tx, struct grant *g)
+{
+    const struct mrl_device_new device = {.id = g->e->device, .group = mrl_str(g->token.group)};
+
+    return g->token.group[0] == '\0' ? MRL_OK
+                                     : mrl_device_expect_tx(tx, &g->actor, &device, g->why);
+}
+
+static mrl_err append_entry(struct mrl_tx *tx, const struct grant *g)
+{
+    char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
+    const struct mrl_audit_detail details[] = {
+        MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint)),
+        MRL_AUDIT_INT("not_after", g->cert->not_after),
+        MRL_AUDIT_TEXT("serial", mrl_str(serial)),
+        MRL_AUDIT_TEXT("token", mrl_str(g->token.id)),
+    };
+    struct mrl_audit_event event = mrl_actor_event(&g->actor, g->action, g->e->device);
+
+    mrl_hex(mrl_fingerprint_bytes(&g->cert->fingerprint), fingerprint);
+    mrl_hex(g->cert->serial, serial);
+    event.details = details;
+    event.details_count = MRL_COUNT(details) - (g->token.id[0] == '\0');
+    return mrl_audit_append(tx, &event, NULL);
+}
+
+static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct grant *g = MRL_CONTAINER(w, struct grant, write);
+    const struct mrl_credential_new credential = {
+        .kind = MRL_PRINCIPAL_DEVICE,
+        .id = g->e->device,
+        .fingerprint = g->cert->fingerprint,
+        .serial = g->cert->serial,
+        .not_before = g->cert->not_before,
+        .not_after = g->cert->not_after,
+        .der = g->cert->der,
+    };
+
+    MRL_TRY(use_token(tx, g));
+    MRL_TRY(make_device(tx, g));
+    MRL_TRY(mrl_device_activate_tx(g->o->registry, tx, &g->actor, g->e->device, g->why));
+    MRL_TRY(mrl_registry_credential_add(tx, &credential, g->why));
+    MRL_TRY(append_entry(tx, g));
+    return mrl_registry_stage(g->o->registry, tx, MRL_PRINCIPAL_DEVICE, g->e->device, &g->update);
+}
+
+static void publish_grant(struct mrl_write *w)
+{
+    struct grant *g = MRL_CONTAINER(w, struct grant, write);
+
+    mrl_registry_publish(g->o->registry, g->update);
+}
+
+static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
+{
+    if (err == MRL_ERR_AUTH) {
+        note_refused(g->o, g->e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(g->token.verdict));
+        (void)mrl_fail(g->why, err, "token refused");
+        return MRL_ENROL_NOT_AUTHENTIC;
+    }
+    note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
+                 g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
+    if (err == MRL_ERR_STATE || err == MRL_ERR_LIMIT || err == MRL_ERR_NOT_FOUND ||
+        err == MRL_ERR_DENIED)
+        return MRL_ENROL_FORBIDDEN;
+    return err == MRL_ERR_INVALID ? MRL_ENROL_BAD_REQUEST : MRL_ENROL_UNAVAILABLE;
+}
+
+/* Signs and records; the certificate is given away only when it is recorded. */
+static enum mrl_enrol_refusal grant(struct grant *g, const struct mrl_csr_facts *facts,
+                                    struct mrl_buf *der)
+{
+    MRL_SCOPED(mrl_buf) made = {0};
+    MRL_AUTO(mrl_cert) cert = NULL;
+    mrl_err err =
+        mrl_issue(g->o->issuing, MRL_PRINCIPAL_DEVICE, g->e->device, facts->spki, &made, g->why);
+
+    if (err == MRL_OK)
+        err = mrl_cert_from_der(mrl_buf_bytes(&made), &cert);
+    if (err == MRL_OK) {
+        g->cert = mrl_cert_facts(cert);
+        err = mrl_store_write(g->o->store, &g->write);
+    }
+    mrl_registry_update_free(g->update);
+    if (err == MRL_OK)
+        err = mrl_buf_append(der, mrl_buf_bytes(&made));
+    return err == MRL_OK ? MRL_ENROL_OK : refusal_of(g, err);
+}
+
+static struct grant grant_for(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                              mrl_bytes auth, enum mrl_audit_action action, struct mrl_why *why)
+{
+    return (struct grant){
+        .write = {.run = run_grant, .committed = publish_grant},
+        .o = o,
+        .e = e,
+        .actor = {.kind = MRL_ACTOR_DEVICE,
+                  .id = e->device,
+                  .auth = auth,
+                  .source = e->source,
+                  .request = e->request_id},
+        .action = action,
+        .why = why,
+    };
+}
+
+struct token_look {
+    const struct mrl_enrolment *e;
+    struct mrl_token_match match;
+};
+
+static mrl_err look_at_token(struct mrl_tx *tx, void *context)
+{
+    struct token_look *look = context;
+
+    return mrl_token_judge(tx, look->e->token, look->e->device, mrl_wall_s(), &look->match);
+}
+
+/* Before any work is done for a stranger: is the token good? It is judged again when it is used. */
+static enum mrl_enrol_refusal check_token(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                          struct token_look *look, struct mrl_why *why)
+{
+    if (mrl_store_read(o->store, look_at_token, look) != MRL_OK) {
+        (void)mrl_fail(why, MRL_ERR_IO, "the store does not answer, try again");
+        return MRL_ENROL_UNAVAILABLE;
+    }
+    if (look->match.verdict == MRL_TOKEN_GOOD && mrl_name_valid(e->device))
+        return MRL_ENROL_OK;
+    note_refused(o, e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(look->match.verdict));
+    (void)mrl_fail(why, MRL_ERR_AUTH,
+                   "token refused"); /* which reason it was is for the log only */
+    return MRL_ENROL_NOT_AUTHENTIC;
+}
+
+enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                 struct mrl_buf *der, struct mrl_why *why)
+{
+    struct token_look look = {.e = e};
+    enum mrl_enrol_refusal refusal = check_token(o, e, &look, why);
+    MRL_AUTO(mrl_csr) csr = NULL;
+    const struct mrl_csr_facts *facts;
+    char auth[sizeof("token:") + MRL_TOKEN_ID_TEXT];
+    struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
+    struct grant g;
+
+    if (refusal != MRL_ENROL_OK)
+        return refusal;
+    if (read_request(e, &csr, why) != MRL_OK)
+        return bad_request(o, e, why);
+    facts = mrl_csr_facts(csr);
+    if (check_subject(e, facts, why) != MRL_OK || check_san(o, e, facts, why) != MRL_OK ||
+        check_binding(o, e, facts, /*first=*/true, why) != MRL_OK)
+        return bad_request(o, e, why);
+    mrl_put_text(&w, "token:%s", look.match.id);
+    g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
+    return grant(&g, facts, der);
+}
+
+static bool present_is_good(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            struct mrl_name *id, const char **reason)
+{
+    const struct mrl_principal *p = NULL;
+    enum mrl_judgement judged = MRL_JUDGED_UNKNOWN;
+    bool good;
+
+    urcu_memb_read_lock();
+    if (e->present != NULL)
+        judged = mrl_registry_judge_renewal(o->registry, e->present, mrl_wall_s(), /*grace=*/0, &p);
+    good = judged == MRL_JUDGED_ACCEPTED && mrl_name_set(id, p->subject.id);
+    urcu_memb_read_unlock();
+    *reason = mrl_judgement_name(judged);
+    return good;
+}
+
+struct same_names {
+    const struct mrl_csr_facts *facts;
+    bool same;
+};
+
+/* RFC 7030 4.2.2: Subject and SubjectAltName are identical to those of the certificate being
+ * renewed. */
+static void compare_names(void *context, const struct mrl_credential_info *credential,
+                          mrl_bytes der)
+{
+    struct same_names *s = context;
+    MRL_AUTO(mrl_cert) cert = NULL;
+
+    (void)credential;
+    if (mrl_cert_from_der(der, &cert) != MRL_OK)
+        return;
+    s->same = mrl_bytes_eq(s->facts->subject, mrl_cert_facts(cert)->subject) &&
+              mrl_bytes_eq(s->facts->san, mrl_cert_facts(cert)->san);
+}
+
+static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                const struct mrl_csr_facts *facts, struct mrl_why *why)
+{
+    struct same_names s = {.facts = facts};
+
+    MRL_TRY(mrl_credential_show(o->registry, e->present, compare_names, &s, why));
+    if (!s.same)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "subject and subjectAltName must be those of the present certificate");
+    return MRL_OK;
+}
+
+static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                    struct mrl_buf *der, struct mrl_why *why)
+{
+    char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
+    struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
+    char hex[2 * MRL_SHA256_SIZE + 1];
+    MRL_AUTO(mrl_csr) csr = NULL;
+    struct grant g;
+
+    if (read_request(e, &csr, why) != MRL_OK ||
+        check_subject(e, mrl_csr_facts(csr), why) != MRL_OK ||
+        check_same_names(o, e, mrl_csr_facts(csr), why) != MRL_OK ||
+        check_binding(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
+        return bad_request(o, e, why);
+    mrl_hex(mrl_fingerprint_bytes(e->present), hex);
+    mrl_put_text(&w, "certificate:%s", hex);
+    g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_REENROLLED, why);
+    return grant(&g, mrl_csr_facts(csr), der);
+}
+
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_enrolment known = *e;
+    struct mrl_name id;
+    const char *reason;
+
+    if (!present_is_good(o, e, &id, &reason)) {
+        note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
+        (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
+                       reason);
+        return MRL_ENROL_NOT_AUTHENTIC;
+    }
+    known.device = mrl_name_bytes(&id);
+    known.token = MRL_BYTES_NONE;
+    return renew(o, &known, der, why);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment: who may have a certificate, for which request. Layer: onboarding. Thread: [service],
+ * blocks. One transaction uses the token, activates the device, adds the credential and appends the
+ * audit entry; the certificate leaves only after it is on the disk, so none exists that the log
+ * does not know. */
+#ifndef MRL_ONBOARDING_ENROL_H
+#define MRL_ONBOARDING_ENROL_H
+
+#include "devices/registry.h"
+#include "issuing/issuing.h"
+#include "onboarding/token.h"
+#include "watch/metrics.h"
+
+struct mrl_onboarding { /* borrowed, filled by the daemon */
+    struct mrl_store *store;
+    struct mrl_registry *registry;
+    struct mrl_issuing *issuing;
+    struct mrl_audit *audit;
+    bool binding_required; /* challengePassword with the channel binding in every first request */
+};
+
+struct mrl_enrolment {
+    mrl_bytes device;                      /* who asks, as it says */
+    mrl_bytes token;                       /* empty: by certificate */
+    const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
+    mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
+    mrl_bytes binding;                     /* raw channel binding, empty: there is none */
+    mrl_bytes source;                      /* for the audit entry */
+    mrl_bytes request_id;
+};
+
+/* What to tell the device: an HTTP status, and a sentence in why. */
+enum mrl_enrol_refusal {
+    MRL_ENROL_OK = 200,
+    MRL_ENROL_BAD_REQUEST = 400,   /* the request itself */
+    MRL_ENROL_NOT_AUTHENTIC = 401, /* token or certificate */
+    MRL_ENROL_FORBIDDEN = 403,     /* the device's state */
+    MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
+};
+
+/* First or further enrolment with a token (simpleenroll). The certificate's DER is appended to der.
+ */
+enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                 struct mrl_buf *der, struct mrl_why *why);
+/* Renewal with the present certificate; subject and SAN must stay. RFC 7030 4.2.2 */
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "messages/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "tests/unit/unit.h"
+
+enum { KIND = 1, HUBS = 2, IN_FLIGHT = 3, QUEUED = 4, SUBSCRIPTIONS = 2 };
+
+/* A door that writes down what it is told: "P<qos><d|-><r|-> id topic payload", "R id", "E reason".
+ */
+struct door {
+    struct mrl_buf log;
+    struct mrl_session *session;
+    size_t largest; /* payload it takes */
+};
+
+struct fixture {
+    struct mrl_loop *loop;
+    struct mrl_mailbox *mailboxes[HUBS];
+    struct mrl_hub *hubs[HUBS];
+    struct mrl_retained *retained;
+    const char *denied; /* a name the policy denies */
+    bool may_connect;
+    unsigned drops;
+};
+
+static const struct mrl_hub_limits limits = {.subscriptions_per_session = SUBSCRIPTIONS,
+                                             .queued_messages = QUEUED,
+                                             .queued_bytes = 1 << 16,
+                                             .in_flight = IN_FLIGHT,
+                                             .session_expiry_s = 3600};
+
+static bool log_publish(void *door, const struct mrl_delivery *d)
+{
+    struct door *to = door;
+
+    if (d->publication->payload.len > to->largest)
+        return false;
+    assert_ok(mrl_buf_printf(&to->log, "P%d%s%s %d %.*s %.*s", d->qos, d->dup ? "d" : "-",
+                             d->retain ? "r" : "-", d->packet_id, MRL_FMT(d->publication->topic),
+                             MRL_FMT(d->publication->payload)));
+    for (size_t i = 0; i < d->identifier_count; i++)
+        assert_ok(mrl_buf_printf(&to->log, " #%u", d->identifiers[i]));
+    assert_ok(mrl_buf_printf(&to->log, ";"));
+    return true;
+}
+
+static void log_pubrel(void *door, uint16_t packet_id)
+{
+    assert_ok(mrl_buf_printf(&((struct door *)door)->log, "R %d;", packet_id));
+}
+
+static void log_evict(void *door, enum mrl_evict_reason why)
+{
+    assert_ok(mrl_buf_printf(&((struct door *)door)->log, "E %d;", why));
+    ((struct door *)door)->session = NULL;
+}
+
+static const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict};
+
+static bool may_connect(void *context, const struct mrl_session *s)
+{
+    (void)s;
+    return ((struct fixture *)context)->may_connect;
+}
+
+static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
+                mrl_bytes name)
+{
+    const struct fixture *f = context;
+
+    (void)s;
+    (void)action;
+    return f->denied == NULL || !mrl_bytes_eq(name, mrl_str(f->denied));
+}
+
+static void dropped(void *context, const struct mrl_session *s, mrl_err why)
+{
+    (void)s;
+    (void)why;
+    ((struct fixture *)context)->drops++;
+}
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    const struct mrl_hub_hooks hooks = {&f, may_connect, may, dropped};
+
+    f = (struct fixture){.may_connect = true};
+    f.retained = mrl_retained_new(3, 1 << 20);
+    assert_ok(mrl_loop_new(&f.loop));
+    for (unsigned i = 0; i < HUBS; i++) {
+        assert_ok(mrl_mailbox_new(f.loop, NULL, &f.mailboxes[i]));
+        f.hubs[i] = mrl_hub_new(f.loop, f.mailboxes[i], i, f.retained, &limits, &hooks);
+    }
+    for (unsigned i = 0; i < HUBS; i++)
+        mrl_hub_join(f.hubs[i], f.hubs, HUBS);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < HUBS; i++) {
+        mrl_mailbox_free(f->mailboxes[i]);
+        mrl_hub_free(f->hubs[i]);
+    }
+    mrl_loop_free(f->loop);
+    mrl_retained_free(f->retained);
+    return 0;
+}
+
+struct wish {
+    const char *principal, *client;
+    bool clean;
+    uint32_t expiry_s;
+    uint16_t receive_maximum;
+    unsigned most;
+    const char *will;
+    uint32_t will_delay_s;
+};
+
+static mrl_err try_attach(struct mrl_hub *h, struct door *d, const struct wish *w, bool *present)
+{
+    const struct mrl_publication will = {.topic = mrl_str(w->will), .payload = MRL_LIT("gone")};
+    struct mrl_attach a = {
+        .key = {KIND, mrl_str(w->principal), mrl_str(w->client)},
+        .clean_start = w->clean,
+        .expiry_s = w->expiry_s,
+        .receive_maximum = w->receive_maximum != 0 ? w->receive_maximum : UINT16_MAX,
+        .most_sessions = w->most != 0 ? w->most : 10,
+        .will = {w->will != NULL ? mrl_publication_new(&will) : NULL, w->will_delay_s},
+        .sink = &sink,
+        .door = d,
+    };
+
+    d->largest = 1000;
+    return mrl_session_attach(h, &a, &d->session, present);
+}
+
+static bool attach(struct mrl_hub *h, struct door *d, const struct wish *w)
+{
+    bool present = false;
+
+    assert_ok(try_attach(h, d, w, &present));
+    mrl_session_start(d->session);
+    return present;
+}
+
+static void subscribe(struct door *d, const char *filter, uint8_t qos, uint32_t identifier)
+{
+    const struct mrl_subscribe_options o = {.qos = qos, .identifier = identifier};
+    bool existed;
+
+    assert_ok(mrl_session_subscribe(d->session, mrl_str(filter), &o, &existed));
+}
+
+static mrl_err publish_as(struct mrl_hub *h, const struct mrl_publication *like, bool *receivers)
+{
+    struct mrl_publication *p = mrl_publication_new(like);
+    mrl_err err = mrl_hub_publish(h, p, receivers);
+
+    mrl_publication_unref(p);
+    return err;
+}
+
+static void publish(struct mrl_hub *h, const char *topic, const char *payload, uint8_t qos)
+{
+    assert_ok(publish_as(
+        h,
+        &(struct mrl_publication){.topic = mrl_str(topic), .payload = mrl_str(payload), .qos = qos},
+        NULL));
+}
+
+/* What the door saw since the last look. */
+#define assert_saw(d, text)                                  \
+    do {                                                     \
+        assert_ok(mrl_buf_append(&(d)->log, MRL_LIT("\0"))); \
+        assert_string_equal((char *)(d)->log.data, text);    \
+        mrl_buf_clear(&(d)->log);                            \
+    } while (0)
+
+static void done(struct door *d)
+{
+    if (d->session != NULL)
+        mrl_session_detach(d->session, MRL_DETACH_CLEAN);
+    d->session = NULL;
+    mrl_buf_done(&d->log);
+}
+
+static void two_principals_with_one_client_id_do_not_meet(void **state)
+{
+    struct fixture *f = *state;
+    struct door a = {0}, b = {0};
+
+    assert_false(attach(f->hubs[0], &a,
+                        &(struct wish){.principal = "d1", .client = "same", .expiry_s = 60}));
+    assert_false(attach(f->hubs[0], &b,
+                        &(struct wish){.principal = "d2", .client = "same", .expiry_s = 60}));
+    subscribe(&a, "devices/d1/#", 1, 0);
+    publish(f->hubs[0], "devices/d1/x", "1", 1);
+    assert_saw(&a, "P1-- 1 devices/d1/x 1;");
+    assert_saw(&b, "");
+    assert_int_equal(mrl_hub_session_count(f->hubs[0]), 2);
+    done(&a);
+    done(&b);
+}
+
+static void a_second_connection_takes_over_with_what_waited(void **state)
+{
+    struct fixture *f = *state;
+    const struct wish w = {
+        .principal = "d", .client = "c", .expiry_s = 60, .will = "will/d", .will_delay_s = 30};
+    struct door a = {0}, b = {0}, watcher = {0};
+
+    attach(f->hubs[0], &watcher, &(struct wish){.principal = "w", .client = "w"});
+    subscribe(&watcher, "will/#", 0, 0);
+    attach(f->hubs[0], &a, &w);
+    subscribe(&a, "t", 2, 0);
+    publish(f->hubs[0], "t", "1", 1);
+    assert_saw(&a, "P1-- 1 t 1;");
+    assert_true(attach(f->hubs[0], &b, &w));
+    assert_saw(&a, "E 0;");
+    assert_saw(&b, "P1d- 1 t 1;");
+    assert_saw(&watcher, ""); /* delayed will, session goes on */
+    assert_false(
+        attach(f->hubs[0], &a, &(struct wish){.principal = "d", .client = "c", .clean = true}));
+    assert_saw(&b, "E 0;");
+    assert_saw(&watcher, "P0-- 0 will/d gone;"); /* the session ended. MQTT 5.0 3.1.2.5 */
+    done(&a);
+    done(&b);
+    done(&watcher);
+}
+
+static void qos2_goes_through_its_steps_and_window(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c", .receive_maximum = 2});
+    subscribe(&d, "t", 2, 7);
+    publish(f->hubs[0], "t", "1", 2);
+    publish(f->hubs[0], "t", "2", 2);
+    publish(f->hubs[0], "t", "3", 1);
+    assert_saw(&d, "P2-- 1 t 1 #7;P2-- 2 t 2 #7;");
+    assert_int_equal(mrl_session_puback(d.session, 1), MRL_ERR_NOT_FOUND);
+    assert_ok(mrl_session_pubrec(d.session, 1, false));
+    assert_saw(&d, "R 1;");
+    assert_int_equal(mrl_session_pubcomp(d.session, 2), MRL_ERR_NOT_FOUND);
+    assert_ok(mrl_session_pubcomp(d.session, 1));
+    assert_saw(&d, "P1-- 3 t 3 #7;");
+    assert_ok(mrl_session_pubrec(d.session, 2, true)); /* failed: no PUBREL */
+    assert_ok(mrl_session_puback(d.session, 3));
+    assert_int_equal(mrl_session_pubrec(d.session, 9, false), MRL_ERR_NOT_FOUND);
+    assert_saw(&d, "");
+    done(&d);
+}
+
+static void a_received_qos2_message_is_new_once(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    bool is_new;
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    for (uint16_t id = 1; id <= IN_FLIGHT; id++) {
+        assert_ok(mrl_session_receive_qos2(d.session, id, &is_new));
+        assert_true(is_new);
+    }
+    assert_ok(mrl_session_receive_qos2(d.session, 1, &is_new));
+    assert_false(is_new);
+    assert_int_equal(mrl_session_receive_qos2(d.session, IN_FLIGHT + 1, &is_new), MRL_ERR_LIMIT);
+    assert_ok(mrl_session_release_qos2(d.session, 1));
+    assert_int_equal(mrl_session_release_qos2(d.session, 1), MRL_ERR_NOT_FOUND);
+    assert_ok(mrl_session_receive_qos2(d.session, IN_FLIGHT + 1, &is_new));
+    done(&d);
+}
+
+static void the_queue_holds_its_limit_and_not_one_more(void **state)
+{
+    struct fixture *f = *state;
+    const struct wish w = {.principal = "d", .client = "c", .expiry_s = 60};
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &w);
+    subscribe(&d, "t", 1, 0);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    for (int i = 0; i < QUEUED + 1; i++)
+        publish(f->hubs[0], "t", "x", 1);
+    assert_int_equal(f->drops, 1);
+    publish(f->hubs[0], "t", "qos 0 is not kept", 0);
+    assert_true(attach(f->hubs[0], &d, &w));
+    assert_saw(&d, "P1-- 1 t x;P1-- 2 t x;P1-- 3 t x;"); /* our own window */
+    assert_ok(mrl_session_puback(d.session, 2));
+    assert_saw(&d, "P1-- 4 t x;");
+    done(&d);
+}
+
+static void overlapping_subscriptions_deliver_once_at_the_highest_qos(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "a/#", 0, 1);
+    subscribe(&d, "a/+", 2, 2);
+    publish(f->hubs[0], "a/b", "x", 1);
+    assert_int_equal(d.log.data[1], '1');
+    assert_non_null(strstr((char *)memchr(d.log.data, 'P', 1), "P1-- 1 a/b x"));
+    assert_int_equal(d.log.len, strlen("P1-- 1 a/b x #1 #2;"));
+    done(&d);
+}
+
+static void limits_of_subscriptions_and_sessions(void **state)
+{
+    struct fixture *f = *state;
+    const struct mrl_subscribe_options o = {0};
+    struct door d[3] = {0};
+    bool flag;
+
+    attach(f->hubs[0], &d[0], &(struct wish){.principal = "d", .client = "1", .most = 2});
+    attach(f->hubs[0], &d[1], &(struct wish){.principal = "d", .client = "2", .most = 2});
+    assert_int_equal(try_attach(f->hubs[0], &d[2],
+                                &(struct wish){.principal = "d", .client = "3", .most = 2}, &flag),
+                     MRL_ERR_LIMIT);
+    subscribe(&d[0], "a", 0, 0);
+    subscribe(&d[0], "b", 0, 0);
+    assert_int_equal(mrl_session_subscribe(d[0].session, MRL_LIT("c"), &o, &flag), MRL_ERR_LIMIT);
+    assert_ok(mrl_session_subscribe(d[0].session, MRL_LIT("a"), &o, &flag));
+    assert_true(flag);
+    assert_ok(mrl_session_unsubscribe(d[0].session, MRL_LIT("a")));
+    assert_int_equal(mrl_session_unsubscribe(d[0].session, MRL_LIT("a")), MRL_ERR_NOT_FOUND);
+    assert_ok(mrl_session_subscribe(d[0].session, MRL_LIT("c"), &o, &flag));
+    done(&d[0]);
+    done(&d[1]);
+}
+
+static void retained_messages_are_kept_replaced_and_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication m = {.topic = MRL_LIT("r/1"), .payload = MRL_LIT("old"), .retain = true};
+    struct door d = {0};
+
+    assert_ok(publish_as(f->hubs[1], &m, NULL));
+    m.payload = MRL_LIT("new");
+    assert_ok(publish_as(f->hubs[1], &m, NULL));
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "r/+", 1, 0);
+    mrl_session_send_retained(d.session, MRL_LIT("r/+"));
+    assert_saw(&d, "P0-r 0 r/1 new;");
+    for (int i = 2; i <= 3; i++) {
+        m.topic = i == 2 ? MRL_LIT("r/2") : MRL_LIT("r/3");
+        assert_ok(publish_as(f->hubs[0], &m, NULL));
+    }
+    assert_saw(&d, "P0-- 0 r/2 new;P0-- 0 r/3 new;");
+    m.topic = MRL_LIT("r/4");
+    assert_int_equal(publish_as(f->hubs[0], &m, NULL), MRL_ERR_LIMIT);
+    m.topic = MRL_LIT("r/1");
+    m.payload = MRL_BYTES_NONE;
+    assert_ok(publish_as(f->hubs[0], &m, NULL));
+    assert_int_equal(mrl_retained_count(f->retained), 2);
+    done(&d);
+}
+
+static void messages_reach_the_other_worker(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    bool receivers = true;
+
+    assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("t")}, &receivers));
+    assert_false(receivers);
+    attach(f->hubs[1], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "t", 1, 0);
+    assert_ok(publish_as(
+        f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("t"), .payload = MRL_LIT("far")},
+        &receivers));
+    assert_true(receivers);
+    assert_saw(&d, "");
+    assert_ok(mrl_loop_turn(f->loop, 0));
+    assert_saw(&d, "P0-- 0 t far;");
+    done(&d);
+}
+
+static void no_local_and_too_large(void **state)
+{
+    struct fixture *f = *state;
+    const struct mrl_subscribe_options o = {.qos = 1, .no_local = true};
+    struct door d = {0};
+    bool existed;
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    assert_ok(mrl_session_subscribe(d.session, MRL_LIT("t"), &o, &existed));
+    assert_ok(publish_as(
+        f->hubs[0],
+        &(struct mrl_publication){.topic = MRL_LIT("t"), .origin = mrl_session_number(d.session)},
+        NULL));
+    assert_saw(&d, "");
+    d.largest = 1;
+    publish(f->hubs[0], "t", "too large", 1);
+    publish(f->hubs[0], "t", "x", 1);
+    assert_saw(&d, "P1-- 2 t x;");
+    assert_int_equal(f->drops, 1);
+    done(&d);
+}
+
+static void a_principal_that_may_not_stay_is_evicted_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct door bad = {0}, good = {0};
+
+    attach(f->hubs[0], &bad, &(struct wish){.principal = "bad", .client = "c", .expiry_s = 60});
+    attach(f->hubs[0], &good, &(struct wish){.principal = "good", .client = "c", .expiry_s = 60});
+    f->may_connect = false;
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_LIT("bad"));
+    assert_saw(&bad, "E 1;");
+    assert_saw(&good, "");
+    assert_int_equal(mrl_hub_session_count(f->hubs[0]), 1);
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_LIT("nobody"));
+    assert_int_equal(mrl_hub_session_count(f->hubs[0]), 1);
+    done(&bad);
+    done(&good);
+}
+
+static void a_narrower_policy_takes_subscriptions_away(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "a", 0, 0);
+    subscribe(&d, "b", 0, 0);
+    f->denied = "a";
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_BYTES_NONE);
+    publish(f->hubs[0], "a", "x", 0);
+    publish(f->hubs[0], "b", "x", 0);
+    assert_saw(&d, "P0-- 0 b x;");
+    done(&d);
+}
+
+static void a_lost_connection_sends_the_will_and_a_denied_will_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0}, watcher = {0};
+    const struct wish w = {.principal = "d", .client = "c", .will = "w"};
+
+    attach(f->hubs[0], &watcher, &(struct wish){.principal = "w", .client = "w"});
+    subscribe(&watcher, "w", 0, 0);
+    attach(f->hubs[0], &d, &w);
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    assert_saw(&watcher, "P0-- 0 w gone;");
+    f->denied = "w";
+    attach(f->hubs[0], &d, &w);
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    assert_saw(&watcher, "");
+    attach(f->hubs[0], &d, &w);
+    done(&d);
+    assert_saw(&watcher, "");
+    done(&watcher);
+}
+
+static void count_seen(void *context, const struct mrl_publication *p)
+{
+    (void)p;
+    (*(unsigned *)context)++;
+}
+
+static void a_listener_sees_until_it_is_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_hub_listener *l;
+    unsigned seen = 0;
+
+    assert_ok(mrl_hub_listen(f->hubs[0], MRL_LIT("a/#"), count_seen, &seen, &l));
+    publish(f->hubs[0], "a/b", "x", 0);
+    publish(f->hubs[0], "b", "x", 0);
+    mrl_hub_unlisten(f->hubs[0], l);
+    publish(f->hubs[0], "a/b", "x", 0);
+    assert_int_equal(seen, 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(two_principals_with_one_client_id_do_not_meet),
+        CASE(a_second_connection_takes_over_with_what_waited),
+        CASE(qos2_goes_through_its_steps_and_window),
+        CASE(a_received_qos2_message_is_new_once),
+        CASE(the_queue_holds_its_limit_and_not_one_more),
+        CASE(overlapping_subscriptions_deliver_once_at_the_highest_qos),
+        CASE(limits_of_subscriptions_and_sessions),
+        CASE(retained_messages_are_kept_replaced_and_removed),
+        CASE(messages_reach_the_other_worker),
+        CASE(no_local_and_too_large),
+        CASE(a_principal_that_may_not_stay_is_evicted_alone),
+        CASE(a_narrower_policy_takes_subscriptions_away),
+        CASE(a_lost_connection_sends_the_will_and_a_denied_will_stays),
+        CASE(a_listener_sees_until_it_is_removed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
