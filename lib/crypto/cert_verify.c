@@ -124,6 +124,8 @@ mrl_err mrl_cert_verify_chain(const struct mrl_cert *leaf,
                               const struct mrl_cert_list *roots, enum mrl_cert_purpose purpose,
                               int64_t at_time, enum mrl_chain_reason *reason)
 {
+    mrl_err err;
+
     MRL_OPENSSL_SCOPE();
     *reason = MRL_CHAIN_OTHER;
     MRL_ENSURE(intermediates == NULL || intermediates->count <= MOST_INTERMEDIATES, MRL_ERR_LIMIT);
@@ -136,10 +138,11 @@ mrl_err mrl_cert_verify_chain(const struct mrl_cert *leaf,
                MRL_ERR_CRYPTO);
     X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
     MRL_ENSURE(set_params(ctx, purpose, at_time), MRL_ERR_CRYPTO);
-    MRL_TRY(walk(ctx, reason));
-    if (is_any_ca(leaf)) {
+    err = walk(ctx, reason);
+    /* A CA key usage fails the purpose first; say what is really wrong. */
+    if ((err == MRL_OK || *reason == MRL_CHAIN_WRONG_EKU) && is_any_ca(leaf)) {
         *reason = MRL_CHAIN_CA_AS_LEAF;
         return MRL_ERR_AUTH;
     }
-    return MRL_OK;
+    return err;
 }

@@ -61,9 +61,8 @@ static void a_device_is_good_for_its_purpose_and_time_only(void **state)
     assert_int_equal(judge_at(s, s->device, MRL_PURPOSE_CLIENT, f->not_before), MRL_CHAIN_OK);
     assert_int_equal(judge_at(s, s->device, MRL_PURPOSE_CLIENT, f->not_before - 1),
                      MRL_CHAIN_NOT_YET_VALID);
-    assert_int_equal(judge_at(s, s->device, MRL_PURPOSE_CLIENT, f->not_after), MRL_CHAIN_OK);
-    assert_int_equal(judge_at(s, s->device, MRL_PURPOSE_CLIENT, f->not_after + 1),
-                     MRL_CHAIN_EXPIRED);
+    assert_int_equal(judge_at(s, s->device, MRL_PURPOSE_CLIENT, f->not_after - 1), MRL_CHAIN_OK);
+    assert_int_equal(judge_at(s, s->device, MRL_PURPOSE_CLIENT, f->not_after), MRL_CHAIN_EXPIRED);
 }
 
 static void a_server_is_not_a_client(void **state)

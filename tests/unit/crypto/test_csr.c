@@ -119,7 +119,7 @@ static void size_is_limited(void **state)
 
     (void)state;
     large[0] = MRL_DER_SEQUENCE;
-    read_body(mrl_bytes_of(large, MRL_CSR_DER_MAX), MRL_CSR_MALFORMED);
+    read_body(mrl_bytes_of(large, MRL_CSR_DER_MAX), MRL_CSR_TRAILING);
     read_body(mrl_bytes_of(large, MRL_CSR_DER_MAX + 1), MRL_CSR_TOO_LARGE);
     for (size_t i = 0; i < sizeof(large); i++)
         large[i] = ' ';
