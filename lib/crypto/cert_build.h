@@ -41,7 +41,8 @@ void mrl_serial_random(uint8_t serial[static MRL_SERIAL_SIZE]);
  * MRL_CERT_ROOT_CA only (the SPKI is then the public part of issuer_key). Authority key identifier
  * = the issuer's subject key identifier; signature algorithm by the type of issuer_key (P-256,
  * P-384 or Ed25519). MRL_ERR_INVALID with why: a profile that breaks a rule above, an issuer that
- * is not a CA, may not issue this kind, or does not have issuer_key as its key. */
+ * is not a CA, may not issue this kind, or does not have issuer_key as its key. A subject's key
+ * that mrl_key_from_spki refuses: its errors. out is unchanged on failure. */
 mrl_err mrl_cert_build(const struct mrl_cert_profile *profile, const struct mrl_cert *issuer,
                        const struct mrl_key *issuer_key, struct mrl_buf *out, struct mrl_why *why);
 

@@ -24,6 +24,13 @@ static void block_done(struct block *b)
     OPENSSL_clear_free(b->data, b->data == NULL ? 0 : (size_t)b->len);
 }
 
+static bool at_end(void)
+{
+    unsigned long last = ERR_peek_last_error();
+
+    return ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+}
+
 /* MRL_ERR_NOT_FOUND: no further certificate. */
 static mrl_err next_cert(BIO *bio, struct mrl_cert **out)
 {
@@ -31,8 +38,7 @@ static mrl_err next_cert(BIO *bio, struct mrl_cert **out)
         __attribute__((cleanup(block_done))) struct block b = {0};
 
         if (PEM_read_bio(bio, &b.name, &b.header, &b.data, &b.len) != 1)
-            return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? MRL_ERR_NOT_FOUND
-                                                                                : MRL_ERR_MALFORMED;
+            return at_end() ? MRL_ERR_NOT_FOUND : MRL_ERR_MALFORMED;
         if (mrl_bytes_eq(mrl_str(b.name), MRL_LIT("CERTIFICATE")))
             return mrl_cert_from_der(mrl_bytes_of(b.data, (size_t)b.len), out);
     }
