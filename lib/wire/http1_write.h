@@ -35,7 +35,7 @@ mrl_err mrl_http_write_last_chunk(struct mrl_buf *out);
 mrl_err mrl_http_write_continue(struct mrl_buf *out);
 
 /* One Server-Sent Event (text/event-stream), to be sent plain or as a chunk. id and name may be
- * empty; neither may hold CR, LF or NUL. Each line of data becomes a data: line.
+ * empty; neither may hold CR, LF or NUL. Data holds no CR; each line of data becomes a data: line.
  * WHATWG HTML 9.2.6 */
 struct mrl_http_event {
     mrl_bytes id;
