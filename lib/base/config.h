@@ -19,18 +19,16 @@
 
 enum { MRL_CONFIG_FILE_MAX = 256 * 1024, MRL_CONFIG_KEYS_MAX = 64, MRL_CONFIG_SECTIONS_MAX = 32 };
 
-enum mrl_config_type { /* text in the file; type of the field; what min and max mean */
-                       MRL_CONFIG_STRING, /* "text"; mrl_bytes, a NUL behind it; length (max 0: any)
-                                           */
-                       MRL_CONFIG_INTEGER,  /* -12; int64_t; value */
-                       MRL_CONFIG_BOOL,     /* true; bool */
-                       MRL_CONFIG_DURATION, /* "90s", "15m", "12h", "180d"; uint64_t seconds;
-                                               seconds (max 0: any) */
-                       MRL_CONFIG_SIZE,    /* "512", "64KiB", "10MiB", "2GiB"; uint64_t bytes; bytes
-                                              (max 0: any) */
-                       MRL_CONFIG_STRINGS, /* ["a", "b"]; struct mrl_config_strings; count (max 0:
-                                              any) */
-                       MRL_CONFIG_CHOICE,  /* "text"; int, index into choices */
+/* Text in the file; type of the field; what min and max mean. max 0 is no limit, but for integers.
+ */
+enum mrl_config_type {
+    MRL_CONFIG_STRING,   /* "text"; mrl_bytes with a NUL behind; length */
+    MRL_CONFIG_INTEGER,  /* -12; int64_t; value */
+    MRL_CONFIG_BOOL,     /* true; bool */
+    MRL_CONFIG_DURATION, /* "90s", "15m", "12h", "180d"; uint64_t seconds; seconds */
+    MRL_CONFIG_SIZE,     /* "512", "64KiB", "10MiB", "2GiB"; uint64_t bytes; bytes */
+    MRL_CONFIG_STRINGS,  /* ["a", "b"]; struct mrl_config_strings; count */
+    MRL_CONFIG_CHOICE,   /* "text"; int, index into choices */
 };
 
 struct mrl_config_strings {
