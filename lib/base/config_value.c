@@ -96,7 +96,7 @@ static mrl_err read_escape(struct mrl_config_cursor *c, struct mrl_buf *to)
     static const char names[] = "\"\\ntrbf", values[] = "\"\\\n\t\r\b\f";
     int b = mrl_config_peek(c);
     const char *simple = b <= 0 ? NULL : strchr(names, b);
-    uint32_t v;
+    uint32_t v = 0;
 
     if (simple != NULL) {
         advance(c);

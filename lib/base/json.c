@@ -80,7 +80,7 @@ static mrl_err wrong_type(const char *key, const char *wanted, struct mrl_why *w
 
 mrl_err mrl_json_get_str(const json_t *obj, const char *key, mrl_bytes *out, struct mrl_why *why)
 {
-    json_t *member;
+    json_t *member = NULL;
 
     MRL_TRY(find(obj, key, &member, why));
     if (!json_is_string(member))
@@ -92,7 +92,7 @@ mrl_err mrl_json_get_str(const json_t *obj, const char *key, mrl_bytes *out, str
 mrl_err mrl_json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, int64_t *out,
                          struct mrl_why *why)
 {
-    json_t *member;
+    json_t *member = NULL;
     int64_t value;
 
     MRL_TRY(find(obj, key, &member, why));
@@ -108,7 +108,7 @@ mrl_err mrl_json_get_int(const json_t *obj, const char *key, int64_t min, int64_
 
 mrl_err mrl_json_get_bool(const json_t *obj, const char *key, bool *out, struct mrl_why *why)
 {
-    json_t *member;
+    json_t *member = NULL;
 
     MRL_TRY(find(obj, key, &member, why));
     if (!json_is_boolean(member))
@@ -119,7 +119,7 @@ mrl_err mrl_json_get_bool(const json_t *obj, const char *key, bool *out, struct 
 
 mrl_err mrl_json_get_object(const json_t *obj, const char *key, json_t **out, struct mrl_why *why)
 {
-    json_t *member;
+    json_t *member = NULL;
 
     MRL_TRY(find(obj, key, &member, why));
     if (!json_is_object(member))
@@ -130,7 +130,7 @@ mrl_err mrl_json_get_object(const json_t *obj, const char *key, json_t **out, st
 
 mrl_err mrl_json_get_array(const json_t *obj, const char *key, json_t **out, struct mrl_why *why)
 {
-    json_t *member;
+    json_t *member = NULL;
 
     MRL_TRY(find(obj, key, &member, why));
     if (!json_is_array(member))
