@@ -147,13 +147,17 @@ static mrl_err put_reply(struct mrl_buf *out, const struct mrl_http_reply *reply
 mrl_err mrl_http_write_reply(const struct mrl_http_reply *reply, mrl_bytes body,
                              struct mrl_buf *out)
 {
-    return whole(out, out->len, put_reply(out, reply, body.len, body));
+    size_t before = out->len;
+
+    return whole(out, before, put_reply(out, reply, body.len, body));
 }
 
 mrl_err mrl_http_write_reply_head(const struct mrl_http_reply *reply, uint64_t length,
                                   struct mrl_buf *out)
 {
-    return whole(out, out->len, put_reply(out, reply, length, MRL_BYTES_NONE));
+    size_t before = out->len;
+
+    return whole(out, before, put_reply(out, reply, length, MRL_BYTES_NONE));
 }
 
 static mrl_err put_stream(struct mrl_buf *out, const struct mrl_http_reply *reply, bool chunked)
@@ -168,7 +172,9 @@ static mrl_err put_stream(struct mrl_buf *out, const struct mrl_http_reply *repl
 mrl_err mrl_http_write_stream_head(const struct mrl_http_reply *reply, bool chunked,
                                    struct mrl_buf *out)
 {
-    return whole(out, out->len, put_stream(out, reply, chunked));
+    size_t before = out->len;
+
+    return whole(out, before, put_stream(out, reply, chunked));
 }
 
 static mrl_err put_chunk(struct mrl_buf *out, mrl_bytes data)
@@ -180,9 +186,11 @@ static mrl_err put_chunk(struct mrl_buf *out, mrl_bytes data)
 
 mrl_err mrl_http_write_chunk(mrl_bytes data, struct mrl_buf *out)
 {
+    size_t before = out->len;
+
     if (data.len == 0)
         return MRL_OK;
-    return whole(out, out->len, put_chunk(out, data));
+    return whole(out, before, put_chunk(out, data));
 }
 
 mrl_err mrl_http_write_last_chunk(struct mrl_buf *out)
@@ -229,7 +237,9 @@ static mrl_err put_event(struct mrl_buf *out, const struct mrl_http_event *event
 
 mrl_err mrl_http_write_event(const struct mrl_http_event *event, struct mrl_buf *out)
 {
-    return whole(out, out->len, put_event(out, event));
+    size_t before = out->len;
+
+    return whole(out, before, put_event(out, event));
 }
 
 /* RFC 9112 3.2.1; no blank or control character may end the target early. */
@@ -267,11 +277,15 @@ static mrl_err put_request(struct mrl_buf *out, const struct mrl_http_call *call
 mrl_err mrl_http_write_request(const struct mrl_http_call *call, mrl_bytes body,
                                struct mrl_buf *out)
 {
-    return whole(out, out->len, put_request(out, call, body.len, body));
+    size_t before = out->len;
+
+    return whole(out, before, put_request(out, call, body.len, body));
 }
 
 mrl_err mrl_http_write_request_head(const struct mrl_http_call *call, uint64_t length,
                                     struct mrl_buf *out)
 {
-    return whole(out, out->len, put_request(out, call, length, MRL_BYTES_NONE));
+    size_t before = out->len;
+
+    return whole(out, before, put_request(out, call, length, MRL_BYTES_NONE));
 }
