@@ -74,7 +74,7 @@ static mrl_bytes find_san(const X509 *x)
 /* An identity is read from a common name only when there is exactly one clean one. */
 static mrl_bytes single_cn(mrl_bytes subject)
 {
-    struct mrl_name name;
+    struct mrl_subject_name name;
 
     if (mrl_name_read(subject, &name) != MRL_OK || name.cn_count != 1)
         return MRL_BYTES_NONE;

@@ -117,7 +117,7 @@ static mrl_err on_challenge_password(struct mrl_reader *value, struct mrl_csr_fa
 static mrl_err on_change_subject_name(struct mrl_reader *value, struct mrl_csr_facts *f)
 {
     struct mrl_reader inside;
-    struct mrl_name name;
+    struct mrl_subject_name name;
     mrl_bytes whole, content;
 
     MRL_TRY(mrl_der_enter(value, MRL_DER_SEQUENCE, &inside));

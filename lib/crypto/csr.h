@@ -46,7 +46,7 @@ mrl_err mrl_csr_from_body(mrl_bytes body, struct mrl_csr **out, enum mrl_csr_rea
 struct mrl_csr_facts {
     mrl_bytes der;
     mrl_bytes subject;    /* Name DER; may be an empty Name */
-    struct mrl_name name; /* what is in it: common name, other attributes */
+    struct mrl_subject_name name; /* what is in it: common name, other attributes */
     mrl_bytes san;        /* requested GeneralNames DER for mrl_san_start; empty: none */
     mrl_bytes spki;       /* SubjectPublicKeyInfo DER */
     bool has_challenge;   /* challengePassword is present (and may be empty) */

@@ -38,7 +38,7 @@ static bool is_text_tag(uint8_t tag)
     return tag == MRL_DER_UTF8 || tag == MRL_DER_PRINTABLE || tag == MRL_DER_IA5;
 }
 
-static mrl_err read_attribute(struct mrl_reader *set, struct mrl_name *name)
+static mrl_err read_attribute(struct mrl_reader *set, struct mrl_subject_name *name)
 {
     struct mrl_reader r;
     mrl_bytes oid, value;
@@ -58,10 +58,10 @@ static mrl_err read_attribute(struct mrl_reader *set, struct mrl_name *name)
     return MRL_OK;
 }
 
-mrl_err mrl_name_read(mrl_bytes der, struct mrl_name *out)
+mrl_err mrl_name_read(mrl_bytes der, struct mrl_subject_name *out)
 {
     struct mrl_reader r = {der, 0}, rdns, set;
-    struct mrl_name name = {0};
+    struct mrl_subject_name name = {0};
 
     MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &rdns));
     MRL_TRY(mrl_reader_end(&r));

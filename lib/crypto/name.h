@@ -15,7 +15,7 @@ enum {
     MRL_SAN_ENTRIES_MAX = 32 /* MRL_ERR_LIMIT above */
 };
 
-struct mrl_name {
+struct mrl_subject_name {
     mrl_bytes cn;    /* UTF-8 without control characters; empty: none */
     size_t cn_count; /* above 1: cn is the last one, do not identify anybody by it */
     size_t others;   /* attributes that are not a common name */
@@ -23,7 +23,7 @@ struct mrl_name {
 /* Of a whole Name (SEQUENCE included). A common name in UTF8String, PrintableString or IA5String
  * that is valid text without control characters; any other is MRL_ERR_MALFORMED: a name with a NUL
  * in it is an attack. */
-mrl_err mrl_name_read(mrl_bytes der, struct mrl_name *out);
+mrl_err mrl_name_read(mrl_bytes der, struct mrl_subject_name *out);
 /* A Name of one common name as UTF8String. MRL_ERR_INVALID (by mrl_der_finish): empty, longer than
  * MRL_CN_MAX characters, not UTF-8 or with control characters. */
 void mrl_name_write(struct mrl_der *d, mrl_bytes cn);

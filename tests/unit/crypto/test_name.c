@@ -27,7 +27,7 @@ static void put_attribute(struct mrl_der *d, mrl_bytes oid, uint8_t tag, mrl_byt
 static void a_common_name_survives(void **state)
 {
     MRL_SCOPED(mrl_buf) der = {0};
-    struct mrl_name name;
+    struct mrl_subject_name name;
 
     (void)state;
     assert_ok(write_name(MRL_LIT("J\xc3\xbcrgen"), &der));
@@ -70,7 +70,7 @@ static void a_nul_or_another_text_type_in_a_common_name_is_refused(void **state)
     for (size_t i = 0; i < MRL_COUNT(bad); i++) {
         MRL_SCOPED(mrl_buf) der = {0};
         struct mrl_der d = mrl_der_on(&der);
-        struct mrl_name name;
+        struct mrl_subject_name name;
 
         mrl_der_begin(&d, MRL_DER_SEQUENCE);
         put_attribute(&d, MRL_LIT(MRL_OID_COMMON_NAME), bad[i].tag, bad[i].value);
@@ -80,7 +80,7 @@ static void a_nul_or_another_text_type_in_a_common_name_is_refused(void **state)
     }
 }
 
-static mrl_err read_attributes(size_t count, struct mrl_name *name)
+static mrl_err read_attributes(size_t count, struct mrl_subject_name *name)
 {
     MRL_SCOPED(mrl_buf) der = {0};
     struct mrl_der d = mrl_der_on(&der);
@@ -96,7 +96,7 @@ static mrl_err read_attributes(size_t count, struct mrl_name *name)
 
 static void common_names_and_others_are_counted_up_to_a_limit(void **state)
 {
-    struct mrl_name name;
+    struct mrl_subject_name name;
 
     (void)state;
     assert_ok(read_attributes(0, &name));

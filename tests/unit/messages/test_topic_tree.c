@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "messages/topic_tree.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/random.h"
@@ -105,14 +105,15 @@ static void every_entry_is_visited_once_and_emptied_branches_go(void **state)
 static void random_name(char *to, const char *const *levels, uint32_t kinds)
 {
     uint32_t count = 1 + mrl_random_below(3);
+    size_t used = 0;
 
     to[0] = '\0';
     for (uint32_t i = 0; i < count; i++) {
         const char *level = levels[mrl_random_below(kinds)];
 
         if (i > 0)
-            strcat(to, "/");
-        strcat(to, level);
+            used += (size_t)snprintf(to + used, 32 - used, "/");
+        used += (size_t)snprintf(to + used, 32 - used, "%s", level);
         if (strcmp(level, "#") == 0)
             return;
     }
