@@ -2,6 +2,7 @@
 #include "messages/topic_tree.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/random.h"
