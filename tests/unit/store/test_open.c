@@ -99,7 +99,7 @@ static void unsafe_files_and_folders_are_refused(void **state)
     assert_int_equal(symlink(p->path, link.path), 0);
     assert_int_equal(try_open(&link, LIST(one), &why), MRL_ERR_DENIED);
     assert_int_equal(unlink(link.path), 0);
-    (void)strcat(link.path, ".lock");
+    (void)snprintf(link.path, sizeof(link.path), "%s/a.db.lock", p->folder);
     assert_int_equal(unlink(link.path), 0);
     assert_ok(try_open(p, LIST(one), &why));
 }
@@ -208,9 +208,9 @@ static void a_missing_folder_is_an_io_error(void **state)
     struct place p = *(const struct place *)*state;
     struct mrl_why why;
 
-    (void)strcpy(p.path, "/nonexistent-folder/merlon.db");
+    (void)snprintf(p.path, sizeof(p.path), "/nonexistent-folder/merlon.db");
     assert_int_equal(try_open(&p, LIST(one), &why), MRL_ERR_IO);
-    (void)strcpy(p.path, "/");
+    (void)snprintf(p.path, sizeof(p.path), "/");
     assert_int_equal(try_open(&p, LIST(one), &why), MRL_ERR_INVALID);
 }
 
