@@ -19,7 +19,7 @@ static mrl_err fail_errno(struct mrl_why *why, const char *path)
     if (errno == ENOSPC || errno == EDQUOT)
         err = MRL_ERR_NO_SPACE;
     return mrl_fail(why, err, "%s: %s", path,
-                    err == MRL_ERR_DENIED ? "is a symbolic link" : strerror(errno));
+                    err == MRL_ERR_DENIED ? "is a symbolic link" : strerrordesc_np(errno));
 }
 
 /* Whoever may write the folder may put another database in place of ours. */

@@ -82,7 +82,8 @@ static void long_values_are_cut_and_it_is_said(void **state)
     assert_false(says_truncated(&e));
     e.target = mrl_bytes_of(text, MRL_AUDIT_TARGET_MAX + 1);
     assert_true(says_truncated(&e));
-    memcpy(&text[MRL_AUDIT_TARGET_MAX - 1], "\xc3\xa4", 2); /* a character across the limit */
+    text[MRL_AUDIT_TARGET_MAX - 1] = (char)0xc3; /* a character across the limit */
+    text[MRL_AUDIT_TARGET_MAX] = (char)0xa4;
     assert_true(says_truncated(&e));
 }
 
