@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/housekeeping.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "audit/chain.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { TICK_MS = 1000, RETRY_S = 60 };
+
+static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
+                                              .id = MRL_LIT_INIT("merlond")};
+
+static mrl_err sign(void *context, const struct mrl_audit_head *head, struct mrl_buf *signature)
+{
+    struct mrl_server *s = context;
+    uint8_t bytes[MRL_KEYS_SIGNATURE_SIZE];
+
+    MRL_TRY(mrl_keys_sign_head(s->keys, head->size, head->hash, bytes, NULL));
+    return mrl_buf_append(signature, mrl_bytes_of(bytes, sizeof(bytes)));
+}
+
+static void sign_head(struct mrl_server *s)
+{
+    mrl_err err = mrl_audit_sign_head(s->audit, sign, s);
+
+    if (err != MRL_OK)
+        mrl_log_error("audit.head_not_signed", MRL_FIELD_STR("why", mrl_err_name(err)));
+}
+
+/* The certificate goes into the log before it is used. */
+static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_identity *identity)
+{
+    const struct mrl_cert_facts *facts = mrl_cert_facts(identity->chain.certs[0]);
+    char fingerprint[2 * MRL_SHA256_SIZE + 1];
+    const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint)),
+                                               MRL_AUDIT_INT("not_after", facts->not_after)};
+    struct mrl_audit_event e =
+        mrl_actor_event(&system_actor, MRL_AUDIT_SERVER_CERTIFICATE_ISSUED, MRL_BYTES_NONE);
+
+    mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), fingerprint);
+    e.details = details;
+    e.details_count = MRL_COUNT(details);
+    return mrl_audit_write(s->store, &e);
+}
+
+static mrl_err make_identity(struct mrl_server *s, struct mrl_server_identity *out,
+                             struct mrl_why *why)
+{
+    MRL_TRY(mrl_issuing_server_identity(s->issuing, out, why));
+    MRL_TRY(record_identity(s, out));
+    atomic_store(&s->renew_at, out->renew_at);
+    return MRL_OK;
+}
+
+mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_server_identity) identity = {0};
+
+    MRL_TRY(make_identity(s, &identity, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_set_identity(s->workers[i], &identity, why));
+    return MRL_OK;
+}
+
+static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_server_identity) identity = {0};
+
+    MRL_TRY(make_identity(s, &identity, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_post_identity(s->workers[i], &identity));
+    return MRL_OK;
+}
+
+/* On a service thread. */
+static void run_chore(struct mrl_job *j)
+{
+    struct mrl_server *s = MRL_CONTAINER(j, struct mrl_server, chore);
+    struct mrl_why why = {""};
+
+    sign_head(s);
+    if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
+        mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
+        atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);
+    }
+    atomic_store(&s->chore_busy, false);
+}
+
+static void on_tick(struct mrl_timer *t)
+{
+    struct mrl_server *s = MRL_CONTAINER(t, struct mrl_server, tick);
+
+    mrl_audit_tick(s->audit, mrl_monotonic_ms());
+    if (!atomic_exchange(&s->chore_busy, true)) {
+        s->chore.run = run_chore;
+        if (mrl_service_submit(s->service, &s->chore) != MRL_OK)
+            atomic_store(&s->chore_busy, false); /* the next second tries again */
+    }
+    mrl_loop_timer(s->loop, t, TICK_MS);
+}
+
+static void on_signal(struct mrl_watch *w, uint32_t events)
+{
+    struct mrl_server *s = MRL_CONTAINER(w, struct mrl_server, signals);
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(w->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    mrl_log_info("server.stopping", MRL_FIELD_INT("signal", info.ssi_signo));
+    mrl_loop_stop(s->loop);
+}
+
+static void on_keys_died(struct mrl_watch *w, uint32_t events)
+{
+    struct mrl_server *s = MRL_CONTAINER(w, struct mrl_server, keys_died);
+
+    (void)events;
+    mrl_log_error("keys.died",
+                  MRL_FIELD_STR("why", "the key process ended: the daemon stops, too"));
+    s->result = MRL_ERR_CLOSED;
+    mrl_loop_remove(s->loop, w);
+    mrl_loop_stop(s->loop);
+}
+
+static mrl_err watch_signals(struct mrl_server *s)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    MRL_ENSURE(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0,
+               MRL_ERR_IO); /* threads made later inherit this */
+    s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->signals.ready = on_signal;
+    MRL_ENSURE(s->signals.fd >= 0, MRL_ERR_IO);
+    return mrl_loop_add(s->loop, &s->signals, EPOLLIN);
+}
+
+static mrl_err watch_keys(struct mrl_server *s)
+{
+    s->keys_died.fd = (int)syscall(SYS_pidfd_open, mrl_keys_client_pid(s->keys), 0);
+    s->keys_died.ready = on_keys_died;
+    MRL_ENSURE(s->keys_died.fd >= 0, MRL_ERR_IO);
+    return mrl_loop_add(s->loop, &s->keys_died, EPOLLIN);
+}
+
+mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_TRY(mrl_loop_new(&s->loop));
+    if (watch_signals(s) != MRL_OK || watch_keys(s) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_IO, "cannot watch signals and the key process");
+    s->tick.fire = on_tick;
+    mrl_loop_timer(s->loop, &s->tick, TICK_MS);
+    return MRL_OK;
+}
+
+mrl_err mrl_housekeeping_run(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_TRY(mrl_loop_run(s->loop));
+    if (s->result != MRL_OK)
+        return mrl_fail(why, s->result, "the key process ended");
+    return MRL_OK;
+}
+
+static void unwatch(struct mrl_server *s, struct mrl_watch *w)
+{
+    if (w->ready == NULL || w->fd < 0)
+        return;
+    mrl_loop_remove(s->loop, w);
+    (void)close(w->fd); /* only read */
+    w->ready = NULL;
+}
+
+void mrl_housekeeping_stop(struct mrl_server *s)
+{
+    mrl_timer_cancel(&s->tick);
+    unwatch(s, &s->signals);
+    unwatch(s, &s->keys_died);
+}
+
+void mrl_housekeeping_sign_last(struct mrl_server *s)
+{
+    if (s->result == MRL_OK)
+        sign_head(s);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens once a second or on a signal, on the main thread; what blocks in it runs on a
+ * service thread: signing the head of the audit log, renewing the server's own certificate. Layer:
+ * main. */
+#ifndef MRL_MAIN_HOUSEKEEPING_H
+#define MRL_MAIN_HOUSEKEEPING_H
+
+#include "main/server_state.h"
+
+/* The server's first certificate of this run, set on all workers before they start. */
+mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *why);
+mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why);
+/* Returns after SIGTERM or SIGINT, or with an error when the key process died. */
+mrl_err mrl_housekeeping_run(struct mrl_server *s, struct mrl_why *why);
+void mrl_housekeeping_stop(struct mrl_server *s);
+/* At the very end: waits until all entries are written, then signs the last head. */
+void mrl_housekeeping_sign_last(struct mrl_server *s);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/init.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "main/paths.h"
+#include "main/privileges.h"
+
+static const char *const curves[] = {"P-256", "P-384"};
+static const char *const unlocks[] = {"file", "passphrase", "credential"};
+
+static void add_source(const struct mrl_config *config, const struct mrl_paths *paths,
+                       const char **argv, size_t *argc)
+{
+    if (config->keys.unlock == MRL_UNLOCK_PASSPHRASE) {
+        argv[(*argc)++] = "--passphrase-file";
+        argv[(*argc)++] = paths->passphrase;
+    } else if (config->keys.unlock == MRL_UNLOCK_CREDENTIAL) {
+        argv[(*argc)++] = "--credential";
+        argv[(*argc)++] = paths->credential;
+    }
+}
+
+static mrl_err run_and_wait(const char *const *argv, struct mrl_why *why)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child < 0)
+        return mrl_fail(why, MRL_ERR_IO, "cannot start %s: %s", argv[0], strerror(errno));
+    if (child == 0) {
+        (void)execv(argv[0], (char *const *)argv); /* returns only when it failed */
+        _exit(127);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return mrl_fail(why, MRL_ERR_STATE, "%s init did not succeed: see its message above",
+                        argv[0]);
+    return MRL_OK;
+}
+
+mrl_err mrl_init(const struct mrl_config *config, struct mrl_why *why)
+{
+    struct mrl_account daemon, keys;
+    struct mrl_paths paths;
+    char tenant[65];
+    const char *argv[16];
+    size_t argc = 0;
+
+    MRL_TRY(mrl_paths_of(config, &paths, why));
+    MRL_TRY(mrl_account_find(config->server.user, &daemon, why));
+    MRL_TRY(mrl_account_find(config->keys.user, &keys, why));
+    MRL_TRY(mrl_folder_make(paths.state, 0755, &daemon, why));
+    MRL_TRY(mrl_folder_make(paths.store, 0700, &daemon, why));
+    MRL_TRY(mrl_folder_make(paths.keys, 0700, &keys, why));
+    if (!mrl_bytes_to_cstr(config->server.tenant, tenant, sizeof(tenant)))
+        return mrl_fail(why, MRL_ERR_INVALID, "tenant in [server] is too long");
+    argv[argc++] = paths.keys_program;
+    argv[argc++] = "init";
+    argv[argc++] = "--dir";
+    argv[argc++] = paths.keys;
+    argv[argc++] = "--root-curve";
+    argv[argc++] = curves[config->keys.root_curve];
+    argv[argc++] = "--tenant";
+    argv[argc++] = tenant;
+    argv[argc++] = "--unlock";
+    argv[argc++] = unlocks[config->keys.unlock];
+    add_source(config, &paths, argv, &argc);
+    if (geteuid() == 0) {
+        argv[argc++] = "--user";
+        argv[argc++] = keys.name;
+    }
+    argv[argc] = NULL;
+    return run_and_wait(argv, why);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "main/init.h"
+#include "main/server.h"
+
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+static const char usage[] =
+    "usage: merlond init --config FILE    makes the state folder and a new CA\n"
+    "       merlond run --config FILE     runs in the foreground until SIGTERM or SIGINT\n"
+    "       merlond example-config        prints every key with its default\n"
+    "       merlond --version\n"
+    "Exit status: 0 fine, 1 could not do it (why is on stderr), 2 wrong usage.\n";
+
+static int say_why(mrl_err err, const struct mrl_why *why)
+{
+    (void)fprintf(stderr, "merlond: %s\n", why->text[0] != '\0' ? why->text : mrl_err_name(err));
+    return EXIT_REFUSED;
+}
+
+static int example(void)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+
+    if (mrl_config_example(&mrl_config_schema, &text) != MRL_OK ||
+        fwrite(text.data, 1, text.len, stdout) != text.len)
+        return EXIT_REFUSED;
+    return 0;
+}
+
+typedef mrl_err command(const struct mrl_config *config, struct mrl_why *why);
+
+static int with_config(command *run, const char *path)
+{
+    struct mrl_arena arena = {0};
+    struct mrl_config config;
+    struct mrl_why why = {""};
+    mrl_err err = mrl_config_load(&mrl_config_schema, path, &arena, &config, &why);
+
+    if (err == MRL_OK) {
+        mrl_log_set_level((enum mrl_log_level)config.server.log_level);
+        err = run(&config, &why);
+    }
+    mrl_arena_done(&arena);
+    return err == MRL_OK ? 0 : say_why(err, &why);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    bool has_config = argc == 4 && strcmp(argv[2], "--config") == 0;
+
+    mrl_log_set_program("merlond");
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of a write */
+    if (has_config && strcmp(name, "init") == 0)
+        return with_config(mrl_init, argv[3]);
+    if (has_config && strcmp(name, "run") == 0)
+        return with_config(mrl_server_run, argv[3]);
+    if (argc == 2 && strcmp(name, "example-config") == 0)
+        return example();
+    if (argc == 2 && strcmp(name, "--version") == 0)
+        return printf("merlond %s\n", MRL_VERSION) < 0 ? EXIT_REFUSED : 0;
+    if (argc == 2 && (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0))
+        return fputs(usage, stdout) < 0 ? EXIT_REFUSED : 0;
+    (void)fputs(usage, stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <urcu/urcu-memb.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "keys/spawn.h"
+#include "main/housekeeping.h"
+#include "main/notify.h"
+#include "main/paths.h"
+#include "main/privileges.h"
+#include "main/server_state.h"
+#include "main/worker.h"
+
+enum {
+    SERVICE_THREADS = 4,
+    SERVICE_QUEUE = 4096,
+    STOP_GRACE_MS = 5000,
+};
+
+static const char version[] = MRL_VERSION;
+
+static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
+                                              .id = MRL_LIT_INIT("merlond")};
+
+static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+    struct mrl_account account;
+    struct mrl_keys_options options = {
+        .program = paths->keys_program,
+        .dir = paths->keys,
+        .max_lifetime_s = {[MRL_KEYS_DEVICE] = c->issuing.device_life_s,
+                           [MRL_KEYS_APPLICATION] = c->issuing.application_life_s,
+                           [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s,
+                           [MRL_KEYS_SERVER] = c->issuing.server_life_s},
+        .issue_rate = (uint32_t)c->keys.issue_rate,
+        .issue_burst = (uint32_t)c->keys.issue_rate * 10,
+    };
+
+    MRL_TRY(mrl_account_find(c->keys.user, &account, why));
+    if (geteuid() == 0)
+        options.user = account.name;
+    else
+        mrl_log_warn(
+            "keys.same_account",
+            MRL_FIELD_STR("why", "not started by root: daemon and key process share one account"));
+    if (c->keys.unlock == MRL_UNLOCK_PASSPHRASE)
+        options.passphrase_file = paths->passphrase;
+    if (c->keys.unlock == MRL_UNLOCK_CREDENTIAL)
+        options.credential = paths->credential;
+    return mrl_keys_spawn(&options, &s->keys, why);
+}
+
+static mrl_err open_store(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
+{
+    const struct mrl_migration_list migrations[] = {mrl_audit_migrations, mrl_access_migrations,
+                                                    mrl_devices_migrations, mrl_token_migrations};
+    const struct mrl_store_options options = {.path = paths->database,
+                                              .migrations = migrations,
+                                              .migrations_count = MRL_COUNT(migrations)};
+
+    return mrl_store_open(&options, &s->store, why);
+}
+
+static void on_principal_changed(void *context, enum mrl_principal_kind kind, mrl_bytes id)
+{
+    struct mrl_server *s = context;
+
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_post_rejudge(s->workers[i], kind, id);
+}
+
+static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+    const struct mrl_issuing_config issuing = {
+        .keys = s->keys,
+        .device_life_s = c->issuing.device_life_s,
+        .application_life_s = c->issuing.application_life_s,
+        .operator_life_s = c->issuing.operator_life_s,
+        .server_life_s = c->issuing.server_life_s,
+        .server_names = c->server.names.at,
+        .server_name_count = c->server.names.count,
+    };
+
+    MRL_TRY(mrl_audit_new(s->store, &s->audit));
+    MRL_TRY(mrl_access_open(s->store, s->audit, &s->access, why));
+    MRL_TRY(mrl_registry_open(s->store, s->audit, s->access, &s->registry, why));
+    mrl_registry_on_change(s->registry, on_principal_changed, s);
+    MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
+    MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
+    s->onboarding = (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, false};
+    return MRL_OK;
+}
+
+static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+    static struct mrl_telemetry_mapping mappings[MRL_TELEMETRY_MAPPINGS_MAX];
+
+    for (size_t i = 0; i < c->telemetry_count; i++)
+        mappings[i] = (struct mrl_telemetry_mapping){c->telemetry[i].topic, c->telemetry[i].field,
+                                                     c->telemetry[i].metric, c->telemetry[i].help,
+                                                     (size_t)c->telemetry[i].series};
+    if (c->telemetry_count == 0)
+        return MRL_OK;
+    return mrl_telemetry_new(mappings, c->telemetry_count, &s->telemetry, why);
+}
+
+static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
+{
+    return (struct mrl_mqtt_limits){
+        .packet_bytes = c->mqtt.packet_bytes,
+        .device_sessions = (unsigned)c->mqtt.device_sessions,
+        .application_sessions = (unsigned)c->mqtt.application_sessions,
+        .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
+        .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
+        .hub = {.subscriptions_per_session = (unsigned)c->mqtt.subscriptions,
+                .queued_messages = (unsigned)c->mqtt.queued_messages,
+                .queued_bytes = c->mqtt.queued_bytes,
+                .in_flight = (unsigned)c->mqtt.in_flight,
+                .session_expiry_s = (uint32_t)c->mqtt.session_expiry_s},
+    };
+}
+
+static void count_sessions(void *context, size_t *sessions, size_t *connected)
+{
+    const struct mrl_server *s = context;
+
+    *sessions = *connected = 0;
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        size_t some_sessions, some_connected;
+
+        mrl_worker_counts(s->workers[i], &some_sessions, &some_connected);
+        *sessions += some_sessions;
+        *connected += some_connected;
+    }
+}
+
+static void fill_api(struct mrl_server *s)
+{
+    s->api = (struct mrl_api){
+        .store = s->store,
+        .registry = s->registry,
+        .access = s->access,
+        .audit = s->audit,
+        .onboarding = &s->onboarding,
+        .issuing = s->issuing,
+        .metrics = s->metrics,
+        .telemetry = s->telemetry,
+        .retained = s->retained,
+        .started_ms = mrl_wall_ms(),
+        .version = version,
+        .server_name = s->config->server.names.at[0],
+        .count = count_sessions,
+        .count_context = s,
+    };
+}
+
+static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+    const struct mrl_worker_shared shared = {
+        .registry = s->registry,
+        .audit = s->audit,
+        .metrics = s->metrics,
+        .retained = s->retained,
+        .service = s->service,
+        .tickets = s->tickets,
+        .issuing = s->issuing,
+        .onboarding = &s->onboarding,
+        .api = &s->api,
+        .telemetry = s->telemetry,
+        .mqtt_limits = mqtt_limits(c),
+        .handshake_timeout_ms = c->tls.handshake_timeout_s * 1000,
+        .handshakes = (size_t)c->tls.handshakes,
+        .enrolment_body_bytes = c->enrolment.body_bytes,
+    };
+
+    for (unsigned i = 0; i < s->wanted_workers; i++) {
+        MRL_TRY(mrl_worker_new(&shared, i, &s->workers[i], why));
+        s->doors[i] = mrl_worker_door(s->workers[i]);
+        s->worker_count = i + 1;
+    }
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_join(s->workers[i], s->doors, s->worker_count);
+    return MRL_OK;
+}
+
+static unsigned wanted_workers(const struct mrl_config *c)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (c->server.workers > 0)
+        return (unsigned)c->server.workers;
+    return cores > 0 && cores <= MRL_WORKERS_MAX ? (unsigned)cores : 1;
+}
+
+static mrl_err make_shared(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+
+    s->wanted_workers = wanted_workers(c);
+    s->metrics = mrl_metrics_new(s->wanted_workers);
+    s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
+    MRL_TRY(open_telemetry(s, why));
+    MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
+    return mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service);
+}
+
+static mrl_err listen_on(struct mrl_server *s, enum mrl_port port, mrl_bytes text,
+                         char real[static MRL_ADDRESS_TEXT], struct mrl_why *why)
+{
+    struct mrl_address address;
+
+    MRL_TRY(mrl_address_parse(text, &address, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_listen(s->workers[i], port, &address, why));
+    mrl_address_format(&address, real);
+    return MRL_OK;
+}
+
+static mrl_err listen_all(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+    char text[sizeof("unix:") + MRL_PATH];
+    struct mrl_address address;
+
+    MRL_TRY(listen_on(s, MRL_PORT_MQTT, c->mqtt.listen, s->api.mqtt_address, why));
+    MRL_TRY(listen_on(s, MRL_PORT_ENROLMENT, c->enrolment.listen, s->api.enrolment_address, why));
+    MRL_TRY(listen_on(s, MRL_PORT_MANAGEMENT, c->management.listen, s->management_address, why));
+    (void)snprintf(text, sizeof(text), "unix:%s", paths->socket);
+    MRL_TRY(mrl_address_parse(mrl_str(text), &address, why));
+    return mrl_worker_listen_socket(s->workers[0], &address, why);
+}
+
+/* Clients need the root certificate; it is public, and the file only saves a step. */
+static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *paths,
+                          struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) pem = {0};
+    int fd;
+    bool whole;
+
+    MRL_TRY(mrl_cert_to_pem(mrl_issuing_roots(s->issuing)->certs[0], &pem));
+    fd = open(paths->root_pem, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
+    if (fd >= 0)
+        whole = close(fd) == 0 && whole;
+    return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", paths->root_pem);
+}
+
+static mrl_err start(struct mrl_server *s, struct mrl_why *why)
+{
+    struct mrl_account account;
+    struct mrl_paths paths;
+
+    MRL_TRY(mrl_random_check(why));
+    MRL_TRY(mrl_paths_of(s->config, &paths, why));
+    MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
+    MRL_TRY(
+        start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */
+    MRL_TRY(mrl_become(&account, why));
+    MRL_TRY(mrl_harden(why));
+    MRL_TRY(open_store(s, &paths, why));
+    MRL_TRY(open_duties(s, why));
+    MRL_TRY(make_shared(s, why));
+    fill_api(s);
+    MRL_TRY(make_workers(s, why));
+    MRL_TRY(mrl_housekeeping_first_identity(s, why));
+    MRL_TRY(listen_all(s, &paths, why));
+    MRL_TRY(write_root(s, &paths, why));
+    MRL_TRY(mrl_housekeeping_start(s, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_start(s->workers[i], why));
+    return MRL_OK;
+}
+
+static void record(struct mrl_server *s, enum mrl_audit_action action)
+{
+    struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
+
+    mrl_audit_record(s->audit, &e, NULL, NULL);
+}
+
+static void announce(const struct mrl_server *s)
+{
+    mrl_log_info("server.ready", MRL_FIELD_STR("mqtt", s->api.mqtt_address),
+                 MRL_FIELD_STR("enrolment", s->api.enrolment_address),
+                 MRL_FIELD_STR("management", s->management_address),
+                 MRL_FIELD_INT("workers", s->worker_count));
+    mrl_notify("READY=1");
+}
+
+static void stop_workers(struct mrl_server *s)
+{
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_stop(s->workers[i], STOP_GRACE_MS);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_wait(s->workers[i]);
+    mrl_service_free(
+        s->service); /* runs what waits; answers nobody takes any more are dropped below */
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_close(s->workers[i]);
+}
+
+/* Takes down whatever start got to, in the opposite order; also after a start that failed half-way.
+ */
+static void stop(struct mrl_server *s)
+{
+    mrl_notify("STOPPING=1");
+    mrl_housekeeping_stop(s);
+    stop_workers(s);
+    if (s->audit != NULL && s->ready)
+        record(s, MRL_AUDIT_SERVER_STOPPED);
+    if (s->audit != NULL && s->ready)
+        mrl_housekeeping_sign_last(s);
+    mrl_audit_free(s->audit);
+    mrl_store_close(s->store);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_free(s->workers[i]);
+    mrl_registry_free(s->registry);
+    mrl_access_free(s->access);
+    mrl_issuing_free(s->issuing);
+    mrl_tls_tickets_free(s->tickets);
+    mrl_telemetry_free(s->telemetry);
+    mrl_retained_free(s->retained);
+    mrl_metrics_free(s->metrics);
+    mrl_loop_free(s->loop);
+    mrl_keys_client_free(s->keys);
+    free(s);
+}
+
+mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
+{
+    struct mrl_server *s = calloc(1, sizeof(*s));
+    mrl_err err;
+
+    if (s == NULL)
+        abort();
+    s->config = config;
+    urcu_memb_register_thread();
+    err = start(s, why);
+    if (err == MRL_OK) {
+        s->ready = true;
+        record(s, MRL_AUDIT_SERVER_STARTED);
+        announce(s);
+        err = mrl_housekeeping_run(s, why); /* until a signal */
+    }
+    stop(s);
+    urcu_memb_unregister_thread();
+    return err;
+}

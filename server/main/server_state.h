@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's parts, for the files of this folder. */
+#ifndef MRL_MAIN_SERVER_STATE_H
+#define MRL_MAIN_SERVER_STATE_H
+
+#include <stdatomic.h>
+
+#include "main/config.h"
+#include "main/worker.h"
+
+enum { MRL_WORKERS_MAX = 256 };
+
+struct mrl_server {
+    const struct mrl_config *config;
+    struct mrl_keys_client *keys;
+    struct mrl_store *store;
+    struct mrl_audit *audit;
+    struct mrl_access *access;
+    struct mrl_registry *registry;
+    struct mrl_issuing *issuing;
+    struct mrl_onboarding onboarding;
+    struct mrl_api api;
+    struct mrl_metrics *metrics;
+    struct mrl_telemetry *telemetry;
+    struct mrl_retained *retained;
+    struct mrl_tls_tickets *tickets;
+    struct mrl_service *service;
+    struct mrl_worker *workers[MRL_WORKERS_MAX];
+    struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
+    unsigned worker_count, wanted_workers;
+    char management_address[MRL_ADDRESS_TEXT];
+    bool ready;
+
+    /* Housekeeping, on the main thread. */
+    struct mrl_loop *loop;
+    struct mrl_watch signals;
+    struct mrl_watch keys_died;
+    struct mrl_timer tick;
+    struct mrl_job chore; /* runs on a service thread, one at a time */
+    _Atomic bool chore_busy;
+    _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
+    mrl_err result;           /* of the run: not MRL_OK when the key process died */
+};
+
+#endif
