@@ -106,10 +106,13 @@ bool mrl_mqtt_filter_matches(mrl_bytes filter, mrl_bytes topic)
     return !t.more;
 }
 
-/* "#" as a whole matches at least one level, so it says the same as "+/#". */
-static bool says_everything(mrl_bytes filter)
+/* No topic is empty [MQTT-4.7.3-1], so "#" needs a level to match and "/#" one more than it has:
+ * both say the same as with "+" before the "#". */
+static mrl_bytes spelled_out(mrl_bytes filter)
 {
-    return mrl_bytes_eq(filter, MRL_LIT("#")) || mrl_bytes_eq(filter, MRL_LIT("+/#"));
+    if (mrl_bytes_eq(filter, MRL_LIT("#")))
+        return MRL_LIT("+/#");
+    return mrl_bytes_eq(filter, MRL_LIT("/#")) ? MRL_LIT("/+/#") : filter;
 }
 
 /* Does the level `wide`, not '#', take whatever the level `narrow` takes? */
@@ -123,20 +126,19 @@ static bool level_covers(mrl_bytes wide, mrl_bytes narrow)
 bool mrl_mqtt_filter_covers(mrl_bytes wide, mrl_bytes narrow)
 {
     struct mrl_mqtt_levels a = mrl_mqtt_levels_of(wide);
-    struct mrl_mqtt_levels b = mrl_mqtt_levels_of(narrow);
+    struct mrl_mqtt_levels b = mrl_mqtt_levels_of(spelled_out(narrow));
     mrl_bytes want;
     mrl_bytes have;
     bool first = true;
 
-    if (says_everything(wide))
-        return !is_dollar(narrow); /* a leading wildcard in narrow takes no $ topics either */
     while (mrl_mqtt_level_next(&a, &want)) {
+        if (first && (is(want, '#') || is(want, '+')) && is_dollar(narrow))
+            return false; /* [MQTT-4.7.2-1]; a leading wildcard in narrow takes no $ topics either
+                           */
         if (is(want, '#'))
             return true;
         if (!mrl_mqtt_level_next(&b, &have) || !level_covers(want, have))
             return false;
-        if (first && is(want, '+') && is_dollar(have))
-            return false; /* [MQTT-4.7.2-1] */
         first = false;
     }
     return !b.more;
