@@ -15,13 +15,19 @@ mrl_err mrl_mqtt_in_u16(struct mrl_mqtt_in *in, uint16_t *out)
     return MRL_OK;
 }
 
-mrl_err mrl_mqtt_in_varint(struct mrl_mqtt_in *in, uint32_t *out)
+enum mrl_mqtt_rule mrl_mqtt_take_varint(struct mrl_reader *r, uint32_t *out)
 {
+    bool cut = mrl_reader_left(r) < 4;
     bool overlong;
 
-    MRL_MQTT_ENSURE(in, mrl_mqtt_read_varint(&in->r, out, &overlong) == MRL_OK, VARINT);
-    MRL_MQTT_ENSURE(in, !overlong, OVERLONG);
-    return MRL_OK;
+    if (mrl_mqtt_read_varint(r, out, &overlong) != MRL_OK)
+        return cut ? MRL_MQTT_RULE_TRUNCATED : MRL_MQTT_RULE_VARINT;
+    return overlong ? MRL_MQTT_RULE_OVERLONG : MRL_MQTT_RULE_NONE;
+}
+
+mrl_err mrl_mqtt_in_varint(struct mrl_mqtt_in *in, uint32_t *out)
+{
+    return mrl_mqtt_judge(in, mrl_mqtt_take_varint(&in->r, out));
 }
 
 mrl_err mrl_mqtt_in_blob(struct mrl_mqtt_in *in, mrl_bytes *out)

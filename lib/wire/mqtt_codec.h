@@ -25,6 +25,9 @@ enum mrl_mqtt_rule {
     MRL_MQTT_RULE_FLAGS,
     MRL_MQTT_RULE_PACKET_ID,
     MRL_MQTT_RULE_REASON,
+    MRL_MQTT_RULE_CONNACK_CODE,
+    MRL_MQTT_RULE_SUBACK_CODE,
+    MRL_MQTT_RULE_UNSUBACK_CODE,
     /* CONNECT, CONNACK */
     MRL_MQTT_RULE_PROTOCOL_NAME,
     MRL_MQTT_RULE_PROTOCOL_LEVEL,
@@ -94,6 +97,8 @@ mrl_err mrl_mqtt_in_varint(struct mrl_mqtt_in *in, uint32_t *out);
 mrl_err mrl_mqtt_in_blob(struct mrl_mqtt_in *in, mrl_bytes *out);
 mrl_err mrl_mqtt_in_end(struct mrl_mqtt_in *in);
 
+/* 1.5.5, minimal */
+enum mrl_mqtt_rule mrl_mqtt_take_varint(struct mrl_reader *r, uint32_t *out);
 /* 1.5.4 */
 enum mrl_mqtt_rule mrl_mqtt_check_text(mrl_bytes text);
 

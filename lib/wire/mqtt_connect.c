@@ -171,7 +171,7 @@ static enum mrl_mqtt_rule check_connack(enum mrl_mqtt_version version,
                                         const struct mrl_mqtt_connack *p)
 {
     if (!mrl_mqtt_reason_allowed(version, MRL_MQTT_CONNACK, MRL_MQTT_FROM_SERVER, p->reason))
-        return MRL_MQTT_RULE_REASON; /* [MQTT-3.2.2-8] */
+        return MRL_MQTT_RULE_CONNACK_CODE;
     return p->session_present && p->reason != 0 ? MRL_MQTT_RULE_SESSION_PRESENT
                                                 : MRL_MQTT_RULE_NONE;
 }

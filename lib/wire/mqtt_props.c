@@ -122,15 +122,6 @@ static enum mrl_mqtt_rule read_number(struct mrl_reader *r, enum kind kind, uint
     return MRL_MQTT_RULE_NONE;
 }
 
-static enum mrl_mqtt_rule read_varint(struct mrl_reader *r, uint32_t *out)
-{
-    bool overlong;
-
-    if (mrl_mqtt_read_varint(r, out, &overlong) != MRL_OK)
-        return MRL_MQTT_RULE_VARINT;
-    return overlong ? MRL_MQTT_RULE_OVERLONG : MRL_MQTT_RULE_NONE;
-}
-
 static enum mrl_mqtt_rule read_texts(struct mrl_reader *r, enum kind kind, struct prop *out)
 {
     if (mrl_read_blob16(r, &out->text) != MRL_OK)
@@ -148,7 +139,8 @@ static enum mrl_mqtt_rule read_prop(struct mrl_reader *r, struct prop *out)
     enum kind kind;
 
     *out = (struct prop){0};
-    broken = read_varint(r, &id); /* 2.2.2.2: the identifier is a variable byte integer too */
+    broken =
+        mrl_mqtt_take_varint(r, &id); /* 2.2.2.2: the identifier is a variable byte integer too */
     if (broken != MRL_MQTT_RULE_NONE)
         return broken;
     if (id >= MRL_MQTT_PROPS_ || prop_rules[id].kind == KIND_NONE)
@@ -156,7 +148,7 @@ static enum mrl_mqtt_rule read_prop(struct mrl_reader *r, struct prop *out)
     out->id = id;
     kind = prop_rules[id].kind;
     if (kind == KIND_VARINT)
-        return read_varint(r, &out->number);
+        return mrl_mqtt_take_varint(r, &out->number);
     return kind < KIND_VARINT ? read_number(r, kind, &out->number) : read_texts(r, kind, out);
 }
 

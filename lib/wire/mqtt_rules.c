@@ -23,7 +23,10 @@ static const struct {
     [MRL_MQTT_RULE_SECOND_CONNECT] = {0x82, "MQTT-3.1.0-2", "MQTT-3.1.0-2", "second CONNECT"},
     [MRL_MQTT_RULE_FLAGS] = {0x81, "MQTT-2.1.3-1", "MQTT-2.2.2-2", "reserved header flags"},
     [MRL_MQTT_RULE_PACKET_ID] = {0x82, "MQTT-2.2.1-3", "MQTT-2.3.1-1", "packet identifier 0"},
-    [MRL_MQTT_RULE_REASON] = {0x82, "2.4", "3.2.2.3", "reason code not of this packet"},
+    [MRL_MQTT_RULE_REASON] = {0x82, "2.4", "4.8", "reason code not of this packet"},
+    [MRL_MQTT_RULE_CONNACK_CODE] = {0x82, "MQTT-3.2.2-8", "3.2.2.3", "not a CONNACK code"},
+    [MRL_MQTT_RULE_SUBACK_CODE] = {0x82, "MQTT-3.9.3-2", "MQTT-3.9.3-2", "not a SUBACK code"},
+    [MRL_MQTT_RULE_UNSUBACK_CODE] = {0x82, "MQTT-3.11.3-2", "3.11.3", "not an UNSUBACK code"},
 
     [MRL_MQTT_RULE_PROTOCOL_NAME] = {0x84, "MQTT-3.1.2-1", "MQTT-3.1.2-1", "protocol name"},
     [MRL_MQTT_RULE_PROTOCOL_LEVEL] = {0x84, "MQTT-3.1.2-2", "MQTT-3.1.2-2", "protocol version"},

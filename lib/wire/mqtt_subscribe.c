@@ -92,7 +92,7 @@ static enum mrl_mqtt_rule check_unsubscribe(enum mrl_mqtt_version version,
     return check_list(version, p->filters, /*with_options=*/false);
 }
 
-/* [MQTT-3.9.3-2], [MQTT-3.11.3-2]; version names whose codes these are. */
+/* version names whose codes these are. */
 static enum mrl_mqtt_rule check_codes(enum mrl_mqtt_version version, enum mrl_mqtt_type type,
                                       const struct mrl_mqtt_suback *p)
 {
@@ -104,7 +104,8 @@ static enum mrl_mqtt_rule check_codes(enum mrl_mqtt_version version, enum mrl_mq
         return MRL_MQTT_RULE_NO_CODE;
     for (size_t i = 0; i < p->codes.len; i++)
         if (!mrl_mqtt_reason_allowed(version, type, MRL_MQTT_FROM_SERVER, p->codes.data[i]))
-            return MRL_MQTT_RULE_REASON;
+            return type == MRL_MQTT_SUBACK ? MRL_MQTT_RULE_SUBACK_CODE
+                                           : MRL_MQTT_RULE_UNSUBACK_CODE;
     return MRL_MQTT_RULE_NONE;
 }
 

@@ -136,7 +136,8 @@ static const struct mqtt_case cases[] = {
      0x81, "MQTT-3.1.2-13"},
     {"trailing byte", V0, CLIENT, BYTES("\x10\x0e" NAME "\x05\x02\x00\x3c\x00\x00\x00\x00"), 0x81,
      "MQTT-4.13.1-1"},
-    {"no properties at all", V0, CLIENT, BYTES("\x10\x0a" NAME "\x05\x02\x00\x3c"), 0x81, "1.5.5"},
+    {"no properties at all", V0, CLIENT, BYTES("\x10\x0a" NAME "\x05\x02\x00\x3c"), 0x81,
+     "MQTT-4.13.1-1"},
 
     /* order */
     {"second CONNECT", V5, CLIENT, BYTES("\x10\x0d" NAME "\x05\x02\x00\x3c\x00\x00\x00"), 0x82,
@@ -156,10 +157,10 @@ static const struct mqtt_case cases[] = {
     {"accepted", V5, SERVER, BYTES("\x20\x03\x01\x00\x00"), 0, NULL},
     {"limits told", V5, SERVER,
      BYTES("\x20\x10\x00\x00\x0d\x21\x00\x0a\x22\x00\x05\x24\x01\x25\x00\x13\x00\x3c"), 0, NULL},
-    {"code of 3.1.1 in 5", V5, SERVER, BYTES("\x20\x03\x00\x05\x00"), 0x82, "2.4"},
+    {"code of 3.1.1 in 5", V5, SERVER, BYTES("\x20\x03\x00\x05\x00"), 0x82, "MQTT-3.2.2-8"},
     {"reserved flags", V5, SERVER, BYTES("\x20\x03\x80\x00\x00"), 0x81, "MQTT-3.2.2-1"},
     {"session of a refused one", V5, SERVER, BYTES("\x20\x03\x01\x87\x00"), 0x82, "MQTT-3.2.2-6"},
-    {"no property length", V5, SERVER, BYTES("\x20\x02\x00\x00"), 0x81, "1.5.5"},
+    {"no property length", V5, SERVER, BYTES("\x20\x02\x00\x00"), 0x81, "MQTT-4.13.1-1"},
 };
 
 static void packets_are_judged(void **state)

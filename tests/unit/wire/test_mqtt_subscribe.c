@@ -87,12 +87,12 @@ static const struct mqtt_case cases[] = {
 
     /* SUBACK */
     {"granted and refused", V4, SERVER, BYTES("\x90\x06\x00\x01\x00\x01\x02\x80"), 0, NULL},
-    {"unknown code", V4, SERVER, BYTES("\x90\x03\x00\x01\x03"), 0x82, "3.2.2.3"},
+    {"unknown code", V4, SERVER, BYTES("\x90\x03\x00\x01\x03"), 0x82, "MQTT-3.9.3-2"},
     {"no code", V4, SERVER, BYTES("\x90\x02\x00\x01"), 0x82, "MQTT-3.8.4-5"},
     {"packet identifier 0", V4, SERVER, BYTES("\x90\x03\x00\x00\x00"), 0x82, "MQTT-2.3.1-1"},
     {"granted and refused", V5, SERVER, BYTES("\x90\x05\x00\x01\x00\x02\x87"), 0, NULL},
     {"with reason string", V5, SERVER, BYTES("\x90\x08\x00\x01\x04\x1f\x00\x01r\x00"), 0, NULL},
-    {"code of UNSUBACK", V5, SERVER, BYTES("\x90\x04\x00\x01\x00\x11"), 0x82, "2.4"},
+    {"code of UNSUBACK", V5, SERVER, BYTES("\x90\x04\x00\x01\x00\x11"), 0x82, "MQTT-3.9.3-2"},
     {"no code", V5, SERVER, BYTES("\x90\x03\x00\x01\x00"), 0x82, "MQTT-3.8.4-6"},
     {"from a client", V5, CLIENT, BYTES("\x90\x04\x00\x01\x00\x00"), 0x82, "2.1.2"},
 
@@ -126,7 +126,7 @@ static const struct mqtt_case cases[] = {
     {"with codes in 3.1.1", V4, SERVER, BYTES("\xb0\x03\x00\x01\x00"), 0x81, "MQTT-4.8.0-1"},
     {"codes", V5, SERVER, BYTES("\xb0\x05\x00\x01\x00\x00\x11"), 0, NULL},
     {"no code", V5, SERVER, BYTES("\xb0\x03\x00\x01\x00"), 0x82, "MQTT-3.8.4-6"},
-    {"code of SUBACK", V5, SERVER, BYTES("\xb0\x04\x00\x01\x00\x01"), 0x82, "2.4"},
+    {"code of SUBACK", V5, SERVER, BYTES("\xb0\x04\x00\x01\x00\x01"), 0x82, "MQTT-3.11.3-2"},
 };
 
 static void packets_are_judged(void **state)
