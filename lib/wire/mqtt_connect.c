@@ -90,15 +90,18 @@ static mrl_err read_will(struct mrl_mqtt_in *in, struct mrl_mqtt_will *will)
     return mrl_mqtt_in_blob(in, &will->payload);
 }
 
-/* [MQTT-3.1.3-1]: the order of the payload */
-mrl_err mrl_mqtt_in_connect(struct mrl_mqtt_in *in, struct mrl_mqtt_packet *out)
+/* 3.1.2 */
+static mrl_err read_variable_header(struct mrl_mqtt_in *in, struct mrl_mqtt_connect *p)
 {
-    struct mrl_mqtt_connect *p = &out->connect;
-
     MRL_TRY(read_protocol(in, p));
     MRL_TRY(read_flags(in, p));
     MRL_TRY(mrl_mqtt_in_u16(in, &p->keep_alive));
-    MRL_TRY(mrl_mqtt_in_props(in, MRL_MQTT_CONNECT, &p->props));
+    return mrl_mqtt_in_props(in, MRL_MQTT_CONNECT, &p->props);
+}
+
+/* 3.1.3, in the order of [MQTT-3.1.3-1] */
+static mrl_err read_payload(struct mrl_mqtt_in *in, struct mrl_mqtt_connect *p)
+{
     MRL_TRY(mrl_mqtt_in_blob(in, &p->client_id));
     if (p->has_will)
         MRL_TRY(read_will(in, &p->will));
@@ -106,7 +109,15 @@ mrl_err mrl_mqtt_in_connect(struct mrl_mqtt_in *in, struct mrl_mqtt_packet *out)
         MRL_TRY(mrl_mqtt_in_blob(in, &p->username));
     if (p->has_password)
         MRL_TRY(mrl_mqtt_in_blob(in, &p->password));
-    MRL_TRY(mrl_mqtt_in_end(in));
+    return mrl_mqtt_in_end(in);
+}
+
+mrl_err mrl_mqtt_in_connect(struct mrl_mqtt_in *in, struct mrl_mqtt_packet *out)
+{
+    struct mrl_mqtt_connect *p = &out->connect;
+
+    MRL_TRY(read_variable_header(in, p));
+    MRL_TRY(read_payload(in, p));
     return mrl_mqtt_judge(in, check_connect(p));
 }
 

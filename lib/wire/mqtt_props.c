@@ -171,16 +171,11 @@ static void put_prop(struct mrl_writer *w, const struct prop *p)
         mrl_put_blob16(w, p->value);
 }
 
-/* The one place that goes from a table entry to the field. */
-static void *field(const struct mrl_mqtt_props *p, unsigned id)
-{
-    return (uint8_t *)(uintptr_t)p + prop_rules[id].at;
-}
-
+/* These two alone go from a table entry to its field. */
 static void store(struct mrl_mqtt_props *p, const struct prop *from)
 {
     enum kind kind = prop_rules[from->id].kind;
-    void *to = field(p, from->id);
+    void *to = (uint8_t *)p + prop_rules[from->id].at;
 
     if (kind == KIND_U8)
         *(uint8_t *)to = (uint8_t)from->number;
@@ -195,7 +190,7 @@ static void store(struct mrl_mqtt_props *p, const struct prop *from)
 static struct prop load(const struct mrl_mqtt_props *p, unsigned id)
 {
     enum kind kind = prop_rules[id].kind;
-    const void *from = field(p, id);
+    const void *from = (const uint8_t *)p + prop_rules[id].at;
     struct prop out = {.id = id};
 
     if (kind == KIND_U8)

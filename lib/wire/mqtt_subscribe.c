@@ -30,7 +30,7 @@ static enum mrl_mqtt_rule check_options(enum mrl_mqtt_version version, mrl_bytes
 {
     mrl_bytes group;
     mrl_bytes plain;
-    unsigned reserved = version == MRL_MQTT_5 ? OPTION_RESERVED : 0xffu & ~OPTION_QOS;
+    unsigned reserved = version == MRL_MQTT_5 ? OPTION_RESERVED : 0xffu & ~(unsigned)OPTION_QOS;
 
     if ((options & reserved) != 0)
         return MRL_MQTT_RULE_OPTIONS_RESERVED;
