@@ -28,9 +28,10 @@ enum {
     MRL_DER_SEQUENCE = 0x30,
     MRL_DER_SET = 0x31,
 };
-#define MRL_DER_CONTEXT(n) (uint8_t)(0x80 | (n))             /* [n] IMPLICIT of a primitive */
-#define MRL_DER_CONTEXT_CONSTRUCTED(n) (uint8_t)(0xa0 | (n)) /* [n] EXPLICIT, or of a constructed \
-                                                              */
+#define MRL_DER_CONTEXT(n) (uint8_t)(0x80 | (n)) /* [n] IMPLICIT of a primitive */
+#define MRL_DER_CONTEXT_CONSTRUCTED(n)                         \
+    (uint8_t)(0xa0 | (n)) /* [n] EXPLICIT, or of a constructed \
+                           */
 
 /* Any element: its tag, its content and the whole of it. Each out may be NULL. */
 mrl_err mrl_der_read_any(struct mrl_reader *r, uint8_t *tag, mrl_bytes *content, mrl_bytes *whole);
