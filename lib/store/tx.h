@@ -25,8 +25,8 @@ mrl_err mrl_tx_exec(struct mrl_tx *tx, const char *sql, const struct mrl_value *
 /* Starts one statement that returns rows; gives *out, positioned before the first. */
 mrl_err mrl_tx_query(struct mrl_tx *tx, const char *sql, const struct mrl_value *args, size_t n,
                      struct mrl_rows **out);
-/* The same, positioned on the only row. MRL_ERR_NOT_FOUND: none (not a failed statement: the
- * callback may go on). MRL_ERR_CORRUPT: more than one. */
+/* The same, positioned on the first row: ask by a unique key. MRL_ERR_NOT_FOUND: none, *out is NULL
+ * (not a failed statement: the callback may go on). */
 mrl_err mrl_tx_query_one(struct mrl_tx *tx, const char *sql, const struct mrl_value *args, size_t n,
                          struct mrl_rows **out);
 /* The sentence of the first failed statement; "" without one. Borrowed from tx. */
