@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Object identifiers as DER content, for MRL_LIT. Layer: crypto. */
+#ifndef MRL_CRYPTO_OID_H
+#define MRL_CRYPTO_OID_H
+
+/* RFC 5280 A.1, 4.2: 2.5.4.3 and 2.5.29.x */
+#define MRL_OID_COMMON_NAME "\x55\x04\x03"
+#define MRL_OID_SUBJECT_KEY_ID "\x55\x1d\x0e"
+#define MRL_OID_KEY_USAGE "\x55\x1d\x0f"
+#define MRL_OID_SUBJECT_ALT_NAME "\x55\x1d\x11"
+#define MRL_OID_BASIC_CONSTRAINTS "\x55\x1d\x13"
+#define MRL_OID_AUTHORITY_KEY_ID "\x55\x1d\x23"
+#define MRL_OID_EXT_KEY_USAGE "\x55\x1d\x25"
+/* 1.3.6.1.5.5.7.3.1 and .2 */
+#define MRL_OID_SERVER_AUTH "\x2b\x06\x01\x05\x05\x07\x03\x01"
+#define MRL_OID_CLIENT_AUTH "\x2b\x06\x01\x05\x05\x07\x03\x02"
+/* RFC 5480 2.1.1, RFC 8410 3, RFC 4055 1.2 */
+#define MRL_OID_EC_PUBLIC_KEY "\x2a\x86\x48\xce\x3d\x02\x01"
+#define MRL_OID_P256 "\x2a\x86\x48\xce\x3d\x03\x01\x07"
+#define MRL_OID_P384 "\x2b\x81\x04\x00\x22"
+#define MRL_OID_ED25519 "\x2b\x65\x70"
+#define MRL_OID_RSA "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+/* RFC 5758 3.2 */
+#define MRL_OID_ECDSA_SHA256 "\x2a\x86\x48\xce\x3d\x04\x03\x02"
+#define MRL_OID_ECDSA_SHA384 "\x2a\x86\x48\xce\x3d\x04\x03\x03"
+#define MRL_OID_ECDSA_SHA512 "\x2a\x86\x48\xce\x3d\x04\x03\x04"
+/* RFC 4055 5 */
+#define MRL_OID_RSA_SHA256 "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"
+#define MRL_OID_RSA_SHA384 "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"
+#define MRL_OID_RSA_SHA512 "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"
+/* RFC 2985 5.4.1, 5.4.2; RFC 6402 2.8 (1.3.6.1.5.5.7.7.36) */
+#define MRL_OID_CHALLENGE_PASSWORD "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"
+#define MRL_OID_EXTENSION_REQUEST "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"
+#define MRL_OID_CHANGE_SUBJECT_NAME "\x2b\x06\x01\x05\x05\x07\x07\x24"
+/* RFC 5652 4, 5.1 */
+#define MRL_OID_CMS_DATA "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
+#define MRL_OID_CMS_SIGNED_DATA "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
+
+#endif

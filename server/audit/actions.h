@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every action an audit entry can name: stable names, never reused. Layer: server/audit.
+ * docs/operate/audit-events.md is made from this table; a test compares them. */
+#ifndef MRL_AUDIT_ACTIONS_H
+#define MRL_AUDIT_ACTIONS_H
+
+#include "base/bytes.h"
+
+/* clang-format off */
+#define MRL_AUDIT_ACTIONS(X) \
+    X(DEVICE_ADDED, "device.added", "A device was made known; it has no credential yet.") \
+    X(DEVICE_ENROLLED, "device.enrolled", "A device got its first certificate.") \
+    X(DEVICE_REENROLLED, "device.reenrolled", "A device renewed its certificate.") \
+    X(DEVICE_ACTIVATED, "device.activated", "A device went from expected to active.") \
+    X(DEVICE_SUSPENDED, "device.suspended", "An operator switched a device off.") \
+    X(DEVICE_RESUMED, "device.resumed", "An operator switched a suspended device on again.") \
+    X(DEVICE_QUARANTINED, "device.quarantined", "A device was cut off from everything but its own repair.") \
+    X(DEVICE_RELEASED, "device.released", "A device left quarantine.") \
+    X(DEVICE_RETIRED, "device.retired", "A device was taken out of service for ever.") \
+    X(DEVICE_REVOKED, "device.revoked", "A certificate of a device was revoked.") \
+    X(DEVICE_CHANGED, "device.changed", "The record of a device (name, groups, labels) changed.") \
+    X(TOKEN_CREATED, "token.created", "A one-time enrolment token was made; the entry has its id, never its text.") \
+    X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
+    X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
+    X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
+    X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
+    X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
+    X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \
+    X(PUBLISH_DENIED, "publish.denied", "A message was not let through to its topic.") \
+    X(SUBSCRIBE_DENIED, "subscribe.denied", "A subscription was refused.") \
+    X(API_DENIED, "api.denied", "A management request was refused.") \
+    X(ROLE_ADDED, "role.added", "A role was made.") \
+    X(ROLE_CHANGED, "role.changed", "The rules of a role changed.") \
+    X(ROLE_DELETED, "role.deleted", "A role was deleted.") \
+    X(ROLE_GRANTED, "role.granted", "A role was given to a device, group, application or operator.") \
+    X(ROLE_WITHDRAWN, "role.withdrawn", "A role was taken away again.") \
+    X(APPLICATION_ADDED, "application.added", "A back-end application was made known.") \
+    X(APPLICATION_CHANGED, "application.changed", "The record or a credential of an application changed.") \
+    X(APPLICATION_DELETED, "application.deleted", "An application was removed; its credentials no longer work.") \
+    X(OPERATOR_ADDED, "operator.added", "An operator was made known.") \
+    X(OPERATOR_CHANGED, "operator.changed", "The record or a credential of an operator changed.") \
+    X(OPERATOR_DELETED, "operator.deleted", "An operator was removed; the credentials no longer work.") \
+    X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
+    X(SERVER_STARTED, "server.started", "The daemon started.") \
+    X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
+    X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
+    X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
+    X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \
+    X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
+/* clang-format on */
+
+enum mrl_audit_action {
+#define MRL_AUDIT_ACTION_ENUM(name, text, meaning) MRL_AUDIT_##name,
+    MRL_AUDIT_ACTIONS(MRL_AUDIT_ACTION_ENUM)
+#undef MRL_AUDIT_ACTION_ENUM
+        MRL_AUDIT_ACTION_COUNT_
+};
+
+/* "device.added". Never NULL for a value of the enum. */
+const char *mrl_audit_action_name(enum mrl_audit_action action);
+const char *mrl_audit_action_meaning(enum mrl_audit_action action);
+
+#endif
