@@ -13,8 +13,9 @@ uint8_t *mrl_put_space(struct mrl_writer *w, size_t n)
         w->overflow = true;
         return NULL;
     }
-    at = w->data + w->len;
-    memset(at, 0, n);
+    at = w->data == NULL ? NULL : w->data + w->len;
+    if (at != NULL)
+        memset(at, 0, n);
     w->len += n;
     return at;
 }
@@ -55,7 +56,7 @@ void mrl_put_bytes(struct mrl_writer *w, mrl_bytes b)
         w->overflow = true;
         return;
     }
-    if (b.len > 0)
+    if (b.len > 0 && w->data != NULL)
         memcpy(w->data + w->len, b.data, b.len);
     w->len += b.len;
 }

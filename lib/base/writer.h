@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 struct mrl_writer {
-    uint8_t *data; /* borrowed */
+    uint8_t *data; /* borrowed; NULL: only counts */
     size_t cap;
     size_t len;    /* never above cap */
     bool overflow; /* once set, nothing more is written */
@@ -17,6 +17,13 @@ struct mrl_writer {
 static inline struct mrl_writer mrl_writer_on(void *data, size_t cap)
 {
     return (struct mrl_writer){data, cap, 0, false};
+}
+
+/* Writes nowhere and only counts: len is what the same calls will need. mrl_put_space gives NULL.
+ */
+static inline struct mrl_writer mrl_writer_counting(void)
+{
+    return (struct mrl_writer){NULL, SIZE_MAX, 0, false};
 }
 
 /* Integers are big-endian. */
@@ -28,7 +35,7 @@ void mrl_put_bytes(struct mrl_writer *w, mrl_bytes b);
 void mrl_put_blob16(struct mrl_writer *w, mrl_bytes b); /* u16 length first; overflow above 65535 */
 void mrl_put_blob32(struct mrl_writer *w, mrl_bytes b);
 void mrl_put_text(struct mrl_writer *w, const char *format, ...) MRL_PRINTF(2, 3); /* no NUL */
-/* n zero bytes to be filled later; NULL on overflow. */
+/* n zero bytes to be filled later; NULL on overflow and when counting. */
 uint8_t *mrl_put_space(struct mrl_writer *w, size_t n);
 /* What was written, or MRL_ERR_NO_SPACE when anything did not fit. */
 mrl_err mrl_writer_end(const struct mrl_writer *w, mrl_bytes *out);

@@ -83,6 +83,22 @@ static void a_blob_longer_than_its_length_field_is_refused(void **state)
     assert_int_equal(mrl_writer_end(&w, &out), MRL_ERR_NO_SPACE);
 }
 
+static void a_counting_writer_tells_the_size_and_touches_nothing(void **state)
+{
+    struct mrl_writer w = mrl_writer_counting();
+
+    (void)state;
+    mrl_put_u8(&w, 1);
+    mrl_put_u64(&w, 2);
+    mrl_put_blob16(&w, MRL_LIT("blob"));
+    mrl_put_text(&w, "%d", 12);
+    assert_null(mrl_put_space(&w, 5));
+    assert_false(w.overflow);
+    assert_int_equal(w.len, 1 + 8 + 2 + 4 + 2 + 5);
+    mrl_put_bytes(&w, mrl_bytes_of("", SIZE_MAX)); /* cannot be counted */
+    assert_true(w.overflow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_short_read_moves_nothing),
         cmocka_unit_test(overflow_is_remembered),
         cmocka_unit_test(a_blob_longer_than_its_length_field_is_refused),
+        cmocka_unit_test(a_counting_writer_tells_the_size_and_touches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
