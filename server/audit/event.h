@@ -37,7 +37,7 @@ enum {
 };
 
 struct mrl_audit_detail {
-    const char *name; /* a constant of [a-z0-9_], each once */
+    const char *name; /* a constant of [a-z0-9_], each once, not "seq" */
     mrl_bytes text;   /* used when is_number is false */
     int64_t number;
     bool is_number;

@@ -15,7 +15,7 @@ static const struct mrl_migration three[] = {
 };
 static const struct mrl_migration broken[] = {
     {"test", 1, "CREATE TABLE first (id INTEGER)"},
-    {"test", 2, "CREATE TABLE half (id INTEGER); INSERT INTO nothing VALUES (1)"},
+    {"test", 2, "CREATE TABLE half (id INTEGER); INSERT INTO missing VALUES (1)"},
 };
 static const struct mrl_migration ending[] = {
     {"test", 1, "CREATE TABLE first (id INTEGER)"},

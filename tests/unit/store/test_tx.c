@@ -56,7 +56,7 @@ static void each_broken_rule_has_its_class(void **state)
                      MRL_ERR_STATE);
     assert_int_equal(store_exec(s, "INSERT INTO things VALUES (1000, 'k', NULL)", MRL_NO_ARGS),
                      MRL_ERR_STATE);
-    assert_int_equal(store_exec(s, "INSERT INTO nothing VALUES (1)", MRL_NO_ARGS), MRL_ERR_INVALID);
+    assert_int_equal(store_exec(s, "INSERT INTO missing VALUES (1)", MRL_NO_ARGS), MRL_ERR_INVALID);
     assert_int_equal(store_exec(s, "DELETE FROM things; DELETE FROM kinds", MRL_NO_ARGS),
                      MRL_ERR_INVALID);
     assert_int_equal(store_exec(s, "ATTACH ':memory:' AS other", MRL_NO_ARGS), MRL_ERR_INVALID);
@@ -237,7 +237,7 @@ static mrl_err go_on_after_a_failure(struct mrl_tx *tx, struct mrl_write *w)
 {
     (void)w;
     /* Not asserts: this is the writer's thread. */
-    if (mrl_tx_exec(tx, "INSERT INTO nothing VALUES (1)", MRL_NO_ARGS, NULL) != MRL_ERR_INVALID ||
+    if (mrl_tx_exec(tx, "INSERT INTO missing VALUES (1)", MRL_NO_ARGS, NULL) != MRL_ERR_INVALID ||
         strstr(mrl_tx_why(tx), "no such table") == NULL ||
         mrl_tx_exec(tx, "INSERT INTO kinds VALUES ('x')", MRL_NO_ARGS, NULL) != MRL_ERR_STATE)
         return MRL_ERR_CORRUPT;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/event.h"
+
+#include <string.h>
+
+#include "audit/text.h"
+#include "base/clock.h"
+#include "base/writer.h"
+
+enum {
+    EXACT_MAX = 53,   /* bits: larger integers are not exact in JSON (RFC 8785 3.2.2.3) */
+    TAIL_MAX = 16384, /* everything but the details, escaped */
+};
+
+static const char *const kinds[] = {
+    [MRL_ACTOR_UNKNOWN] = "unknown",         [MRL_ACTOR_DEVICE] = "device",
+    [MRL_ACTOR_APPLICATION] = "application", [MRL_ACTOR_OPERATOR] = "operator",
+    [MRL_ACTOR_SYSTEM] = "system",
+};
+static const char *const outcomes[] = {
+    [MRL_AUDIT_OK] = "ok", [MRL_AUDIT_DENIED] = "denied", [MRL_AUDIT_FAILED] = "failed"};
+
+const char *mrl_audit_actor_kind_name(enum mrl_audit_actor_kind kind)
+{
+    return (unsigned)kind < MRL_ACTOR_COUNT_ ? kinds[kind] : kinds[MRL_ACTOR_UNKNOWN];
+}
+
+const char *mrl_audit_outcome_name(enum mrl_audit_outcome outcome)
+{
+    return (unsigned)outcome < MRL_AUDIT_OUTCOME_COUNT_ ? outcomes[outcome]
+                                                        : outcomes[MRL_AUDIT_FAILED];
+}
+
+/* An object being written: where the comma stands, and whether a value was cut. */
+struct object {
+    struct mrl_writer *to;
+    bool started;
+    bool truncated;
+};
+
+static void put_name(struct object *o, const char *name)
+{
+    mrl_put_text(o->to, "%s\"%s\":", o->started ? "," : "", name);
+    o->started = true;
+}
+
+static void put_number(struct object *o, const char *name, int64_t number)
+{
+    bool exact = number < (1LL << EXACT_MAX) && number > -(1LL << EXACT_MAX);
+
+    put_name(o, name);
+    mrl_put_text(o->to, exact ? "%lld" : "\"%lld\"", (long long)number);
+}
+
+/* Leaves out what is empty. */
+static void put_string(struct object *o, const char *name, mrl_bytes text, size_t max)
+{
+    if (text.len == 0)
+        return;
+    put_name(o, name);
+    if (mrl_audit_put_json_text(o->to, text, max))
+        o->truncated = true;
+}
+
+static void put_actor(struct object *o, const struct mrl_audit_event *e)
+{
+    struct object actor = {.to = o->to};
+
+    put_name(o, "actor");
+    mrl_put_u8(o->to, '{');
+    put_string(&actor, "auth", e->actor.auth, MRL_AUDIT_ID_MAX);
+    put_string(&actor, "id", e->actor.id, MRL_AUDIT_ID_MAX);
+    put_string(&actor, "kind", mrl_str(mrl_audit_actor_kind_name(e->actor.kind)), MRL_AUDIT_ID_MAX);
+    mrl_put_u8(o->to, '}');
+    o->truncated |= actor.truncated;
+}
+
+static bool is_name(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    /* chain.c finds the entry's own number by its name */
+    return len > 0 && len <= MRL_AUDIT_DETAIL_NAME_MAX && name[len] == '\0' &&
+           strcmp(name, "seq") != 0;
+}
+
+/* The next detail by name after `after` (NULL: the first); NULL when there is none. */
+static const struct mrl_audit_detail *next_detail(const struct mrl_audit_event *e,
+                                                  const char *after)
+{
+    const struct mrl_audit_detail *next = NULL;
+
+    for (size_t i = 0; i < e->details_count; i++) {
+        const struct mrl_audit_detail *d = &e->details[i];
+
+        if ((after == NULL || strcmp(d->name, after) > 0) &&
+            (next == NULL || strcmp(d->name, next->name) < 0))
+            next = d;
+    }
+    return next;
+}
+
+static void put_detail(struct object *o, const struct mrl_audit_detail *d)
+{
+    struct mrl_writer before = *o->to;
+    bool started = o->started;
+
+    if (d->is_number) {
+        put_number(o, d->name, d->number);
+    } else {
+        put_name(o, d->name);
+        if (mrl_audit_put_json_text(o->to, d->text, MRL_AUDIT_DETAIL_MAX))
+            o->truncated = true;
+    }
+    if (!o->to->overflow)
+        return;
+    *o->to = before; /* leave out what does not fit, keep the entry whole */
+    o->started = started;
+    o->truncated = true;
+}
+
+/* Details may use all but what the rest of the entry can need. */
+static void put_details(struct object *o, const struct mrl_audit_event *e)
+{
+    struct object details = {.to = o->to};
+    size_t cap = o->to->cap;
+
+    if (e->details_count == 0)
+        return;
+    put_name(o, "details");
+    mrl_put_u8(o->to, '{');
+    o->to->cap = MRL_AUDIT_ENTRY_MAX - TAIL_MAX;
+    for (const struct mrl_audit_detail *d = next_detail(e, NULL); d != NULL;
+         d = next_detail(e, d->name))
+        put_detail(&details, d);
+    o->to->cap = cap;
+    mrl_put_u8(o->to, '}');
+    o->truncated |= details.truncated;
+}
+
+static mrl_err check(const struct mrl_audit_event *e)
+{
+    MRL_ENSURE((unsigned)e->action < MRL_AUDIT_ACTION_COUNT_, MRL_ERR_INVALID);
+    MRL_ENSURE(e->details_count <= MRL_AUDIT_DETAILS_MAX, MRL_ERR_LIMIT);
+    for (size_t i = 0; i < e->details_count; i++)
+        MRL_ENSURE(is_name(e->details[i].name), MRL_ERR_INVALID);
+    return MRL_OK;
+}
+
+mrl_err mrl_audit_write_json(const struct mrl_audit_event *e, uint64_t seq, struct mrl_buf *out)
+{
+    uint8_t *space = NULL;
+    struct mrl_writer w;
+    struct object o = {.to = &w};
+    mrl_bytes done;
+
+    MRL_TRY(check(e));
+    MRL_TRY(mrl_buf_reserve(out, MRL_AUDIT_ENTRY_MAX, &space));
+    w = mrl_writer_on(space, MRL_AUDIT_ENTRY_MAX);
+    mrl_put_u8(&w, '{');
+    put_string(&o, "action", mrl_str(mrl_audit_action_name(e->action)), MRL_AUDIT_ID_MAX);
+    put_actor(&o, e);
+    put_details(&o, e);
+    put_string(&o, "outcome", mrl_str(mrl_audit_outcome_name(e->outcome)), MRL_AUDIT_ID_MAX);
+    put_string(&o, "reason", e->reason, MRL_AUDIT_REASON_MAX);
+    if (e->repeated > 0)
+        put_number(&o, "repeated", (int64_t)e->repeated);
+    put_string(&o, "request", e->request, MRL_AUDIT_ID_MAX);
+    put_number(&o, "seq", (int64_t)seq);
+    put_string(&o, "source", e->source, MRL_AUDIT_SOURCE_MAX);
+    put_string(&o, "target", e->target, MRL_AUDIT_TARGET_MAX);
+    put_number(&o, "time", e->time_ms != 0 ? e->time_ms : mrl_wall_ms());
+    if (o.truncated)
+        mrl_put_text(&w, ",\"truncated\":true");
+    put_number(&o, "v", 1);
+    mrl_put_u8(&w, '}');
+    MRL_TRY(mrl_writer_end(&w, &done));
+    mrl_buf_added(out, done.len);
+    return MRL_OK;
+}

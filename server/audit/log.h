@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the audit log share. Layer: server/audit, internal. */
+#ifndef MRL_AUDIT_LOG_H
+#define MRL_AUDIT_LOG_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "audit/audit.h"
+#include "base/list.h"
+#include "base/map.h"
+
+/* Open windows of equal denials. */
+struct mrl_audit_notes {
+    pthread_mutex_t lock;
+    struct mrl_map windows;
+    struct mrl_list oldest;
+    size_t count;
+    uint64_t other[MRL_AUDIT_ACTION_COUNT_]; /* what found no window */
+    uint64_t other_since;                    /* 0: none counted */
+};
+
+struct mrl_audit {
+    struct mrl_store *store;
+    struct mrl_audit_notes notes;
+    _Atomic uint64_t lost; /* events that the store refused */
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    uint64_t outstanding; /* jobs not done; under lock */
+};
+
+/* Size and hash of the log in tx; all zero when it is empty. */
+mrl_err mrl_audit_last(struct mrl_tx *tx, struct mrl_audit_head *out);
+
+/* One block of memory with everything e points at, cut so far that the entry is the same. Gives;
+ * free() it. */
+struct mrl_audit_event *mrl_audit_event_copy(const struct mrl_audit_event *e);
+/* Takes e. */
+void mrl_audit_submit(struct mrl_audit *a, struct mrl_audit_event *e,
+                      void (*done)(void *context, mrl_err result), void *context);
+
+void mrl_audit_notes_init(struct mrl_audit_notes *n);
+/* Records and drops the windows that are over at now; UINT64_MAX: all. */
+void mrl_audit_notes_end(struct mrl_audit *a, uint64_t now);
+void mrl_audit_notes_done(struct mrl_audit_notes *n); /* after mrl_audit_notes_end of all */
+
+#endif
