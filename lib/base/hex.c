@@ -44,7 +44,7 @@ static size_t encode_group(const char *alphabet, mrl_bytes b, size_t at, char to
     for (size_t i = 0; i < 3; i++)
         bits = bits << 8 | (i < have ? b.data[at + i] : 0U);
     for (size_t i = 0; i < 4; i++)
-        to[i] = i <= have ? alphabet[bits >> (18 - 6 * i) & 63] : '=';
+        to[i] = (char)(i <= have ? alphabet[bits >> (18 - 6 * i) & 63] : '=');
     return have + 1;
 }
 

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of one connection: made, judged, kept alive, ended. */
+#include "doors/mqtt/client.h"
+
+#include <stdlib.h>
+#include <urcu/urcu-memb.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "devices/snapshot.h"
+
+enum { DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) };
+
+void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter)
+{
+    mrl_count(c->door->config.metrics, c->door->config.index, counter);
+}
+
+static const enum mrl_tls_refusal refusals[MRL_JUDGEMENT_COUNT_] = {
+    [MRL_JUDGED_ACCEPTED] = MRL_TLS_ACCEPTED,    [MRL_JUDGED_UNKNOWN] = MRL_TLS_UNREGISTERED,
+    [MRL_JUDGED_EXPIRED] = MRL_TLS_EXPIRED,      [MRL_JUDGED_NOT_YET_VALID] = MRL_TLS_NOT_YET_VALID,
+    [MRL_JUDGED_REVOKED] = MRL_TLS_REVOKED,      [MRL_JUDGED_SUPERSEDED] = MRL_TLS_REVOKED,
+    [MRL_JUDGED_NOT_ACTIVE] = MRL_TLS_REVOKED,   [MRL_JUDGED_SUSPENDED] = MRL_TLS_SUSPENDED,
+    [MRL_JUDGED_RETIRED] = MRL_TLS_RETIRED,      [MRL_JUDGED_DISABLED] = MRL_TLS_SUSPENDED,
+    [MRL_JUDGED_WRONG_KIND] = MRL_TLS_WRONG_EKU,
+};
+
+enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp)
+{
+    enum mrl_judgement judged;
+
+    urcu_memb_read_lock();
+    judged = mrl_registry_judge(registry, fp, mrl_wall_s(), DOOR_KINDS, NULL);
+    urcu_memb_read_unlock();
+    return refusals[judged];
+}
+
+static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp, const char **why)
+{
+    const struct mrl_principal *p;
+    const struct mrl_credential *credential;
+    enum mrl_judgement judged =
+        mrl_registry_judge(c->door->config.registry, fp, mrl_wall_s(), DOOR_KINDS, &p);
+
+    *why = mrl_judgement_name(judged);
+    if (judged != MRL_JUDGED_ACCEPTED ||
+        !mrl_snapshot_credential(c->door->config.registry, fp, &credential, &p))
+        return false;
+    if (!mrl_name_set(&c->id, p->subject.id))
+        return false;
+    (void)mrl_name_set(&c->group, p->subject.group); /* none leaves it empty */
+    c->subject =
+        (struct mrl_subject){p->subject.kind, mrl_name_bytes(&c->id), mrl_name_bytes(&c->group)};
+    c->not_after = credential->not_after;
+    mrl_policy_unref(c->policy);
+    c->policy = mrl_policy_ref(p->policy);
+    return true;
+}
+
+bool mrl_client_identify(struct mrl_client *c, const char **why)
+{
+    bool known;
+
+    urcu_memb_read_lock();
+    known = take_identity(c, &mrl_conn_facts(c->conn)->fingerprint, why);
+    urcu_memb_read_unlock();
+    return known;
+}
+
+/* Texts an event borrows while it is handed over. */
+struct who {
+    char source[MRL_PEER_TEXT];
+    char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
+};
+
+static struct mrl_audit_event event_of(const struct mrl_client *c,
+                                       const struct mrl_tls_facts *facts, struct who *who)
+{
+    struct mrl_writer w = mrl_writer_on(who->auth, sizeof(who->auth));
+    struct mrl_audit_event e = {.target = c->subject.id};
+    char hex[2 * MRL_SHA256_SIZE + 1];
+
+    mrl_peer_format(mrl_conn_peer(c->conn), who->source);
+    e.source = mrl_str(who->source);
+    e.actor.id = c->subject.id;
+    if (c->subject.kind == MRL_PRINCIPAL_DEVICE)
+        e.actor.kind = MRL_ACTOR_DEVICE;
+    else if (c->subject.kind == MRL_PRINCIPAL_APPLICATION)
+        e.actor.kind = MRL_ACTOR_APPLICATION;
+    if (facts != NULL && facts->has_certificate) {
+        mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), hex);
+        mrl_put_text(&w, "certificate:%s", hex);
+        e.actor.auth = mrl_bytes_of(who->auth, w.len);
+    }
+    return e;
+}
+
+void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action, mrl_bytes target,
+                       const char *why)
+{
+    struct who who;
+    struct mrl_audit_event e = event_of(c, mrl_conn_facts(c->conn), &who);
+
+    e.action = action;
+    e.outcome = MRL_AUDIT_DENIED;
+    e.target = target;
+    e.reason = mrl_str(why);
+    mrl_audit_note(c->door->config.audit, &e);
+}
+
+void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
+                       const struct mrl_audit_detail *details, size_t count,
+                       void (*done)(void *context, mrl_err result), void *context)
+{
+    struct who who;
+    struct mrl_audit_event e = event_of(c, mrl_conn_facts(c->conn), &who);
+
+    e.action = action;
+    e.outcome = MRL_AUDIT_OK;
+    e.details = details;
+    e.details_count = count;
+    mrl_audit_record(c->door->config.audit, &e, done, context);
+}
+
+static void record_closed(const struct mrl_client *c, const struct mrl_conn_closed *closed)
+{
+    struct who who;
+    struct mrl_audit_event e = event_of(c, closed->facts, &who);
+
+    e.action = MRL_AUDIT_CONNECTION_CLOSED;
+    e.outcome = MRL_AUDIT_OK;
+    e.reason = mrl_str(c->ended != NULL ? c->ended : mrl_conn_end_name(closed->end));
+    mrl_audit_record(c->door->config.audit, &e, NULL, NULL);
+    mrl_client_count(c, MRL_COUNTER_CONNECTIONS_CLOSED);
+}
+
+static const enum mrl_counter refusal_counters[MRL_TLS_REFUSAL_COUNT_] = {
+    [MRL_TLS_ACCEPTED] = MRL_COUNTER_REFUSED_OTHER,
+    [MRL_TLS_NO_CERTIFICATE] = MRL_COUNTER_REFUSED_NO_CERTIFICATE,
+    [MRL_TLS_UNKNOWN_CA] = MRL_COUNTER_REFUSED_UNKNOWN_CA,
+    [MRL_TLS_EXPIRED] = MRL_COUNTER_REFUSED_EXPIRED,
+    [MRL_TLS_NOT_YET_VALID] = MRL_COUNTER_REFUSED_NOT_YET_VALID,
+    [MRL_TLS_WRONG_EKU] = MRL_COUNTER_REFUSED_WRONG_EKU,
+    [MRL_TLS_BAD_SIGNATURE] = MRL_COUNTER_REFUSED_UNKNOWN_CA,
+    [MRL_TLS_REVOKED] = MRL_COUNTER_REFUSED_REVOKED,
+    [MRL_TLS_RETIRED] = MRL_COUNTER_REFUSED_RETIRED,
+    [MRL_TLS_SUSPENDED] = MRL_COUNTER_REFUSED_SUSPENDED,
+    [MRL_TLS_UNREGISTERED] = MRL_COUNTER_REFUSED_UNREGISTERED,
+    [MRL_TLS_PLAINTEXT] = MRL_COUNTER_REFUSED_PLAINTEXT,
+    [MRL_TLS_PROTOCOL] = MRL_COUNTER_REFUSED_PROTOCOL,
+    [MRL_TLS_TIMEOUT] = MRL_COUNTER_REFUSED_OTHER,
+};
+
+/* Whom the refused certificate names, where the registry knows it: the entry should say so. */
+static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts)
+{
+    const struct mrl_principal *p = NULL;
+
+    if (facts == NULL || !facts->has_certificate)
+        return;
+    urcu_memb_read_lock();
+    (void)mrl_registry_judge(c->door->config.registry, &facts->fingerprint, mrl_wall_s(),
+                             DOOR_KINDS, &p);
+    if (p != NULL && mrl_name_set(&c->id, p->subject.id))
+        c->subject = (struct mrl_subject){p->subject.kind, mrl_name_bytes(&c->id), MRL_BYTES_NONE};
+    urcu_memb_read_unlock();
+}
+
+static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
+{
+    struct mrl_audit_event e;
+    struct who who;
+
+    name_refused(c, closed->facts);
+    e = event_of(c, closed->facts, &who);
+    e.action = MRL_AUDIT_CONNECTION_REFUSED;
+    e.outcome = MRL_AUDIT_DENIED;
+    e.reason = mrl_str(closed->end == MRL_END_REFUSED ? mrl_tls_refusal_name(closed->refusal)
+                                                      : mrl_conn_end_name(closed->end));
+    mrl_audit_note(c->door->config.audit, &e);
+    mrl_client_count(c, refusal_counters[closed->refusal]);
+}
+
+mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p)
+{
+    struct mrl_buf *scratch = &c->door->scratch;
+    struct mrl_writer w;
+    mrl_bytes packet;
+    uint8_t *to;
+    size_t size;
+
+    MRL_TRY(mrl_mqtt_size(c->version, p, &size));
+    MRL_ENSURE(size <= c->maximum_packet, MRL_ERR_LIMIT); /* MQTT 5.0 3.1.2-24 */
+    mrl_buf_clear(scratch);
+    MRL_TRY(mrl_buf_reserve(scratch, size, &to));
+    w = mrl_writer_on(to, size);
+    mrl_mqtt_write(&w, c->version, p);
+    MRL_TRY(mrl_writer_end(&w, &packet));
+    return mrl_conn_write(c->conn, packet);
+}
+
+void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why)
+{
+    props->reason_string = mrl_str(why);
+    mrl_mqtt_set(props, MRL_MQTT_PROP_REASON_STRING);
+}
+
+void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
+{
+    struct mrl_mqtt_packet p = {.type = MRL_MQTT_DISCONNECT, .disconnect = {.reason = reason}};
+
+    if (c->state == MRL_CLIENT_ENDING)
+        return;
+    c->ended = why;
+    if (c->state == MRL_CLIENT_OPEN && c->version == MRL_MQTT_5) {
+        if (c->problem_info)
+            mrl_client_give_reason(&p.disconnect.props, why);
+        (void)mrl_client_send(c, &p); /* it is over either way */
+    }
+    c->state = MRL_CLIENT_ENDING;
+    mrl_conn_close(c->conn);
+}
+
+/* Wakes up when the keep-alive time is over at the earliest, or the certificate ends. */
+static void arm(struct mrl_client *c, uint64_t idle_ms)
+{
+    int64_t left_s = c->not_after - mrl_wall_s() + 1;
+    uint64_t wait = left_s > 0 ? (uint64_t)left_s * 1000 : 0;
+
+    if (c->keep_alive_ms != 0 && c->keep_alive_ms - idle_ms < wait)
+        wait = c->keep_alive_ms - idle_ms;
+    mrl_loop_timer(c->door->config.loop, &c->timer, wait);
+}
+
+void mrl_client_arm(struct mrl_client *c)
+{
+    arm(c, 0);
+}
+
+/* The timer is set once per keep-alive period, not once per packet: it looks whether bytes came
+ * meanwhile. */
+static void on_open_timer(struct mrl_client *c)
+{
+    uint64_t idle = mrl_monotonic_ms() - c->seen_ms;
+
+    if (c->not_after < mrl_wall_s()) {
+        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
+        return;
+    }
+    if (c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {
+        mrl_client_end(c, MRL_MQTT_KEEP_ALIVE_TIMEOUT,
+                       "keep alive timeout"); /* MQTT 5.0 3.1.2-22 */
+        return;
+    }
+    arm(c, idle);
+}
+
+static void on_timer(struct mrl_timer *t)
+{
+    struct mrl_client *c = MRL_CONTAINER(t, struct mrl_client, timer);
+
+    if (c->state == MRL_CLIENT_OPEN)
+        on_open_timer(c);
+    else if (c->state == MRL_CLIENT_NEW)
+        mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no CONNECT in time"); /* MQTT 5.0 3.1.4 */
+}
+
+static void refuse_stream(struct mrl_client *c, mrl_err err)
+{
+    bool large = err == MRL_ERR_LIMIT;
+
+    mrl_client_count(c, MRL_COUNTER_PACKETS_MALFORMED);
+    mrl_client_end(c, large ? MRL_MQTT_PACKET_TOO_LARGE : MRL_MQTT_MALFORMED_PACKET,
+                   large ? "packet too large" : "malformed packet");
+}
+
+static void refuse_packet(struct mrl_client *c, const struct mrl_mqtt_fault *fault)
+{
+    mrl_log_info("mqtt.packet_refused", MRL_FIELD("principal", c->subject.id),
+                 MRL_FIELD_STR("statement", fault->statement), MRL_FIELD_STR("why", fault->text));
+    mrl_client_count(c, MRL_COUNTER_PACKETS_MALFORMED);
+    mrl_client_end(c, fault->reason, fault->text);
+}
+
+/* One packet off the front; false: wait for more, or it is over. */
+static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
+{
+    struct mrl_mqtt_fault fault = {0};
+    struct mrl_mqtt_packet packet;
+    struct mrl_mqtt_frame frame;
+    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->door->config.limits->packet_bytes, &frame);
+
+    if (err == MRL_ERR_AGAIN)
+        return false;
+    if (err != MRL_OK) {
+        refuse_stream(c, err);
+        return false;
+    }
+    if (mrl_mqtt_read(&frame, c->version, MRL_MQTT_FROM_CLIENT, &packet, &fault) != MRL_OK) {
+        refuse_packet(c, &fault);
+        return false;
+    }
+    mrl_client_on_packet(c, &packet);
+    mrl_buf_consume(in, frame.total);
+    return c->state == MRL_CLIENT_OPEN;
+}
+
+static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
+{
+    struct mrl_client *c = mrl_conn_user(conn);
+
+    c->seen_ms = mrl_monotonic_ms();
+    if (c->state == MRL_CLIENT_NEW) {
+        mrl_client_on_connect(c, in); /* may hand the connection over: c and in are then gone */
+        return;
+    }
+    if (c->state == MRL_CLIENT_RECORDED)
+        mrl_client_on_connect(c, in);
+    while (c->state == MRL_CLIENT_OPEN && take_packet(c, in))
+        ;
+    if (c->state == MRL_CLIENT_ENDING)
+        mrl_buf_clear(in);
+}
+
+static void on_open(struct mrl_conn *conn)
+{
+    struct mrl_client *c = mrl_conn_user(conn);
+    const struct mrl_tls_facts *facts = mrl_conn_facts(conn);
+
+    mrl_client_count(c,
+                     facts->resumed ? MRL_COUNTER_HANDSHAKES_RESUMED : MRL_COUNTER_HANDSHAKES_FULL);
+    mrl_loop_timer(c->door->config.loop, &c->timer, c->door->config.limits->connect_timeout_ms);
+}
+
+static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *closed)
+{
+    struct mrl_client *c = mrl_conn_user(conn);
+
+    if (c->session != NULL)
+        mrl_session_detach(c->session, c->clean ? MRL_DETACH_CLEAN : MRL_DETACH_WITH_WILL);
+    c->session = NULL;
+    if (c->counted)
+        record_closed(c, closed);
+    else if (closed->end == MRL_END_REFUSED || closed->end == MRL_END_OVERLOAD)
+        note_refused(c, closed);
+    mrl_client_drop(c);
+}
+
+const struct mrl_conn_kind mrl_client_kind = {.on_open = on_open,
+                                              .on_data = on_data,
+                                              .on_closed = on_closed,
+                                              .input_limit = MRL_MQTT_MAX_PACKET};
+
+struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
+{
+    struct mrl_client *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        abort();
+    c->door = d;
+    c->timer.fire = on_timer;
+    c->maximum_packet = UINT32_MAX;
+    c->seen_ms = mrl_monotonic_ms();
+    mrl_list_add(&d->clients, &c->in_door);
+    return c;
+}
+
+void mrl_client_drop(struct mrl_client *c)
+{
+    mrl_timer_cancel(&c->timer);
+    c->conn = NULL;
+    if (c->state == MRL_CLIENT_RECORDING)
+        return; /* the writer thread still points here: freed when its message comes */
+    mrl_list_remove(&c->in_door);
+    mrl_policy_unref(c->policy);
+    free(c);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One MQTT connection, as the files of this folder share it. Nobody else includes it. */
+#ifndef MRL_DOORS_MQTT_CLIENT_H
+#define MRL_DOORS_MQTT_CLIENT_H
+
+#include "access/name.h"
+#include "access/policy.h"
+#include "doors/mqtt/door.h"
+#include "messages/session.h"
+#include "wire/mqtt.h"
+
+struct mrl_mqtt_door {
+    struct mrl_mqtt_door_config config;
+    struct mrl_hub *hub;
+    struct mrl_mqtt_door *const *doors;
+    unsigned door_count;
+    struct mrl_list clients;
+    struct mrl_buf scratch; /* one packet being written */
+    bool stopping;
+};
+
+enum mrl_client_state {
+    MRL_CLIENT_NEW,       /* CONNECT is awaited */
+    MRL_CLIENT_RECORDING, /* CONNECT is good; its audit entry is on the way to the disk */
+    MRL_CLIENT_RECORDED,  /* the entry is durable: CONNECT may be answered */
+    MRL_CLIENT_OPEN,
+    MRL_CLIENT_ENDING, /* closing: what still comes is not looked at */
+};
+
+struct mrl_client {
+    struct mrl_mqtt_door *door;
+    struct mrl_list in_door;
+    struct mrl_conn *conn; /* NULL: closed while RECORDING */
+    enum mrl_client_state state;
+    enum mrl_mqtt_version version;
+    struct mrl_name id;
+    struct mrl_name group;
+    struct mrl_subject subject;      /* views into id and group */
+    const struct mrl_policy *policy; /* own reference */
+    struct mrl_session *session;
+    struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
+    uint64_t seen_ms;        /* when bytes came last */
+    uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
+    int64_t not_after;       /* of the certificate, seconds since 1970 */
+    uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
+    bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
+    bool counted;            /* connection.opened is in the log */
+    bool clean;              /* DISCONNECT 0x00 came */
+    const char *ended;       /* why it is over, for the log: static text */
+};
+
+/* client.c */
+extern const struct mrl_conn_kind mrl_client_kind;
+/* In the state NEW, in the door's list; its connection is set by the caller. */
+struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
+/* Its connection is gone: frees it, or lets its pending audit entry do so. */
+void mrl_client_drop(struct mrl_client *c);
+void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why);
+/* One audit entry about this connection; done as in mrl_audit_record. */
+void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
+                       const struct mrl_audit_detail *details, size_t count,
+                       void (*done)(void *context, mrl_err result), void *context);
+/* Sends DISCONNECT with this reason (MQTT 5.0) and closes after what is written. why: static text.
+ */
+void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why);
+/* Writes one packet; a packet larger than the client takes is not sent: MRL_ERR_LIMIT. */
+mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p);
+void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter);
+/* Notes a denial in the audit log. */
+void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action, mrl_bytes target,
+                       const char *why);
+/* Takes identity and policy from the registry. false: it may not be connected (any more); *why says
+ * so. */
+bool mrl_client_identify(struct mrl_client *c, const char **why);
+void mrl_client_arm(struct mrl_client *c);
+
+/* connect.c */
+void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in);
+
+/* packets.c */
+/* The properties of a message or will that travel with it; topic, payload and flags are left to the
+ * caller. */
+struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props);
+void mrl_client_on_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p);
+
+/* deliver.c */
+extern const struct mrl_session_sink mrl_client_sink;
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONNECT: from a certificate to a session. MQTT 5.0 3.1.4, in the order: which home worker, who is
+ * it, is what it asks for allowed, audit entry durable, session, CONNACK. CONNECT stays unread in
+ * the buffer until it is answered, so a connection that moves or waits needs no copy of it. */
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "base/random.h"
+#include "doors/mqtt/client.h"
+#include "messages/topic_tree.h"
+
+enum { ASSIGNED_BYTES = 12 };
+
+/* ---- refusing ---- */
+
+static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
+                   const char *why)
+{
+    struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK, .connack = {.reason = reason}};
+    bool answered = true;
+
+    mrl_client_denied(c, MRL_AUDIT_CONNECTION_REFUSED, c->subject.id, why);
+    mrl_client_count(c, reason == MRL_MQTT_QUOTA_EXCEEDED ? MRL_COUNTER_REFUSED_LIMIT
+                                                          : MRL_COUNTER_REFUSED_OTHER);
+    c->version = p->version;
+    c->ended = why;
+    if (p->version == MRL_MQTT_311)
+        answered = mrl_mqtt_connack_code_311(reason, &answer.connack.reason);
+    else if (p->props.request_problem_info)
+        mrl_client_give_reason(&answer.connack.props, why);
+    if (answered)
+        (void)mrl_client_send(c, &answer); /* the connection ends either way */
+    c->state = MRL_CLIENT_ENDING;
+    mrl_conn_close(c->conn);
+}
+
+/* A CONNECT that cannot be read is answered in the version it names, as far as it names one.
+ * MQTT 5.0 3.1.4-1 */
+static void refuse_unreadable(struct mrl_client *c, const struct mrl_mqtt_fault *fault)
+{
+    struct mrl_mqtt_connect as = {.version = fault->version};
+
+    mrl_client_count(c, MRL_COUNTER_PACKETS_MALFORMED);
+    if (fault->version == MRL_MQTT_NONE) {
+        mrl_client_denied(c, MRL_AUDIT_CONNECTION_REFUSED, MRL_BYTES_NONE, fault->text);
+        mrl_client_end(c, fault->reason, fault->text);
+        return;
+    }
+    refuse(c, &as, fault->reason, fault->text);
+}
+
+/* ---- judging ---- */
+
+struct verdict {
+    uint8_t reason; /* 0: fine */
+    const char *why;
+};
+
+static struct verdict judge_will(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    if (!p->has_will)
+        return (struct verdict){0, NULL};
+    if (mrl_topic_levels(p->will.topic) > MRL_TOPIC_LEVELS_MAX)
+        return (struct verdict){MRL_MQTT_TOPIC_NAME_INVALID, "will topic has too many levels"};
+    if (!mrl_policy_may_publish(c->policy, &c->subject, p->will.topic))
+        return (struct verdict){MRL_MQTT_NOT_AUTHORIZED, "will topic not allowed by policy"};
+    return (struct verdict){0, NULL};
+}
+
+/* What the client asks for; who it is stands already. The certificate alone says that: a user name
+ * may repeat it and must not claim anything else, a password means nothing here. */
+static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    if (p->has_username && !mrl_bytes_eq(p->username, c->subject.id))
+        return (struct verdict){MRL_MQTT_BAD_CREDENTIALS,
+                                "user name is not the name in the certificate"};
+    if (mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD))
+        return (struct verdict){MRL_MQTT_BAD_AUTH_METHOD, "no further authentication is offered"};
+    if (p->client_id.len == 0 && p->version == MRL_MQTT_311 && !p->clean_start)
+        return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
+                                "an empty client id needs a clean session"};
+    if (c->door->stopping)
+        return (struct verdict){MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down"};
+    return judge_will(c, p);
+}
+
+/* ---- the home worker ---- */
+
+struct moved_message {
+    struct mrl_message message;
+    struct mrl_mqtt_door *to;
+    struct mrl_conn_parcel *parcel;
+};
+
+static void drop_moved(struct mrl_message *m)
+{
+    struct moved_message *moved = MRL_CONTAINER(m, struct moved_message, message);
+
+    mrl_conn_parcel_free(moved->parcel);
+    free(moved);
+}
+
+static void on_moved(struct mrl_message *m, void *owner)
+{
+    struct moved_message *moved = MRL_CONTAINER(m, struct moved_message, message);
+    struct mrl_client *c = mrl_client_new(moved->to);
+
+    (void)owner;
+    mrl_loop_timer(c->door->config.loop, &c->timer, c->door->config.limits->connect_timeout_ms);
+    if (mrl_conn_adopt(c->door->config.conns, moved->parcel, &mrl_client_kind, c, &c->conn) !=
+        MRL_OK)
+        mrl_client_drop(c);
+    free(moved);
+}
+
+/* Applications are placed by client id too: one may have hundreds. */
+static unsigned home_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    uint64_t hash = mrl_hash(c->subject.id) + c->subject.kind;
+
+    if (c->subject.kind == MRL_PRINCIPAL_APPLICATION)
+        hash ^= mrl_hash(p->client_id);
+    return (unsigned)(hash % c->door->door_count);
+}
+
+/* true: the connection is gone from here, and c with it. */
+static bool move_home(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    unsigned home = home_of(c, p);
+    struct moved_message *moved;
+    struct mrl_conn_parcel *parcel;
+
+    if (home == c->door->config.index || mrl_conn_detach(c->conn, &parcel) != MRL_OK)
+        return false; /* a connection that cannot move is closing: this worker ends it */
+    moved = calloc(1, sizeof(*moved));
+    if (moved == NULL)
+        abort();
+    moved->message = (struct mrl_message){.handle = on_moved, .drop = drop_moved};
+    moved->to = c->door->doors[home];
+    moved->parcel = parcel;
+    mrl_mailbox_post(moved->to->config.mailbox, &moved->message);
+    mrl_client_drop(c);
+    return true;
+}
+
+/* ---- the audit entry ---- */
+
+struct recorded_message {
+    struct mrl_message message;
+    struct mrl_client *client;
+    mrl_err result;
+};
+
+/* Answers a client whose entry is durable; one that left meanwhile was connected as far as the log
+ * goes. */
+static void on_recorded(struct mrl_message *m, void *owner)
+{
+    struct recorded_message *recorded = MRL_CONTAINER(m, struct recorded_message, message);
+    struct mrl_client *c = recorded->client;
+    mrl_err result = recorded->result;
+
+    (void)owner;
+    free(recorded);
+    if (c->conn == NULL) {
+        c->state = MRL_CLIENT_ENDING;
+        mrl_client_drop(c);
+        return;
+    }
+    if (result != MRL_OK) { /* what cannot be logged does not happen */
+        c->state = MRL_CLIENT_ENDING;
+        c->ended = "audit log not writable";
+        mrl_conn_close(c->conn);
+        return;
+    }
+    c->state = MRL_CLIENT_RECORDED;
+    mrl_conn_resume(c->conn);
+}
+
+static void drop_recorded(struct mrl_message *m)
+{
+    struct recorded_message *recorded = MRL_CONTAINER(m, struct recorded_message, message);
+    struct mrl_client *c = recorded->client;
+
+    free(recorded);
+    c->state = MRL_CLIENT_ENDING;
+    if (c->conn == NULL)
+        mrl_client_drop(c);
+}
+
+/* On the writer thread. */
+static void entry_is_durable(void *context, mrl_err result)
+{
+    struct recorded_message *recorded = context;
+
+    recorded->result = result;
+    mrl_mailbox_post(recorded->client->door->config.mailbox, &recorded->message);
+}
+
+static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    const struct mrl_tls_facts *facts = mrl_conn_facts(c->conn);
+    const struct mrl_audit_detail details[] = {
+        MRL_AUDIT_TEXT("cipher", mrl_str(facts->cipher)),
+        MRL_AUDIT_TEXT("client_id", p->client_id),
+        MRL_AUDIT_TEXT("door", MRL_LIT("mqtt")),
+        MRL_AUDIT_INT("protocol", p->version),
+        MRL_AUDIT_TEXT("resumed", facts->resumed ? MRL_LIT("yes") : MRL_LIT("no")),
+        MRL_AUDIT_TEXT("tls",
+                       facts->version == MRL_TLS_1_3 ? MRL_LIT("TLSv1.3") : MRL_LIT("TLSv1.2")),
+    };
+    struct recorded_message *recorded = calloc(1, sizeof(*recorded));
+
+    if (recorded == NULL)
+        abort();
+    recorded->message = (struct mrl_message){.handle = on_recorded, .drop = drop_recorded};
+    recorded->client = c;
+    c->state = MRL_CLIENT_RECORDING;
+    mrl_conn_pause(c->conn);
+    mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details), entry_is_durable,
+                      recorded);
+}
+
+/* ---- the session ---- */
+
+static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
+{
+    struct mrl_publication will = mrl_client_publication(&p->will.props);
+
+    if (!p->has_will)
+        return NULL;
+    will.topic = p->will.topic;
+    will.payload = p->will.payload;
+    will.qos = p->will.qos;
+    will.retain = p->will.retain;
+    return mrl_publication_new(&will);
+}
+
+static uint32_t expiry_of(const struct mrl_mqtt_connect *p)
+{
+    if (p->version == MRL_MQTT_311) /* a kept session of 3.1.1 has no end: the limit gives it one */
+        return p->clean_start ? 0 : UINT32_MAX;
+    return p->props.session_expiry;
+}
+
+static void take_wishes(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    uint16_t most = c->door->config.limits->keep_alive_max_s;
+    uint16_t keep_alive = p->keep_alive;
+
+    if (p->version == MRL_MQTT_5 && (keep_alive == 0 || keep_alive > most))
+        keep_alive = most; /* said in CONNACK; 3.1.1 has no way to say it */
+    c->version = p->version;
+    c->keep_alive_ms = (uint64_t)keep_alive * 1500;
+    c->maximum_packet = p->props.maximum_packet_size;
+    c->problem_info = p->props.request_problem_info;
+    if (p->version == MRL_MQTT_311)
+        c->maximum_packet = UINT32_MAX;
+}
+
+static void set_u16(struct mrl_mqtt_props *props, enum mrl_mqtt_prop id, uint16_t *field,
+                    uint16_t value)
+{
+    *field = value;
+    mrl_mqtt_set(props, id);
+}
+
+/* What this server does not do or bounds. MQTT 5.0 3.2.2.3 */
+static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connect *p,
+                        mrl_bytes assigned, struct mrl_mqtt_props *props)
+{
+    const struct mrl_mqtt_limits *limits = c->door->config.limits;
+
+    props->maximum_packet_size = (uint32_t)limits->packet_bytes;
+    mrl_mqtt_set(props, MRL_MQTT_PROP_MAXIMUM_PACKET_SIZE);
+    set_u16(props, MRL_MQTT_PROP_RECEIVE_MAXIMUM, &props->receive_maximum,
+            (uint16_t)limits->hub.in_flight);
+    props->shared_available = false;
+    mrl_mqtt_set(props, MRL_MQTT_PROP_SHARED_AVAILABLE);
+    if (c->keep_alive_ms != (uint64_t)p->keep_alive * 1500)
+        set_u16(props, MRL_MQTT_PROP_SERVER_KEEP_ALIVE, &props->server_keep_alive,
+                (uint16_t)(c->keep_alive_ms / 1500));
+    if (mrl_session_expiry(c->session) != p->props.session_expiry) {
+        props->session_expiry = mrl_session_expiry(c->session);
+        mrl_mqtt_set(props, MRL_MQTT_PROP_SESSION_EXPIRY);
+    }
+    if (assigned.len > 0) {
+        props->assigned_client_id = assigned;
+        mrl_mqtt_set(props, MRL_MQTT_PROP_ASSIGNED_CLIENT_ID);
+    }
+}
+
+static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool present,
+                    mrl_bytes assigned)
+{
+    struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK,
+                                     .connack = {.session_present = present}};
+
+    if (p->version == MRL_MQTT_5)
+        tell_limits(c, p, assigned, &answer.connack.props);
+    c->state = MRL_CLIENT_OPEN;
+    c->counted = true;
+    mrl_client_count(c, MRL_COUNTER_CONNECTIONS_OPENED);
+    if (mrl_client_send(c, &answer) != MRL_OK) {
+        mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "CONNACK larger than the client takes");
+        return;
+    }
+    mrl_client_arm(c);
+    mrl_session_start(c->session);
+}
+
+static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    const struct mrl_mqtt_limits *limits = c->door->config.limits;
+    char assigned[2 * ASSIGNED_BYTES + 1] = "";
+    bool device = c->subject.kind == MRL_PRINCIPAL_DEVICE;
+    struct mrl_attach attach = {
+        .key = {(uint8_t)c->subject.kind, c->subject.id, p->client_id},
+        .clean_start = p->clean_start,
+        .expiry_s = expiry_of(p),
+        .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
+        .most_sessions = device ? limits->device_sessions : limits->application_sessions,
+        .will = {will_of(p), p->props.will_delay},
+        .sink = &mrl_client_sink,
+        .door = c,
+    };
+    bool present;
+
+    attach.will.delay_s = p->will.props.will_delay;
+    if (p->client_id.len == 0) { /* MQTT 5.0 3.1.3-6 */
+        uint8_t random[ASSIGNED_BYTES];
+
+        mrl_random(random, sizeof(random));
+        mrl_hex(mrl_bytes_of(random, sizeof(random)), assigned);
+        attach.key.client_id = mrl_str(assigned);
+    }
+    if (mrl_session_attach(c->door->hub, &attach, &c->session, &present) != MRL_OK) {
+        mrl_publication_unref(attach.will.publication);
+        refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");
+        return;
+    }
+    take_wishes(c, p);
+    welcome(c, p, present, mrl_str(assigned));
+}
+
+/* ---- the packet ---- */
+
+static void on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    const char *why = NULL;
+    struct verdict verdict;
+
+    if (!mrl_client_identify(c, &why)) {
+        refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
+        return;
+    }
+    if (c->state == MRL_CLIENT_NEW && move_home(c, p))
+        return;
+    verdict = judge(c, p); /* again after the wait: much can change in a few milliseconds */
+    if (verdict.reason != 0)
+        refuse(c, p, verdict.reason, verdict.why);
+    else if (c->state == MRL_CLIENT_NEW)
+        record_opened(c, p);
+    else
+        open_session(c, p);
+}
+
+void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
+{
+    struct mrl_mqtt_fault fault = {.reason = MRL_MQTT_MALFORMED_PACKET, .text = "malformed packet"};
+    struct mrl_mqtt_packet packet;
+    struct mrl_mqtt_frame frame;
+    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->door->config.limits->packet_bytes, &frame);
+
+    if (err == MRL_ERR_AGAIN)
+        return;
+    if (err == MRL_OK)
+        err = mrl_mqtt_read(&frame, MRL_MQTT_NONE, MRL_MQTT_FROM_CLIENT, &packet, &fault);
+    if (err != MRL_OK) {
+        refuse_unreadable(c, &fault);
+        return;
+    }
+    if (c->state == MRL_CLIENT_RECORDED) { /* answered now, whatever the answer */
+        on_read(c, &packet.connect);
+        mrl_buf_consume(in, frame.total);
+    } else {
+        on_read(c, &packet.connect);
+    }
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a session to the wire. */
+#include "base/clock.h"
+#include "doors/mqtt/client.h"
+
+enum {
+    IDENTIFIER_MAX = 5, /* bytes of one encoded subscription identifier */
+    IDENTIFIERS_MAX = 16,
+    QOS0_BACKLOG =
+        256 << 10, /* a slow reader loses QoS 0 messages before it loses its connection */
+};
+
+static void add_properties(const struct mrl_delivery *d, struct mrl_mqtt_props *props,
+                           struct mrl_writer *ids)
+{
+    const struct mrl_publication *m = d->publication;
+    uint64_t now = mrl_monotonic_ms();
+    const struct {
+        enum mrl_mqtt_prop id;
+        mrl_bytes value;
+        mrl_bytes *field;
+    } texts[] = {
+        {MRL_MQTT_PROP_CONTENT_TYPE, m->content_type, &props->content_type},
+        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic, &props->response_topic},
+        {MRL_MQTT_PROP_CORRELATION_DATA, m->correlation_data, &props->correlation_data},
+        {MRL_MQTT_PROP_USER, m->user_properties, &props->user},
+    };
+
+    for (size_t i = 0; i < MRL_COUNT(texts); i++) {
+        *texts[i].field = texts[i].value;
+        if (texts[i].value.len > 0)
+            mrl_mqtt_set(props, texts[i].id);
+    }
+    if (m->has_payload_format) {
+        props->payload_format = m->payload_format;
+        mrl_mqtt_set(props, MRL_MQTT_PROP_PAYLOAD_FORMAT);
+    }
+    if (m->expires_ms != 0) { /* what is left of it. MQTT 5.0 3.3.2-6 */
+        props->message_expiry =
+            m->expires_ms > now ? (uint32_t)((m->expires_ms - now + 999) / 1000) : 0;
+        mrl_mqtt_set(props, MRL_MQTT_PROP_MESSAGE_EXPIRY);
+    }
+    for (size_t i = 0; i < d->identifier_count; i++)
+        mrl_mqtt_put_subscription_id(ids, d->identifiers[i]);
+    if (d->identifier_count > 0 && mrl_writer_end(ids, &props->subscription_ids) == MRL_OK)
+        mrl_mqtt_set(props, MRL_MQTT_PROP_SUBSCRIPTION_ID);
+}
+
+/* The header is written apart from the payload, which is copied once, into the connection. */
+static mrl_err write_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet,
+                             size_t size)
+{
+    struct mrl_buf *scratch = &c->door->scratch;
+    mrl_bytes payload = packet->publish.payload;
+    struct mrl_writer w;
+    mrl_bytes header;
+    uint8_t *to;
+
+    mrl_buf_clear(scratch);
+    MRL_TRY(mrl_buf_reserve(scratch, size - payload.len, &to));
+    w = mrl_writer_on(to, size - payload.len);
+    mrl_mqtt_write_publish_header(&w, c->version, &packet->publish, payload.len);
+    MRL_TRY(mrl_writer_end(&w, &header));
+    MRL_TRY(mrl_conn_write(c->conn, header));
+    return mrl_conn_write(c->conn, payload);
+}
+
+static bool deliver(void *door, const struct mrl_delivery *d)
+{
+    struct mrl_client *c = door;
+    uint8_t ids_memory[IDENTIFIER_MAX * IDENTIFIERS_MAX];
+    struct mrl_writer ids = mrl_writer_on(ids_memory, sizeof(ids_memory));
+    struct mrl_mqtt_packet packet = {
+        .type = MRL_MQTT_PUBLISH,
+        .publish = {.topic = d->publication->topic,
+                    .payload = d->publication->payload,
+                    .packet_id = d->packet_id,
+                    .qos = d->qos,
+                    .dup = d->dup,
+                    .retain = d->retain},
+    };
+    size_t size;
+
+    if (c->state != MRL_CLIENT_OPEN)
+        return true;
+    if (d->qos == 0 && mrl_conn_backlog(c->conn) > QOS0_BACKLOG) {
+        mrl_client_count(c, MRL_COUNTER_MESSAGES_DROPPED);
+        return true;
+    }
+    if (c->version == MRL_MQTT_5)
+        add_properties(d, &packet.publish.props, &ids);
+    if (mrl_mqtt_size(c->version, &packet, &size) != MRL_OK || size > c->maximum_packet)
+        return false;
+    if (write_publish(c, &packet, size) ==
+        MRL_OK) /* a full backlog ends the connection by itself */
+        mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);
+    return true;
+}
+
+static void release(void *door, uint16_t packet_id)
+{
+    struct mrl_client *c = door;
+    const struct mrl_mqtt_packet packet = {.type = MRL_MQTT_PUBREL,
+                                           .ack = {.packet_id = packet_id}};
+
+    if (c->state == MRL_CLIENT_OPEN)
+        (void)mrl_client_send(c,
+                              &packet); /* four bytes: fits every client; a full backlog ends it */
+}
+
+static const struct {
+    uint8_t reason;
+    const char *why;
+} evictions[] = {
+    [MRL_EVICT_TAKEN_OVER] = {MRL_MQTT_SESSION_TAKEN_OVER, "taken over by a newer connection"},
+    [MRL_EVICT_NOT_ALLOWED] = {MRL_MQTT_NOT_AUTHORIZED, "not allowed to be connected any more"},
+};
+
+static void evict(void *door, enum mrl_evict_reason why)
+{
+    struct mrl_client *c = door;
+
+    c->session = NULL;
+    mrl_client_end(c, evictions[why].reason, evictions[why].why);
+}
+
+const struct mrl_session_sink mrl_client_sink = {
+    .publish = deliver, .pubrel = release, .evict = evict};

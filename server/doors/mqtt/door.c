@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doors/mqtt/door.h"
+
+#include <stdlib.h>
+#include <urcu/urcu-memb.h>
+
+#include "base/clock.h"
+#include "devices/snapshot.h"
+#include "doors/mqtt/client.h"
+
+/* A kept session without a connection is judged by its principal alone. */
+static bool principal_stands(struct mrl_mqtt_door *d, const struct mrl_session_key *key)
+{
+    const struct mrl_principal *p;
+    bool stands;
+
+    urcu_memb_read_lock();
+    p = mrl_snapshot_principal(d->config.registry, key->principal_kind, key->principal);
+    stands = p != NULL &&
+             (p->subject.kind == MRL_PRINCIPAL_DEVICE ? mrl_device_may_connect(p->device_state)
+                                                      : p->account_state == MRL_ACCOUNT_ACTIVE);
+    urcu_memb_read_unlock();
+    return stands;
+}
+
+static bool may_connect(void *context, const struct mrl_session *s)
+{
+    struct mrl_client *c = mrl_session_door(s);
+    const char *why;
+
+    if (c == NULL)
+        return principal_stands(context, mrl_session_key(s));
+    return mrl_client_identify(c, &why);
+}
+
+/* For a session without connection the policy is that of the snapshot. */
+static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl_session_key *key,
+                                       enum mrl_hub_action action, mrl_bytes name)
+{
+    const struct mrl_principal *p;
+    bool allowed = false;
+
+    urcu_memb_read_lock();
+    p = mrl_snapshot_principal(d->config.registry, key->principal_kind, key->principal);
+    if (p != NULL && action == MRL_HUB_PUBLISH)
+        allowed = mrl_policy_may_publish(p->policy, &p->subject, name);
+    else if (p != NULL)
+        allowed = mrl_policy_may_subscribe(p->policy, &p->subject, name);
+    urcu_memb_read_unlock();
+    return allowed;
+}
+
+static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
+                mrl_bytes name)
+{
+    const struct mrl_session_key *key = mrl_session_key(s);
+
+    return principal_stands(context, key) && policy_of_principal_allows(context, key, action, name);
+}
+
+static void dropped(void *context, const struct mrl_session *s, mrl_err why)
+{
+    const struct mrl_mqtt_door *d = context;
+    enum mrl_counter counter = MRL_COUNTER_MESSAGES_DROPPED;
+
+    (void)s;
+    if (why == MRL_ERR_TIMEOUT)
+        counter = MRL_COUNTER_MESSAGES_EXPIRED;
+    else if (why == MRL_ERR_DENIED)
+        counter = MRL_COUNTER_PUBLISH_DENIED;
+    mrl_count(d->config.metrics, d->config.index, counter);
+}
+
+struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *config)
+{
+    struct mrl_mqtt_door *d = calloc(1, sizeof(*d));
+    const struct mrl_hub_hooks hooks = {
+        .context = d, .may_connect = may_connect, .may = may, .dropped = dropped};
+
+    if (d == NULL)
+        abort();
+    d->config = *config;
+    mrl_list_init(&d->clients);
+    d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
+                         &config->limits->hub, &hooks);
+    return d;
+}
+
+void mrl_mqtt_door_join(struct mrl_mqtt_door *d, struct mrl_mqtt_door *const *doors, unsigned count)
+{
+    d->doors = doors;
+    d->door_count = count;
+}
+
+void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
+{
+    if (d == NULL)
+        return;
+    mrl_hub_free(d->hub);
+    mrl_buf_done(&d->scratch);
+    free(d);
+}
+
+struct mrl_hub *mrl_mqtt_door_hub(struct mrl_mqtt_door *d)
+{
+    return d->hub;
+}
+
+void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer *peer,
+                          struct mrl_tls_context *tls)
+{
+    struct mrl_client *c = mrl_client_new(d);
+    mrl_err err =
+        mrl_conn_accept_tls(d->config.conns, fd, peer, tls, &mrl_client_kind, c, &c->conn);
+
+    if (err == MRL_OK)
+        return;
+    mrl_client_count(c,
+                     err == MRL_ERR_BUSY ? MRL_COUNTER_REFUSED_LIMIT : MRL_COUNTER_REFUSED_OTHER);
+    mrl_client_drop(c);
+}
+
+void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id)
+{
+    mrl_hub_rejudge(d->hub, (uint8_t)kind, id);
+}
+
+void mrl_mqtt_door_stop(struct mrl_mqtt_door *d)
+{
+    d->stopping = true;
+    MRL_LIST_EACH(c, &d->clients, struct mrl_client, in_door)
+    {
+        if (c->conn != NULL)
+            mrl_client_end(c, MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down");
+    }
+}

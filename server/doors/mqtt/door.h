@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The MQTT door of one worker: bytes of a connection into calls on registry, access, messages and
+ * audit, and back. It decides nothing itself. Layer: doors. Thread: its worker, unless said
+ * otherwise.
+ *
+ * A client is let in by its certificate alone: the TLS judge asks the registry, CONNECT asks it
+ * again, and so does every change of the principal. The connection moves to the principal's home
+ * worker before its CONNECT is answered (docs/decisions/0002-home-worker.md). */
+#ifndef MRL_DOORS_MQTT_DOOR_H
+#define MRL_DOORS_MQTT_DOOR_H
+
+#include "audit/audit.h"
+#include "devices/registry.h"
+#include "messages/hub.h"
+#include "net/conn.h"
+#include "watch/metrics.h"
+
+struct mrl_mqtt_limits {
+    size_t packet_bytes;           /* largest packet taken: Maximum Packet Size in CONNACK */
+    unsigned device_sessions;      /* of one device */
+    unsigned application_sessions; /* of one application and client id */
+    uint64_t connect_timeout_ms;   /* from the TLS handshake to CONNECT */
+    uint16_t keep_alive_max_s;     /* longer or none at all: Server Keep Alive says so.
+                                      MQTT 5.0 3.2.2.3.14 */
+    struct mrl_hub_limits hub;
+};
+
+/* Sees accepted messages of devices, for telemetry; called on the worker. */
+typedef void mrl_mqtt_observe(void *context, mrl_bytes device, mrl_bytes topic, mrl_bytes payload);
+
+struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
+    struct mrl_loop *loop;
+    struct mrl_conns *conns;
+    struct mrl_mailbox *mailbox;
+    struct mrl_registry *registry;
+    struct mrl_audit *audit;
+    struct mrl_metrics *metrics;
+    struct mrl_retained *retained;
+    const struct mrl_mqtt_limits *limits;
+    mrl_mqtt_observe *observe; /* may be NULL */
+    void *observe_context;
+    unsigned index; /* of the worker: its metrics shard and its place among the doors */
+};
+
+struct mrl_mqtt_door;
+struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *config);
+/* Tells a door of all doors, itself included, before any worker runs. Borrows the array. */
+void mrl_mqtt_door_join(struct mrl_mqtt_door *d, struct mrl_mqtt_door *const *doors,
+                        unsigned count);
+/* Connections must be over (mrl_conns_free). NULL is fine. */
+void mrl_mqtt_door_free(struct mrl_mqtt_door *d);
+
+/* Takes fd: a connected TCP socket. tls asks for a client certificate and has mrl_mqtt_door_judge.
+ */
+void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer *peer,
+                          struct mrl_tls_context *tls);
+/* context: the registry. Devices and applications come in here, operators do not. */
+enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp);
+
+/* A principal or its policy changed: its sessions on this worker are judged again; one that may not
+ * stay is ended with DISCONNECT "administrative action". */
+void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id);
+/* The server stops: every client is told and closed. MQTT 5.0 3.14.2.1: 0x8B */
+void mrl_mqtt_door_stop(struct mrl_mqtt_door *d);
+
+struct mrl_hub *mrl_mqtt_door_hub(struct mrl_mqtt_door *d);
+
+#endif

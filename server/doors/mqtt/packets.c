@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packets of an open connection: one function each, found by a table. */
+#include "base/clock.h"
+#include "doors/mqtt/client.h"
+#include "messages/topic_tree.h"
+#include "wire/mqtt_topic.h"
+
+static void send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
+                     uint8_t reason)
+{
+    const struct mrl_mqtt_packet p = {
+        .type = type,
+        .ack = {.packet_id = packet_id,
+                .reason = c->version == MRL_MQTT_5 ? reason : MRL_MQTT_SUCCESS}};
+
+    if (mrl_client_send(c, &p) == MRL_ERR_LIMIT)
+        mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE,
+                       "acknowledgement larger than the client takes");
+}
+
+struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props)
+{
+    struct mrl_publication p = {
+        .content_type = props->content_type,
+        .response_topic = props->response_topic,
+        .correlation_data = props->correlation_data,
+        .user_properties = props->user,
+        .has_payload_format = mrl_mqtt_has(props, MRL_MQTT_PROP_PAYLOAD_FORMAT),
+        .payload_format = props->payload_format,
+    };
+
+    if (!mrl_mqtt_has(props, MRL_MQTT_PROP_USER))
+        p.user_properties = MRL_BYTES_NONE;
+    if (mrl_mqtt_has(props, MRL_MQTT_PROP_MESSAGE_EXPIRY))
+        p.expires_ms = mrl_monotonic_ms() + (uint64_t)props->message_expiry * 1000;
+    return p;
+}
+
+static const enum mrl_counter received_counters[] = {
+    MRL_COUNTER_MESSAGES_IN_QOS0, MRL_COUNTER_MESSAGES_IN_QOS1, MRL_COUNTER_MESSAGES_IN_QOS2};
+
+/* Says no to one message. 3.1.1 has no word for it in an acknowledgement: to acknowledge would be
+ * to say that the message arrived, so the connection ends instead [MQTT-3.3.5-2 of 3.1.1]. At QoS 0
+ * nothing was promised. */
+static void refuse_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p, uint8_t reason,
+                           const char *why)
+{
+    if (p->qos == 0)
+        return;
+    if (c->version == MRL_MQTT_311) {
+        mrl_client_end(c, reason, why);
+        return;
+    }
+    send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason);
+}
+
+static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    if (mrl_topic_levels(p->topic) > MRL_TOPIC_LEVELS_MAX) {
+        refuse_publish(c, p, MRL_MQTT_TOPIC_NAME_INVALID, "topic has too many levels");
+        return false;
+    }
+    if (mrl_policy_may_publish(c->policy, &c->subject, p->topic))
+        return true;
+    mrl_client_count(c, MRL_COUNTER_PUBLISH_DENIED);
+    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "no rule allows it");
+    refuse_publish(c, p, MRL_MQTT_NOT_AUTHORIZED, "publish not allowed by policy");
+    return false;
+}
+
+static mrl_err route(struct mrl_client *c, const struct mrl_mqtt_publish *p, bool *receivers)
+{
+    const struct mrl_mqtt_door_config *config = &c->door->config;
+    struct mrl_publication message = mrl_client_publication(&p->props);
+    struct mrl_publication *shared;
+    mrl_err err;
+
+    message.topic = p->topic;
+    message.payload = p->payload;
+    message.qos = p->qos;
+    message.retain = p->retain;
+    message.origin = mrl_session_number(c->session);
+    shared = mrl_publication_new(&message);
+    err = mrl_hub_publish(c->door->hub, shared, receivers);
+    mrl_publication_unref(shared);
+    mrl_client_count(c, received_counters[p->qos]);
+    if (config->observe != NULL && c->subject.kind == MRL_PRINCIPAL_DEVICE)
+        config->observe(config->observe_context, c->subject.id, p->topic, p->payload);
+    return err;
+}
+
+static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    bool receivers = false;
+
+    if (route(c, p, &receivers) != MRL_OK) {
+        refuse_publish(c, p, MRL_MQTT_QUOTA_EXCEEDED, "no room for another retained message");
+        return;
+    }
+    send_ack(c, MRL_MQTT_PUBACK, p->packet_id,
+             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
+}
+
+/* MQTT 5.0 4.3.3, method B: routed at the PUBLISH, the packet id is kept until PUBREL. */
+static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    bool is_new = false, receivers = true;
+
+    if (mrl_session_receive_qos2(c->session, p->packet_id, &is_new) != MRL_OK) {
+        mrl_client_end(c, MRL_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more in flight than Receive Maximum");
+        return;
+    }
+    if (is_new && route(c, p, &receivers) != MRL_OK) {
+        (void)mrl_session_release_qos2(c->session, p->packet_id); /* taken a line above */
+        refuse_publish(c, p, MRL_MQTT_QUOTA_EXCEEDED, "no room for another retained message");
+        return;
+    }
+    send_ack(c, MRL_MQTT_PUBREC, p->packet_id,
+             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
+}
+
+static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    const struct mrl_mqtt_publish *p = &packet->publish;
+
+    if (mrl_mqtt_has(&p->props,
+                     MRL_MQTT_PROP_TOPIC_ALIAS)) { /* we gave no Topic Alias Maximum. 3.3.2-9 */
+        mrl_client_end(c, MRL_MQTT_TOPIC_ALIAS_INVALID, "topic aliases are not taken");
+        return;
+    }
+    if (!may_publish(c, p))
+        return;
+    if (p->qos == 2)
+        on_qos2(c, p);
+    else if (p->qos == 1)
+        on_qos1(c, p);
+    else
+        (void)route(c, p, NULL); /* QoS 0: nobody to tell */
+}
+
+static void on_puback(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    (void)mrl_session_puback(c->session, packet->ack.packet_id); /* late or double: harmless */
+}
+
+static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    const struct mrl_mqtt_ack *p = &packet->ack;
+
+    if (mrl_session_pubrec(c->session, p->packet_id, p->reason >= 0x80) != MRL_OK)
+        send_ack(c, MRL_MQTT_PUBREL, p->packet_id,
+                 MRL_MQTT_PACKET_ID_NOT_FOUND); /* MQTT 5.0 3.6.2.1 */
+}
+
+static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    uint16_t id = packet->ack.packet_id;
+    bool known = mrl_session_release_qos2(c->session, id) == MRL_OK;
+
+    send_ack(c, MRL_MQTT_PUBCOMP, id, known ? MRL_MQTT_SUCCESS : MRL_MQTT_PACKET_ID_NOT_FOUND);
+}
+
+static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    (void)mrl_session_pubcomp(c->session, packet->ack.packet_id); /* late or double: harmless */
+}
+
+/* The code for SUBACK; *send_retained says whether retained messages follow it.
+ * MQTT 5.0 3.8.4, 3.9.3 */
+static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscription *s,
+                             uint32_t identifier, bool *send_retained)
+{
+    const struct mrl_subscribe_options options = {.qos = s->qos,
+                                                  .no_local = s->no_local,
+                                                  .retain_as_published = s->retain_as_published,
+                                                  .retain_handling = s->retain_handling,
+                                                  .identifier = identifier};
+    bool existed;
+    mrl_err err;
+
+    *send_retained = false;
+    if (s->group.len > 0)
+        return MRL_MQTT_SHARED_NOT_SUPPORTED;
+    if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX)
+        return MRL_MQTT_TOPIC_FILTER_INVALID;
+    if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter)) {
+        mrl_client_count(c, MRL_COUNTER_SUBSCRIBE_DENIED);
+        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "no rule allows it");
+        return MRL_MQTT_NOT_AUTHORIZED;
+    }
+    err = mrl_session_subscribe(c->session, s->filter, &options, &existed);
+    if (err != MRL_OK)
+        return MRL_MQTT_QUOTA_EXCEEDED;
+    *send_retained = s->retain_handling == 0 || (s->retain_handling == 1 && !existed);
+    return s->qos;
+}
+
+/* One byte a filter: the codes for SUBACK, and whether retained messages follow. */
+struct outcome {
+    struct mrl_buf codes;
+    struct mrl_buf retained;
+};
+
+static void send_wanted(struct mrl_client *c, const struct mrl_mqtt_subscribe *p,
+                        const struct outcome *o)
+{
+    struct mrl_mqtt_cursor cursor = mrl_mqtt_cursor_on(p->subscriptions);
+    struct mrl_mqtt_subscription s;
+
+    for (size_t i = 0; mrl_mqtt_subscription_next(&cursor, &s); i++) {
+        if (o->retained.data[i] && c->state == MRL_CLIENT_OPEN)
+            mrl_session_send_retained(c->session, s.filter);
+    }
+}
+
+static void on_subscribe(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    const struct mrl_mqtt_subscribe *p = &packet->subscribe;
+    struct mrl_mqtt_cursor cursor = mrl_mqtt_cursor_on(p->subscriptions);
+    uint32_t identifier =
+        mrl_mqtt_has(&p->props, MRL_MQTT_PROP_SUBSCRIPTION_ID) ? p->props.subscription_id : 0;
+    struct mrl_mqtt_packet answer = {.type = MRL_MQTT_SUBACK,
+                                     .suback = {.packet_id = p->packet_id}};
+    struct outcome o = {0};
+    struct mrl_mqtt_subscription s;
+
+    while (mrl_mqtt_subscription_next(&cursor, &s)) {
+        bool retained;
+        uint8_t code = subscribe_one(c, &s, identifier, &retained);
+
+        (void)mrl_buf_append(&o.codes, mrl_bytes_of(&code, 1)); /* no limit set: cannot fail */
+        (void)mrl_buf_append(&o.retained, mrl_bytes_of(&(uint8_t){retained}, 1));
+    }
+    answer.suback.codes = mrl_buf_bytes(&o.codes);
+    if (mrl_client_send(c, &answer) == MRL_ERR_LIMIT)
+        mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "SUBACK larger than the client takes");
+    send_wanted(c, p, &o);
+    mrl_buf_done(&o.codes);
+    mrl_buf_done(&o.retained);
+}
+
+static void on_unsubscribe(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    const struct mrl_mqtt_unsubscribe *p = &packet->unsubscribe;
+    struct mrl_mqtt_cursor cursor = mrl_mqtt_cursor_on(p->filters);
+    struct mrl_mqtt_packet answer = {.type = MRL_MQTT_UNSUBACK,
+                                     .suback = {.packet_id = p->packet_id}};
+    MRL_SCOPED(mrl_buf) codes = {0};
+    mrl_bytes filter;
+
+    while (mrl_mqtt_filter_next(&cursor, &filter)) {
+        bool was_there = mrl_session_unsubscribe(c->session, filter) == MRL_OK;
+        uint8_t code = was_there ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_SUBSCRIPTION_EXISTED;
+
+        (void)mrl_buf_append(&codes, mrl_bytes_of(&code, 1)); /* no limit set: cannot fail */
+    }
+    answer.suback.codes = mrl_buf_bytes(&codes);
+    if (mrl_client_send(c, &answer) == MRL_ERR_LIMIT)
+        mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "UNSUBACK larger than the client takes");
+}
+
+static void on_pingreq(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    const struct mrl_mqtt_packet answer = {.type = MRL_MQTT_PINGRESP};
+
+    (void)packet;
+    (void)mrl_client_send(c, &answer); /* two bytes: fits every client */
+}
+
+static void on_disconnect(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    const struct mrl_mqtt_disconnect *p = &packet->disconnect;
+
+    if (mrl_mqtt_has(&p->props, MRL_MQTT_PROP_SESSION_EXPIRY) &&
+        mrl_session_set_expiry(c->session, p->props.session_expiry) != MRL_OK) {
+        mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR,
+                       "session expiry was 0 at CONNECT"); /* 3.14.2.2.2 */
+        return;
+    }
+    c->clean = p->reason == MRL_MQTT_SUCCESS;
+    c->ended = "client disconnected";
+    c->state = MRL_CLIENT_ENDING;
+    mrl_conn_close(c->conn);
+}
+
+static void on_auth(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
+{
+    (void)packet;
+    mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR,
+                   "AUTH without an authentication method"); /* 4.12.1-1 */
+}
+
+static void (*const on_type[MRL_MQTT_TYPES_])(struct mrl_client *,
+                                              const struct mrl_mqtt_packet *) = {
+    [MRL_MQTT_PUBLISH] = on_publish,         [MRL_MQTT_PUBACK] = on_puback,
+    [MRL_MQTT_PUBREC] = on_pubrec,           [MRL_MQTT_PUBREL] = on_pubrel,
+    [MRL_MQTT_PUBCOMP] = on_pubcomp,         [MRL_MQTT_SUBSCRIBE] = on_subscribe,
+    [MRL_MQTT_UNSUBSCRIBE] = on_unsubscribe, [MRL_MQTT_PINGREQ] = on_pingreq,
+    [MRL_MQTT_DISCONNECT] = on_disconnect,   [MRL_MQTT_AUTH] = on_auth,
+};
+
+void mrl_client_on_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p)
+{
+    if (on_type[p->type] == NULL) { /* the codec refuses those already */
+        mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR, "packet not allowed here");
+        return;
+    }
+    on_type[p->type](c, p);
+}

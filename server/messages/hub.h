@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages of one worker: its sessions, its subscriptions, and the way to the other workers'
+ * hubs. Layer: messages. Thread: the worker that owns the hub, unless a function says otherwise.
+ *
+ * A session is keyed by (principal, client id): no client can touch another principal's session by
+ * naming its client id. All sessions of a principal are on one hub
+ * (docs/decisions/0002-home-worker.md). */
+#ifndef MRL_MESSAGES_HUB_H
+#define MRL_MESSAGES_HUB_H
+
+#include "base/err.h"
+#include "messages/publication.h"
+#include "messages/retained.h"
+#include "net/loop.h"
+#include "net/mailbox.h"
+
+struct mrl_hub;
+struct mrl_session;
+
+/* Safe defaults in docs/operate/limits.md; each is tested at limit and limit + 1. */
+struct mrl_hub_limits {
+    unsigned subscriptions_per_session;
+    unsigned queued_messages; /* waiting in one session */
+    size_t queued_bytes;
+    unsigned in_flight;        /* unacknowledged in one session, below its Receive Maximum too */
+    uint32_t session_expiry_s; /* the most a client may ask for */
+};
+
+/* Who a session belongs to. All views are borrowed for the call. */
+struct mrl_session_key {
+    uint8_t principal_kind; /* opaque here */
+    mrl_bytes principal;
+    mrl_bytes client_id;
+};
+
+/* What one subscription asks for. MQTT 5.0 3.8.3.1 */
+struct mrl_subscribe_options {
+    uint8_t qos;
+    bool no_local;
+    bool retain_as_published;
+    uint8_t retain_handling;
+    uint32_t identifier; /* 0: none */
+};
+
+/* One PUBLISH as it leaves to one receiver. */
+struct mrl_delivery {
+    const struct mrl_publication *publication;
+    uint16_t packet_id; /* 0 with QoS 0 */
+    uint8_t qos;
+    bool dup;
+    bool retain;
+    const uint32_t *identifiers; /* of the matching subscriptions */
+    size_t identifier_count;
+};
+
+enum mrl_evict_reason {
+    MRL_EVICT_TAKEN_OVER,  /* MQTT 5.0 3.1.4-3 */
+    MRL_EVICT_NOT_ALLOWED, /* revoked, suspended, retired, credential expired */
+};
+
+/* The door's side of a session, called from any hub or session function. None of them may call back
+ * into the hub before it returns: a connection that must end does so at the end of the loop turn.
+ * With evict the session is detached already. */
+struct mrl_session_sink {
+    /* false: larger than the client takes; it counts as delivered. MQTT 5.0 3.1.2-25 */
+    bool (*publish)(void *door, const struct mrl_delivery *d);
+    void (*pubrel)(void *door, uint16_t packet_id);
+    void (*evict)(void *door, enum mrl_evict_reason why);
+};
+
+enum mrl_hub_action { MRL_HUB_PUBLISH, MRL_HUB_SUBSCRIBE };
+
+/* What the hub asks the rest of the daemon. */
+struct mrl_hub_hooks {
+    void *context;
+    /* May this principal still be connected? Asked by mrl_hub_rejudge. */
+    bool (*may_connect)(void *context, const struct mrl_session *s);
+    /* Policy, asked for wills when they fire and for subscriptions at mrl_hub_rejudge. */
+    bool (*may)(void *context, const struct mrl_session *s, enum mrl_hub_action action,
+                mrl_bytes name);
+    void (*dropped)(void *context, const struct mrl_session *s,
+                    mrl_err why); /* one message, for counters */
+};
+
+/* Everything is borrowed and outlives the hub. index is this hub's place in the array given to
+ * mrl_hub_join. */
+struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, unsigned index,
+                            struct mrl_retained *retained, const struct mrl_hub_limits *limits,
+                            const struct mrl_hub_hooks *hooks);
+/* Tells a hub of all hubs (itself included), before any worker runs. Borrows the array. */
+void mrl_hub_join(struct mrl_hub *h, struct mrl_hub *const *hubs, unsigned count);
+void mrl_hub_free(struct mrl_hub *h); /* sessions are dropped without wills; NULL is fine */
+
+/* Routes to every matching session here and on the other workers, and keeps it when retain is set.
+ * *receivers (optional): false only when nobody anywhere can match. MRL_ERR_LIMIT: the retained
+ * store is full. */
+mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers);
+
+/* A principal or its policy changed: its sessions here are judged again. kind and id as in the
+ * session key; id empty: all of that kind. */
+void mrl_hub_rejudge(struct mrl_hub *h, uint8_t principal_kind, mrl_bytes principal);
+
+size_t mrl_hub_session_count(const struct mrl_hub *h);
+size_t mrl_hub_connected_count(const struct mrl_hub *h);
+
+/* A listener inside the daemon (event stream of the API): sees each matching message once, at QoS
+ * 0. see must not change subscriptions. */
+struct mrl_hub_listener;
+mrl_err mrl_hub_listen(struct mrl_hub *h, mrl_bytes filter,
+                       void (*see)(void *context, const struct mrl_publication *p), void *context,
+                       struct mrl_hub_listener **out);
+void mrl_hub_unlisten(struct mrl_hub *h, struct mrl_hub_listener *l); /* frees it; NULL is fine */
+
+#endif

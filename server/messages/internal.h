@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share. Nobody else includes it. */
+#ifndef MRL_MESSAGES_INTERNAL_H
+#define MRL_MESSAGES_INTERNAL_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "messages/session.h"
+#include "messages/topic_tree.h"
+#include "net/timer.h"
+
+/* What stands in the subscription tree: a session's subscription or a listener. */
+struct mrl_subscriber {
+    struct mrl_topic_entry entry;
+    struct mrl_session *session; /* NULL: it is a listener */
+};
+
+struct mrl_subscription {
+    struct mrl_subscriber subscriber;
+    struct mrl_map_node in_session; /* by filter */
+    struct mrl_subscribe_options options;
+    char filter[];
+};
+
+struct mrl_hub_listener {
+    struct mrl_subscriber subscriber;
+    void (*see)(void *context, const struct mrl_publication *p);
+    void *context;
+};
+
+/* All sessions of one principal on this hub. */
+struct mrl_principal_sessions {
+    struct mrl_map_node in_hub; /* by key: the kind, then the id */
+    struct mrl_list sessions;
+    unsigned count;
+    char key[];
+};
+
+enum mrl_step { MRL_STEP_QUEUED, MRL_STEP_PUBACK, MRL_STEP_PUBREC, MRL_STEP_PUBCOMP };
+
+/* One message on its way to one session; step says what it waits for. */
+struct mrl_outgoing {
+    struct mrl_list link;
+    struct mrl_publication *publication; /* dropped after PUBREC: only the id counts then */
+    enum mrl_step step;
+    uint16_t packet_id;
+    uint8_t qos;
+    bool retain;
+    size_t identifier_count;
+    uint32_t identifiers[];
+};
+
+/* The subscriptions of one session that match the message being routed, merged. MQTT 5.0 3.3.4-2,
+ * -3 */
+struct mrl_hit {
+    struct mrl_list link; /* in the hub's list while routing */
+    struct mrl_session *session;
+    uint8_t qos;
+    bool retain_as_published;
+    size_t identifier_count;
+    uint32_t identifiers[16]; /* further ones are not named */
+};
+
+struct mrl_session {
+    struct mrl_hub *hub;
+    struct mrl_map_node in_hub; /* by the whole key */
+    struct mrl_list in_principal;
+    struct mrl_principal_sessions *principal;
+    struct mrl_session_key key; /* views into in_hub.key */
+    uint64_t number;
+
+    const struct mrl_session_sink *sink;
+    void *door;   /* NULL: not connected */
+    bool started; /* CONNACK is on its way: messages may follow */
+    uint32_t expiry_s;
+    unsigned window; /* most in flight: our limit and the client's Receive Maximum */
+    struct mrl_will will;
+    struct mrl_timer timer; /* runs while detached: the will's delay, then the expiry */
+    uint64_t will_at_ms;    /* 0: none waiting */
+    uint64_t expires_at_ms; /* 0: does not expire */
+
+    struct mrl_map subscriptions;
+    struct mrl_list queued; /* struct mrl_outgoing, oldest first */
+    unsigned queued_count;
+    size_t queued_bytes;
+    struct mrl_list flying; /* sent, not finished, in sending order */
+    unsigned flying_count;
+    uint16_t last_packet_id;
+    uint16_t *receiving; /* QoS 2 packet ids between PUBLISH and PUBREL */
+    unsigned receiving_count;
+    struct mrl_hit *hit; /* only while a message is being routed */
+};
+
+struct mrl_hub {
+    struct mrl_loop *loop;
+    struct mrl_mailbox *mailbox;
+    unsigned index;
+    struct mrl_retained *retained;
+    const struct mrl_hub_limits *limits;
+    struct mrl_hub_hooks hooks;
+    struct mrl_hub *const *hubs;
+    unsigned hub_count;
+    struct mrl_map sessions;
+    struct mrl_map principals;
+    size_t connected;
+    struct mrl_topic_tree tree;
+    /* How many subscriptions stand here; other workers skip a hub without any. A finer route table
+     * goes here. */
+    _Atomic size_t interest;
+};
+
+/* delivery.c */
+void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const struct mrl_hit *hit,
+                 bool retain);
+void mrl_delivery_resume(
+    struct mrl_session *s); /* after CONNACK: repeats what is in flight, then the queue */
+void mrl_delivery_clear(struct mrl_session *s);
+
+/* subscription.c */
+void mrl_subscriptions_clear(struct mrl_session *s);
+void mrl_subscriptions_rejudge(struct mrl_session *s);
+
+/* session.c */
+struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8_t kind,
+                                                  mrl_bytes id);
+void mrl_session_end(struct mrl_session *s); /* frees it; the door must be gone */
+void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why);
+void mrl_session_fire_will(struct mrl_session *s);
+
+#endif

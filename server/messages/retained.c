@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "messages/retained.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "messages/topic_tree.h"
+
+struct item {
+    struct mrl_topic_entry entry;
+    struct mrl_publication *publication;
+};
+
+struct mrl_retained {
+    pthread_mutex_t lock;
+    struct mrl_topic_tree tree;
+    size_t most_topics;
+    size_t most_bytes;
+    size_t bytes;
+};
+
+struct mrl_retained *mrl_retained_new(size_t most_topics, size_t most_bytes)
+{
+    struct mrl_retained *r = calloc(1, sizeof(*r));
+
+    if (r == NULL || pthread_mutex_init(&r->lock, NULL) != 0)
+        abort();
+    r->most_topics = most_topics;
+    r->most_bytes = most_bytes;
+    return r;
+}
+
+static void drop_item(struct mrl_retained *r, struct item *i)
+{
+    r->bytes -= mrl_publication_size(i->publication);
+    mrl_topic_tree_remove(&r->tree, &i->entry);
+    mrl_publication_unref(i->publication);
+    free(i);
+}
+
+void mrl_retained_free(struct mrl_retained *r)
+{
+    if (r == NULL)
+        return;
+    while (r->tree.count > 0) {
+        struct mrl_topic_node *n = r->tree.root;
+
+        while (mrl_list_empty(&n->entries))
+            n = MRL_CONTAINER(mrl_map_next(&n->children, NULL), struct mrl_topic_node, in_parent);
+        drop_item(r, MRL_CONTAINER(n->entries.next, struct item, entry.link));
+    }
+    (void)pthread_mutex_destroy(&r->lock); /* nobody waits any more */
+    free(r);
+}
+
+static struct item *find(const struct mrl_retained *r, mrl_bytes topic)
+{
+    struct mrl_topic_entry *e = mrl_topic_tree_find(&r->tree, topic);
+
+    return e == NULL ? NULL : MRL_CONTAINER(e, struct item, entry);
+}
+
+static mrl_err set_locked(struct mrl_retained *r, const struct mrl_publication *p)
+{
+    struct item *i = find(r, p->topic);
+    size_t size = mrl_publication_size(p);
+    size_t old = i == NULL ? 0 : mrl_publication_size(i->publication);
+
+    if (p->payload.len == 0) { /* MQTT 5.0 3.3.1-6 */
+        if (i != NULL)
+            drop_item(r, i);
+        return MRL_OK;
+    }
+    MRL_ENSURE(i != NULL || r->tree.count < r->most_topics, MRL_ERR_LIMIT);
+    MRL_ENSURE(r->bytes - old + size <= r->most_bytes, MRL_ERR_LIMIT);
+    if (i == NULL) {
+        i = calloc(1, sizeof(*i));
+        if (i == NULL)
+            abort();
+        mrl_topic_tree_add(&r->tree, p->topic, &i->entry);
+    }
+    mrl_publication_unref(i->publication);
+    i->publication = mrl_publication_ref(p);
+    r->bytes += size - old;
+    return MRL_OK;
+}
+
+mrl_err mrl_retained_set(struct mrl_retained *r, const struct mrl_publication *p)
+{
+    mrl_err err;
+
+    (void)pthread_mutex_lock(&r->lock); /* cannot fail: a plain mutex, initialised */
+    err = set_locked(r, p);
+    (void)pthread_mutex_unlock(&r->lock);
+    return err;
+}
+
+struct selection {
+    uint64_t now_ms;
+    struct mrl_publication **found;
+    size_t count;
+    size_t cap;
+};
+
+static void select_item(struct mrl_topic_entry *e, void *context)
+{
+    struct selection *s = context;
+    struct mrl_publication *p = MRL_CONTAINER(e, struct item, entry)->publication;
+
+    if (mrl_publication_expired(p, s->now_ms))
+        return;
+    if (s->count == s->cap) {
+        size_t cap = s->cap == 0 ? 16 : s->cap * 2;
+        struct mrl_publication **grown =
+            reallocarray(s->found, cap, sizeof(struct mrl_publication *));
+
+        if (grown == NULL)
+            abort();
+        s->found = grown;
+        s->cap = cap;
+    }
+    s->found[s->count++] = mrl_publication_ref(p);
+}
+
+size_t mrl_retained_select(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
+                           struct mrl_publication ***out)
+{
+    struct selection s = {.now_ms = now_ms};
+
+    (void)pthread_mutex_lock(&r->lock);
+    mrl_topic_tree_select(&r->tree, filter, select_item, &s);
+    (void)pthread_mutex_unlock(&r->lock);
+    *out = s.found;
+    return s.count;
+}
+
+size_t mrl_retained_count(struct mrl_retained *r)
+{
+    size_t count;
+
+    (void)pthread_mutex_lock(&r->lock);
+    count = r->tree.count;
+    (void)pthread_mutex_unlock(&r->lock);
+    return count;
+}

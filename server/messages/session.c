@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "messages/session.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/writer.h"
+#include "messages/internal.h"
+
+static _Atomic uint64_t last_number;
+
+/* The kind, then the id. */
+static mrl_bytes principal_key(uint8_t kind, mrl_bytes id, uint8_t *memory, size_t cap)
+{
+    struct mrl_writer w = mrl_writer_on(memory, cap);
+
+    mrl_put_u8(&w, kind);
+    mrl_put_bytes(&w, id);
+    return mrl_bytes_of(memory, w.len);
+}
+
+struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8_t kind,
+                                                  mrl_bytes id)
+{
+    uint8_t memory[512]; /* ids are far shorter */
+    struct mrl_map_node *n =
+        mrl_map_find(&h->principals, principal_key(kind, id, memory, sizeof(memory)));
+
+    return n == NULL ? NULL : MRL_CONTAINER(n, struct mrl_principal_sessions, in_hub);
+}
+
+static struct mrl_principal_sessions *principal_get(struct mrl_hub *h, uint8_t kind, mrl_bytes id)
+{
+    struct mrl_principal_sessions *p = mrl_principal_find(h, kind, id);
+
+    if (p != NULL)
+        return p;
+    p = calloc(1, sizeof(*p) + 1 + id.len);
+    if (p == NULL)
+        abort();
+    mrl_list_init(&p->sessions);
+    p->in_hub.key = principal_key(kind, id, (uint8_t *)p->key, 1 + id.len);
+    mrl_map_insert(&h->principals, &p->in_hub);
+    return p;
+}
+
+static size_t session_key_size(const struct mrl_session_key *k)
+{
+    return 1 + 2 + k->principal.len + k->client_id.len;
+}
+
+static mrl_bytes write_session_key(const struct mrl_session_key *k, uint8_t *memory, size_t cap)
+{
+    struct mrl_writer w = mrl_writer_on(memory, cap);
+
+    mrl_put_u8(&w, k->principal_kind);
+    mrl_put_blob16(&w, k->principal);
+    mrl_put_bytes(&w, k->client_id);
+    return mrl_bytes_of(memory, w.len);
+}
+
+static struct mrl_session *find(const struct mrl_hub *h, const struct mrl_session_key *k)
+{
+    size_t size = session_key_size(k);
+    uint8_t *memory = malloc(size);
+    struct mrl_map_node *n;
+
+    if (memory == NULL)
+        abort();
+    n = mrl_map_find(&h->sessions, write_session_key(k, memory, size));
+    free(memory);
+    return n == NULL ? NULL : MRL_CONTAINER(n, struct mrl_session, in_hub);
+}
+
+static void on_timer(struct mrl_timer *t);
+
+static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_session_key *k)
+{
+    size_t size = session_key_size(k);
+    struct mrl_session *s = calloc(1, sizeof(*s) + size);
+    uint8_t *memory = (uint8_t *)(s + 1);
+
+    if (s == NULL)
+        abort();
+    s->hub = h;
+    s->number = atomic_fetch_add(&last_number, 1) + 1;
+    s->in_hub.key = write_session_key(k, memory, size);
+    s->key = (struct mrl_session_key){
+        .principal_kind = k->principal_kind,
+        .principal = mrl_bytes_sub(s->in_hub.key, 3, k->principal.len),
+        .client_id = mrl_bytes_sub(s->in_hub.key, 3 + k->principal.len, k->client_id.len),
+    };
+    mrl_list_init(&s->queued);
+    mrl_list_init(&s->flying);
+    s->timer.fire = on_timer;
+    mrl_map_insert(&h->sessions, &s->in_hub);
+    s->principal = principal_get(h, k->principal_kind, k->principal);
+    mrl_list_add(&s->principal->sessions, &s->in_principal);
+    s->principal->count++;
+    return s;
+}
+
+void mrl_session_end(struct mrl_session *s)
+{
+    struct mrl_hub *h = s->hub;
+    struct mrl_principal_sessions *p = s->principal;
+
+    if (s->door != NULL) {
+        s->door = NULL;
+        h->connected--;
+    }
+    mrl_timer_cancel(&s->timer);
+    mrl_subscriptions_clear(s);
+    mrl_delivery_clear(s);
+    mrl_publication_unref(s->will.publication);
+    mrl_map_remove(&h->sessions, &s->in_hub);
+    mrl_list_remove(&s->in_principal);
+    if (--p->count == 0) {
+        mrl_map_remove(&h->principals, &p->in_hub);
+        free(p);
+    }
+    free(s->receiving);
+    free(s);
+}
+
+void mrl_session_fire_will(struct mrl_session *s)
+{
+    struct mrl_publication *will = s->will.publication;
+    const struct mrl_hub_hooks *hooks = &s->hub->hooks;
+
+    s->will_at_ms = 0;
+    if (will == NULL)
+        return;
+    s->will.publication = NULL;
+    will->origin = s->number;
+    if (hooks->may(hooks->context, s, MRL_HUB_PUBLISH, will->topic))
+        (void)mrl_hub_publish(s->hub, will,
+                              NULL); /* a full retained store drops it: nobody to tell */
+    else
+        hooks->dropped(hooks->context, s, MRL_ERR_DENIED);
+    mrl_publication_unref(will);
+}
+
+/* One timer for whatever comes first: the will's delay or the end of the session. */
+static void arm(struct mrl_session *s)
+{
+    uint64_t now = mrl_monotonic_ms();
+    uint64_t next = s->will_at_ms;
+
+    if (s->expires_at_ms != 0 && (next == 0 || s->expires_at_ms < next))
+        next = s->expires_at_ms;
+    if (next != 0)
+        mrl_loop_timer(s->hub->loop, &s->timer, next > now ? next - now : 0);
+}
+
+static void on_timer(struct mrl_timer *t)
+{
+    struct mrl_session *s = MRL_CONTAINER(t, struct mrl_session, timer);
+    uint64_t now = mrl_monotonic_ms();
+    bool ends = s->expires_at_ms != 0 && s->expires_at_ms <= now;
+
+    if (ends || (s->will_at_ms != 0 && s->will_at_ms <= now))
+        mrl_session_fire_will(s); /* min(delay, session end). MQTT 5.0 3.1.2.5 */
+    if (ends)
+        mrl_session_end(s);
+    else
+        arm(s);
+}
+
+static uint32_t allowed_expiry(const struct mrl_hub *h, uint32_t wanted)
+{
+    return wanted < h->limits->session_expiry_s ? wanted : h->limits->session_expiry_s;
+}
+
+/* The connection is gone; the session stays for its expiry, or ends. */
+static void park(struct mrl_session *s)
+{
+    uint64_t now = mrl_monotonic_ms();
+
+    s->door = NULL;
+    s->started = false;
+    s->hub->connected--;
+    s->expires_at_ms = now + (uint64_t)s->expiry_s * 1000;
+    if (s->will.publication != NULL && s->will.delay_s == 0)
+        mrl_session_fire_will(s);
+    if (s->expiry_s == 0) {
+        mrl_session_fire_will(s);
+        mrl_session_end(s);
+        return;
+    }
+    if (s->will.publication != NULL)
+        s->will_at_ms = now + (uint64_t)s->will.delay_s * 1000;
+    arm(s);
+}
+
+void mrl_session_detach(struct mrl_session *s, enum mrl_detach how)
+{
+    if (how == MRL_DETACH_CLEAN) {
+        mrl_publication_unref(s->will.publication);
+        s->will.publication = NULL;
+    }
+    park(s);
+}
+
+void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why)
+{
+    void *door = s->door;
+
+    if (door == NULL)
+        return;
+    s->sink->evict(door, why);
+    s->door = NULL;
+    s->started = false;
+    s->hub->connected--;
+}
+
+/* The old connection gives way. True when the session goes on. MQTT 5.0 3.1.4-3, 3.1.2-4 */
+static bool take_over(struct mrl_session *s, bool clean_start)
+{
+    bool goes_on = !clean_start && (s->door == NULL || s->expiry_s > 0);
+
+    mrl_session_evict(s, MRL_EVICT_TAKEN_OVER);
+    if (!goes_on || s->will.delay_s == 0)
+        mrl_session_fire_will(s);
+    if (!goes_on)
+        mrl_session_end(s);
+    return goes_on;
+}
+
+static void connect_door(struct mrl_session *s, const struct mrl_attach *a)
+{
+    unsigned limit = s->hub->limits->in_flight;
+
+    mrl_timer_cancel(&s->timer);
+    mrl_publication_unref(s->will.publication); /* a delayed will is not sent. MQTT 5.0 3.1.3-9 */
+    s->will = a->will;
+    s->will_at_ms = s->expires_at_ms = 0;
+    s->sink = a->sink;
+    s->door = a->door;
+    s->expiry_s = allowed_expiry(s->hub, a->expiry_s);
+    s->window = a->receive_maximum < limit ? a->receive_maximum : limit;
+    s->hub->connected++;
+}
+
+mrl_err mrl_session_attach(struct mrl_hub *h, const struct mrl_attach *a, struct mrl_session **out,
+                           bool *present)
+{
+    struct mrl_session *s = find(h, &a->key);
+    const struct mrl_principal_sessions *p;
+
+    if (s != NULL && !take_over(s, a->clean_start))
+        s = NULL;
+    *present = s != NULL;
+    if (s == NULL) {
+        p = mrl_principal_find(h, a->key.principal_kind, a->key.principal);
+        MRL_ENSURE(p == NULL || p->count < a->most_sessions, MRL_ERR_LIMIT);
+        s = session_new(h, &a->key);
+    }
+    connect_door(s, a);
+    *out = s;
+    return MRL_OK;
+}
+
+void mrl_session_start(struct mrl_session *s)
+{
+    mrl_delivery_resume(s);
+}
+
+mrl_err mrl_session_set_expiry(struct mrl_session *s, uint32_t expiry_s)
+{
+    MRL_ENSURE(s->expiry_s != 0 || expiry_s == 0, MRL_ERR_STATE);
+    s->expiry_s = allowed_expiry(s->hub, expiry_s);
+    return MRL_OK;
+}
+
+uint32_t mrl_session_expiry(const struct mrl_session *s)
+{
+    return s->expiry_s;
+}
+
+const struct mrl_session_key *mrl_session_key(const struct mrl_session *s)
+{
+    return &s->key;
+}
+
+void *mrl_session_door(const struct mrl_session *s)
+{
+    return s->door;
+}
+
+uint64_t mrl_session_number(const struct mrl_session *s)
+{
+    return s->number;
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the integration tests. The helpers behind them are in harness/."""
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness.ca import CertificateAuthority  # noqa: E402
+from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
+from harness.process import Processes  # noqa: E402
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Lets the fixtures see whether the test failed."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        item.stash[FAILED] = True
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture
+def workdir(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder of this test alone. Other users may pass through, as the daemon and its key process are other users;
+    they cannot list it. (pytest's tmp_path has mode 0700 above it.) It stays when the test fails."""
+    folder = Path(tempfile.mkdtemp(prefix="merlon-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    if request.node.stash.get(FAILED, False):
+        print(f"kept for a look: {folder}")
+    else:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def processes(workdir: Path) -> Iterator[Processes]:
+    """Starts programs; at the end all are stopped by pid, and a sanitizer report in a log fails the test."""
+    running = Processes(workdir)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def test_ca(workdir: Path) -> CertificateAuthority:
+    return CertificateAuthority(workdir)
+
+
+@pytest.fixture
+def mosquitto(processes: Processes, workdir: Path, test_ca: CertificateAuthority) -> Callable[..., Broker]:
+    def start(extra: str = "") -> Broker:
+        return start_mosquitto(processes, workdir, test_ca, extra)
+
+    return start
