@@ -5,9 +5,10 @@
  *
  * Every call may return MRL_ERR_CLOSED (the key process is gone: no later call will succeed),
  * MRL_ERR_TIMEOUT (it may still have done the work: signing or issuing twice is harmless),
- * MRL_ERR_LIMIT (request too large), or the refusal of the key process with its sentence in why:
- * MRL_ERR_DENIED (policy), MRL_ERR_INVALID (a value in the request), MRL_ERR_BUSY (rate limit,
- * retry later), MRL_ERR_STATE, MRL_ERR_CRYPTO, MRL_ERR_IO. Outputs are written only on MRL_OK. */
+ * MRL_ERR_LIMIT (request too large), MRL_ERR_MALFORMED (one side broke the protocol), or the
+ * refusal of the key process with its sentence in why: MRL_ERR_DENIED (policy), MRL_ERR_INVALID (a
+ * value in the request), MRL_ERR_BUSY (rate limit, retry later), MRL_ERR_STATE, MRL_ERR_CRYPTO,
+ * MRL_ERR_IO. Outputs are written only on MRL_OK. */
 #ifndef MRL_KEYS_CLIENT_H
 #define MRL_KEYS_CLIENT_H
 
@@ -29,6 +30,9 @@ MRL_AUTO_DEFINE(mrl_keys_client);
 
 /* The process behind it, for pidfd_open: the daemon stops when it dies. Do not reap it. */
 pid_t mrl_keys_client_pid(const struct mrl_keys_client *c);
+
+/* Of later calls, in milliseconds. */
+void mrl_keys_client_set_timeout(struct mrl_keys_client *c, unsigned timeout_ms);
 
 mrl_err mrl_keys_ping(struct mrl_keys_client *c, struct mrl_why *why);
 

@@ -18,7 +18,7 @@ enum {
     MRL_KEYS_REPLY = 0x80,
     MRL_KEYS_MESSAGE_MAX = 65536, /* bytes, headers included */
     MRL_KEYS_ID_MAX = 128,        /* bytes of a device, application, operator or server id */
-    MRL_KEYS_SPKI_MAX = 4096,     /* an RSA key of 16384 bits has 2086 */
+    MRL_KEYS_SPKI_MAX = 2048,     /* an RSA key of 4096 bits has 550 */
     MRL_KEYS_NAMES_MAX = 16,      /* DNS names, and likewise addresses, of a server certificate */
     MRL_KEYS_DNS_MAX = 253,       /* RFC 1035 2.3.4, as text without the last dot */
     MRL_KEYS_CONTEXT_MAX = 512,   /* bytes of a wrapping context */
