@@ -11,15 +11,25 @@
 
 /* Allowed with any argument. */
 static const int free_calls[] = {
-    SCMP_SYS(poll),         SCMP_SYS(ppoll),
-    SCMP_SYS(munmap),       SCMP_SYS(mremap),
-    SCMP_SYS(madvise),      SCMP_SYS(brk),
-    SCMP_SYS(mlock),        SCMP_SYS(munlock),
-    SCMP_SYS(futex),        SCMP_SYS(getrandom),
-    SCMP_SYS(getpid),       SCMP_SYS(clock_gettime),
-    SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sched_yield),  SCMP_SYS(restart_syscall),
-    SCMP_SYS(exit),         SCMP_SYS(exit_group),
+    SCMP_SYS(close),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(mlock),
+    SCMP_SYS(munlock),
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
 };
 
 /* Allowed on one descriptor only. */
