@@ -152,6 +152,21 @@ static mrl_err receive_answer(struct mrl_keys_client *c, const struct mrl_keys_r
     return MRL_OK;
 }
 
+/* A value out of its limits is the caller's fault, told here and not counted as an attack there. */
+static mrl_err write_checked(const struct mrl_keys_request *q, struct mrl_writer *w,
+                             struct mrl_why *why)
+{
+    struct mrl_keys_request read;
+
+    if (mrl_keys_write_request(q, w) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_LIMIT, "the request to the key process is too large");
+    if (mrl_keys_read_request(mrl_bytes_of(w->data, w->len), &read) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "a value in the request to the key process is empty, too long or of the "
+                        "wrong size");
+    return MRL_OK;
+}
+
 typedef mrl_err take_answer(const struct mrl_keys_answer *a, void *to);
 
 /* Request, answer, and what to take of it, before the memory is used again. */
@@ -164,8 +179,7 @@ static mrl_err exchange(struct mrl_keys_client *c, struct mrl_keys_request *q, u
     if (c->closed)
         return fail_closed(c, why);
     q->id = ++c->last_id;
-    if (mrl_keys_write_request(q, &w) != MRL_OK)
-        return mrl_fail(why, MRL_ERR_LIMIT, "the request to the key process is too large");
+    MRL_TRY(write_checked(q, &w, why));
     MRL_TRY(send_message(c, w.len, end, why));
     MRL_TRY(receive_answer(c, q, end, &a, why));
     if (a.status != MRL_OK)

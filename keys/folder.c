@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,15 +14,14 @@
 static mrl_err fail_errno(struct mrl_why *why, const char *doing, const char *path,
                           const char *name)
 {
-    int number = errno;
-    mrl_err err = number == ENOENT                       ? MRL_ERR_NOT_FOUND
-                  : number == EEXIST                     ? MRL_ERR_EXISTS
-                  : number == ENOSPC || number == EDQUOT ? MRL_ERR_NO_SPACE
-                  : number == EACCES || number == EPERM  ? MRL_ERR_DENIED
-                                                         : MRL_ERR_IO;
+    mrl_err err = errno == ENOENT                      ? MRL_ERR_NOT_FOUND
+                  : errno == EEXIST                    ? MRL_ERR_EXISTS
+                  : errno == ENOSPC || errno == EDQUOT ? MRL_ERR_NO_SPACE
+                  : errno == EACCES || errno == EPERM  ? MRL_ERR_DENIED
+                                                       : MRL_ERR_IO;
 
-    return mrl_fail(why, err, "%s%s%s: cannot %s: %s", path, name[0] == '\0' ? "" : "/", name,
-                    doing, strerror(number));
+    return mrl_fail(why, err, "%s%s%s: cannot %s: %m", path, name[0] == '\0' ? "" : "/", name,
+                    doing);
 }
 
 static mrl_err check_private(const struct stat *st, const char *path, const char *name,
@@ -45,7 +43,7 @@ static mrl_err check_private(const struct stat *st, const char *path, const char
 
 static mrl_err take_lock(const struct mrl_folder *f, struct mrl_why *why)
 {
-    static const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    static const struct timespec pause = {.tv_nsec = 20000000};
     uint64_t end = mrl_monotonic_ms() + MRL_FOLDER_LOCK_WAIT_MS;
 
     while (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {

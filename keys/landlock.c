@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/sandbox.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,11 +51,11 @@ mrl_err mrl_sandbox_landlock(uint16_t *abi, struct mrl_why *why)
         return MRL_OK; /* not built in, or not enabled at boot: reported, not fatal */
     fd = syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
     if (fd < 0)
-        return mrl_fail(why, MRL_ERR_IO, "sandbox: landlock: %s", strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "sandbox: landlock: %m");
     result = (int)syscall(SYS_landlock_restrict_self, fd, 0);
     (void)close((int)fd); /* the ruleset is applied */
     if (result != 0)
-        return mrl_fail(why, MRL_ERR_IO, "sandbox: landlock: %s", strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "sandbox: landlock: %m");
     *abi = (uint16_t)version;
     return MRL_OK;
 }

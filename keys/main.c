@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,14 +24,13 @@ static mrl_err make_folder(const struct mrl_keys_arguments *a, struct mrl_why *w
     if (mkdir(a->dir, 0700) != 0) {
         if (errno == EEXIST)
             return MRL_OK;
-        return mrl_fail(why, MRL_ERR_IO, "%s cannot be made: %s", a->dir, strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "%s cannot be made: %m", a->dir);
     }
     if (a->user == NULL || uid != 0)
         return MRL_OK;
     MRL_TRY(mrl_sandbox_find_user(a->user, &uid, &gid, why));
     if (chown(a->dir, uid, gid) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "%s cannot be given to %s: %s", a->dir, a->user,
-                        strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "%s cannot be given to %s: %m", a->dir, a->user);
     return MRL_OK;
 }
 

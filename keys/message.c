@@ -9,9 +9,9 @@ static const mrl_err wire_status[] = {MRL_OK,          MRL_ERR_MALFORMED, MRL_ER
 
 static uint8_t status_to_wire(mrl_err err)
 {
-    for (uint8_t i = 0; i < MRL_COUNT(wire_status); i++)
+    for (size_t i = 0; i < MRL_COUNT(wire_status); i++)
         if (wire_status[i] == err)
-            return i;
+            return (uint8_t)i;
     return status_to_wire(MRL_ERR_CRYPTO); /* any other failure: something inside did not work */
 }
 

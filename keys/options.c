@@ -186,6 +186,7 @@ static mrl_err parse_options(int argc, char **argv, struct mrl_keys_arguments *a
         known[i] = (struct option){rules[i].name, required_argument, NULL, 0};
     optind = 0; /* glibc: start anew, whatever was parsed before */
     opterr = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread of the process */
     while ((at = -1, getopt_long(argc, argv, "+", known, &at)) == 0) {
         if (at < 0 || (rules[at].commands & command) == 0)
             return mrl_fail(why, MRL_ERR_INVALID, "%s is not an option of this command",

@@ -33,7 +33,8 @@ struct mrl_policy {
 };
 struct mrl_policy mrl_policy_start(const struct mrl_policy_limits *limits, uint64_t now_ms);
 
-/* Takes one token. MRL_ERR_BUSY: none left. */
+/* Takes one token, which a request that is refused later has cost as well. MRL_ERR_BUSY: none left.
+ */
 mrl_err mrl_policy_take_token(struct mrl_policy *p, uint64_t now_ms, struct mrl_why *why);
 
 /* Names and times. now and issuer_not_after in seconds since 1970. MRL_ERR_INVALID: a value that is

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/sandbox.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ACCOUNT_MAX = 16384 };
+
 static mrl_err fail_errno(struct mrl_why *why, const char *what)
 {
-    return mrl_fail(why, MRL_ERR_IO, "sandbox: %s: %s", what, strerror(errno));
+    return mrl_fail(why, MRL_ERR_IO, "sandbox: %s: %m", what);
 }
 
 static mrl_err close_to_tracers(struct mrl_why *why)
@@ -54,12 +54,13 @@ mrl_err mrl_sandbox_close_files(int channel, struct mrl_why *why)
 
 mrl_err mrl_sandbox_find_user(const char *user, uint32_t *uid, uint32_t *gid, struct mrl_why *why)
 {
-    const struct passwd *account = getpwnam(user);
+    char memory[ACCOUNT_MAX];
+    struct passwd account, *found = NULL;
 
-    if (account == NULL)
+    if (getpwnam_r(user, &account, memory, sizeof(memory), &found) != 0 || found == NULL)
         return mrl_fail(why, MRL_ERR_INVALID, "there is no user account named %s", user);
-    *uid = account->pw_uid;
-    *gid = account->pw_gid;
+    *uid = account.pw_uid;
+    *gid = account.pw_gid;
     return MRL_OK;
 }
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/spawn.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,8 +99,8 @@ static void run_child(int fd, const struct command *c)
     sigset_t none;
 
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none,
-                      NULL); /* the daemon may block what it reads by signalfd */
+    (void)pthread_sigmask(SIG_SETMASK, &none,
+                          NULL); /* the daemon may block what it reads by signalfd */
     if (fd == CHILD_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, CHILD_FD) == CHILD_FD)
         (void)execve(c->argv[0], (char *const *)(uintptr_t)c->argv, c->environment);
     _exit(EXIT_NOT_EXECUTED);
@@ -114,14 +112,14 @@ static mrl_err start(const struct command *c, int *fd, pid_t *pid, struct mrl_wh
     pid_t child;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "no socket for the key process: %s", strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "no socket for the key process: %m");
     child = fork();
     if (child == 0)
         run_child(pair[1], c);
     (void)close(pair[1]); /* the child's end: its death must show as the end of ours */
     if (child < 0) {
         (void)close(pair[0]); /* unused */
-        return mrl_fail(why, MRL_ERR_IO, "no key process: fork: %s", strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "no key process: fork: %m");
     }
     *fd = pair[0];
     *pid = child;

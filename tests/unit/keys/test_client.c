@@ -142,6 +142,22 @@ static void a_request_above_the_largest_message_never_leaves(void **state)
     end_pair(&p);
 }
 
+static void a_value_out_of_its_limits_never_leaves(void **state)
+{
+    struct pair p = make_pair();
+    uint8_t key[MRL_KEYS_WRAPPED_SIZE + 1] = {0};
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    struct mrl_why why = {0};
+
+    (void)state;
+    assert_int_equal(
+        mrl_keys_wrap(p.client, MRL_LIT("c"), mrl_bytes_of(key, sizeof(key)), &sealed, &why),
+        MRL_ERR_INVALID);
+    assert_non_null(strstr(why.text, "wrong size"));
+    assert_int_equal(recv(p.peer, (uint8_t[1]){0}, 1, MSG_DONTWAIT), -1);
+    end_pair(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_refusal_arrives_with_class_and_sentence),
         cmocka_unit_test(bytes_that_are_no_answer_are_malformed),
         cmocka_unit_test(an_answer_to_another_question_is_malformed),
+        cmocka_unit_test(a_value_out_of_its_limits_never_leaves),
         cmocka_unit_test(a_request_above_the_largest_message_never_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

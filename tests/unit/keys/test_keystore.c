@@ -182,7 +182,7 @@ static void a_file_of_somebody_else_or_a_link_is_refused(void **state)
     (void)state;
     fixture_folder(folder);
     fixture_keystore(folder);
-    (void)strcpy(target, fixture_path(folder, "moved.key"));
+    (void)snprintf(target, sizeof(target), "%s/moved.key", folder);
     assert_int_equal(rename(fixture_path(folder, MRL_KEYSTORE_ROOT), target), 0);
     assert_int_equal(symlink(target, fixture_path(folder, MRL_KEYSTORE_ROOT)), 0);
     assert_int_equal(try_open(folder, &why), MRL_ERR_IO); /* ELOOP */

@@ -3,9 +3,9 @@
 
 #include "tests/unit/unit.h"
 
-enum { DAY = 86400 };
+#define DAY INT64_C(86400)
 static const int64_t now = 1800000000;
-static const int64_t issuer_end = 1800000000 + 1000 * (int64_t)DAY;
+static const int64_t issuer_end = 1800000000 + 1000 * DAY;
 
 static struct mrl_policy fresh(void)
 {
@@ -44,7 +44,7 @@ static void a_life_of_the_longest_passes_and_one_second_more_does_not(void **sta
         struct mrl_policy p = fresh();
         struct mrl_keys_issue want = wanted();
 
-        p.limits.max_lifetime_s[kind] = 10 * DAY + (unsigned)kind;
+        p.limits.max_lifetime_s[kind] = (uint64_t)(10 * DAY + kind);
         want.kind = (enum mrl_keys_kind)kind;
         want.dns_count = kind == MRL_KEYS_SERVER;
         want.dns[0] = MRL_LIT("localhost");
@@ -71,11 +71,11 @@ static void the_start_lies_in_a_narrow_window(void **state)
     struct mrl_keys_issue want = wanted();
 
     (void)state;
-    want.not_before = now - 65 * 60;
+    want.not_before = now - INT64_C(65) * 60;
     assert_ok(judge(&want));
     want.not_before--;
     assert_int_equal(judge(&want), MRL_ERR_DENIED);
-    want.not_before = now + 5 * 60;
+    want.not_before = now + INT64_C(5) * 60;
     assert_ok(judge(&want));
     want.not_before++;
     assert_int_equal(judge(&want), MRL_ERR_DENIED);

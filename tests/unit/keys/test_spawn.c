@@ -400,30 +400,57 @@ static void a_process_that_says_nothing_is_not_waited_for(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+static void run_init(const char *made, const char *option, const char *value)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        if (freopen("/dev/null", "w", stdout) != NULL)
+            (void)execl(getenv("MERLON_KEYS"), "merlon-keys", "init", "--dir", made, option, value,
+                        NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void init_on_the_command_line_makes_what_serve_opens(void **state)
 {
     char made[FIXTURE_PATH_MAX + 16];
     struct mrl_keys_options o = options();
     MRL_AUTO(mrl_keys_client) c = NULL;
     MRL_SCOPED(mrl_keys_info) info = {0};
-    pid_t pid;
-    int status;
 
     (void)state;
     (void)snprintf(made, sizeof(made), "%s.made", folder);
-    pid = fork();
-    if (pid == 0) {
-        if (freopen("/dev/null", "w", stdout) != NULL)
-            (void)execl(o.program, "merlon-keys", "init", "--dir", made, "--tenant", "plant-7",
-                        NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    run_init(made, "--tenant", "plant-7");
     o.dir = made;
     assert_ok(mrl_keys_spawn(&o, &c, NULL));
     assert_ok(mrl_keys_info_get(c, &info, NULL));
     assert_bytes_equal(info.facts.tenant, MRL_LIT("plant-7"));
+    mrl_keys_client_free(MRL_TAKE(c));
+    fixture_remove(made);
+}
+
+static void as_root_it_becomes_the_user_given(void **state)
+{
+    char made[FIXTURE_PATH_MAX + 16];
+    struct mrl_keys_options o = options();
+    MRL_AUTO(mrl_keys_client) c = NULL;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    (void)snprintf(made, sizeof(made), "%s.made", folder);
+    run_init(made, "--user", "nobody");
+    o.dir = made;
+    o.user = "nobody";
+    assert_ok(mrl_keys_spawn(&o, &c, NULL));
+    assert_true(
+        kernel_says(mrl_keys_client_pid(c), "status", "Uid:\t65534\t65534\t65534\t65534\n"));
+    assert_true(kernel_says(mrl_keys_client_pid(c), "status", "CapPrm:\t0000000000000000\n"));
+    assert_true(kernel_says(mrl_keys_client_pid(c), "status", "Groups:\t \n"));
     mrl_keys_client_free(MRL_TAKE(c));
     fixture_remove(made);
 }
@@ -446,6 +473,7 @@ int main(void)
         FRESH(two_threads_each_get_their_own_answers),
         FRESH(what_cannot_start_says_why),
         FRESH(a_process_that_says_nothing_is_not_waited_for),
+        FRESH(as_root_it_becomes_the_user_given),
         FRESH(init_on_the_command_line_makes_what_serve_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

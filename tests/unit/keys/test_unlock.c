@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/unlock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,9 +89,11 @@ static void a_credential_comes_from_its_folder_and_is_long_enough(void **state)
 
     (void)state;
     fixture_folder(folder);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread */
     assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
     assert_int_equal(mrl_unlock_gather(&source, &u, &why), MRL_ERR_INVALID);
     assert_non_null(strstr(why.text, "LoadCredentialEncrypted"));
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread */
     assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
     fixture_write(folder, "keys", MRL_LIT("0123456789abcdef0123456789abcde"));
     assert_int_equal(mrl_unlock_gather(&source, &u, &why), MRL_ERR_INVALID);
@@ -115,7 +118,7 @@ static void a_passphrase_file_open_to_the_group_is_refused(void **state)
     (void)state;
     fixture_folder(folder);
     fixture_write(folder, "pass", MRL_LIT("correct horse"));
-    (void)strcpy(path, fixture_path(folder, "pass"));
+    (void)snprintf(path, sizeof(path), "%s/pass", folder);
     assert_ok(mrl_unlock_gather(&source, &u, NULL));
     mrl_unlock_done(&u);
     assert_int_equal(chmod(path, 0640), 0);
