@@ -17,15 +17,28 @@
 
 enum { EXIT_WAIT_MS = 2000, EXIT_STEP_MS = 5, ANSWER_MAX = MRL_KEYS_MESSAGE_MAX };
 
+/* One request at a time, as the other side has one thread: whoever sets busy owns all below it. */
 struct mrl_keys_client {
-    pthread_mutex_t lock; /* one request at a time: the other side has one thread */
+    pthread_mutex_t lock;
+    pthread_cond_t idle; /* its timeouts are by the monotonic clock */
+    bool busy;           /* under lock */
     int fd;
     pid_t pid;
     _Atomic unsigned timeout_ms;
-    uint64_t last_id; /* under lock, like all below */
+    uint64_t last_id;
     bool closed;
     uint8_t message[MRL_KEYS_MESSAGE_MAX + 1];
 };
+
+static void init_idle(pthread_cond_t *idle)
+{
+    pthread_condattr_t attributes;
+
+    (void)pthread_condattr_init(&attributes); /* these three cannot fail with such arguments */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(idle, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+}
 
 mrl_err mrl_keys_client_new(int fd, pid_t pid, unsigned timeout_ms, struct mrl_keys_client **out)
 {
@@ -34,6 +47,7 @@ mrl_err mrl_keys_client_new(int fd, pid_t pid, unsigned timeout_ms, struct mrl_k
     if (c == NULL)
         abort();                              /* a fixed size, once per process */
     (void)pthread_mutex_init(&c->lock, NULL); /* the default kind cannot fail */
+    init_idle(&c->idle);
     c->fd = fd;
     c->pid = pid;
     c->timeout_ms = timeout_ms;
@@ -61,7 +75,8 @@ void mrl_keys_client_free(struct mrl_keys_client *c)
     (void)close(c->fd); /* the signal to stop */
     if (c->pid > 0)
         reap(c->pid);
-    (void)pthread_mutex_destroy(&c->lock); /* no call is in progress */
+    (void)pthread_cond_destroy(&c->idle); /* no call is in progress */
+    (void)pthread_mutex_destroy(&c->lock);
     mrl_wipe(c, sizeof(*c));
     free(c);
 }
@@ -187,19 +202,40 @@ static mrl_err exchange(struct mrl_keys_client *c, struct mrl_keys_request *q, u
     return take(&a, to);
 }
 
+static mrl_err begin(struct mrl_keys_client *c, uint64_t end, struct mrl_why *why)
+{
+    struct timespec until = {.tv_sec = (time_t)(end / 1000),
+                             .tv_nsec = (long)(end % 1000) * 1000000};
+    int failed = 0;
+
+    (void)pthread_mutex_lock(&c->lock); /* fails only by our bug, like the calls below */
+    while (c->busy && failed == 0)
+        failed = pthread_cond_timedwait(&c->idle, &c->lock, &until);
+    if (!c->busy)
+        failed = 0; /* became free in the last moment */
+    c->busy = true;
+    (void)pthread_mutex_unlock(&c->lock);
+    return failed == 0 ? MRL_OK : fail_timeout(why);
+}
+
+static void finish(struct mrl_keys_client *c)
+{
+    mrl_wipe(c->message, sizeof(c->message)); /* keys and passphrases pass through it */
+    (void)pthread_mutex_lock(&c->lock);
+    c->busy = false;
+    (void)pthread_cond_signal(&c->idle);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 static mrl_err call(struct mrl_keys_client *c, struct mrl_keys_request *q, take_answer *take,
                     void *to, struct mrl_why *why)
 {
     uint64_t end = mrl_monotonic_ms() + atomic_load(&c->timeout_ms);
-    struct timespec until = {.tv_sec = (time_t)(end / 1000),
-                             .tv_nsec = (long)(end % 1000) * 1000000};
     mrl_err err;
 
-    if (pthread_mutex_clocklock(&c->lock, CLOCK_MONOTONIC, &until) != 0)
-        return fail_timeout(why);
+    MRL_TRY(begin(c, end, why));
     err = exchange(c, q, end, take, to, why);
-    mrl_wipe(c->message, sizeof(c->message)); /* keys and passphrases pass through it */
-    (void)pthread_mutex_unlock(&c->lock);
+    finish(c);
     return err;
 }
 

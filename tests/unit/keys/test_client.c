@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/client.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -127,6 +128,29 @@ static void an_answer_to_another_question_is_malformed(void **state)
     end_pair(&p);
 }
 
+static void *ping_slowly(void *client)
+{
+    return mrl_keys_ping(client, NULL) == MRL_ERR_TIMEOUT ? client : NULL;
+}
+
+/* The first caller waits for an answer, the second for its turn: neither longer than its timeout.
+ */
+static void waiting_for_a_turn_counts_against_the_timeout(void **state)
+{
+    struct pair p = make_pair();
+    uint64_t start = mrl_monotonic_ms();
+    pthread_t other;
+    void *timed_out;
+
+    (void)state;
+    assert_int_equal(pthread_create(&other, NULL, ping_slowly, p.client), 0);
+    assert_int_equal(mrl_keys_ping(p.client, NULL), MRL_ERR_TIMEOUT);
+    assert_int_equal(pthread_join(other, &timed_out), 0);
+    assert_non_null(timed_out);
+    assert_true(mrl_monotonic_ms() - start >= SHORT_MS);
+    end_pair(&p);
+}
+
 static void a_request_above_the_largest_message_never_leaves(void **state)
 {
     static const uint8_t large[MRL_KEYS_MESSAGE_MAX];
@@ -168,6 +192,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_answer_are_malformed),
         cmocka_unit_test(an_answer_to_another_question_is_malformed),
         cmocka_unit_test(a_value_out_of_its_limits_never_leaves),
+        cmocka_unit_test(waiting_for_a_turn_counts_against_the_timeout),
         cmocka_unit_test(a_request_above_the_largest_message_never_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
