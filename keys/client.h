@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's side of the key process: blocking calls. Layer: keys.
+ * Thread: any number of service threads at once, never a worker (calls block). The key process
+ * works on one request at a time; callers queue, and waiting counts against their timeout.
+ *
+ * Every call may return MRL_ERR_CLOSED (the key process is gone: no later call will succeed),
+ * MRL_ERR_TIMEOUT (it may still have done the work: signing or issuing twice is harmless),
+ * MRL_ERR_LIMIT (request too large), MRL_ERR_MALFORMED (one side broke the protocol), or the
+ * refusal of the key process with its sentence in why: MRL_ERR_DENIED (policy), MRL_ERR_INVALID (a
+ * value in the request), MRL_ERR_BUSY (rate limit, retry later), MRL_ERR_STATE, MRL_ERR_CRYPTO,
+ * MRL_ERR_IO. Outputs are written only on MRL_OK. */
+#ifndef MRL_KEYS_CLIENT_H
+#define MRL_KEYS_CLIENT_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/secret.h"
+#include "keys/message.h"
+
+struct mrl_keys_client;
+
+/* Takes fd (a connected SOCK_SEQPACKET socket). pid is what stands behind it, or 0; timeout_ms is
+ * that of each call. */
+mrl_err mrl_keys_client_new(int fd, pid_t pid, unsigned timeout_ms, struct mrl_keys_client **out);
+/* Closes the socket, at which the key process exits, and waits for it: at most two seconds, then it
+ * is killed. No call may be in progress. NULL is fine. */
+void mrl_keys_client_free(struct mrl_keys_client *c);
+MRL_AUTO_DEFINE(mrl_keys_client);
+
+/* The process behind it, for pidfd_open: the daemon stops when it dies. Do not reap it. */
+pid_t mrl_keys_client_pid(const struct mrl_keys_client *c);
+
+/* Of later calls, in milliseconds. */
+void mrl_keys_client_set_timeout(struct mrl_keys_client *c, unsigned timeout_ms);
+
+mrl_err mrl_keys_ping(struct mrl_keys_client *c, struct mrl_why *why);
+
+/* Facts with the memory they point into: MRL_SCOPED(mrl_keys_info) info = {0}; */
+struct mrl_keys_info {
+    struct mrl_keys_facts facts;
+    struct mrl_buf memory; /* owned */
+};
+mrl_err mrl_keys_info_get(struct mrl_keys_client *c, struct mrl_keys_info *out,
+                          struct mrl_why *why);
+void mrl_keys_info_done(struct mrl_keys_info *info);
+
+/* Appends the certificate (DER) to der. */
+mrl_err mrl_keys_issue(struct mrl_keys_client *c, const struct mrl_keys_issue *want,
+                       struct mrl_buf *der, struct mrl_why *why);
+
+/* Ed25519 over the text of mrl_keys_head_text. Within one life of the key process, size never goes
+ * back and one size has one hash: otherwise MRL_ERR_DENIED. */
+mrl_err mrl_keys_sign_head(struct mrl_keys_client *c, uint64_t size,
+                           const uint8_t hash[static MRL_KEYS_HASH_SIZE],
+                           uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE], struct mrl_why *why);
+
+/* Seals a 32-byte key under the sealing root key; context (1 to MRL_KEYS_CONTEXT_MAX bytes) must be
+ * given again to unwrap. Appends to sealed. */
+mrl_err mrl_keys_wrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes key,
+                      struct mrl_buf *sealed, struct mrl_why *why);
+/* MRL_ERR_CRYPTO: not sealed by this keystore, or for another context. Gives *key. */
+mrl_err mrl_keys_unwrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes sealed,
+                        struct mrl_secret **key, struct mrl_why *why);
+
+/* The root private key as encrypted PKCS#8 PEM and its certificate as PEM; once in the life of the
+ * keystore, then MRL_ERR_DENIED. Passphrase: at least 12 bytes. Appends to both. */
+mrl_err mrl_keys_export_root(struct mrl_keys_client *c, mrl_bytes passphrase,
+                             struct mrl_buf *key_pem, struct mrl_buf *cert_pem,
+                             struct mrl_why *why);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/keystore.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "keys/keystore_files.h"
+#include "keys/sealed.h"
+
+enum { ED25519_SPKI_SIZE = 44 }; /* RFC 8410: 12 bytes that are always the same, then the key */
+
+/* The content of the manifest, views into it. */
+struct manifest {
+    mrl_bytes tenant;
+    mrl_bytes root_cert;
+    mrl_bytes issuing_cert;
+    mrl_bytes audit_public;
+};
+
+static mrl_err read_manifest(mrl_bytes content, struct manifest *out)
+{
+    struct mrl_reader r = {content};
+    struct manifest m;
+    uint8_t version;
+
+    MRL_TRY(mrl_read_u8(&r, &version));
+    MRL_ENSURE(version == MRL_KEYSTORE_MANIFEST_VERSION, MRL_ERR_UNSUPPORTED);
+    MRL_TRY(mrl_read_blob16(&r, &m.tenant));
+    MRL_TRY(mrl_read_blob16(&r, &m.root_cert));
+    MRL_TRY(mrl_read_blob16(&r, &m.issuing_cert));
+    MRL_TRY(mrl_read_blob16(&r, &m.audit_public));
+    MRL_TRY(mrl_reader_end(&r));
+    MRL_ENSURE(mrl_keys_tenant_valid(m.tenant), MRL_ERR_MALFORMED);
+    MRL_ENSURE(m.audit_public.len == MRL_KEYS_AUDIT_KEY_SIZE, MRL_ERR_MALFORMED);
+    *out = m;
+    return MRL_OK;
+}
+
+static mrl_err fail_part(const struct mrl_folder *f, const char *name, mrl_err err,
+                         struct mrl_why *why)
+{
+    return mrl_fail(why, err, "%s/%s holds no usable content: restore it from a backup", f->path,
+                    name);
+}
+
+static mrl_err take_manifest(const struct mrl_folder *f, mrl_bytes content, struct mrl_keystore *k,
+                             struct mrl_why *why)
+{
+    struct manifest m;
+
+    if (read_manifest(content, &m) != MRL_OK ||
+        mrl_cert_from_der(m.root_cert, &k->root_cert) != MRL_OK ||
+        mrl_cert_from_der(m.issuing_cert, &k->issuing_cert) != MRL_OK ||
+        !mrl_bytes_to_cstr(m.tenant, k->tenant, sizeof(k->tenant)))
+        return fail_part(f, MRL_KEYSTORE_MANIFEST, MRL_ERR_CORRUPT, why);
+    memcpy(k->audit_public, m.audit_public.data, sizeof(k->audit_public));
+    return MRL_OK;
+}
+
+static mrl_err load_key(const struct mrl_folder *f, const char *name, const struct mrl_kek *kek,
+                        struct mrl_key **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) plain = NULL;
+
+    MRL_TRY(mrl_sealed_read(f, name, kek, &plain, why));
+    if (mrl_key_from_pkcs8(mrl_secret_bytes(plain), out) != MRL_OK)
+        return fail_part(f, name, MRL_ERR_CORRUPT, why);
+    return MRL_OK;
+}
+
+static mrl_err load_sealing(const struct mrl_folder *f, const struct mrl_kek *kek,
+                            struct mrl_secret **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) plain = NULL;
+
+    MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_SEALING, kek, &plain, why));
+    if (mrl_secret_bytes(plain).len != MRL_KEYSTORE_SEALING_SIZE)
+        return fail_part(f, MRL_KEYSTORE_SEALING, MRL_ERR_CORRUPT, why);
+    *out = MRL_TAKE(plain);
+    return MRL_OK;
+}
+
+static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
+                         struct mrl_keystore *k, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) manifest = NULL;
+
+    MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_MANIFEST, kek, &manifest, why));
+    MRL_TRY(take_manifest(f, mrl_secret_bytes(manifest), k, why));
+    MRL_TRY(load_key(f, MRL_KEYSTORE_ROOT, kek, &k->root, why));
+    MRL_TRY(load_key(f, MRL_KEYSTORE_ISSUING, kek, &k->issuing, why));
+    MRL_TRY(load_key(f, MRL_KEYSTORE_AUDIT, kek, &k->audit, why));
+    return load_sealing(f, kek, &k->sealing, why);
+}
+
+static bool is_key_of(const struct mrl_key *key, const struct mrl_cert *cert)
+{
+    MRL_AUTO(mrl_key) named = NULL;
+
+    return mrl_cert_key(cert, &named) == MRL_OK && mrl_key_public_eq(key, named);
+}
+
+static bool is_audit_public(const struct mrl_key *key, const uint8_t *expected)
+{
+    MRL_SCOPED(mrl_buf) spki = {0};
+
+    return mrl_key_type(key) == MRL_KEY_ED25519 && mrl_key_to_spki(key, &spki) == MRL_OK &&
+           spki.len == ED25519_SPKI_SIZE &&
+           mrl_bytes_ends(mrl_buf_bytes(&spki), mrl_bytes_of(expected, MRL_KEYS_AUDIT_KEY_SIZE));
+}
+
+/* Sealing already ties the files together; this also catches a fault of whoever wrote them. */
+static mrl_err check_together(const struct mrl_folder *f, const struct mrl_keystore *k,
+                              struct mrl_why *why)
+{
+    if (!is_key_of(k->root, k->root_cert) || !is_key_of(k->issuing, k->issuing_cert) ||
+        !is_audit_public(k->audit, k->audit_public) ||
+        mrl_cert_verify_signature(k->root_cert, k->root_cert) != MRL_OK ||
+        mrl_cert_verify_signature(k->issuing_cert, k->root_cert) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_CORRUPT,
+                        "keys and certificates in %s do not fit together: restore the folder from "
+                        "a backup",
+                        f->path);
+    return MRL_OK;
+}
+
+/* An absent file could mean that somebody wants a second export: refused, not recreated. */
+static mrl_err open_export_record(const struct mrl_folder *f, struct mrl_keystore *k,
+                                  struct mrl_why *why)
+{
+    struct stat st;
+
+    MRL_TRY(mrl_folder_open_file(f, MRL_KEYSTORE_EXPORT, O_RDWR, &k->export_fd, why));
+    if (fstat(k->export_fd, &st) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "%s/" MRL_KEYSTORE_EXPORT " cannot be read", f->path);
+    k->root_exported = st.st_size > 0; /* even half a record means that it was begun */
+    return MRL_OK;
+}
+
+static mrl_err check_finished(const struct mrl_folder *f, struct mrl_why *why)
+{
+    if (mrl_folder_has(f, MRL_KEYSTORE_MANIFEST))
+        return MRL_OK;
+    if (mrl_folder_has(f, MRL_KEYSTORE_UNFINISHED))
+        return mrl_fail(why, MRL_ERR_STATE,
+                        "init of %s was interrupted: run merlon-keys init again", f->path);
+    if (mrl_folder_has(f, MRL_KEYSTORE_ROOT) || mrl_folder_has(f, MRL_KEYSTORE_ISSUING))
+        return mrl_fail(why, MRL_ERR_STATE,
+                        "%s has key files but no manifest: restore the folder from a backup",
+                        f->path);
+    return mrl_fail(why, MRL_ERR_NOT_FOUND, "%s holds no keystore: run merlon-keys init --dir %s",
+                    f->path, f->path);
+}
+
+static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
+                        struct mrl_keystore *k, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_kek) kek = {0};
+    uint8_t salt[MRL_UNLOCK_SALT];
+    enum mrl_unlock_kind kind;
+
+    MRL_TRY(check_finished(f, why));
+    MRL_TRY(mrl_sealed_peek(f, MRL_KEYSTORE_MANIFEST, &kind, salt, why));
+    MRL_TRY(mrl_kek_derive(f, u, kind, salt, &kek, why));
+    MRL_TRY(load_keys(f, &kek, k, why));
+    MRL_TRY(check_together(f, k, why));
+    return open_export_record(f, k, why);
+}
+
+mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
+                          struct mrl_keystore *out, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+
+    MRL_TRY(open_all(f, u, &k, why));
+    *out = k;
+    k = (struct mrl_keystore){.export_fd = -1};
+    return MRL_OK;
+}
+
+void mrl_keystore_done(struct mrl_keystore *k)
+{
+    mrl_key_free(k->root);
+    mrl_key_free(k->issuing);
+    mrl_key_free(k->audit);
+    mrl_secret_free(k->sealing);
+    mrl_cert_free(k->root_cert);
+    mrl_cert_free(k->issuing_cert);
+    if (k->export_fd >= 0)
+        (void)close(k->export_fd); /* what was written through it is synced */
+    *k = (struct mrl_keystore){.export_fd = -1};
+}
+
+mrl_err mrl_keystore_mark_exported(struct mrl_keystore *k, int64_t now, struct mrl_why *why)
+{
+    char record[MRL_TIME_TEXT];
+    size_t len;
+
+    if (k->root_exported)
+        return mrl_fail(why, MRL_ERR_STATE, "the root key was exported before");
+    k->root_exported = true; /* also when the record fails: never twice */
+    mrl_time_format(now * 1000, record);
+    len = strlen(record);
+    record[len] = '\n';
+    if (pwrite(k->export_fd, record, len + 1, 0) != (ssize_t)len + 1 || fsync(k->export_fd) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "the export cannot be recorded, so it is not made");
+    return MRL_OK;
+}

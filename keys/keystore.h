@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All keys of one Merlon. Layer: keys. Thread: one owner.
+ *
+ * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), manifest (tenant
+ * and certificates, sealed, written last), root.export (empty until the root key was exported),
+ * unlock.key (when unlocked by file), init.unfinished (while init works). */
+#ifndef MRL_KEYS_KEYSTORE_H
+#define MRL_KEYS_KEYSTORE_H
+
+#include "crypto/cert.h"
+#include "crypto/key.h"
+#include "keys/text.h"
+#include "keys/unlock.h"
+
+struct mrl_keystore {
+    struct mrl_key *root; /* all owned */
+    struct mrl_key *issuing;
+    struct mrl_key *audit;
+    struct mrl_secret *sealing;
+    struct mrl_cert *root_cert;
+    struct mrl_cert *issuing_cert;
+    char tenant[MRL_KEYS_TENANT_MAX + 1];
+    uint8_t audit_public[MRL_KEYS_AUDIT_KEY_SIZE];
+    int export_fd; /* root.export, open for writing; -1: none */
+    bool root_exported;
+};
+
+/* MRL_ERR_NOT_FOUND: not initialised; MRL_ERR_STATE: init was interrupted; MRL_ERR_DENIED: owner or
+ * mode of a file; MRL_ERR_CORRUPT, MRL_ERR_CRYPTO: see keys/sealed.h, or the files do not fit
+ * together. why names the file and the remedy. */
+mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
+                          struct mrl_keystore *out, struct mrl_why *why);
+void mrl_keystore_done(struct mrl_keystore *k); /* {.export_fd = -1} is empty */
+
+struct mrl_keystore_plan {
+    enum mrl_key_type root_type; /* MRL_KEY_P256 or MRL_KEY_P384 */
+    mrl_bytes tenant;
+    int64_t now; /* seconds since 1970 */
+};
+/* Makes all keys. MRL_ERR_EXISTS: there is a keystore already, nothing is touched. What an
+ * interrupted init left is removed first: nobody can have used it, as its manifest is missing. Key
+ * files without a manifest and without the mark of an interrupted init: MRL_ERR_STATE. */
+mrl_err mrl_keystore_create(const struct mrl_folder *f, const struct mrl_unlock *u,
+                            const struct mrl_keystore_plan *plan, struct mrl_why *why);
+
+/* Durable on return: the root key has left. MRL_ERR_STATE: it had before. */
+mrl_err mrl_keystore_mark_exported(struct mrl_keystore *k, int64_t now, struct mrl_why *why);
+
+#endif

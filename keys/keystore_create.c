@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "crypto/cert_build.h"
+#include "keys/keystore.h"
+#include "keys/keystore_files.h"
+#include "keys/sealed.h"
+
+#define DAY INT64_C(86400)
+enum {
+    ROOT_DAYS = 20 * 365,
+    ISSUING_DAYS = 10 * 365,
+    BACKDATE_S = 3600, /* devices whose clock is behind still accept the CA */
+};
+
+struct making {
+    const struct mrl_folder *f;
+    const struct mrl_keystore_plan *plan;
+    struct mrl_kek kek;
+};
+
+static mrl_err create_key(const struct making *m, const char *name, enum mrl_key_type type,
+                          struct mrl_key **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) key = NULL;
+    MRL_AUTO(mrl_secret) pkcs8 = NULL;
+
+    MRL_TRY(mrl_key_generate(type, &key, why));
+    MRL_TRY(mrl_key_to_pkcs8(key, &pkcs8));
+    MRL_TRY(mrl_sealed_create(m->f, name, &m->kek, mrl_secret_bytes(pkcs8), why));
+    *out = MRL_TAKE(key);
+    return MRL_OK;
+}
+
+static mrl_err create_sealing(const struct making *m, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) key = mrl_secret_new(MRL_KEYSTORE_SEALING_SIZE);
+
+    mrl_random(mrl_secret_data(key), MRL_KEYSTORE_SEALING_SIZE);
+    return mrl_sealed_create(m->f, MRL_KEYSTORE_SEALING, &m->kek, mrl_secret_bytes(key), why);
+}
+
+/* A CA certificate over subject, signed by signer (which is subject for the root). */
+static mrl_err build_ca(const struct making *m, enum mrl_cert_kind kind, mrl_bytes cn,
+                        const struct mrl_key *subject, const struct mrl_cert *issuer,
+                        const struct mrl_key *signer, struct mrl_cert **out, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) spki = {0};
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_cert_profile p = {.kind = kind, .cn = cn};
+
+    MRL_TRY(mrl_key_to_spki(subject, &spki));
+    p.spki = mrl_buf_bytes(&spki);
+    p.not_before = m->plan->now - BACKDATE_S;
+    p.not_after = m->plan->now + (kind == MRL_CERT_ROOT_CA ? ROOT_DAYS : ISSUING_DAYS) * DAY;
+    mrl_serial_random(p.serial);
+    MRL_TRY(mrl_cert_build(&p, issuer, signer, &der, why));
+    return mrl_cert_from_der(mrl_buf_bytes(&der), out);
+}
+
+static mrl_err create_cas(const struct making *m, struct mrl_cert **root_cert,
+                          struct mrl_cert **issuing_cert, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) root = NULL;
+    MRL_AUTO(mrl_key) issuing = NULL;
+
+    MRL_TRY(create_key(m, MRL_KEYSTORE_ROOT, m->plan->root_type, &root, why));
+    MRL_TRY(create_key(m, MRL_KEYSTORE_ISSUING, MRL_KEY_P256, &issuing, why));
+    MRL_TRY(build_ca(m, MRL_CERT_ROOT_CA, MRL_LIT("Merlon Root CA"), root, /*issuer=*/NULL, root,
+                     root_cert, why));
+    return build_ca(m, MRL_CERT_ISSUING_CA, MRL_LIT("Merlon Issuing CA"), issuing, *root_cert, root,
+                    issuing_cert, why);
+}
+
+static mrl_err create_audit(const struct making *m, uint8_t *audit_public, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) audit = NULL;
+    MRL_SCOPED(mrl_buf) spki = {0};
+    mrl_bytes raw;
+
+    MRL_TRY(create_key(m, MRL_KEYSTORE_AUDIT, MRL_KEY_ED25519, &audit, why));
+    MRL_TRY(mrl_key_to_spki(audit, &spki));
+    MRL_ENSURE(spki.len > MRL_KEYS_AUDIT_KEY_SIZE, MRL_ERR_CRYPTO);
+    raw = mrl_bytes_sub(mrl_buf_bytes(&spki), spki.len - MRL_KEYS_AUDIT_KEY_SIZE, SIZE_MAX);
+    memcpy(audit_public, raw.data, raw.len);
+    return MRL_OK;
+}
+
+static mrl_err create_manifest(const struct making *m, mrl_bytes root_cert, mrl_bytes issuing_cert,
+                               const uint8_t *audit_public, struct mrl_why *why)
+{
+    uint8_t memory[MRL_KEYSTORE_MANIFEST_MAX];
+    struct mrl_writer w = mrl_writer_on(memory, sizeof(memory));
+    mrl_bytes content;
+
+    mrl_put_u8(&w, MRL_KEYSTORE_MANIFEST_VERSION);
+    mrl_put_blob16(&w, m->plan->tenant);
+    mrl_put_blob16(&w, root_cert);
+    mrl_put_blob16(&w, issuing_cert);
+    mrl_put_blob16(&w, mrl_bytes_of(audit_public, MRL_KEYS_AUDIT_KEY_SIZE));
+    MRL_TRY(mrl_writer_end(&w, &content));
+    return mrl_sealed_create(m->f, MRL_KEYSTORE_MANIFEST, &m->kek, content, why);
+}
+
+/* The manifest comes last: with it everything is there, without it nothing was ever used. */
+static mrl_err create_parts(const struct making *m, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_cert) root_cert = NULL;
+    MRL_AUTO(mrl_cert) issuing_cert = NULL;
+    uint8_t audit_public[MRL_KEYS_AUDIT_KEY_SIZE];
+
+    MRL_TRY(create_cas(m, &root_cert, &issuing_cert, why));
+    MRL_TRY(create_audit(m, audit_public, why));
+    MRL_TRY(create_sealing(m, why));
+    MRL_TRY(mrl_folder_create(m->f, MRL_KEYSTORE_EXPORT, MRL_BYTES_NONE, why));
+    return create_manifest(m, mrl_cert_facts(root_cert)->der, mrl_cert_facts(issuing_cert)->der,
+                           audit_public, why);
+}
+
+static mrl_err make_kek(const struct mrl_folder *f, const struct mrl_unlock *u, struct mrl_kek *out,
+                        struct mrl_why *why)
+{
+    uint8_t salt[MRL_UNLOCK_SALT];
+
+    if (u->kind == MRL_UNLOCK_FILE)
+        MRL_TRY(mrl_unlock_make_file(f, why));
+    mrl_random(salt, sizeof(salt));
+    return mrl_kek_derive(f, u, u->kind, salt, out, why);
+}
+
+static mrl_err remove_unfinished(const struct mrl_folder *f, struct mrl_why *why)
+{
+    static const char *const parts[] = MRL_KEYSTORE_PARTS;
+
+    for (size_t i = 0; i < MRL_COUNT(parts); i++)
+        MRL_TRY(mrl_folder_remove(f, parts[i], why));
+    return mrl_folder_remove(f, MRL_KEYSTORE_UNFINISHED, why);
+}
+
+static mrl_err refuse_stray_parts(const struct mrl_folder *f, struct mrl_why *why)
+{
+    static const char *const parts[] = MRL_KEYSTORE_PARTS;
+
+    for (size_t i = 0; i < MRL_COUNT(parts); i++)
+        if (mrl_folder_has(f, parts[i]))
+            return mrl_fail(why, MRL_ERR_STATE,
+                            "%s/%s exists without a manifest: restore the folder from a backup, "
+                            "or move it away to start anew",
+                            f->path, parts[i]);
+    return MRL_OK;
+}
+
+/* Leaves a folder without a keystore, or refuses. */
+static mrl_err clear_way(const struct mrl_folder *f, struct mrl_why *why)
+{
+    bool finished = mrl_folder_has(f, MRL_KEYSTORE_MANIFEST);
+    bool begun = mrl_folder_has(f, MRL_KEYSTORE_UNFINISHED);
+
+    if (finished && begun) /* only the last step of that init is missing */
+        MRL_TRY(mrl_folder_remove(f, MRL_KEYSTORE_UNFINISHED, why));
+    if (finished)
+        return mrl_fail(why, MRL_ERR_EXISTS,
+                        "%s holds a keystore already; existing keys are never replaced", f->path);
+    return begun ? remove_unfinished(f, why) : refuse_stray_parts(f, why);
+}
+
+static mrl_err check_plan(const struct mrl_keystore_plan *plan, struct mrl_why *why)
+{
+    if (plan->root_type != MRL_KEY_P256 && plan->root_type != MRL_KEY_P384)
+        return mrl_fail(why, MRL_ERR_INVALID, "the root key is P-256 or P-384");
+    if (!mrl_keys_tenant_valid(plan->tenant))
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "a tenant has 1 to %d characters of a-z, 0-9 and '-', and does not begin "
+                        "with '-'",
+                        MRL_KEYS_TENANT_MAX);
+    return mrl_random_check(why);
+}
+
+mrl_err mrl_keystore_create(const struct mrl_folder *f, const struct mrl_unlock *u,
+                            const struct mrl_keystore_plan *plan, struct mrl_why *why)
+{
+    struct making m = {.f = f, .plan = plan};
+    mrl_err err;
+
+    MRL_TRY(check_plan(plan, why));
+    MRL_TRY(clear_way(f, why));
+    MRL_TRY(mrl_folder_create(f, MRL_KEYSTORE_UNFINISHED, MRL_BYTES_NONE, why));
+    err = make_kek(f, u, &m.kek, why);
+    if (err == MRL_OK)
+        err = create_parts(&m, why);
+    mrl_kek_done(&m.kek);
+    MRL_TRY(err);
+    return mrl_folder_remove(f, MRL_KEYSTORE_UNFINISHED, why);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* merlon-keys: makes and guards the keys of one Merlon. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "keys/options.h"
+#include "keys/sandbox.h"
+#include "keys/serve.h"
+
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+/* The folder may lie where only root can make one: made before the change of user, for that user.
+ */
+static mrl_err make_folder(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    uint32_t uid = geteuid(), gid = getegid();
+
+    if (mkdir(a->dir, 0700) != 0) {
+        if (errno == EEXIST)
+            return MRL_OK;
+        return mrl_fail(why, MRL_ERR_IO, "%s cannot be made: %m", a->dir);
+    }
+    if (a->user == NULL || uid != 0)
+        return MRL_OK;
+    MRL_TRY(mrl_sandbox_find_user(a->user, &uid, &gid, why));
+    if (chown(a->dir, uid, gid) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "%s cannot be given to %s: %m", a->dir, a->user);
+    return MRL_OK;
+}
+
+static mrl_err create(const struct mrl_keys_arguments *a, const struct mrl_unlock *unlock,
+                      struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_folder) folder = {.fd = -1};
+    const struct mrl_keystore_plan plan = {a->root_type, mrl_str(a->tenant), mrl_wall_s()};
+
+    MRL_TRY(make_folder(a, why));
+    MRL_TRY(mrl_sandbox_drop_user(a->user, why));
+    MRL_TRY(mrl_folder_open(a->dir, &folder, why));
+    return mrl_keystore_create(&folder, unlock, &plan, why);
+}
+
+static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_unlock) unlock = {0};
+
+    MRL_TRY(mrl_sandbox_start(why));
+    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(create(a, &unlock, why));
+    (void)printf("keystore made in %s; keep a copy of the whole folder%s\n", a->dir,
+                 unlock.kind == MRL_UNLOCK_FILE ? ", as safe as the keys themselves" : "");
+    return MRL_OK;
+}
+
+static void log_start(const struct mrl_keystore *k, uint16_t landlock_abi)
+{
+    char fingerprint[2 * MRL_SHA256_SIZE + 1];
+
+    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(k->root_cert)->fingerprint), fingerprint);
+    mrl_log_info("keys.start", MRL_FIELD_STR("root", fingerprint),
+                 MRL_FIELD_STR("tenant", k->tenant), MRL_FIELD_INT("landlock_abi", landlock_abi));
+    if (landlock_abi == 0)
+        mrl_log_warn("keys.no-landlock",
+                     MRL_FIELD_STR("why", "this kernel has no Landlock; seccomp stands alone"));
+    if (geteuid() == 0)
+        mrl_log_warn("keys.root", MRL_FIELD_STR("why", "runs as root: give --user an account of "
+                                                       "its own"));
+}
+
+static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_arguments *a,
+                              struct mrl_why *why)
+{
+    struct mrl_keys_server server = {.keystore = k,
+                                     .policy = mrl_policy_start(&a->limits, mrl_monotonic_ms())};
+
+    MRL_TRY(mrl_keys_warm_up(k, why));
+    MRL_TRY(mrl_sandbox_landlock(&server.landlock_abi, why));
+    log_start(k, server.landlock_abi); /* also loads what the C library needs to format time */
+    MRL_TRY(mrl_sandbox_seccomp(k->export_fd, why));
+    if (mrl_keys_serve(&server, MRL_SANDBOX_CHANNEL) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_IO, "the socket to the daemon failed");
+    mrl_log_info("keys.stop", MRL_FIELD_INT("served", server.served),
+                 MRL_FIELD_INT("refused", server.refused),
+                 MRL_FIELD_INT("malformed", server.malformed));
+    return MRL_OK;
+}
+
+static mrl_err open_and_serve(const struct mrl_keys_arguments *a, const struct mrl_unlock *unlock,
+                              struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_folder) folder = {.fd = -1};
+    MRL_SCOPED(mrl_keystore) keystore = {.export_fd = -1};
+
+    MRL_TRY(mrl_folder_open(a->dir, &folder, why));
+    MRL_TRY(mrl_keystore_open(&folder, unlock, &keystore, why));
+    return serve_keystore(&keystore, a, why);
+}
+
+/* The end of the socket ends this process and nothing else does: a stop signal to the whole group
+ * must leave the daemon time to sign its last audit head. */
+static void ignore_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2};
+
+    for (size_t i = 0; i < MRL_COUNT(signals); i++)
+        (void)signal(signals[i], SIG_IGN); /* fails only for signals that do not exist */
+}
+
+static mrl_err run_serve(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_unlock) unlock = {0};
+
+    ignore_signals();
+    MRL_TRY(mrl_sandbox_start(why));
+    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_sandbox_close_files(a->channel, why));
+    MRL_TRY(mrl_sandbox_drop_user(a->user, why));
+    return open_and_serve(a, &unlock, why);
+}
+
+static int report(const struct mrl_keys_arguments *a, mrl_err err, const struct mrl_why *why)
+{
+    const char *text = why->text[0] != '\0' ? why->text : mrl_err_name(err);
+
+    if (err == MRL_OK)
+        return 0;
+    if (a->command == MRL_KEYS_SERVE)
+        mrl_log_error("keys.refused-start", MRL_FIELD_STR("error", mrl_err_name(err)),
+                      MRL_FIELD_STR("why", text));
+    else
+        (void)fprintf(stderr, "merlon-keys: %s\n", text);
+    return EXIT_REFUSED;
+}
+
+int main(int argc, char **argv)
+{
+    struct mrl_keys_arguments a;
+    struct mrl_why why = {0};
+
+    mrl_log_set_program("merlon-keys");
+    if (mrl_keys_parse(argc, argv, &a, &why) != MRL_OK) {
+        (void)fprintf(stderr, "merlon-keys: %s\n%s", why.text, mrl_keys_usage);
+        return EXIT_USAGE;
+    }
+    if (a.command == MRL_KEYS_HELP)
+        return fputs(mrl_keys_usage, stdout) < 0 ? EXIT_REFUSED : 0;
+    return report(&a, a.command == MRL_KEYS_INIT ? run_init(&a, &why) : run_serve(&a, &why), &why);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon and the key process say to each other. Layer: keys. Thread: any.
+ *
+ * One message is one SOCK_SEQPACKET packet: version u8, type u8, request id u64, body. A reply has
+ * the type of its request with MRL_KEYS_REPLY set and the same id; its body begins with a status.
+ * Integers are big-endian. Every message must end exactly where its body ends. All views in these
+ * structs borrow: from the caller when writing, from the message when reading. */
+#ifndef MRL_KEYS_MESSAGE_H
+#define MRL_KEYS_MESSAGE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/reader.h"
+#include "base/writer.h"
+
+enum {
+    MRL_KEYS_VERSION = 1,
+    MRL_KEYS_REPLY = 0x80,
+    MRL_KEYS_MESSAGE_MAX = 65536, /* bytes, headers included */
+    MRL_KEYS_ID_MAX = 128,        /* bytes of a device, application, operator or server id */
+    MRL_KEYS_SPKI_MAX = 2048,     /* an RSA key of 4096 bits has 550 */
+    MRL_KEYS_NAMES_MAX = 16,      /* DNS names, and likewise addresses, of a server certificate */
+    MRL_KEYS_DNS_MAX = 253,       /* RFC 1035 2.3.4, as text without the last dot */
+    MRL_KEYS_CONTEXT_MAX = 512,   /* bytes of a wrapping context */
+    MRL_KEYS_SEALED_MAX = 512,
+    MRL_KEYS_PASSPHRASE_MAX = 1024,
+    MRL_KEYS_WRAPPED_SIZE = 32, /* the keys that WRAP takes are 256 bit */
+    MRL_KEYS_HASH_SIZE = 32,
+    MRL_KEYS_SIGNATURE_SIZE = 64, /* Ed25519 */
+    MRL_KEYS_AUDIT_KEY_SIZE = 32,
+};
+
+enum mrl_keys_type {
+    MRL_KEYS_PING = 1,
+    MRL_KEYS_INFO,
+    MRL_KEYS_ISSUE,
+    MRL_KEYS_SIGN_HEAD,
+    MRL_KEYS_WRAP,
+    MRL_KEYS_UNWRAP,
+    MRL_KEYS_EXPORT_ROOT,
+    MRL_KEYS_TYPE_END_,
+};
+
+/* What a certificate is for; the key process derives its name, URI and key usages from this. */
+enum mrl_keys_kind {
+    MRL_KEYS_DEVICE = 1,
+    MRL_KEYS_APPLICATION,
+    MRL_KEYS_OPERATOR,
+    MRL_KEYS_SERVER,
+    MRL_KEYS_KIND_END_,
+};
+
+struct mrl_keys_issue {
+    enum mrl_keys_kind kind;
+    mrl_bytes id;       /* [A-Za-z0-9._:-], becomes CN and, but for a server, the end of the URI */
+    mrl_bytes spki;     /* DER SubjectPublicKeyInfo */
+    int64_t not_before; /* seconds since 1970 */
+    int64_t not_after;
+    size_t dns_count; /* names and addresses: only for MRL_KEYS_SERVER */
+    mrl_bytes dns[MRL_KEYS_NAMES_MAX];
+    size_t ip_count;
+    mrl_bytes ip[MRL_KEYS_NAMES_MAX]; /* 4 or 16 bytes each */
+};
+
+struct mrl_keys_request {
+    uint64_t id;
+    enum mrl_keys_type type;
+    union {
+        struct mrl_keys_issue issue;
+        struct {
+            uint64_t size;
+            mrl_bytes hash; /* MRL_KEYS_HASH_SIZE */
+        } head;
+        struct {
+            mrl_bytes context;
+            mrl_bytes key;
+        } wrap;
+        struct {
+            mrl_bytes context;
+            mrl_bytes sealed;
+        } unwrap;
+        mrl_bytes passphrase; /* EXPORT_ROOT */
+    };
+};
+
+/* What a key process tells about itself. */
+struct mrl_keys_facts {
+    mrl_bytes root_cert;    /* DER */
+    mrl_bytes issuing_cert; /* DER */
+    mrl_bytes audit_key;    /* raw Ed25519 public key, MRL_KEYS_AUDIT_KEY_SIZE */
+    mrl_bytes tenant;
+    uint16_t landlock_abi; /* 0: this kernel has no Landlock, seccomp stands alone */
+    bool root_exported;
+    uint64_t served;    /* requests answered with what they asked for */
+    uint64_t refused;   /* requests answered with an error by policy or a failed check */
+    uint64_t malformed; /* packets that were no request */
+};
+
+struct mrl_keys_answer {
+    uint64_t id;
+    enum mrl_keys_type type;
+    mrl_err status;
+    mrl_bytes why; /* the sentence, when status is not MRL_OK; at most 255 bytes */
+    union {
+        struct mrl_keys_facts facts; /* INFO */
+        mrl_bytes bytes;             /* ISSUE: DER; SIGN_HEAD; WRAP: sealed; UNWRAP: the key */
+        struct {
+            mrl_bytes key_pem;
+            mrl_bytes cert_pem;
+        } root; /* EXPORT_ROOT */
+    };
+};
+
+/* MRL_ERR_NO_SPACE when it does not fit in to. */
+mrl_err mrl_keys_write_request(const struct mrl_keys_request *q, struct mrl_writer *to);
+mrl_err mrl_keys_write_answer(const struct mrl_keys_answer *a, struct mrl_writer *to);
+
+/* MRL_ERR_MALFORMED: not a request of this version, or it does not end exactly. The sizes above are
+ * enforced here, so that policy sees only bounded input; *out is then untouched. */
+mrl_err mrl_keys_read_request(mrl_bytes message, struct mrl_keys_request *out);
+mrl_err mrl_keys_read_answer(mrl_bytes message, struct mrl_keys_answer *out);
+
+/* Type and request id of a message that may be broken behind its header: enough for an error
+ * reply. false when even these cannot be read. */
+bool mrl_keys_peek(mrl_bytes message, uint8_t *type, uint64_t *id);
+
+#endif

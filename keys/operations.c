@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/operations.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "crypto/aead.h"
+#include "crypto/cert_build.h"
+#include "crypto/hash.h"
+
+enum { EXPORT_PASSPHRASE_LEAST = 12, LONG_ID_HASH = 28 };
+
+void mrl_operation_done(struct mrl_operation *o)
+{
+    mrl_buf_done(&o->bytes);
+    mrl_secret_free(MRL_TAKE(o->secret));
+}
+
+static mrl_err ping(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                    struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    (void)s;
+    (void)q;
+    (void)o;
+    (void)a;
+    (void)why;
+    return MRL_OK;
+}
+
+static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                    struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    const struct mrl_keystore *k = s->keystore;
+
+    (void)q;
+    (void)o;
+    (void)why;
+    a->facts = (struct mrl_keys_facts){
+        .root_cert = mrl_cert_facts(k->root_cert)->der,
+        .issuing_cert = mrl_cert_facts(k->issuing_cert)->der,
+        .audit_key = mrl_bytes_of(k->audit_public, sizeof(k->audit_public)),
+        .tenant = mrl_str(k->tenant),
+        .landlock_abi = s->landlock_abi,
+        .root_exported = k->root_exported,
+        .served = s->served,
+        .refused = s->refused,
+        .malformed = s->malformed,
+    };
+    return MRL_OK;
+}
+
+/* A common name has at most 64 characters (RFC 5280 A.1), an id up to 128. A longer id is named by
+ * a digest; its '/' is in no id, so the name can never be that of another device. The URI has it
+ * whole.
+ */
+static mrl_err common_name(mrl_bytes id, char to[static MRL_CN_MAX + 1], mrl_bytes *out)
+{
+    uint8_t hash[MRL_SHA256_SIZE];
+    char hex[2 * LONG_ID_HASH + 1];
+
+    *out = id;
+    if (id.len <= MRL_CN_MAX)
+        return MRL_OK;
+    MRL_TRY(mrl_sha256(id, hash));
+    mrl_hex(mrl_bytes_of(hash, LONG_ID_HASH), hex);
+    (void)snprintf(to, MRL_CN_MAX + 1, "sha256/%s", hex); /* 63 characters */
+    *out = mrl_str(to);
+    return MRL_OK;
+}
+
+static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
+    [MRL_KEYS_DEVICE] = MRL_CERT_DEVICE,
+    [MRL_KEYS_APPLICATION] = MRL_CERT_APPLICATION,
+    [MRL_KEYS_OPERATOR] = MRL_CERT_OPERATOR,
+    [MRL_KEYS_SERVER] = MRL_CERT_SERVER,
+};
+
+/* want has passed the policy: what is built here is only what it says. */
+static mrl_err build(const struct mrl_keystore *k, const struct mrl_keys_issue *want,
+                     struct mrl_buf *out, struct mrl_why *why)
+{
+    struct mrl_cert_profile p = {.kind = cert_kinds[want->kind],
+                                 .dns = {want->dns, want->dns_count},
+                                 .ips = {want->ip, want->ip_count},
+                                 .spki = want->spki,
+                                 .not_before = want->not_before,
+                                 .not_after = want->not_after};
+    char cn[MRL_CN_MAX + 1];
+    char uri_text[MRL_KEYS_URI_MAX];
+    mrl_bytes uri;
+
+    MRL_TRY(common_name(want->id, cn, &p.cn));
+    if (want->kind != MRL_KEYS_SERVER) {
+        MRL_TRY(mrl_keys_uri(want->kind, mrl_str(k->tenant), want->id, uri_text));
+        uri = mrl_str(uri_text);
+        p.uris = (struct mrl_names){&uri, 1};
+    }
+    mrl_serial_random(p.serial);
+    return mrl_cert_build(&p, k->issuing_cert, k->issuing, out, why);
+}
+
+static mrl_err check_subject_key(const struct mrl_keystore *k, mrl_bytes spki, struct mrl_why *why)
+{
+    const struct mrl_key *const own[] = {k->root, k->issuing, k->audit};
+    MRL_AUTO(mrl_key) subject = NULL;
+
+    MRL_TRY(mrl_key_from_spki(spki, &subject, why));
+    return mrl_policy_check_key(subject, own, MRL_COUNT(own), why);
+}
+
+static mrl_err issue(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                     struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    const struct mrl_keystore *k = s->keystore;
+
+    MRL_TRY(mrl_policy_take_token(&s->policy, mrl_monotonic_ms(), why));
+    MRL_TRY(mrl_policy_check_issue(&s->policy, &q->issue, mrl_wall_s(),
+                                   mrl_cert_facts(k->issuing_cert)->not_after, why));
+    if (check_subject_key(k, q->issue.spki, why) != MRL_OK)
+        return MRL_ERR_DENIED; /* weak, of another kind, or our own: why says which */
+    MRL_TRY(build(k, &q->issue, &o->bytes, why));
+    a->bytes = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
+}
+
+static mrl_err sign_head(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                         struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    char text[MRL_KEYS_HEAD_TEXT_MAX];
+
+    MRL_TRY(mrl_policy_check_head(&s->policy, q->head.size, q->head.hash, why));
+    MRL_TRY(mrl_key_sign(s->keystore->audit,
+                         mrl_keys_head_text(q->head.size, q->head.hash.data, text), &o->bytes));
+    a->bytes = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
+}
+
+static mrl_err wrapping_key(const struct mrl_keystore *k, struct mrl_secret **out)
+{
+    return mrl_hkdf_sha256(mrl_secret_bytes(k->sealing), MRL_BYTES_NONE, MRL_LIT("merlon wrap v1"),
+                           MRL_AEAD_KEY, out);
+}
+
+static mrl_err wrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                    struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) key = NULL;
+
+    (void)why;
+    MRL_TRY(wrapping_key(s->keystore, &key));
+    MRL_TRY(mrl_envelope_seal(key, q->wrap.context, q->wrap.key, &o->bytes));
+    a->bytes = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
+}
+
+static mrl_err unwrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                      struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) key = NULL;
+
+    MRL_TRY(wrapping_key(s->keystore, &key));
+    if (mrl_envelope_open(key, q->unwrap.context, q->unwrap.sealed, &o->secret) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_CRYPTO,
+                        "the wrapped key was changed, is for another context, or was not wrapped "
+                        "by this keystore");
+    a->bytes = mrl_secret_bytes(o->secret);
+    return MRL_OK;
+}
+
+/* The record is on disk before the key can leave. */
+static mrl_err export_root(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    struct mrl_keystore *k = s->keystore;
+
+    if (q->passphrase.len < EXPORT_PASSPHRASE_LEAST)
+        return mrl_fail(why, MRL_ERR_INVALID, "the passphrase is shorter than %d bytes",
+                        EXPORT_PASSPHRASE_LEAST);
+    if (k->root_exported)
+        return mrl_fail(why, MRL_ERR_DENIED,
+                        "the root key was exported before; this is possible only once");
+    MRL_TRY(mrl_key_to_pem(k->root, q->passphrase, &o->secret));
+    MRL_TRY(mrl_cert_to_pem(k->root_cert, &o->bytes));
+    MRL_TRY(mrl_keystore_mark_exported(k, mrl_wall_s(), why));
+    a->root.key_pem = mrl_secret_bytes(o->secret);
+    a->root.cert_pem = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
+}
+
+typedef mrl_err operation(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                          struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why);
+
+static operation *const operations[MRL_KEYS_TYPE_END_] = {
+    [MRL_KEYS_PING] = ping,
+    [MRL_KEYS_INFO] = info,
+    [MRL_KEYS_ISSUE] = issue,
+    [MRL_KEYS_SIGN_HEAD] = sign_head,
+    [MRL_KEYS_WRAP] = wrap,
+    [MRL_KEYS_UNWRAP] = unwrap,
+    [MRL_KEYS_EXPORT_ROOT] = export_root,
+};
+
+mrl_err mrl_operation_run(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                          struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    return operations[q->type](s, q, o, a, why); /* q was read: its type is one of these */
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "keys/text.h"
+
+const char mrl_keys_usage[] =
+    "usage: merlon-keys init --dir DIR [--user NAME] [--root-curve P-256|P-384] [--tenant NAME]\n"
+    "                        [--unlock file|passphrase|credential] [SOURCE]\n"
+    "       merlon-keys serve --dir DIR --fd N [--user NAME] [SOURCE] [LIMITS]\n"
+    "SOURCE of the unlock key, when it is not unlock.key in DIR:\n"
+    "       --passphrase-fd N | --passphrase-file PATH | --credential NAME\n"
+    "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server; for example device=90d)\n"
+    "       --issue-rate PER_SECOND --issue-burst COUNT\n"
+    "init makes a root CA, an issuing CA, an audit key and a sealing key, and never replaces any.\n"
+    "serve is started by merlond.\n";
+
+typedef mrl_err take_option(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why);
+
+static mrl_err take_number(const char *name, const char *value, uint64_t most, uint64_t *out,
+                           struct mrl_why *why)
+{
+    if (!mrl_bytes_to_u64(mrl_str(value), most, out))
+        return mrl_fail(why, MRL_ERR_INVALID, "%s takes a number up to %llu", name,
+                        (unsigned long long)most);
+    return MRL_OK;
+}
+
+static mrl_err take_fd(const char *name, const char *value, int *out, struct mrl_why *why)
+{
+    uint64_t number;
+
+    MRL_TRY(take_number(name, value, INT16_MAX, &number, why));
+    *out = (int)number;
+    return MRL_OK;
+}
+
+static mrl_err take_dir(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    (void)why;
+    a->dir = value;
+    return MRL_OK;
+}
+
+static mrl_err take_user(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    (void)why;
+    a->user = value;
+    return MRL_OK;
+}
+
+static mrl_err take_tenant(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    (void)why;
+    a->tenant = value; /* its form is checked where the keystore is made */
+    return MRL_OK;
+}
+
+static mrl_err take_curve(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    static const enum mrl_key_type types[] = {MRL_KEY_P256, MRL_KEY_P384};
+
+    for (size_t i = 0; i < MRL_COUNT(types); i++) {
+        if (strcmp(value, mrl_key_type_name(types[i])) == 0) {
+            a->root_type = types[i];
+            return MRL_OK;
+        }
+    }
+    return mrl_fail(why, MRL_ERR_INVALID, "--root-curve takes P-256 or P-384");
+}
+
+static mrl_err take_unlock(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    static const struct {
+        const char *name;
+        enum mrl_unlock_kind kind;
+    } kinds[] = {{"file", MRL_UNLOCK_FILE},
+                 {"passphrase", MRL_UNLOCK_PASSPHRASE},
+                 {"credential", MRL_UNLOCK_CREDENTIAL}};
+
+    for (size_t i = 0; i < MRL_COUNT(kinds); i++) {
+        if (strcmp(value, kinds[i].name) == 0) {
+            a->unlock = kinds[i].kind;
+            return MRL_OK;
+        }
+    }
+    return mrl_fail(why, MRL_ERR_INVALID, "--unlock takes file, passphrase or credential");
+}
+
+static mrl_err take_passphrase_fd(struct mrl_keys_arguments *a, const char *value,
+                                  struct mrl_why *why)
+{
+    return take_fd("--passphrase-fd", value, &a->source.passphrase_fd, why);
+}
+
+static mrl_err take_passphrase_file(struct mrl_keys_arguments *a, const char *value,
+                                    struct mrl_why *why)
+{
+    (void)why;
+    a->source.passphrase_file = value;
+    return MRL_OK;
+}
+
+static mrl_err take_credential(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    (void)why;
+    a->source.credential = value;
+    return MRL_OK;
+}
+
+static mrl_err take_channel(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    return take_fd("--fd", value, &a->channel, why);
+}
+
+static mrl_err take_lifetime(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    mrl_bytes kind, duration;
+    uint64_t seconds;
+
+    if (mrl_bytes_split(mrl_str(value), '=', &kind, &duration) &&
+        mrl_duration_parse(duration, &seconds) && seconds > 0)
+        for (size_t i = MRL_KEYS_DEVICE; i < MRL_KEYS_KIND_END_; i++)
+            if (mrl_bytes_eq(kind, mrl_str(mrl_keys_kind_name((enum mrl_keys_kind)i)))) {
+                a->limits.max_lifetime_s[i] = seconds;
+                return MRL_OK;
+            }
+    return mrl_fail(why, MRL_ERR_INVALID,
+                    "--max-lifetime takes KIND=DURATION with device, app, operator or server, for "
+                    "example device=90d");
+}
+
+static mrl_err take_count(const char *name, const char *value, uint32_t *out, struct mrl_why *why)
+{
+    uint64_t number;
+
+    MRL_TRY(take_number(name, value, MRL_POLICY_RATE_MOST, &number, why));
+    if (number == 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s must be at least 1", name);
+    *out = (uint32_t)number;
+    return MRL_OK;
+}
+
+static mrl_err take_rate(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    return take_count("--issue-rate", value, &a->limits.issue_rate, why);
+}
+
+static mrl_err take_burst(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    return take_count("--issue-burst", value, &a->limits.issue_burst, why);
+}
+
+enum { FOR_INIT = 1, FOR_SERVE = 2, FOR_BOTH = 3 };
+
+static const struct {
+    const char *name;
+    int commands;
+    take_option *take;
+} rules[] = {
+    {"dir", FOR_BOTH, take_dir},
+    {"user", FOR_BOTH, take_user},
+    {"passphrase-fd", FOR_BOTH, take_passphrase_fd},
+    {"passphrase-file", FOR_BOTH, take_passphrase_file},
+    {"credential", FOR_BOTH, take_credential},
+    {"tenant", FOR_INIT, take_tenant},
+    {"root-curve", FOR_INIT, take_curve},
+    {"unlock", FOR_INIT, take_unlock},
+    {"fd", FOR_SERVE, take_channel},
+    {"max-lifetime", FOR_SERVE, take_lifetime},
+    {"issue-rate", FOR_SERVE, take_rate},
+    {"issue-burst", FOR_SERVE, take_burst},
+};
+
+static mrl_err parse_options(int argc, char **argv, struct mrl_keys_arguments *a,
+                             struct mrl_why *why)
+{
+    int command = a->command == MRL_KEYS_INIT ? FOR_INIT : FOR_SERVE;
+    struct option known[MRL_COUNT(rules) + 1] = {0};
+    int at;
+
+    for (size_t i = 0; i < MRL_COUNT(rules); i++)
+        known[i] = (struct option){rules[i].name, required_argument, NULL, 0};
+    optind = 0; /* glibc: start anew, whatever was parsed before */
+    opterr = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread of the process */
+    while ((at = -1, getopt_long(argc, argv, "+", known, &at)) == 0) {
+        if (at < 0 || (rules[at].commands & command) == 0)
+            return mrl_fail(why, MRL_ERR_INVALID, "%s is not an option of this command",
+                            argv[optind - 1]);
+        MRL_TRY(rules[at].take(a, optarg, why));
+    }
+    if (optind != argc)
+        return mrl_fail(why, MRL_ERR_INVALID, "unexpected argument %s", argv[optind]);
+    return MRL_OK;
+}
+
+static mrl_err check_unlock(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    bool passphrase = a->source.passphrase_fd >= 0 || a->source.passphrase_file != NULL;
+    enum mrl_unlock_kind given = passphrase                     ? MRL_UNLOCK_PASSPHRASE
+                                 : a->source.credential != NULL ? MRL_UNLOCK_CREDENTIAL
+                                                                : MRL_UNLOCK_FILE;
+
+    if (a->unlock != MRL_UNLOCK_NONE && a->unlock != given)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "--unlock and the source of the unlock key do not agree: see --help");
+    return MRL_OK;
+}
+
+static mrl_err check_arguments(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    if (a->dir == NULL)
+        return mrl_fail(why, MRL_ERR_INVALID, "--dir is missing");
+    if (a->command == MRL_KEYS_SERVE && a->channel < 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--fd is missing: merlond starts this command");
+    return check_unlock(a, why);
+}
+
+static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, struct mrl_why *why)
+{
+    static const struct {
+        const char *name;
+        enum mrl_keys_command command;
+    } commands[] = {{"init", MRL_KEYS_INIT}, {"serve", MRL_KEYS_SERVE}, {"--help", MRL_KEYS_HELP}};
+
+    for (size_t i = 0; argc > 1 && i < MRL_COUNT(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            *out = commands[i].command;
+            return MRL_OK;
+        }
+    }
+    return mrl_fail(why, MRL_ERR_INVALID, "the first argument is init, serve or --help");
+}
+
+mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, struct mrl_why *why)
+{
+    struct mrl_keys_arguments a = {.tenant = "default",
+                                   .root_type = MRL_KEY_P384,
+                                   .source = {.passphrase_fd = -1},
+                                   .channel = -1,
+                                   .limits = mrl_policy_defaults()};
+
+    MRL_TRY(parse_command(argc, argv, &a.command, why));
+    if (a.command != MRL_KEYS_HELP) {
+        MRL_TRY(parse_options(argc - 1, argv + 1, &a, why));
+        MRL_TRY(check_arguments(&a, why));
+    }
+    *out = a;
+    return MRL_OK;
+}

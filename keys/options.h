@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of merlon-keys. Layer: keys. Thread: the only one. */
+#ifndef MRL_KEYS_OPTIONS_H
+#define MRL_KEYS_OPTIONS_H
+
+#include "crypto/key.h"
+#include "keys/policy.h"
+#include "keys/unlock.h"
+
+enum mrl_keys_command { MRL_KEYS_INIT, MRL_KEYS_SERVE, MRL_KEYS_HELP };
+
+struct mrl_keys_arguments { /* texts are views into argv */
+    enum mrl_keys_command command;
+    const char *dir;
+    const char *user;
+    const char *tenant;
+    enum mrl_key_type root_type;
+    enum mrl_unlock_kind unlock; /* init: what --unlock said, or MRL_UNLOCK_NONE */
+    struct mrl_unlock_source source;
+    int channel; /* serve: --fd */
+    struct mrl_policy_limits limits;
+};
+
+extern const char mrl_keys_usage[];
+
+/* MRL_ERR_INVALID with a sentence. */
+mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, struct mrl_why *why);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/sandbox_calls.h"
+
+#include <seccomp.h>
+
+/* For the report of an error; they are never called by a run without one, except sigaltstack. */
+const int mrl_sandbox_extra_calls[] = {SCMP_SYS(sigaltstack),    SCMP_SYS(gettid),
+                                       SCMP_SYS(tgkill),         SCMP_SYS(readlink),
+                                       SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
+                                       SCMP_SYS(getuid),         SCMP_SYS(sched_getaffinity)};
+const size_t mrl_sandbox_extra_call_count =
+    sizeof(mrl_sandbox_extra_calls) / sizeof(mrl_sandbox_extra_calls[0]);
+
+/* The search for leaks at exit stops the process from a traced clone, which the sandbox is there to
+ * prevent. Leaks are found by the unit tests. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/hex.h"
+
+static bool is_lower(uint8_t c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_id_char(uint8_t c)
+{
+    return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
+           c == ':' || c == '-';
+}
+
+static bool is_label_char(uint8_t c)
+{
+    return is_lower(c) || is_digit(c) || c == '-';
+}
+
+static bool all_of(mrl_bytes text, bool (*allowed)(uint8_t c))
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!allowed(text.data[i]))
+            return false;
+    return true;
+}
+
+bool mrl_keys_id_valid(mrl_bytes id)
+{
+    return id.len >= 1 && id.len <= MRL_KEYS_ID_MAX && all_of(id, is_id_char) &&
+           id.data[0] != '.' && id.data[0] != '-';
+}
+
+bool mrl_keys_tenant_valid(mrl_bytes tenant)
+{
+    return tenant.len >= 1 && tenant.len <= MRL_KEYS_TENANT_MAX && all_of(tenant, is_label_char) &&
+           tenant.data[0] != '-';
+}
+
+static bool is_label(mrl_bytes label)
+{
+    return label.len >= 1 && label.len <= 63 && all_of(label, is_label_char) &&
+           label.data[0] != '-' && label.data[label.len - 1] != '-';
+}
+
+bool mrl_keys_dns_valid(mrl_bytes name)
+{
+    mrl_bytes label;
+    mrl_bytes rest = name;
+    bool more = true;
+
+    if (name.len == 0 || name.len > MRL_KEYS_DNS_MAX)
+        return false;
+    if (mrl_bytes_starts(name, MRL_LIT("*.")))
+        rest = mrl_bytes_sub(name, 2, SIZE_MAX);
+    while (more) {
+        more = mrl_bytes_split(rest, '.', &label, &rest);
+        if (!is_label(label))
+            return false;
+    }
+    return true;
+}
+
+const char *mrl_keys_kind_name(enum mrl_keys_kind kind)
+{
+    static const char *const names[MRL_KEYS_KIND_END_] = {
+        [MRL_KEYS_DEVICE] = "device",
+        [MRL_KEYS_APPLICATION] = "app",
+        [MRL_KEYS_OPERATOR] = "operator",
+        [MRL_KEYS_SERVER] = "server",
+    };
+
+    return (unsigned)kind < MRL_KEYS_KIND_END_ ? names[kind] : NULL;
+}
+
+mrl_bytes mrl_keys_head_text(uint64_t size, const uint8_t hash[static MRL_KEYS_HASH_SIZE],
+                             char to[static MRL_KEYS_HEAD_TEXT_MAX])
+{
+    char hex[2 * MRL_KEYS_HASH_SIZE + 1];
+    int len;
+
+    mrl_hex(mrl_bytes_of(hash, MRL_KEYS_HASH_SIZE), hex);
+    len =
+        snprintf(to, MRL_KEYS_HEAD_TEXT_MAX, "merlon audit head v1\n%" PRIu64 "\n%s\n", size, hex);
+    return mrl_bytes_of(to, (size_t)len); /* 21 + 21 + 65 bytes at most: fits always */
+}
+
+mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
+                     char to[static MRL_KEYS_URI_MAX])
+{
+    const char *name = mrl_keys_kind_name(kind);
+
+    MRL_ENSURE(name != NULL && kind != MRL_KEYS_SERVER, MRL_ERR_INVALID);
+    MRL_ENSURE(mrl_keys_tenant_valid(tenant) && mrl_keys_id_valid(id), MRL_ERR_INVALID);
+    (void)snprintf(to, MRL_KEYS_URI_MAX, "urn:merlon:%.*s:%s:%.*s", MRL_FMT(tenant), name,
+                   MRL_FMT(id)); /* at most 11 + 64 + 10 + 128: fits always */
+    return MRL_OK;
+}

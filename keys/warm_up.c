@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/cert_build.h"
+#include "keys/serve.h"
+
+/* A certificate that is thrown away, through the same path as every real one. */
+static mrl_err try_issuing(const struct mrl_keystore *k, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) subject = NULL;
+    MRL_AUTO(mrl_cert) cert = NULL;
+    MRL_SCOPED(mrl_buf) spki = {0};
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_cert_profile p = {.kind = MRL_CERT_DEVICE, .cn = MRL_LIT("self-test")};
+
+    MRL_TRY(mrl_key_generate(MRL_KEY_P256, &subject, why));
+    MRL_TRY(mrl_key_to_spki(subject, &spki));
+    p.spki = mrl_buf_bytes(&spki);
+    p.not_before = mrl_cert_facts(k->issuing_cert)->not_before; /* valid whatever the clock says */
+    p.not_after = p.not_before + 1;
+    mrl_serial_random(p.serial);
+    MRL_TRY(mrl_cert_build(&p, k->issuing_cert, k->issuing, &der, why));
+    MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&der), &cert));
+    return mrl_cert_verify_signature(cert, k->issuing_cert);
+}
+
+static mrl_err try_key(const struct mrl_key *key)
+{
+    MRL_SCOPED(mrl_buf) signature = {0};
+    mrl_bytes text = MRL_LIT("self-test");
+
+    MRL_TRY(mrl_key_sign(key, text, &signature));
+    return mrl_key_verify(key, mrl_key_algorithm(key), text, mrl_buf_bytes(&signature));
+}
+
+mrl_err mrl_keys_warm_up(const struct mrl_keystore *k, struct mrl_why *why)
+{
+    if (try_key(k->root) != MRL_OK || try_key(k->audit) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_CRYPTO, "self-test: a key does not verify what it signs");
+    if (try_issuing(k, NULL) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_CRYPTO, "self-test: the issuing CA cannot issue");
+    return MRL_OK;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/options.h"
+
+#include "tests/unit/unit.h"
+
+enum { MOST = 16 };
+
+/* Parses up to MOST words. */
+static mrl_err parse(const char *const *words, struct mrl_keys_arguments *out)
+{
+    char *argv[MOST + 1] = {(char *)(uintptr_t) "merlon-keys"};
+    int argc = 1;
+
+    for (; words[argc - 1] != NULL; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    return mrl_keys_parse(argc, argv, out, NULL);
+}
+#define PARSE(out, ...) parse((const char *const[]){__VA_ARGS__, NULL}, (out))
+
+static void init_has_safe_defaults(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "init", "--dir", "d"));
+    assert_int_equal(a.command, MRL_KEYS_INIT);
+    assert_string_equal(a.dir, "d");
+    assert_string_equal(a.tenant, "default");
+    assert_int_equal(a.root_type, MRL_KEY_P384);
+    assert_int_equal(a.source.passphrase_fd, -1);
+}
+
+static void serve_takes_its_limits(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--max-lifetime", "app=90d",
+                    "--issue-rate", "7", "--issue-burst", "9"));
+    assert_int_equal(a.channel, 3);
+    assert_int_equal(a.limits.max_lifetime_s[MRL_KEYS_APPLICATION], 90 * 86400);
+    assert_int_equal(a.limits.max_lifetime_s[MRL_KEYS_DEVICE], MRL_POLICY_LIFETIME_S);
+    assert_int_equal(a.limits.issue_rate, 7);
+    assert_int_equal(a.limits.issue_burst, 9);
+}
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_int_equal(PARSE(&a, "sign", "--dir", "d"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--fd", "3"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--tenant", "t"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "x"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "40000"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--root-curve", "P-521"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--unlock", "prayer"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "extra"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--max-lifetime", "app"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--max-lifetime", "ca=1d"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--issue-rate", "0"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--issue-rate", "100001"),
+                     MRL_ERR_INVALID);
+    assert_ok(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--issue-rate", "100000"));
+}
+
+static void unlock_and_its_source_must_agree(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "init", "--dir", "d", "--unlock", "passphrase", "--passphrase-fd", "4"));
+    assert_ok(PARSE(&a, "init", "--dir", "d", "--unlock", "credential", "--credential", "k"));
+    assert_ok(PARSE(&a, "init", "--dir", "d", "--unlock", "file"));
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--unlock", "passphrase"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--unlock", "file", "--passphrase-file", "p"),
+                     MRL_ERR_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(init_has_safe_defaults),
+        cmocka_unit_test(serve_takes_its_limits),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(unlock_and_its_source_must_agree),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/serve.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "tests/unit/keys/fixture.h"
+#include "tests/unit/unit.h"
+
+/* A server over a real keystore, without process and sandbox. */
+static char folder[FIXTURE_PATH_MAX];
+static struct mrl_keystore keystore = {.export_fd = -1};
+static struct mrl_keys_server server;
+static uint8_t memory[MRL_KEYS_MESSAGE_MAX];
+
+static int start(void **state)
+{
+    struct mrl_policy_limits limits = mrl_policy_defaults();
+
+    (void)state;
+    fixture_folder(folder);
+    fixture_keystore(folder);
+    assert_ok(fixture_open(folder, &keystore, NULL));
+    assert_ok(mrl_keys_warm_up(&keystore, NULL));
+    server = (struct mrl_keys_server){.keystore = &keystore,
+                                      .policy = mrl_policy_start(&limits, mrl_monotonic_ms())};
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    mrl_keystore_done(&keystore);
+    fixture_remove(folder);
+    return 0;
+}
+
+/* The answer's views are good until the next question. */
+static struct mrl_keys_answer ask(const struct mrl_keys_request *q)
+{
+    static uint8_t message[MRL_KEYS_MESSAGE_MAX];
+    struct mrl_writer w = mrl_writer_on(message, sizeof(message));
+    struct mrl_writer reply = mrl_writer_on(memory, sizeof(memory));
+    struct mrl_keys_answer a;
+
+    assert_ok(mrl_keys_write_request(q, &w));
+    assert_true(mrl_keys_handle(&server, mrl_bytes_of(message, w.len), &reply));
+    assert_ok(mrl_keys_read_answer(mrl_bytes_of(memory, reply.len), &a));
+    assert_int_equal(a.id, q->id);
+    assert_int_equal(a.type, q->type);
+    return a;
+}
+
+static struct mrl_buf new_spki(enum mrl_key_type type)
+{
+    MRL_AUTO(mrl_key) key = NULL;
+    struct mrl_buf spki = {0};
+
+    assert_ok(mrl_key_generate(type, &key, NULL));
+    assert_ok(mrl_key_to_spki(key, &spki));
+    return spki;
+}
+
+static struct mrl_keys_request issue_request(enum mrl_keys_kind kind, mrl_bytes id, mrl_bytes spki)
+{
+    return (struct mrl_keys_request){.id = 5,
+                                     .type = MRL_KEYS_ISSUE,
+                                     .issue = {.kind = kind,
+                                               .id = id,
+                                               .spki = spki,
+                                               .not_before = mrl_wall_s() - 3600,
+                                               .not_after = mrl_wall_s() + 86400}};
+}
+
+static void assert_only_uri(const struct mrl_cert_facts *facts, mrl_bytes expected)
+{
+    enum mrl_san_kind kind;
+    struct mrl_san san;
+    mrl_bytes value;
+
+    assert_ok(mrl_san_start(facts->san, &san));
+    assert_true(mrl_san_next(&san, &kind, &value));
+    assert_int_equal(kind, MRL_SAN_URI);
+    assert_bytes_equal(value, expected);
+    assert_false(mrl_san_next(&san, &kind, &value));
+}
+
+static void a_device_certificate_says_exactly_who_it_is(void **state)
+{
+    MRL_SCOPED(mrl_buf) spki = new_spki(MRL_KEY_ED25519);
+    MRL_AUTO(mrl_cert) cert = NULL;
+    const struct mrl_keys_request q =
+        issue_request(MRL_KEYS_DEVICE, MRL_LIT("pump-1"), mrl_buf_bytes(&spki));
+    struct mrl_keys_answer a = ask(&q);
+    const struct mrl_cert_facts *facts;
+
+    (void)state;
+    assert_ok(a.status);
+    assert_ok(mrl_cert_from_der(a.bytes, &cert));
+    facts = mrl_cert_facts(cert);
+    assert_ok(mrl_cert_verify_signature(cert, keystore.issuing_cert));
+    assert_bytes_equal(facts->cn, MRL_LIT("pump-1"));
+    assert_bytes_equal(facts->spki, mrl_buf_bytes(&spki));
+    assert_int_equal(facts->not_before, q.issue.not_before);
+    assert_int_equal(facts->not_after, q.issue.not_after);
+    assert_true(facts->client_auth && !facts->server_auth && !facts->is_ca);
+    assert_only_uri(facts, MRL_LIT("urn:merlon:acme:device:pump-1"));
+}
+
+static void an_id_longer_than_a_common_name_is_whole_in_the_uri(void **state)
+{
+    MRL_SCOPED(mrl_buf) spki = new_spki(MRL_KEY_P256);
+    char id[MRL_KEYS_ID_MAX];
+    char uri[MRL_KEYS_URI_MAX];
+    MRL_AUTO(mrl_cert) cert = NULL;
+    struct mrl_keys_request q;
+    struct mrl_keys_answer a;
+
+    (void)state;
+    memset(id, 'x', sizeof(id));
+    q = issue_request(MRL_KEYS_OPERATOR, mrl_bytes_of(id, 64), mrl_buf_bytes(&spki));
+    a = ask(&q);
+    assert_ok(a.status);
+    assert_ok(mrl_cert_from_der(a.bytes, &cert));
+    assert_bytes_equal(mrl_cert_facts(cert)->cn, mrl_bytes_of(id, 64));
+    mrl_cert_free(MRL_TAKE(cert));
+    q.issue.id.len = sizeof(id);
+    a = ask(&q);
+    assert_ok(a.status);
+    assert_ok(mrl_cert_from_der(a.bytes, &cert));
+    assert_true(mrl_bytes_starts(mrl_cert_facts(cert)->cn, MRL_LIT("sha256/")));
+    assert_ok(mrl_keys_uri(MRL_KEYS_OPERATOR, MRL_LIT("acme"), q.issue.id, uri));
+    assert_only_uri(mrl_cert_facts(cert), mrl_str(uri));
+}
+
+static void a_server_certificate_has_its_names_and_no_uri(void **state)
+{
+    MRL_SCOPED(mrl_buf) spki = new_spki(MRL_KEY_P384);
+    MRL_AUTO(mrl_cert) cert = NULL;
+    struct mrl_keys_request q =
+        issue_request(MRL_KEYS_SERVER, MRL_LIT("node-1"), mrl_buf_bytes(&spki));
+    struct mrl_keys_answer a;
+    struct mrl_san san;
+    enum mrl_san_kind kind;
+    mrl_bytes value;
+
+    (void)state;
+    q.issue.dns_count = 1;
+    q.issue.dns[0] = MRL_LIT("hub.example");
+    q.issue.ip_count = 1;
+    q.issue.ip[0] = MRL_LIT("\x7f\x00\x00\x01");
+    a = ask(&q);
+    assert_ok(a.status);
+    assert_ok(mrl_cert_from_der(a.bytes, &cert));
+    assert_true(mrl_cert_facts(cert)->server_auth && !mrl_cert_facts(cert)->client_auth);
+    assert_ok(mrl_san_start(mrl_cert_facts(cert)->san, &san));
+    assert_true(mrl_san_next(&san, &kind, &value));
+    assert_int_equal(kind, MRL_SAN_DNS);
+    assert_bytes_equal(value, MRL_LIT("hub.example"));
+    assert_true(mrl_san_next(&san, &kind, &value));
+    assert_int_equal(kind, MRL_SAN_IP);
+    assert_false(mrl_san_next(&san, &kind, &value));
+}
+
+static void the_keys_of_the_ca_get_no_certificate(void **state)
+{
+    const struct mrl_key *own[] = {keystore.root, keystore.issuing, keystore.audit};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(own); i++) {
+        MRL_SCOPED(mrl_buf) spki = {0};
+        struct mrl_keys_request q;
+
+        assert_ok(mrl_key_to_spki(own[i], &spki));
+        q = issue_request(MRL_KEYS_DEVICE, MRL_LIT("x"), mrl_buf_bytes(&spki));
+        assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
+    }
+}
+
+static void a_key_that_is_none_is_refused(void **state)
+{
+    struct mrl_keys_request q = issue_request(MRL_KEYS_DEVICE, MRL_LIT("x"), MRL_LIT("not a key"));
+    struct mrl_keys_answer a = ask(&q);
+
+    (void)state;
+    assert_int_equal(a.status, MRL_ERR_DENIED);
+    assert_true(a.why.len > 0);
+}
+
+static void a_head_is_signed_as_the_text_says(void **state)
+{
+    uint8_t hash[MRL_KEYS_HASH_SIZE] = {3};
+    struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_HEAD,
+                                 .head = {42, mrl_bytes_of(hash, sizeof(hash))}};
+    struct mrl_keys_answer a = ask(&q);
+    char text[MRL_KEYS_HEAD_TEXT_MAX];
+
+    (void)state;
+    assert_ok(a.status);
+    assert_ok(mrl_key_verify(keystore.audit, MRL_SIGN_ED25519, mrl_keys_head_text(42, hash, text),
+                             a.bytes));
+    assert_int_equal(mrl_key_verify(keystore.audit, MRL_SIGN_ED25519,
+                                    mrl_keys_head_text(43, hash, text), a.bytes),
+                     MRL_ERR_CRYPTO);
+    q.head.size = 41;
+    assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
+}
+
+static void a_wrapped_key_opens_only_unchanged_and_in_its_context(void **state)
+{
+    uint8_t key[MRL_KEYS_WRAPPED_SIZE] = {9}, sealed[MRL_KEYS_SEALED_MAX];
+    struct mrl_keys_request wrap = {.type = MRL_KEYS_WRAP,
+                                    .wrap = {MRL_LIT("epoch 1"), mrl_bytes_of(key, sizeof(key))}};
+    struct mrl_keys_request unwrap = {.type = MRL_KEYS_UNWRAP};
+    struct mrl_keys_answer a = ask(&wrap);
+
+    (void)state;
+    assert_ok(a.status);
+    assert_true(a.bytes.len <= sizeof(sealed));
+    memcpy(sealed, a.bytes.data, a.bytes.len);
+    unwrap.unwrap.context = MRL_LIT("epoch 1");
+    unwrap.unwrap.sealed = mrl_bytes_of(sealed, a.bytes.len);
+    a = ask(&unwrap);
+    assert_ok(a.status);
+    assert_bytes_equal(a.bytes, mrl_bytes_of(key, sizeof(key)));
+    unwrap.unwrap.context = MRL_LIT("epoch 2");
+    assert_int_equal(ask(&unwrap).status, MRL_ERR_CRYPTO);
+    unwrap.unwrap.context = MRL_LIT("epoch 1");
+    for (size_t i = 0; i < unwrap.unwrap.sealed.len; i++) {
+        sealed[i] ^= 1;
+        assert_int_equal(ask(&unwrap).status, MRL_ERR_CRYPTO);
+        sealed[i] ^= 1;
+    }
+}
+
+static void the_bucket_answers_busy(void **state)
+{
+    struct mrl_policy before = server.policy;
+    MRL_SCOPED(mrl_buf) spki = new_spki(MRL_KEY_P256);
+    const struct mrl_keys_request q =
+        issue_request(MRL_KEYS_DEVICE, MRL_LIT("x"), mrl_buf_bytes(&spki));
+
+    (void)state;
+    server.policy.limits.issue_burst = 1;
+    server.policy.limits.issue_rate = 1;
+    server.policy.tokens_milli = 1000;
+    server.policy.filled_ms = mrl_monotonic_ms();
+    assert_ok(ask(&q).status);
+    assert_int_equal(ask(&q).status, MRL_ERR_BUSY);
+    server.policy = before;
+}
+
+static void an_export_needs_twelve_bytes_and_happens_once(void **state)
+{
+    struct mrl_keys_request q = {.type = MRL_KEYS_EXPORT_ROOT,
+                                 .passphrase = MRL_LIT("elevenbytes")};
+    struct mrl_keys_answer a;
+    MRL_AUTO(mrl_key) key = NULL;
+
+    (void)state;
+    assert_int_equal(ask(&q).status, MRL_ERR_INVALID);
+    q.passphrase = MRL_LIT("twelve bytes");
+    a = ask(&q);
+    assert_ok(a.status);
+    assert_int_equal(mrl_key_from_pem(a.root.key_pem, MRL_LIT("another one!"), &key), MRL_ERR_AUTH);
+    assert_ok(mrl_key_from_pem(a.root.key_pem, MRL_LIT("twelve bytes"), &key));
+    assert_true(mrl_key_public_eq(key, keystore.root));
+    assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
+}
+
+static void what_is_no_request_is_counted_and_answered_only_with_an_id(void **state)
+{
+    static const uint8_t cut[] = {MRL_KEYS_VERSION, MRL_KEYS_ISSUE, 0, 0, 0, 0, 0, 0, 0, 6, 1};
+    struct mrl_writer reply = mrl_writer_on(memory, sizeof(memory));
+    uint64_t before = server.malformed;
+    struct mrl_keys_answer a;
+
+    (void)state;
+    assert_true(mrl_keys_handle(&server, mrl_bytes_of(cut, sizeof(cut)), &reply));
+    assert_ok(mrl_keys_read_answer(mrl_bytes_of(memory, reply.len), &a));
+    assert_int_equal(a.id, 6);
+    assert_int_equal(a.status, MRL_ERR_MALFORMED);
+    assert_false(mrl_keys_handle(&server, mrl_bytes_sub(mrl_bytes_of(cut, 11), 0, 9), &reply));
+    assert_false(mrl_keys_handle(&server, MRL_BYTES_NONE, &reply));
+    assert_true(mrl_keys_handle_oversize(&server, mrl_bytes_of(cut, sizeof(cut)), &reply));
+    assert_int_equal(server.malformed, before + 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_certificate_says_exactly_who_it_is),
+        cmocka_unit_test(an_id_longer_than_a_common_name_is_whole_in_the_uri),
+        cmocka_unit_test(a_server_certificate_has_its_names_and_no_uri),
+        cmocka_unit_test(the_keys_of_the_ca_get_no_certificate),
+        cmocka_unit_test(a_key_that_is_none_is_refused),
+        cmocka_unit_test(a_head_is_signed_as_the_text_says),
+        cmocka_unit_test(a_wrapped_key_opens_only_unchanged_and_in_its_context),
+        cmocka_unit_test(the_bucket_answers_busy),
+        cmocka_unit_test(an_export_needs_twelve_bytes_and_happens_once),
+        cmocka_unit_test(what_is_no_request_is_counted_and_answered_only_with_an_id),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
