@@ -134,6 +134,32 @@ mrl_err mrl_device_add(struct mrl_registry *r, const struct mrl_actor *actor,
     return mrl_device_add_many(r, actor, device, 1, why);
 }
 
+/* MRL_ERR_NOT_FOUND: no such device. */
+static mrl_err check_member(struct mrl_tx *tx, const struct mrl_device_new *d, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT grp FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(d->id)),
+                             &rows));
+    if (!mrl_bytes_eq(mrl_row_bytes(rows, 0), d->group))
+        return mrl_fail(why, MRL_ERR_DENIED, "device %.*s is not of group %.*s", MRL_FMT(d->id),
+                        MRL_FMT(d->group));
+    return MRL_OK;
+}
+
+mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
+                             const struct mrl_device_new *device, struct mrl_why *why)
+{
+    const struct addition a = {.actor = actor, .devices = device, .count = 1, .why = why};
+    mrl_err err = check_member(tx, device, why);
+
+    if (err != MRL_ERR_NOT_FOUND)
+        return err;
+    MRL_TRY(check_new(device, why));
+    MRL_TRY(insert(tx, device, why));
+    return audit_added(tx, &a);
+}
+
 /* --- steps of its life --- */
 
 static mrl_err read_life(struct mrl_tx *tx, mrl_bytes id, struct mrl_device_life *out,

@@ -59,7 +59,6 @@ void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsi
     struct mrl_audit_event e = {
         .action = MRL_AUDIT_CONNECTION_REFUSED,
         .outcome = MRL_AUDIT_DENIED,
-        .source = mrl_str(source),
         .reason = mrl_str(reason_of(closed, status, why)),
         .details = &detail,
         .details_count = 1,

@@ -11,6 +11,7 @@
 
 #include "audit/chain.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 
 enum { TICK_MS = 1000, RETRY_S = 60 };
@@ -35,6 +36,16 @@ static void sign_head(struct mrl_server *s)
         mrl_log_error("audit.head_not_signed", MRL_FIELD_STR("why", mrl_err_name(err)));
 }
 
+struct entry {
+    struct mrl_write write;
+    const struct mrl_audit_event *event;
+};
+
+static mrl_err run_entry(struct mrl_tx *tx, struct mrl_write *w)
+{
+    return mrl_audit_append(tx, MRL_CONTAINER(w, struct entry, write)->event, NULL);
+}
+
 /* The certificate goes into the log before it is used. */
 static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_identity *identity)
 {
@@ -48,7 +59,8 @@ static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_ide
     mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), fingerprint);
     e.details = details;
     e.details_count = MRL_COUNT(details);
-    return mrl_audit_write(s->store, &e);
+    entry.event = &e;
+    return mrl_store_write(s->store, &entry.write);
 }
 
 static mrl_err make_identity(struct mrl_server *s, struct mrl_server_identity *out,

@@ -230,13 +230,30 @@ mrl_err mrl_worker_listen_socket(struct mrl_worker *w, const struct mrl_address 
     return mrl_listener_open(&config, &w->socket, why);
 }
 
+/* A device that enrols knows the root by its fingerprint only, so this port sends the root, too. */
+static mrl_err set_enrolment_identity(struct mrl_worker *w,
+                                      const struct mrl_server_identity *identity,
+                                      struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_server_identity) with_root = {0};
+    MRL_AUTO(mrl_cert) root = NULL;
+
+    MRL_TRY(mrl_server_identity_copy(identity, &with_root));
+    MRL_TRY(mrl_cert_from_der(mrl_cert_facts(mrl_issuing_roots(w->shared.issuing)->certs[0])->der,
+                              &root));
+    MRL_TRY(mrl_cert_list_add(&with_root.chain, MRL_TAKE(root)));
+    return mrl_tls_context_set_identity(w->ports[MRL_PORT_ENROLMENT].tls, &with_root.chain,
+                                        with_root.key, why);
+}
+
 mrl_err mrl_worker_set_identity(struct mrl_worker *w, const struct mrl_server_identity *identity,
                                 struct mrl_why *why)
 {
-    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
-        MRL_TRY(
-            mrl_tls_context_set_identity(w->ports[port].tls, &identity->chain, identity->key, why));
-    return MRL_OK;
+    MRL_TRY(mrl_tls_context_set_identity(w->ports[MRL_PORT_MQTT].tls, &identity->chain,
+                                         identity->key, why));
+    MRL_TRY(mrl_tls_context_set_identity(w->ports[MRL_PORT_MANAGEMENT].tls, &identity->chain,
+                                         identity->key, why));
+    return set_enrolment_identity(w, identity, why);
 }
 
 static void on_tally(struct mrl_timer *t)

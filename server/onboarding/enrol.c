@@ -4,6 +4,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "access/name.h"
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/csr.h"
@@ -170,10 +171,10 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
 
     MRL_TRY(use_token(tx, g));
     MRL_TRY(make_device(tx, g));
-    MRL_TRY(mrl_device_activate_tx(g->o->registry, tx, &g->actor, g->e->device, g->why));
+    MRL_TRY(mrl_device_activate_tx(tx, &g->actor, g->e->device, g->why));
     MRL_TRY(mrl_registry_credential_add(tx, &credential, g->why));
     MRL_TRY(append_entry(tx, g));
-    return mrl_registry_stage(g->o->registry, tx, MRL_PRINCIPAL_DEVICE, g->e->device, &g->update);
+    return mrl_registry_stage(tx, MRL_PRINCIPAL_DEVICE, g->e->device, &g->update);
 }
 
 static void publish_grant(struct mrl_write *w)

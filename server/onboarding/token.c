@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/random.h"

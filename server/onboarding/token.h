@@ -6,6 +6,7 @@
 #define MRL_ONBOARDING_TOKEN_H
 
 #include "access/actor.h"
+#include "access/policy.h"
 #include "base/secret.h"
 #include "store/store.h"
 
