@@ -49,6 +49,7 @@ static mrl_err run_entry(struct mrl_tx *tx, struct mrl_write *w)
 /* The certificate goes into the log before it is used. */
 static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_identity *identity)
 {
+    struct entry entry = {.write = {.run = run_entry}};
     const struct mrl_cert_facts *facts = mrl_cert_facts(identity->chain.certs[0]);
     char fingerprint[2 * MRL_SHA256_SIZE + 1];
     const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint)),
