@@ -28,6 +28,7 @@ enum mrl_tls_refusal {
     MRL_TLS_RETIRED,
     MRL_TLS_SUSPENDED,
     MRL_TLS_UNREGISTERED, /* issued by one of our roots, yet nobody knows it */
+    MRL_TLS_WRONG_NAME,   /* seen by clients: the server's certificate is for another name */
     MRL_TLS_PLAINTEXT,    /* first bytes are not TLS */
     MRL_TLS_PROTOCOL,     /* no version or suite in common, broken messages, peer's own alert */
     MRL_TLS_TIMEOUT,      /* of the handshake */
@@ -105,7 +106,9 @@ enum mrl_tls_want { MRL_WANT_READ, MRL_WANT_WRITE };
 /* MRL_OK: open; the peer's certificate and the session are let go, facts are set. MRL_ERR_AGAIN:
  * wait for *want. MRL_ERR_AUTH: over; mrl_tls_refused says why, the alert is sent. MRL_ERR_CLOSED:
  * the peer left. */
-mrl_err mrl_tls_handshake(struct mrl_tls *t, enum mrl_tls_want *want);
+mrl_err mrl_tls_handshake(struct mrl_tls *t);
+enum mrl_tls_want
+mrl_tls_want(const struct mrl_tls *t); /* of the last call that said MRL_ERR_AGAIN */
 enum mrl_tls_refusal mrl_tls_refused(const struct mrl_tls *t);
 /* The TLS alert (RFC 8446 6) the peer sent, 0: none. */
 uint8_t mrl_tls_peer_alert(const struct mrl_tls *t);

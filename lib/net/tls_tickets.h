@@ -19,7 +19,6 @@ struct mrl_tls_ticket {
     uint8_t id_len;
     uint8_t secret_len;
     bool has_certificate;
-    bool extended_master_secret;
     uint16_t version;                   /* 0x0303, 0x0304 */
     uint16_t cipher;                    /* as on the wire */
     uint32_t scope;                     /* only contexts of the same scope resume it */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "net/tls_internal.h"
+
+enum { PEER_CHAIN_MAX = 16 << 10, SECURITY_LEVEL = 2 /* 112 bits */ };
+
+static const char suites_1_2[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char suites_1_3[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char groups[] = "X25519:P-256:P-384";
+static const char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+                                 "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
+
+struct mrl_tls_context *mrl_tls_context_alloc(void)
+{
+    struct mrl_tls_context *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        abort();
+    atomic_init(&c->refs, 1);
+    return c;
+}
+
+struct mrl_tls_context *mrl_tls_context_ref(struct mrl_tls_context *c)
+{
+    atomic_fetch_add(&c->refs, 1);
+    return c;
+}
+
+void mrl_tls_context_free(struct mrl_tls_context *c)
+{
+    if (c == NULL || atomic_fetch_sub(&c->refs, 1) != 1)
+        return;
+    SSL_SESSION_free(c->ticket);
+    SSL_CTX_free(c->ssl);
+    SSL_CTX_free(c->idle);
+    mrl_cert_list_done(&c->client_roots);
+    free(c->ticket_name);
+    mrl_tls_library_done(&c->library); /* last: everything above came from it */
+    free(c);
+}
+
+mrl_err mrl_tls_context_set_alpn(struct mrl_tls_context *c, const mrl_bytes *alpn, size_t count,
+                                 struct mrl_why *why)
+{
+    if (count > MRL_ALPN_MAX)
+        return mrl_fail(why, MRL_ERR_INVALID, "more than %d ALPN names", MRL_ALPN_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (alpn[i].len == 0 || alpn[i].len > MRL_ALPN_NAME_MAX)
+            return mrl_fail(why, MRL_ERR_INVALID, "an ALPN name must have 1 to %d bytes",
+                            MRL_ALPN_NAME_MAX);
+        c->alpn[c->alpn_len++] = (uint8_t)alpn[i].len;
+        memcpy(&c->alpn[c->alpn_len], alpn[i].data, alpn[i].len);
+        c->alpn_len += (unsigned)alpn[i].len;
+    }
+    return MRL_OK;
+}
+
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                       const unsigned char *in, unsigned in_len, void *context)
+{
+    const struct mrl_tls_context *c = context;
+    unsigned char *picked = NULL;
+
+    (void)ssl;
+    if (SSL_select_next_proto(&picked, out_len, c->alpn, c->alpn_len, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
+    *out = picked;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static bool common_settings(const struct mrl_tls_context *c, SSL_CTX *ssl)
+{
+    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
+    (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    (void)SSL_CTX_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS |
+                                    SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ssl, 0);
+    SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_MAX);
+    return SSL_CTX_set_min_proto_version(ssl, (int)c->min_version) == 1 &&
+           SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(ssl, suites_1_2) == 1 &&
+           SSL_CTX_set_ciphersuites(ssl, suites_1_3) == 1 &&
+           SSL_CTX_set1_groups_list(ssl, groups) == 1 &&
+           SSL_CTX_set1_sigalgs_list(ssl, signatures) == 1;
+}
+
+static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
+{
+    static const int modes[] = {
+        [MRL_CLIENT_CERT_NONE] = SSL_VERIFY_NONE,
+        [MRL_CLIENT_CERT_OPTIONAL] = SSL_VERIFY_PEER,
+        [MRL_CLIENT_CERT_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+    };
+
+    (void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET); /* tickets are ids: net/tls_resume.c */
+    SSL_CTX_set_verify(ssl, modes[c->client_certificate], NULL);
+    SSL_CTX_set_cert_verify_callback(ssl, mrl_tls_verify_client, c);
+    if (c->alpn_len > 0)
+        SSL_CTX_set_alpn_select_cb(ssl, select_alpn, c);
+    mrl_tls_resume_settings(c, ssl);
+    return SSL_CTX_set_session_id_context(ssl, (const unsigned char *)&c->scope,
+                                          sizeof(c->scope)) == 1;
+}
+
+SSL_CTX *mrl_tls_context_build(struct mrl_tls_context *c)
+{
+    SSL_CTX *ssl = SSL_CTX_new_ex(c->library.context, NULL,
+                                  c->is_client ? TLS_client_method() : TLS_server_method());
+
+    if (ssl != NULL && common_settings(c, ssl) &&
+        (c->is_client ? mrl_tls_client_settings(c, ssl) : server_settings(c, ssl)))
+        return ssl;
+    SSL_CTX_free(ssl);
+    ERR_clear_error();
+    return NULL;
+}
+
+static mrl_err check_server_config(const struct mrl_tls_server_config *config, struct mrl_why *why)
+{
+    if ((unsigned)config->client_certificate > MRL_CLIENT_CERT_REQUIRED)
+        return mrl_fail(why, MRL_ERR_INVALID, "client_certificate: no such choice");
+    if (config->judge == NULL && config->client_certificate != MRL_CLIENT_CERT_NONE)
+        return mrl_fail(why, MRL_ERR_INVALID, "client certificates need a judge");
+    if (config->min_version != 0 && config->min_version != MRL_TLS_1_2 &&
+        config->min_version != MRL_TLS_1_3)
+        return mrl_fail(why, MRL_ERR_INVALID, "oldest version must be TLS 1.2 or 1.3");
+    return MRL_OK;
+}
+
+mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mrl_tls_context **out,
+                           struct mrl_why *why)
+{
+    MRL_AUTO(mrl_tls_context) c = mrl_tls_context_alloc();
+
+    MRL_TRY(check_server_config(config, why));
+    MRL_TRY(mrl_tls_context_set_alpn(c, config->alpn, config->alpn_count, why));
+    c->client_certificate = config->client_certificate;
+    c->min_version = config->min_version != 0 ? config->min_version : MRL_TLS_1_2;
+    c->judge = config->judge;
+    c->judge_context = config->judge_context;
+    c->roots = config->roots;
+    c->tickets = config->tickets;
+    c->scope = config->scope;
+    MRL_TRY(mrl_tls_library_init(&c->library));
+    c->ssl = mrl_tls_context_build(c);
+    if (c->ssl == NULL)
+        return mrl_fail(why, MRL_ERR_CRYPTO, "OpenSSL refuses the TLS settings");
+    *out = MRL_TAKE(c);
+    return MRL_OK;
+}
+
+static bool use_identity(SSL_CTX *ssl, const struct mrl_cert_list *chain, const struct mrl_key *key)
+{
+    STACK_OF(X509) *rest = sk_X509_new_null();
+    bool good = rest != NULL;
+
+    for (size_t i = 1; good && i < chain->count; i++)
+        good = sk_X509_push(rest, mrl_cert_native(chain->certs[i])) > 0;
+    good = good && SSL_CTX_use_cert_and_key(ssl, mrl_cert_native(chain->certs[0]),
+                                            mrl_key_native(key), rest, /*override=*/1) == 1;
+    sk_X509_free(rest); /* the references stay with their owners */
+    return good;
+}
+
+mrl_err mrl_tls_context_set_identity(struct mrl_tls_context *c, const struct mrl_cert_list *chain,
+                                     const struct mrl_key *key, struct mrl_why *why)
+{
+    SSL_CTX *fresh;
+
+    if (chain->count == 0 || !mrl_key_is_private(key))
+        return mrl_fail(why, MRL_ERR_INVALID, "needs a certificate chain and a private key");
+    /* A new one: in a used SSL_CTX a certificate of another key type would stay beside the new. */
+    fresh = mrl_tls_context_build(c);
+    if (fresh == NULL)
+        return mrl_fail(why, MRL_ERR_CRYPTO, "OpenSSL refuses the TLS settings");
+    if (!use_identity(fresh, chain, key)) {
+        SSL_CTX_free(fresh);
+        ERR_clear_error();
+        return mrl_fail(why, MRL_ERR_INVALID, "certificate and key do not belong together");
+    }
+    SSL_CTX_free(c->ssl); /* connections hold their own reference */
+    c->ssl = fresh;
+    return MRL_OK;
+}
+
+void mrl_tls_context_set_roots(struct mrl_tls_context *c, const struct mrl_cert_list *roots)
+{
+    c->roots = roots;
+}

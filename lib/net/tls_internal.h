@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sources of net/tls share; nobody else includes it. Layer: net. */
+#ifndef MRL_NET_TLS_INTERNAL_H
+#define MRL_NET_TLS_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+#include "net/tls_client.h"
+
+/* Where OpenSSL finds its algorithms: a library context of our own, so that workers do not contend
+ * for one, with a shorter list of decoders where that pays (net/tls_library.c). */
+struct mrl_tls_library {
+    OSSL_LIB_CTX *context;
+    OSSL_LIB_CTX *inner; /* with the thin provider: where the real provider lives */
+    OSSL_PROVIDER *thin;
+    OSSL_PROVIDER *real;
+};
+mrl_err mrl_tls_library_init(struct mrl_tls_library *l);
+void mrl_tls_library_done(struct mrl_tls_library *l);
+
+enum { MRL_ALPN_WIRE_MAX = MRL_ALPN_MAX * (MRL_ALPN_NAME_MAX + 1) };
+
+struct mrl_tls_context {
+    atomic_uint refs; /* the owner and every connection */
+    bool is_client;
+    struct mrl_tls_library library;
+    SSL_CTX *ssl;  /* without certificate until an identity is set */
+    SSL_CTX *idle; /* server: what connections hang on once the handshake is over */
+    enum mrl_tls_version min_version;
+    uint8_t alpn[MRL_ALPN_WIRE_MAX]; /* as on the wire: length, name, ... */
+    unsigned alpn_len;
+    /* server */
+    enum mrl_tls_client_certificate client_certificate;
+    mrl_tls_judge judge;
+    void *judge_context;
+    const struct mrl_cert_list *roots;
+    struct mrl_tls_tickets *tickets;
+    uint32_t scope;
+    /* client */
+    struct mrl_cert_list client_roots; /* references of our own */
+    struct mrl_fingerprint pin;
+    bool has_pin;
+    bool keep_ticket;
+    SSL_SESSION *ticket;
+    char *ticket_name;
+};
+
+struct mrl_tls {
+    SSL *ssl;
+    struct mrl_tls_context *context;
+    struct mrl_tls_facts facts;
+    enum mrl_tls_refusal refusal;
+    enum mrl_tls_want want;
+    uint8_t peer_alert;
+    bool failed; /* fatal error: nothing may be sent any more */
+    /* During the handshake of a server: what the certificate shown now says, and what the ticket
+     * offered says. Only one of them counts: which, OpenSSL tells at the end. */
+    bool verified;
+    struct mrl_tls_ticket offered; /* id_len 0: none; its secret is not kept */
+    char *name;                    /* client: of the server */
+};
+
+/* net/tls_context.c */
+struct mrl_tls_context *mrl_tls_context_alloc(void);
+struct mrl_tls_context *mrl_tls_context_ref(struct mrl_tls_context *c);
+mrl_err mrl_tls_context_set_alpn(struct mrl_tls_context *c, const mrl_bytes *alpn, size_t count,
+                                 struct mrl_why *why);
+/* A new SSL_CTX with every setting but the certificate. NULL: OpenSSL refuses. */
+SSL_CTX *mrl_tls_context_build(struct mrl_tls_context *c);
+bool mrl_tls_client_settings(struct mrl_tls_context *c, SSL_CTX *ssl); /* net/tls_client.c */
+
+/* net/tls.c */
+mrl_err mrl_tls_new_on(struct mrl_tls_context *c, BIO *in, BIO *to, struct mrl_tls **out);
+BIO *mrl_tls_socket_bio(int fd); /* net/tls_bio.c; NULL: out of memory */
+static inline struct mrl_tls *mrl_tls_of(const SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
+
+/* net/tls_verify.c */
+int mrl_tls_verify_client(X509_STORE_CTX *store, void *context); /* as OpenSSL wants it */
+int mrl_tls_x509_error(enum mrl_tls_refusal r);                  /* gives the right alert */
+enum mrl_tls_refusal mrl_tls_refusal_from_x509(long error);
+enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c,
+                                    const struct mrl_fingerprint *fp);
+
+/* net/tls_resume.c */
+void mrl_tls_resume_settings(struct mrl_tls_context *c, SSL_CTX *ssl);
+/* TLS 1.2: after a full handshake. */
+void mrl_tls_resume_store(struct mrl_tls *t);
+
+#endif
