@@ -154,13 +154,14 @@ static void note_facts(struct mrl_tls *t)
 static void drop_session(struct mrl_tls *t)
 {
     struct mrl_tls_context *c = t->context;
+    SSL_CTX **idle = &c->idle[t->facts.version == MRL_TLS_1_3];
 
-    if (t->facts.version != MRL_TLS_1_3)
-        return; /* TLS 1.2 needs it no more either, but is no hot path */
-    if (c->idle == NULL)
-        c->idle = SSL_CTX_new_ex(c->library.context, NULL, SSL_get_ssl_method(t->ssl));
-    if (c->idle != NULL && SSL_set_SSL_CTX(t->ssl, c->idle) != NULL)
-        (void)SSL_set_session(t->ssl, NULL); /* cannot fail without a change of method */
+    if (*idle == NULL)
+        *idle = SSL_CTX_new_ex(c->library.context, NULL, SSL_get_ssl_method(t->ssl));
+    if (c->nothing == NULL)
+        c->nothing = SSL_SESSION_new();
+    if (*idle != NULL && c->nothing != NULL && SSL_set_SSL_CTX(t->ssl, *idle) != NULL)
+        (void)SSL_set_session(t->ssl, c->nothing); /* cannot fail without a change of method */
 }
 
 mrl_err mrl_tls_handshake(struct mrl_tls *t)

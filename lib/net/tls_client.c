@@ -51,11 +51,13 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
     struct mrl_tls *t = mrl_tls_of(ssl);
     struct mrl_tls_context *c = t->context;
 
+    /* A copy: OpenSSL marks the session of a connection that ends without close_notify as not to be
+     * resumed, and devices lose their connections that way all the time. */
     SSL_SESSION_free(c->ticket);
     free(c->ticket_name);
-    c->ticket = session;
+    c->ticket = SSL_SESSION_dup(session);
     c->ticket_name = mrl_bytes_dup_cstr(mrl_str(t->name));
-    return 1; /* the reference is ours now */
+    return 0; /* no reference kept */
 }
 
 bool mrl_tls_client_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
@@ -100,6 +102,7 @@ mrl_err mrl_tls_client_new(const struct mrl_tls_client_config *config, struct mr
     MRL_TRY(mrl_tls_context_set_alpn(c, config->alpn, config->alpn_count, why));
     c->is_client = true;
     c->min_version = config->min_version != 0 ? config->min_version : MRL_TLS_1_2;
+    c->max_version = config->max_version != 0 ? config->max_version : MRL_TLS_1_3;
     c->keep_ticket = config->keep_ticket;
     c->has_pin = config->pin != NULL;
     if (c->has_pin)

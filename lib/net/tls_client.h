@@ -11,6 +11,7 @@ struct mrl_tls_client_config {
      * the server must send in its chain and which the chain must lead to. Copied. */
     const struct mrl_fingerprint *pin;
     enum mrl_tls_version min_version; /* 0: TLS 1.2 */
+    enum mrl_tls_version max_version; /* 0: TLS 1.3; for diagnosis only */
     const mrl_bytes *alpn;            /* copied */
     size_t alpn_count;
     bool keep_ticket; /* one, the newest; used once, for the same server name */

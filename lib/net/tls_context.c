@@ -39,7 +39,9 @@ void mrl_tls_context_free(struct mrl_tls_context *c)
         return;
     SSL_SESSION_free(c->ticket);
     SSL_CTX_free(c->ssl);
-    SSL_CTX_free(c->idle);
+    SSL_SESSION_free(c->nothing);
+    SSL_CTX_free(c->idle[0]);
+    SSL_CTX_free(c->idle[1]);
     mrl_cert_list_done(&c->client_roots);
     free(c->ticket_name);
     mrl_tls_library_done(&c->library); /* last: everything above came from it */
@@ -87,7 +89,7 @@ static bool common_settings(const struct mrl_tls_context *c, SSL_CTX *ssl)
     SSL_CTX_set_read_ahead(ssl, 0);
     SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_MAX);
     return SSL_CTX_set_min_proto_version(ssl, (int)c->min_version) == 1 &&
-           SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(ssl, (int)c->max_version) == 1 &&
            SSL_CTX_set_cipher_list(ssl, suites_1_2) == 1 &&
            SSL_CTX_set_ciphersuites(ssl, suites_1_3) == 1 &&
            SSL_CTX_set1_groups_list(ssl, groups) == 1 &&
@@ -146,6 +148,7 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     MRL_TRY(mrl_tls_context_set_alpn(c, config->alpn, config->alpn_count, why));
     c->client_certificate = config->client_certificate;
     c->min_version = config->min_version != 0 ? config->min_version : MRL_TLS_1_2;
+    c->max_version = MRL_TLS_1_3;
     c->judge = config->judge;
     c->judge_context = config->judge_context;
     c->roots = config->roots;

@@ -27,9 +27,11 @@ struct mrl_tls_context {
     atomic_uint refs; /* the owner and every connection */
     bool is_client;
     struct mrl_tls_library library;
-    SSL_CTX *ssl;  /* without certificate until an identity is set */
-    SSL_CTX *idle; /* server: what connections hang on once the handshake is over */
+    SSL_CTX *ssl;     /* without certificate until an identity is set */
+    SSL_CTX *idle[2]; /* server: what connections hang on after the handshake, TLS 1.2 and 1.3 */
+    SSL_SESSION *nothing; /* empty: what they have instead of a session */
     enum mrl_tls_version min_version;
+    enum mrl_tls_version max_version;
     uint8_t alpn[MRL_ALPN_WIRE_MAX]; /* as on the wire: length, name, ... */
     unsigned alpn_len;
     /* server */

@@ -48,7 +48,8 @@ static mrl_err session_der(const struct mrl_tls_ticket *k, uint64_t lifetime, st
     mrl_der_begin(&d, MRL_DER_CONTEXT_CONSTRUCTED(4));
     mrl_der_put(&d, MRL_DER_OCTET_STRING, mrl_bytes_of(&k->scope, sizeof(k->scope)));
     mrl_der_end(&d);
-    put_tagged_number(&d, 13, SESSION_FLAG_EXTENDED_MASTER_SECRET);
+    if (k->version == TLS1_2_VERSION) /* the only ones kept: mrl_tls_resume_store */
+        put_tagged_number(&d, 13, SESSION_FLAG_EXTENDED_MASTER_SECRET);
     mrl_der_end(&d);
     return mrl_der_finish(&d);
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sources of net/conn share; nobody else includes it. Layer: net. */
+#ifndef MRL_NET_CONN_INTERNAL_H
+#define MRL_NET_CONN_INTERNAL_H
+
+#include "net/conn.h"
+
+enum conn_state {
+    CONN_CONNECTING, /* client: TCP or UNIX connect in progress */
+    CONN_PEEKING,    /* server: waiting for the first byte */
+    CONN_SHAKING,    /* TLS handshake */
+    CONN_OPEN,
+    CONN_CLOSING,   /* sends what waits, then ends */
+    CONN_ENDED,     /* on_closed comes at the end of the turn */
+    CONN_LINGERING, /* on_closed is over; lets the peer read our last bytes before the socket goes
+                     */
+    CONN_DETACHED,
+};
+
+struct mrl_conn {
+    struct mrl_list node; /* in conns.all */
+    struct mrl_conns *conns;
+    const struct mrl_conn_kind *kind;
+    void *user;
+    struct mrl_watch watch;
+    struct mrl_timer deadline; /* of handshake, closing or lingering */
+    struct mrl_later flush;    /* end of turn: write what was gathered, or end */
+    struct mrl_later show;     /* end of turn: show kept bytes again */
+    struct mrl_tls *tls;       /* NULL: UNIX socket, or gone */
+    struct mrl_buf in;         /* borrowed from conns while it holds bytes; likewise out */
+    struct mrl_buf out;
+    struct mrl_peer peer;
+    uint8_t state; /* enum conn_state */
+    uint8_t end;   /* enum mrl_conn_end */
+    uint8_t refusal;
+    bool paused;
+    bool shaking; /* counted in conns.handshakes */
+    bool blocked; /* the kernel takes no more for now: waits for EPOLLOUT */
+    bool read_wants_write;
+    bool is_client;
+    bool last_words; /* the peer should be able to read what was sent last: linger */
+};
+
+struct mrl_conns {
+    struct mrl_conns_config config;
+    struct mrl_list all;
+    struct mrl_conns_counts counts;
+    struct mrl_conn *current; /* shown to its user right now; NULL when it was detached there */
+    struct mrl_buf *spare;    /* stack of empty buffers with memory */
+    size_t spare_count;
+};
+
+/* net/conn_pool.c: buffers of the worker. */
+void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b); /* b has no memory: it gets some */
+void mrl_conns_take_back(struct mrl_conns *cs, struct mrl_buf *b); /* no memory: no-op */
+
+/* net/conn_open.c: from a new socket to an open connection. */
+void mrl_conn_progress(struct mrl_conn *c); /* CONN_CONNECTING, _PEEKING, _SHAKING */
+void mrl_conn_stop_handshake(struct mrl_conn *c);
+struct mrl_conn *mrl_conn_make(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
+                               const struct mrl_conn_kind *kind, void *user);
+
+/* net/conn_io.c: bytes of an open connection. */
+void mrl_conn_readable(struct mrl_conn *c);
+void mrl_conn_flush(struct mrl_conn *c); /* CONN_OPEN or CONN_CLOSING */
+void mrl_conn_show(struct mrl_conn *c);
+void mrl_conn_update_events(struct mrl_conn *c);
+
+/* net/conn.c */
+void mrl_conn_finish(struct mrl_conn *c,
+                     enum mrl_conn_end end); /* on_closed at the end of the turn */
+void mrl_conn_refuse(struct mrl_conn *c, enum mrl_tls_refusal why);
+void mrl_conn_attach_callbacks(struct mrl_conn *c);
+void mrl_conn_destroy(struct mrl_conn *c);
+void mrl_conn_linger(struct mrl_conn *c);
+
+#endif

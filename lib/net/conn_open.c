@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/conn_internal.h"
+
+enum { PEEK_SIZE = 16, TLS_HANDSHAKE_RECORD = 0x16, MQTT_CONNECT = 0x10 };
+
+static bool prepare_socket(int fd, bool tcp)
+{
+    int on = 1, flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return false;
+    /* Fails on no TCP socket; on a socket pair under TLS it means nothing. */
+    if (tcp)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return true;
+}
+
+struct mrl_conn *mrl_conn_make(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
+                               const struct mrl_conn_kind *kind, void *user)
+{
+    struct mrl_conn *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        abort();
+    c->conns = cs;
+    c->kind = kind;
+    c->user = user;
+    c->watch.fd = fd;
+    if (peer != NULL)
+        c->peer = *peer;
+    mrl_conn_attach_callbacks(c);
+    mrl_list_add(&cs->all, &c->node);
+    cs->counts.open++;
+    return c;
+}
+
+static mrl_err start(struct mrl_conn *c, enum conn_state state, uint32_t events,
+                     struct mrl_conn **out)
+{
+    struct mrl_conns *cs = c->conns;
+
+    c->state = (uint8_t)state;
+    if (!prepare_socket(c->watch.fd, c->tls != NULL) ||
+        mrl_loop_add(cs->config.loop, &c->watch, events) != MRL_OK) {
+        mrl_conn_destroy(c);
+        return MRL_ERR_IO;
+    }
+    if (state < CONN_OPEN) {
+        c->shaking = true;
+        cs->counts.handshakes++;
+        mrl_loop_timer(cs->config.loop, &c->deadline, cs->config.handshake_timeout_ms);
+    }
+    *out = c;
+    return MRL_OK;
+}
+
+void mrl_conn_stop_handshake(struct mrl_conn *c)
+{
+    if (!c->shaking)
+        return;
+    c->shaking = false;
+    c->conns->counts.handshakes--;
+    mrl_timer_cancel(&c->deadline);
+}
+
+static mrl_err give_up(int fd, mrl_err err)
+{
+    (void)close(fd);
+    return err;
+}
+
+mrl_err mrl_conn_accept_tls(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
+                            struct mrl_tls_context *tls, const struct mrl_conn_kind *kind,
+                            void *user, struct mrl_conn **out)
+{
+    struct mrl_tls *t;
+    struct mrl_conn *c;
+
+    if (cs->counts.handshakes >= cs->config.handshakes_limit)
+        return give_up(fd, MRL_ERR_BUSY);
+    if (mrl_tls_accept(tls, fd, &t) != MRL_OK)
+        return give_up(fd, MRL_ERR_CRYPTO);
+    c = mrl_conn_make(cs, fd, peer, kind, user);
+    c->tls = t;
+    return start(c, CONN_PEEKING, EPOLLIN, out);
+}
+
+static bool is_unix_socket(int fd)
+{
+    int domain = 0;
+    socklen_t len = sizeof(domain);
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+mrl_err mrl_conn_accept_unix(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
+                             const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out)
+{
+    if (!is_unix_socket(fd))
+        return give_up(fd, MRL_ERR_INVALID);
+    MRL_TRY(start(mrl_conn_make(cs, fd, peer, kind, user), CONN_CONNECTING, EPOLLOUT, out));
+    return MRL_OK;
+}
+
+static mrl_err start_connect(const struct mrl_address *to, int *out)
+{
+    int fd = socket(to->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    MRL_ENSURE(fd >= 0, MRL_ERR_IO);
+    if (connect(fd, &to->sa.any, to->len) != 0 && errno != EINPROGRESS)
+        return give_up(fd, MRL_ERR_IO);
+    *out = fd;
+    return MRL_OK;
+}
+
+mrl_err mrl_conn_connect_tls(struct mrl_conns *cs, const struct mrl_address *to,
+                             struct mrl_tls_context *tls, mrl_bytes name,
+                             const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out)
+{
+    struct mrl_peer peer;
+    struct mrl_tls *t;
+    struct mrl_conn *c;
+    mrl_err err;
+    int fd;
+
+    MRL_TRY(start_connect(to, &fd));
+    err = mrl_tls_connect(tls, fd, name, &t);
+    if (err != MRL_OK)
+        return give_up(fd, err);
+    mrl_peer_from_address(to, &peer);
+    c = mrl_conn_make(cs, fd, &peer, kind, user);
+    c->tls = t;
+    c->is_client = true;
+    return start(c, CONN_CONNECTING, EPOLLOUT, out);
+}
+
+mrl_err mrl_conn_connect_unix(struct mrl_conns *cs, const struct mrl_address *to,
+                              const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out)
+{
+    struct mrl_peer peer;
+    int fd;
+
+    MRL_ENSURE(to->sa.any.sa_family == AF_UNIX, MRL_ERR_INVALID);
+    MRL_TRY(start_connect(to, &fd));
+    mrl_peer_from_address(to, &peer);
+    return start(mrl_conn_make(cs, fd, &peer, kind, user), CONN_CONNECTING, EPOLLOUT, out);
+}
+
+static bool looks_like_http(mrl_bytes first)
+{
+    static const mrl_bytes methods[] = {
+        MRL_LIT_INIT("GET "),  MRL_LIT_INIT("POST "),    MRL_LIT_INIT("PUT "),
+        MRL_LIT_INIT("HEAD "), MRL_LIT_INIT("DELETE "),  MRL_LIT_INIT("PATCH "),
+        MRL_LIT_INIT("PRI "),  MRL_LIT_INIT("OPTIONS "), MRL_LIT_INIT("CONNECT "),
+    };
+
+    for (size_t i = 0; i < MRL_COUNT(methods); i++)
+        if (mrl_bytes_starts(first, methods[i]))
+            return true;
+    return false;
+}
+
+/* The protocol's own way to say no: MQTT 3.1.1 3.2.2.3 (5: not authorized), MQTT 5 3.2.2.2 (0x87).
+ */
+static mrl_bytes plaintext_answer(mrl_bytes first)
+{
+    static const uint8_t level_5_at = 8;
+    static const char http[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        "Content-Length: 29\r\n\r\nThis port speaks TLS only.\r\n\r\n";
+
+    if (looks_like_http(first))
+        return mrl_str(http);
+    if (first.data[0] != MQTT_CONNECT)
+        return MRL_BYTES_NONE;
+    if (mrl_bytes_eq(mrl_bytes_sub(first, 2, 6), MRL_LIT("\0\4MQTT")) && first.len > level_5_at &&
+        first.data[level_5_at] == 5)
+        return MRL_LIT("\x20\x03\x00\x87\x00");
+    return MRL_LIT("\x20\x02\x00\x05");
+}
+
+static void refuse_plaintext(struct mrl_conn *c, mrl_bytes first)
+{
+    mrl_bytes answer = plaintext_answer(first);
+
+    /* A new connection takes these few bytes at once, or the peer goes without. */
+    if (answer.len > 0)
+        (void)!send(c->watch.fd, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    mrl_conn_refuse(c, MRL_TLS_PLAINTEXT);
+}
+
+/* false: not TLS, or nothing there yet, or gone. */
+static bool peek(struct mrl_conn *c)
+{
+    uint8_t first[PEEK_SIZE];
+    ssize_t got = recv(c->watch.fd, first, sizeof(first), MSG_PEEK);
+
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return false;
+    if (got <= 0) {
+        mrl_conn_finish(c, got == 0 ? MRL_END_PEER : MRL_END_LOST);
+        return false;
+    }
+    if (first[0] != TLS_HANDSHAKE_RECORD) {
+        refuse_plaintext(c, mrl_bytes_of(first, (size_t)got));
+        return false;
+    }
+    c->state = CONN_SHAKING;
+    return true;
+}
+
+static bool connected(struct mrl_conn *c)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0)
+        return true;
+    mrl_conn_finish(c, MRL_END_LOST);
+    return false;
+}
+
+static void opened(struct mrl_conn *c)
+{
+    struct mrl_conns *cs = c->conns;
+
+    mrl_conn_stop_handshake(c);
+    c->state = CONN_OPEN;
+    mrl_conn_update_events(c);
+    if (c->state != CONN_OPEN || c->kind->on_open == NULL)
+        return;
+    cs->current = c;
+    c->kind->on_open(c);
+    cs->current = NULL;
+}
+
+static void shake(struct mrl_conn *c)
+{
+    mrl_err err = mrl_tls_handshake(c->tls);
+    uint32_t events = mrl_tls_want(c->tls) == MRL_WANT_WRITE ? EPOLLOUT : EPOLLIN;
+
+    if (err == MRL_OK)
+        opened(c);
+    else if (err == MRL_ERR_AUTH)
+        mrl_conn_refuse(c, mrl_tls_refused(c->tls));
+    else if (err != MRL_ERR_AGAIN ||
+             mrl_loop_change(c->conns->config.loop, &c->watch, events) != MRL_OK)
+        mrl_conn_finish(c, err == MRL_ERR_CLOSED ? MRL_END_PEER : MRL_END_LOST);
+}
+
+void mrl_conn_progress(struct mrl_conn *c)
+{
+    if (c->state == CONN_CONNECTING) {
+        if (!connected(c))
+            return;
+        if (c->tls == NULL) {
+            opened(c);
+            return;
+        }
+        c->state = CONN_SHAKING;
+    }
+    if (c->state == CONN_PEEKING && !peek(c))
+        return;
+    shake(c);
+}

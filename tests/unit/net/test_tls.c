@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Both ends in one thread, joined by a pair of BIOs; the peer is our own client. */
+#include <string.h>
+
+#include <openssl/bio.h>
+
+#include "base/clock.h"
+#include "net/tls.h"
+#include "net/tls_client.h"
+#include "tests/unit/net/pki.h"
+#include "tests/unit/unit.h"
+
+enum { DAY = 86400, ALERT_BAD_CERTIFICATE = 42, ALERT_REVOKED = 44, ALERT_EXPIRED = 45 };
+enum { ALERT_UNKNOWN = 46, ALERT_UNKNOWN_CA = 48, ALERT_UNSUPPORTED = 43, ALERT_REQUIRED = 116 };
+enum { ALERT_HANDSHAKE_FAILURE = 40, ALERT_NO_ALPN = 120 };
+
+static struct pki pki;
+static struct pki_identity device, second;
+
+/* The registry of the test: what is known, and what the judge says of it. */
+static struct {
+    struct mrl_fingerprint fp;
+    enum mrl_tls_refusal verdict;
+} known[2];
+static unsigned asked;
+
+static enum mrl_tls_refusal judge(void *context, const struct mrl_fingerprint *fp)
+{
+    (void)context;
+    asked++;
+    for (size_t i = 0; i < MRL_COUNT(known); i++)
+        if (memcmp(&known[i].fp, fp, sizeof(*fp)) == 0)
+            return known[i].verdict;
+    return MRL_TLS_UNREGISTERED;
+}
+
+struct pair {
+    struct mrl_tls_tickets *tickets;
+    struct mrl_tls_context *server_context;
+    struct mrl_tls_context *client_context;
+    struct mrl_tls *server;
+    struct mrl_tls *client;
+};
+
+static struct mrl_tls_context *server_context(struct mrl_tls_tickets *tickets,
+                                              enum mrl_tls_client_certificate want)
+{
+    static const mrl_bytes alpn[] = {MRL_LIT_INIT("mqtt"), MRL_LIT_INIT("x-test")};
+    const struct mrl_tls_server_config config = {
+        .client_certificate = want,
+        .judge = judge,
+        .roots = &pki.roots,
+        .alpn = alpn,
+        .alpn_count = MRL_COUNT(alpn),
+        .tickets = tickets,
+        .scope = 7,
+    };
+    struct mrl_tls_context *c = NULL;
+
+    assert_ok(mrl_tls_server_new(&config, &c, NULL));
+    assert_ok(mrl_tls_context_set_identity(c, &pki.server.chain, pki.server.key, NULL));
+    return c;
+}
+
+static struct mrl_tls_context *client_context(const struct pki_identity *who, uint16_t newest)
+{
+    static const mrl_bytes alpn[] = {MRL_LIT_INIT("x-test")};
+    const struct mrl_tls_client_config config = {.roots = &pki.roots,
+                                                 .alpn = alpn,
+                                                 .alpn_count = 1,
+                                                 .keep_ticket = true,
+                                                 .max_version = newest};
+    struct mrl_tls_context *c = NULL;
+
+    assert_ok(mrl_tls_client_new(&config, &c, NULL));
+    if (who != NULL)
+        assert_ok(mrl_tls_context_set_identity(c, &who->chain, who->key, NULL));
+    return c;
+}
+
+static void open_pair(struct pair *p, const struct pki_identity *who, uint16_t newest)
+{
+    known[0].fp = device.fingerprint;
+    known[1].fp = second.fingerprint;
+    known[0].verdict = known[1].verdict = MRL_TLS_ACCEPTED;
+    asked = 0;
+    *p = (struct pair){0};
+    assert_ok(mrl_tls_tickets_new(0, 0, &p->tickets));
+    p->server_context = server_context(p->tickets, MRL_CLIENT_CERT_REQUIRED);
+    p->client_context = client_context(who, newest);
+}
+
+static void hang_up(struct pair *p)
+{
+    mrl_tls_free(MRL_TAKE(p->server));
+    mrl_tls_free(MRL_TAKE(p->client));
+}
+
+static void close_pair(struct pair *p)
+{
+    hang_up(p);
+    mrl_tls_context_free(p->server_context);
+    mrl_tls_context_free(p->client_context);
+    mrl_tls_tickets_free(p->tickets);
+}
+
+static void dial_as(struct pair *p, mrl_bytes name)
+{
+    BIO *a = NULL, *b = NULL;
+
+    hang_up(p);
+    assert_int_equal(BIO_new_bio_pair(&a, 1 << 18, &b, 1 << 18), 1);
+    assert_ok(mrl_tls_accept_bio(p->server_context, a, a, &p->server));
+    assert_ok(mrl_tls_connect_bio(p->client_context, b, b, name, &p->client));
+}
+
+struct outcome {
+    mrl_err server;
+    mrl_err client;
+};
+
+/* Until both are open or one has failed; then the client reads, so that alerts and tickets arrive.
+ */
+static struct outcome shake(struct pair *p)
+{
+    struct outcome o = {MRL_ERR_AGAIN, MRL_ERR_AGAIN};
+    MRL_SCOPED(mrl_buf) in = {0};
+
+    dial_as(p, MRL_LIT("localhost"));
+    for (int i = 0; i < 10 && (o.server == MRL_ERR_AGAIN || o.client == MRL_ERR_AGAIN); i++) {
+        if (o.client == MRL_ERR_AGAIN)
+            o.client = mrl_tls_handshake(p->client);
+        if (o.server == MRL_ERR_AGAIN)
+            o.server = mrl_tls_handshake(p->server);
+    }
+    if (o.client == MRL_OK)
+        o.client = mrl_tls_read(p->client, &in, MRL_TLS_RECORD);
+    return o;
+}
+
+static void say(struct mrl_tls *from, struct mrl_tls *to, mrl_bytes text)
+{
+    MRL_SCOPED(mrl_buf) in = {0};
+    size_t written;
+
+    assert_ok(mrl_tls_write(from, text, &written));
+    assert_int_equal(written, text.len);
+    while (in.len < text.len)
+        assert_ok(mrl_tls_read(to, &in, MRL_TLS_RECORD));
+    assert_bytes_equal(mrl_buf_bytes(&in), text);
+}
+
+static void expect_open(struct pair *p, uint16_t version, bool resumed)
+{
+    static uint8_t large[40000];
+    struct outcome o = shake(p);
+    const struct mrl_tls_facts *f = mrl_tls_facts(p->server);
+
+    assert_int_equal(o.server, MRL_OK);
+    assert_int_equal(o.client, MRL_ERR_AGAIN); /* open, nothing to read */
+    assert_int_equal(f->version, version);
+    assert_int_equal(f->resumed, resumed);
+    assert_int_equal(mrl_tls_facts(p->client)->resumed, resumed);
+    assert_true(f->has_certificate);
+    assert_true(f->extended_master_secret);
+    assert_string_equal(f->alpn, "x-test");
+    memset(large, 'x', sizeof(large));
+    for (int i = 0; i < 3; i++) {
+        say(p->client, p->server, MRL_LIT("up"));
+        say(p->server, p->client, mrl_bytes_of(large, sizeof(large)));
+    }
+}
+
+static void expect_same_binding(struct pair *p, enum mrl_tls_binding kind)
+{
+    MRL_SCOPED(mrl_buf) a = {0};
+    MRL_SCOPED(mrl_buf) b = {0};
+    enum mrl_tls_binding kind_a, kind_b;
+
+    assert_ok(mrl_tls_channel_binding(p->server, &a, &kind_a));
+    assert_ok(mrl_tls_channel_binding(p->client, &b, &kind_b));
+    assert_int_equal(kind_a, kind);
+    assert_int_equal(kind_b, kind);
+    assert_true(a.len >= 12);
+    assert_bytes_equal(mrl_buf_bytes(&a), mrl_buf_bytes(&b));
+}
+
+static void run_full_then_resumed(uint16_t version, enum mrl_tls_binding binding)
+{
+    struct pair p;
+
+    open_pair(&p, &device, version);
+    expect_open(&p, version, /*resumed=*/false);
+    assert_memory_equal(&mrl_tls_facts(p.server)->fingerprint, &device.fingerprint, 32);
+    expect_same_binding(&p, binding);
+    assert_int_equal(asked, 1);
+    for (unsigned i = 2; i < 5; i++) {
+        expect_open(&p, version, /*resumed=*/true);
+        assert_int_equal(asked, i);
+        assert_memory_equal(&mrl_tls_facts(p.server)->fingerprint, &device.fingerprint, 32);
+        expect_same_binding(&p, binding);
+        assert_int_equal(mrl_tls_tickets_count(p.tickets), 1);
+    }
+    close_pair(&p);
+}
+
+static void tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time(void **state)
+{
+    (void)state;
+    run_full_then_resumed(MRL_TLS_1_3, MRL_BINDING_TLS_EXPORTER);
+}
+
+static void tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time(void **state)
+{
+    (void)state;
+    run_full_then_resumed(MRL_TLS_1_2, MRL_BINDING_TLS_UNIQUE);
+}
+
+static void expect_refused(struct pair *p, enum mrl_tls_refusal why, uint8_t alert)
+{
+    struct outcome o = shake(p);
+
+    assert_int_equal(o.server, MRL_ERR_AUTH);
+    assert_string_equal(mrl_tls_refusal_name(mrl_tls_refused(p->server)),
+                        mrl_tls_refusal_name(why));
+    assert_true(o.client == MRL_ERR_AUTH || o.client == MRL_ERR_MALFORMED);
+    assert_int_equal(mrl_tls_peer_alert(p->client), alert);
+}
+
+static void each_verdict_has_its_refusal_and_alert(void **state)
+{
+    static const struct {
+        enum mrl_tls_refusal verdict;
+        uint8_t alert;
+    } rows[] = {
+        {MRL_TLS_REVOKED, ALERT_REVOKED},      {MRL_TLS_RETIRED, ALERT_REVOKED},
+        {MRL_TLS_EXPIRED, ALERT_EXPIRED},      {MRL_TLS_SUSPENDED, ALERT_BAD_CERTIFICATE},
+        {MRL_TLS_UNREGISTERED, ALERT_UNKNOWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * MRL_COUNT(rows); i++) {
+        struct pair p;
+
+        open_pair(&p, &device, i < MRL_COUNT(rows) ? MRL_TLS_1_3 : MRL_TLS_1_2);
+        known[0].verdict = rows[i % MRL_COUNT(rows)].verdict;
+        expect_refused(&p, rows[i % MRL_COUNT(rows)].verdict, rows[i % MRL_COUNT(rows)].alert);
+        assert_int_equal(mrl_tls_tickets_count(p.tickets), 0);
+        close_pair(&p);
+    }
+}
+
+static void expect_stranger(const struct pki_identity *who, enum mrl_tls_refusal why, uint8_t alert)
+{
+    struct pair p;
+
+    open_pair(&p, who, MRL_TLS_1_3);
+    expect_refused(&p, why, alert);
+    close_pair(&p);
+}
+
+static void unknown_certificates_are_refused_by_what_is_wrong_with_them(void **state)
+{
+    struct pki_identity foreign, expired, early, unregistered;
+
+    (void)state;
+    pki_issue(&pki.foreign_ca, MRL_CERT_DEVICE, "d", -DAY, DAY, &foreign);
+    pki_issue(&pki.ca, MRL_CERT_DEVICE, "d", -2 * DAY, -DAY, &expired);
+    pki_issue(&pki.ca, MRL_CERT_DEVICE, "d", DAY, 2 * DAY, &early);
+    pki_issue(&pki.ca, MRL_CERT_DEVICE, "d", -DAY, DAY, &unregistered);
+    expect_stranger(&foreign, MRL_TLS_UNKNOWN_CA, ALERT_UNKNOWN_CA);
+    expect_stranger(&expired, MRL_TLS_EXPIRED, ALERT_EXPIRED);
+    expect_stranger(&early, MRL_TLS_NOT_YET_VALID, ALERT_BAD_CERTIFICATE);
+    expect_stranger(&unregistered, MRL_TLS_UNREGISTERED, ALERT_UNKNOWN);
+    expect_stranger(&pki.server, MRL_TLS_WRONG_EKU, ALERT_UNSUPPORTED);
+    expect_stranger(&pki.ca, MRL_TLS_WRONG_EKU, ALERT_UNSUPPORTED); /* a CA is nobody */
+    expect_stranger(NULL, MRL_TLS_NO_CERTIFICATE, ALERT_REQUIRED);
+    pki_identity_done(&foreign);
+    pki_identity_done(&expired);
+    pki_identity_done(&early);
+    pki_identity_done(&unregistered);
+}
+
+static void run_revoked_does_not_resume(uint16_t version)
+{
+    struct pair p, other;
+
+    open_pair(&p, &device, version);
+    open_pair(&other, &second, version);
+    mrl_tls_context_free(other.server_context); /* both against one server */
+    other.server_context = p.server_context;
+    expect_open(&p, version, /*resumed=*/false);
+    expect_open(&other, version, /*resumed=*/false);
+    known[0].verdict = MRL_TLS_REVOKED;
+    expect_refused(&p, MRL_TLS_REVOKED, ALERT_REVOKED);
+    expect_open(&other, version, /*resumed=*/true);
+    assert_memory_equal(&mrl_tls_facts(other.server)->fingerprint, &second.fingerprint, 32);
+    other.server_context = NULL;
+    hang_up(&other);
+    close_pair(&p);
+    close_pair(&other);
+}
+
+static void what_was_revoked_does_not_resume_and_others_still_do(void **state)
+{
+    (void)state;
+    run_revoked_does_not_resume(MRL_TLS_1_3);
+    run_revoked_does_not_resume(MRL_TLS_1_2);
+}
+
+static void a_ticket_resumes_on_another_worker_but_not_in_another_scope(void **state)
+{
+    struct mrl_tls_server_config config = {
+        .client_certificate = MRL_CLIENT_CERT_REQUIRED, .judge = judge, .scope = 8};
+    struct mrl_tls_context *elsewhere = NULL;
+    struct pair p;
+    struct outcome o;
+
+    (void)state;
+    open_pair(&p, &device, MRL_TLS_1_3);
+    expect_open(&p, MRL_TLS_1_3, /*resumed=*/false);
+    hang_up(&p);
+    mrl_tls_context_free(p.server_context);
+    p.server_context = server_context(p.tickets, MRL_CLIENT_CERT_REQUIRED);
+    expect_open(&p, MRL_TLS_1_3, /*resumed=*/true);
+    config.tickets = p.tickets;
+    assert_ok(mrl_tls_server_new(&config, &elsewhere, NULL));
+    assert_ok(mrl_tls_context_set_identity(elsewhere, &pki.server.chain, pki.server.key, NULL));
+    hang_up(&p);
+    mrl_tls_context_free(p.server_context);
+    p.server_context = elsewhere;
+    o = shake(&p);
+    assert_int_equal(o.server, MRL_OK);
+    assert_false(mrl_tls_facts(p.server)->resumed);
+    close_pair(&p);
+}
+
+static void an_anonymous_session_does_not_resume_where_a_certificate_is_needed(void **state)
+{
+    struct pair p;
+    struct outcome o;
+
+    (void)state;
+    open_pair(&p, NULL, MRL_TLS_1_3);
+    mrl_tls_context_free(p.server_context);
+    p.server_context = server_context(p.tickets, MRL_CLIENT_CERT_OPTIONAL);
+    o = shake(&p);
+    assert_int_equal(o.server, MRL_OK);
+    assert_false(mrl_tls_facts(p.server)->has_certificate);
+    hang_up(&p);
+    mrl_tls_context_free(p.server_context);
+    p.server_context = server_context(p.tickets, MRL_CLIENT_CERT_REQUIRED);
+    expect_refused(&p, MRL_TLS_NO_CERTIFICATE, ALERT_REQUIRED);
+    close_pair(&p);
+}
+
+static void a_new_identity_is_shown_at_once_and_open_connections_stay(void **state)
+{
+    struct pair p;
+    struct mrl_tls *old_server, *old_client;
+
+    (void)state;
+    open_pair(&p, &device, MRL_TLS_1_3);
+    expect_open(&p, MRL_TLS_1_3, /*resumed=*/false);
+    old_server = MRL_TAKE(p.server);
+    old_client = MRL_TAKE(p.client);
+    assert_int_equal(mrl_tls_context_set_identity(p.server_context, &pki.server.chain,
+                                                  pki.other_server.key, NULL),
+                     MRL_ERR_INVALID);
+    assert_ok(mrl_tls_context_set_identity(p.server_context, &pki.other_server.chain,
+                                           pki.other_server.key, NULL));
+    mrl_tls_context_free(p.client_context);
+    p.client_context = client_context(&device, MRL_TLS_1_3);
+    expect_open(&p, MRL_TLS_1_3, /*resumed=*/false);
+    say(old_client, old_server, MRL_LIT("still here"));
+    say(old_server, old_client, MRL_LIT("so am I"));
+    mrl_tls_free(old_server);
+    mrl_tls_free(old_client);
+    close_pair(&p);
+}
+
+static void a_client_refuses_the_wrong_name_and_the_wrong_root(void **state)
+{
+    struct mrl_tls_client_config config = {0};
+    struct mrl_cert_list foreign = {pki.foreign_ca.chain.certs, 1};
+    struct pair p;
+    mrl_err err = MRL_ERR_AGAIN;
+
+    (void)state;
+    open_pair(&p, &device, MRL_TLS_1_3);
+    dial_as(&p, MRL_LIT("elsewhere.example"));
+    for (int i = 0; i < 4 && err == MRL_ERR_AGAIN; i++) {
+        err = mrl_tls_handshake(p.client);
+        (void)mrl_tls_handshake(p.server); /* how the client ends is what counts */
+    }
+    assert_int_equal(err, MRL_ERR_AUTH);
+    assert_int_equal(mrl_tls_refused(p.client), MRL_TLS_WRONG_NAME);
+    hang_up(&p);
+    mrl_tls_context_free(p.client_context);
+    config.roots = &foreign;
+    assert_ok(mrl_tls_client_new(&config, &p.client_context, NULL));
+    assert_int_equal(shake(&p).client, MRL_ERR_AUTH);
+    assert_int_equal(mrl_tls_refused(p.client), MRL_TLS_UNKNOWN_CA);
+    assert_int_equal(mrl_tls_peer_alert(p.server), ALERT_UNKNOWN_CA);
+    close_pair(&p);
+}
+
+static void a_pinned_root_is_enough_and_another_pin_is_not(void **state)
+{
+    struct mrl_cert_list with_root = {0};
+    struct mrl_cert *certs[] = {pki.server.chain.certs[0], pki.ca.chain.certs[0]};
+    struct mrl_tls_client_config config = {.pin = &pki.ca.fingerprint};
+    struct pair p;
+
+    (void)state;
+    with_root.certs = certs;
+    with_root.count = 2;
+    open_pair(&p, &device, MRL_TLS_1_3);
+    assert_ok(mrl_tls_context_set_identity(p.server_context, &with_root, pki.server.key, NULL));
+    mrl_tls_context_free(p.client_context);
+    assert_ok(mrl_tls_client_new(&config, &p.client_context, NULL));
+    assert_ok(mrl_tls_context_set_identity(p.client_context, &device.chain, device.key, NULL));
+    assert_int_equal(shake(&p).server, MRL_OK);
+    hang_up(&p);
+    mrl_tls_context_free(p.client_context);
+    config.pin = &pki.foreign_ca.fingerprint;
+    assert_ok(mrl_tls_client_new(&config, &p.client_context, NULL));
+    assert_int_equal(shake(&p).client, MRL_ERR_AUTH);
+    assert_int_equal(mrl_tls_refused(p.client), MRL_TLS_UNKNOWN_CA);
+    close_pair(&p);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    pki_init(&pki);
+    pki_issue(&pki.ca, MRL_CERT_DEVICE, "device-1", -DAY, DAY, &device);
+    pki_issue(&pki.ca, MRL_CERT_DEVICE, "device-2", -DAY, DAY, &second);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pki_identity_done(&device);
+    pki_identity_done(&second);
+    pki_done(&pki);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time),
+        cmocka_unit_test(tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time),
+        cmocka_unit_test(each_verdict_has_its_refusal_and_alert),
+        cmocka_unit_test(unknown_certificates_are_refused_by_what_is_wrong_with_them),
+        cmocka_unit_test(what_was_revoked_does_not_resume_and_others_still_do),
+        cmocka_unit_test(a_ticket_resumes_on_another_worker_but_not_in_another_scope),
+        cmocka_unit_test(an_anonymous_session_does_not_resume_where_a_certificate_is_needed),
+        cmocka_unit_test(a_new_identity_is_shown_at_once_and_open_connections_stay),
+        cmocka_unit_test(a_client_refuses_the_wrong_name_and_the_wrong_root),
+        cmocka_unit_test(a_pinned_root_is_enough_and_another_pin_is_not),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
