@@ -139,12 +139,19 @@ static bool expect_name(SSL *ssl, const char *name)
 static void offer_ticket(struct mrl_tls *t)
 {
     struct mrl_tls_context *c = t->context;
+    SSL_SESSION *offered;
 
     if (c->ticket == NULL || strcmp(c->ticket_name, t->name) != 0)
         return;
-    (void)SSL_set_session(t->ssl, c->ticket); /* fails: a full handshake */
-    SSL_SESSION_free(c->ticket);              /* RFC 8446 C.4: used once */
-    c->ticket = NULL;
+    offered = SSL_SESSION_dup(c->ticket);
+    if (offered != NULL)
+        (void)SSL_set_session(t->ssl, offered); /* fails: a full handshake */
+    SSL_SESSION_free(offered);
+    /* RFC 8446 C.4: used once, a new one comes. TLS 1.2 sends no new one. */
+    if (SSL_SESSION_get_protocol_version(c->ticket) == TLS1_3_VERSION) {
+        SSL_SESSION_free(c->ticket);
+        c->ticket = NULL;
+    }
 }
 
 mrl_err mrl_tls_connect_bio(struct mrl_tls_context *c, struct bio_st *in, struct bio_st *to,

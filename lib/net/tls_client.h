@@ -14,7 +14,7 @@ struct mrl_tls_client_config {
     enum mrl_tls_version max_version; /* 0: TLS 1.3; for diagnosis only */
     const mrl_bytes *alpn;            /* copied */
     size_t alpn_count;
-    bool keep_ticket; /* one, the newest; used once, for the same server name */
+    bool keep_ticket; /* one, the newest; for the same server name; TLS 1.3: used once */
 };
 /* Exactly one of roots and pin (MRL_ERR_INVALID otherwise). Show a certificate with
  * mrl_tls_context_set_identity. */

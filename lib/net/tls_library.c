@@ -22,14 +22,17 @@ static OSSL_ALGORITHM decoders[DECODERS_MAX + 1];
 
 static bool wanted(const OSSL_ALGORITHM *a)
 {
-    static const char *const keys[] = {"EC:", "ED25519:", "RSA:"};
+    static const mrl_bytes keys[] = {MRL_LIT_INIT("EC"), MRL_LIT_INIT("ED25519"),
+                                     MRL_LIT_INIT("RSA")};
     static const char form[] = "structure=SubjectPublicKeyInfo";
+    mrl_bytes name, aliases;
 
     if (a->property_definition == NULL || strstr(a->property_definition, form) == NULL ||
         strstr(a->property_definition, "input=der") == NULL)
         return false;
+    (void)mrl_bytes_split(mrl_str(a->algorithm_names), ':', &name, &aliases); /* or no alias */
     for (size_t i = 0; i < MRL_COUNT(keys); i++)
-        if (strncmp(a->algorithm_names, keys[i], strlen(keys[i])) == 0)
+        if (mrl_bytes_eq_nocase(name, keys[i]))
             return true;
     return false;
 }
