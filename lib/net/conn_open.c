@@ -175,7 +175,7 @@ static mrl_bytes plaintext_answer(mrl_bytes first)
     static const uint8_t level_5_at = 8;
     static const char http[] =
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-        "Content-Length: 29\r\n\r\nThis port speaks TLS only.\r\n\r\n";
+        "Content-Length: 28\r\n\r\nThis port speaks TLS only.\r\n";
 
     if (looks_like_http(first))
         return mrl_str(http);

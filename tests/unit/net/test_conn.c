@@ -482,6 +482,10 @@ static void many_idle_connections_are_cheap(void **state)
     assert_int_equal(mrl_conns_count(w.conns).buffers, 0);
     printf("# %zu idle connections: %zu bytes of heap for both ends of one\n", count,
            (mallinfo2().uordblks - before) / count);
+    before = mallinfo2().uordblks;
+    mrl_conn_abort(w.server.conn); /* the client's end notices in the turn after */
+    assert_ok(mrl_loop_turn(w.loop, 0));
+    printf("# %zu of them at the server\n", before - mallinfo2().uordblks);
     close_world(&w);
 }
 
