@@ -224,15 +224,19 @@ int main(int argc, char **argv)
 {
     static struct world w;
     struct figures f = {0};
-    int batches = argc > 1 ? atoi(argv[1]) : 9, count = argc > 2 ? atoi(argv[2]) : 200, code;
+    uint64_t batches = 9, count = 200;
+    int code;
 
-    must(batches > 0 && count > 0, "reading the arguments");
+    must((argc < 2 || mrl_bytes_to_u64(mrl_str(argv[1]), 10000, &batches)) &&
+             (argc < 3 || mrl_bytes_to_u64(mrl_str(argv[2]), 100000, &count)) && batches > 0 &&
+             count > 0,
+         "reading the arguments");
     pki_init(&w.pki);
     pki_issue(&w.pki.ca, MRL_CERT_DEVICE, "device", -DAY, DAY, &w.device);
     must(mrl_tls_tickets_new(0, 0, &w.tickets) == MRL_OK, "tickets");
     make_contexts(&w);
     make_primitives(&w);
-    measure(&w, batches, count, &f);
+    measure(&w, (int)batches, (int)count, &f);
     code = report(&f);
     EVP_PKEY_CTX_free(w.sign);
     EVP_PKEY_CTX_free(w.verify);

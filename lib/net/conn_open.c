@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "net/conn_internal.h"
+#include "net/plaintext.h"
 
-enum { PEEK_SIZE = 16, TLS_HANDSHAKE_RECORD = 0x16, MQTT_CONNECT = 0x10 };
+enum { PEEK_SIZE = 16 };
 
 static bool prepare_socket(int fd, bool tcp)
 {
@@ -154,42 +155,9 @@ mrl_err mrl_conn_connect_unix(struct mrl_conns *cs, const struct mrl_address *to
     return start(mrl_conn_make(cs, fd, &peer, kind, user), CONN_CONNECTING, EPOLLOUT, out);
 }
 
-static bool looks_like_http(mrl_bytes first)
-{
-    static const mrl_bytes methods[] = {
-        MRL_LIT_INIT("GET "),  MRL_LIT_INIT("POST "),    MRL_LIT_INIT("PUT "),
-        MRL_LIT_INIT("HEAD "), MRL_LIT_INIT("DELETE "),  MRL_LIT_INIT("PATCH "),
-        MRL_LIT_INIT("PRI "),  MRL_LIT_INIT("OPTIONS "), MRL_LIT_INIT("CONNECT "),
-    };
-
-    for (size_t i = 0; i < MRL_COUNT(methods); i++)
-        if (mrl_bytes_starts(first, methods[i]))
-            return true;
-    return false;
-}
-
-/* The protocol's own way to say no: MQTT 3.1.1 3.2.2.3 (5: not authorized), MQTT 5 3.2.2.2 (0x87).
- */
-static mrl_bytes plaintext_answer(mrl_bytes first)
-{
-    static const uint8_t level_5_at = 8;
-    static const char http[] =
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-        "Content-Length: 28\r\n\r\nThis port speaks TLS only.\r\n";
-
-    if (looks_like_http(first))
-        return mrl_str(http);
-    if (first.data[0] != MQTT_CONNECT)
-        return MRL_BYTES_NONE;
-    if (mrl_bytes_eq(mrl_bytes_sub(first, 2, 6), MRL_LIT("\0\4MQTT")) && first.len > level_5_at &&
-        first.data[level_5_at] == 5)
-        return MRL_LIT("\x20\x03\x00\x87\x00");
-    return MRL_LIT("\x20\x02\x00\x05");
-}
-
 static void refuse_plaintext(struct mrl_conn *c, mrl_bytes first)
 {
-    mrl_bytes answer = plaintext_answer(first);
+    mrl_bytes answer = mrl_plaintext_answer(first);
 
     /* A new connection takes these few bytes at once, or the peer goes without. */
     if (answer.len > 0)
@@ -209,7 +177,7 @@ static bool peek(struct mrl_conn *c)
         mrl_conn_finish(c, got == 0 ? MRL_END_PEER : MRL_END_LOST);
         return false;
     }
-    if (first[0] != TLS_HANDSHAKE_RECORD) {
+    if (!mrl_plaintext_is_tls(mrl_bytes_of(first, (size_t)got))) {
         refuse_plaintext(c, mrl_bytes_of(first, (size_t)got));
         return false;
     }
