@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials: the certificates of devices, applications and operators. Layer: devices. Threads as
+ * marked, see registry.h. */
+#ifndef MRL_DEVICES_CREDENTIAL_H
+#define MRL_DEVICES_CREDENTIAL_H
+
+#include "devices/device.h"
+
+enum {
+    MRL_CREDENTIAL_DER_MAX = 16 << 10,
+    MRL_SERIAL_MAX = 20,             /* RFC 5280 4.1.2.2 */
+    MRL_CREDENTIALS_ACTIVE_MAX = 16, /* active ones of one principal at a time */
+};
+
+struct mrl_credential_new {
+    enum mrl_principal_kind kind;
+    mrl_bytes id;
+    struct mrl_fingerprint fingerprint;
+    mrl_bytes serial;              /* big-endian, 1 to 20 bytes */
+    int64_t not_before, not_after; /* seconds since 1970 */
+    mrl_bytes der;
+};
+/* [writer] Inside the write job that issues it; the audit entry (certificate.issued) is written
+ * here. MRL_ERR_NOT_FOUND: no such principal; MRL_ERR_STATE: it may not get one (suspended,
+ * retired, disabled); MRL_ERR_EXISTS: this fingerprint is known; MRL_ERR_LIMIT: 16 active ones
+ * already. The job's committed hook calls mrl_registry_refresh. */
+mrl_err mrl_registry_credential_add(struct mrl_registry *r, struct mrl_tx *tx,
+                                    const struct mrl_actor *actor,
+                                    const struct mrl_credential_new *credential,
+                                    struct mrl_why *why);
+/* [writer] A newer certificate was used: all active ones of the same principal with an earlier
+ * not_before become superseded. Nothing to do is no error. The committed hook calls
+ * mrl_registry_refresh. */
+mrl_err mrl_registry_credential_supersede_tx(struct mrl_registry *r, struct mrl_tx *tx,
+                                             const struct mrl_actor *actor,
+                                             const struct mrl_fingerprint *newest,
+                                             struct mrl_why *why);
+/* [service] The same as its own write job. */
+mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor *actor,
+                                 const struct mrl_fingerprint *newest, struct mrl_why *why);
+/* [service] One certificate of any principal; its state and other certificates stay. MRL_ERR_STATE:
+ * revoked already. */
+mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,
+                              const struct mrl_fingerprint *f, mrl_bytes reason,
+                              struct mrl_why *why);
+/* [service] Views live during the call only. der is the certificate. */
+typedef void mrl_credential_visit(void *context, const struct mrl_credential_info *credential,
+                                  mrl_bytes der);
+mrl_err mrl_credential_show(struct mrl_registry *r, const struct mrl_fingerprint *f,
+                            mrl_credential_visit *visit, void *context, struct mrl_why *why);
+
+#endif
