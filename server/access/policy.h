@@ -37,6 +37,7 @@ enum mrl_topic_action { MRL_ALLOW_PUBLISH = 1, MRL_ALLOW_SUBSCRIBE = 2 };
 enum {
     MRL_RULE_FILTER_MAX = 256, /* bytes of a rule's filter as written, variables not filled in */
     MRL_RULE_LEVELS_MAX = 32,
+    MRL_RULE_VARIABLES_MAX = 4,
     MRL_ROLE_RULES_MAX = 256,
 };
 
@@ -54,6 +55,8 @@ mrl_err mrl_rule_check(const struct mrl_rule *rule, struct mrl_why *why);
 struct mrl_policy;
 struct mrl_policy *mrl_policy_ref(const struct mrl_policy *p); /* any thread that may read p */
 void mrl_policy_unref(const struct mrl_policy *p);             /* NULL is fine */
+/* More than one reference. A holder that alone gives out new references may drop its own if not. */
+bool mrl_policy_is_shared(const struct mrl_policy *p);
 
 /* topic is a topic name the codec accepted; a name with a wildcard is denied. NULL policy: denied.
  */

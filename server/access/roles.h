@@ -10,13 +10,9 @@
 #ifndef MRL_ACCESS_ROLES_H
 #define MRL_ACCESS_ROLES_H
 
+#include "access/actor.h"
 #include "access/policy.h"
-#include "base/buf.h"
-
-struct mrl_store;
-struct mrl_audit;
-struct mrl_actor;
-struct mrl_migration;
+#include "store/store.h"
 
 enum {
     MRL_ROLES_MAX = 1024,       /* in the store */
@@ -41,14 +37,12 @@ const char *mrl_role_target_kind_name(enum mrl_role_target_kind k);
 
 struct mrl_access;
 
-/* Registers the migrations with the store before it is opened; see access/schema.c. */
-extern const struct mrl_migration mrl_access_migrations[];
-extern const size_t mrl_access_migration_count;
+/* For mrl_store_options; after those of the audit log. */
+extern const struct mrl_migration_list mrl_access_migrations;
 
-/* Loads all roles and bindings. Borrows store and audit, which outlive it. Before the first write
- * job that concerns roles. MRL_ERR_CORRUPT: a stored rule does not pass mrl_rule_check. */
-mrl_err mrl_access_open(struct mrl_store *store, struct mrl_audit *audit, struct mrl_access **out,
-                        struct mrl_why *why);
+/* Loads all roles and bindings. Borrows store, which outlives it. Before the first write job that
+ * concerns roles. MRL_ERR_CORRUPT: a stored rule does not pass mrl_rule_check. Gives *out. */
+mrl_err mrl_access_open(struct mrl_store *store, struct mrl_access **out, struct mrl_why *why);
 void mrl_access_free(struct mrl_access *a); /* after the store has stopped; NULL is fine */
 MRL_AUTO_DEFINE(mrl_access);
 
@@ -57,8 +51,8 @@ MRL_AUTO_DEFINE(mrl_access);
 typedef void mrl_access_changed(void *context, const struct mrl_role_target *target);
 void mrl_access_on_change(struct mrl_access *a, mrl_access_changed *changed, void *context);
 
-/* [writer] The policy of a subject by its bindings and those of its group; shared with all subjects
- * that hold the same roles. Gives a reference. Never NULL. */
+/* [writer], and before the first write job. The policy of a subject by its bindings and those of
+ * its group; shared with all subjects that hold the same roles. Gives a reference. Never NULL. */
 struct mrl_policy *mrl_access_policy(struct mrl_access *a, const struct mrl_subject *who,
                                      bool quarantined);
 
@@ -92,11 +86,12 @@ struct mrl_role_info {
 typedef void mrl_role_visit(void *context, const struct mrl_role_info *role);
 typedef void mrl_role_binding_visit(void *context, mrl_bytes role,
                                     const struct mrl_role_target *target);
-/* In order of names after `after` (empty: from the start), at most limit (1..MRL_ROLE_PAGE_MAX). */
+/* In order of names after `after` (empty: from the start), at most limit (1 to MRL_ROLE_PAGE_MAX,
+ * else MRL_ERR_INVALID). */
 mrl_err mrl_role_list(struct mrl_access *a, mrl_bytes after, size_t limit, mrl_role_visit *visit,
                       void *context);
 mrl_err mrl_role_show(struct mrl_access *a, mrl_bytes name, mrl_role_visit *visit, void *context);
-/* Who holds a role, or (role empty) all roles of a target. */
+/* Who holds a role, and which roles a target holds; the roles everyone has are not listed. */
 mrl_err mrl_role_holders(struct mrl_access *a, mrl_bytes role, mrl_role_binding_visit *visit,
                          void *context);
 mrl_err mrl_role_of_target(struct mrl_access *a, const struct mrl_role_target *target,
