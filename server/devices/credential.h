@@ -20,19 +20,18 @@ struct mrl_credential_new {
     int64_t not_before, not_after; /* seconds since 1970 */
     mrl_bytes der;
 };
-/* [writer] Inside the write job that issues it; the audit entry (certificate.issued) is written
- * here. MRL_ERR_NOT_FOUND: no such principal; MRL_ERR_STATE: it may not get one (suspended,
- * retired, disabled); MRL_ERR_EXISTS: this fingerprint is known; MRL_ERR_LIMIT: 16 active ones
- * already. The job's committed hook calls mrl_registry_refresh. */
-mrl_err mrl_registry_credential_add(struct mrl_registry *r, struct mrl_tx *tx,
-                                    const struct mrl_actor *actor,
-                                    const struct mrl_credential_new *credential,
+/* [writer] Inside the write job that issues it, which also appends the audit entry of its own
+ * (device.enrolled ...), stages and publishes. MRL_ERR_INVALID: a value is not acceptable, or the
+ * fingerprint is not that of der; MRL_ERR_NOT_FOUND: no such principal; MRL_ERR_STATE: it may not
+ * get one (suspended, retired, disabled); MRL_ERR_EXISTS: this certificate is known already;
+ * MRL_ERR_LIMIT: 16 active ones already. */
+mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *credential,
                                     struct mrl_why *why);
-/* [writer] A newer certificate was used: all active ones of the same principal with an earlier
- * not_before become superseded. Nothing to do is no error. The committed hook calls
- * mrl_registry_refresh. */
-mrl_err mrl_registry_credential_supersede_tx(struct mrl_registry *r, struct mrl_tx *tx,
-                                             const struct mrl_actor *actor,
+/* [writer] A newer certificate was seen in use: all other active ones of the same principal that
+ * were issued no later become superseded. MRL_ERR_NOT_FOUND: unknown; MRL_ERR_STATE: newest is not
+ * active itself. Nothing to supersede is no error and no audit entry. The job stages and publishes.
+ */
+mrl_err mrl_registry_credential_supersede_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                                              const struct mrl_fingerprint *newest,
                                              struct mrl_why *why);
 /* [service] The same as its own write job. */

@@ -41,9 +41,9 @@ mrl_err mrl_device_set_note(struct mrl_registry *r, const struct mrl_actor *acto
 
 /* [writer] First enrolment, inside the write job of the enrolment: expected becomes active with its
  * own audit entry (device.activated); active and quarantined stay. MRL_ERR_STATE: it may not enrol.
- * The job's committed hook calls mrl_registry_refresh. */
-mrl_err mrl_device_activate_tx(struct mrl_registry *r, struct mrl_tx *tx,
-                               const struct mrl_actor *actor, mrl_bytes id, struct mrl_why *why);
+ * The job stages and publishes. */
+mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor, mrl_bytes id,
+                               struct mrl_why *why);
 
 struct mrl_credential_info {
     struct mrl_fingerprint fingerprint;

@@ -13,25 +13,22 @@
 #include "access/roles.h"
 #include "devices/snapshot.h"
 
-struct mrl_store;
-struct mrl_tx;
-struct mrl_audit;
+/* For mrl_store_options; after those of audit and access. */
+extern const struct mrl_migration_list mrl_devices_migrations;
 
-extern const struct mrl_migration mrl_devices_migrations[];
-extern const size_t mrl_devices_migration_count;
-
-/* Loads the snapshot from the store and listens to changes of roles. Borrows all three, which
- * outlive it. One per process at a time. MRL_ERR_CORRUPT: a stored record cannot be. */
-mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_audit *audit,
-                          struct mrl_access *access, struct mrl_registry **out,
-                          struct mrl_why *why);
+/* Loads the snapshot from the store and listens to changes of roles. Borrows both, which outlive
+ * it. Before the first write job that concerns principals or roles. MRL_ERR_CORRUPT: a stored
+ * record cannot be. Gives *out. */
+mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_access *access,
+                          struct mrl_registry **out, struct mrl_why *why);
 /* After the store has stopped and no reader is left. NULL is fine. */
 void mrl_registry_free(struct mrl_registry *r);
 MRL_AUTO_DEFINE(mrl_registry);
 
 /* [writer] A principal changed: record, credentials or policy. After the commit and after the
- * snapshot shows it. One listener, set before the first change; it must not block. The daemon posts
- * to all workers, which judge the live sessions of this principal again. */
+ * snapshot shows it; not for a principal that is new. One listener, set before the first change; it
+ * must not block. The daemon posts to all workers, which judge the live sessions of this principal
+ * again. */
 typedef void mrl_registry_changed(void *context, enum mrl_principal_kind kind, mrl_bytes id);
 void mrl_registry_on_change(struct mrl_registry *r, mrl_registry_changed *changed, void *context);
 
@@ -42,18 +39,26 @@ typedef mrl_err mrl_registry_also(void *context, struct mrl_tx *tx, enum mrl_pri
                                   mrl_bytes id, struct mrl_why *why);
 mrl_err mrl_registry_also_on_revoke(struct mrl_registry *r, mrl_registry_also *also, void *context);
 
-/* [writer] In the committed hook of a job of another module that used a `_tx` function: makes the
- * snapshot of this principal equal to the store and tells on_change. */
-void mrl_registry_refresh(struct mrl_registry *r, enum mrl_principal_kind kind, mrl_bytes id);
+/* Write jobs of other modules that use a `_tx` function: as the last step of run, stage takes what
+ * the transaction now says about the principal; committed publishes that to the snapshot and tells
+ * on_change. Whoever holds an update frees it (NULL is fine); publish does not take it. */
+struct mrl_registry_update;
+/* [writer] MRL_ERR_NOT_FOUND: no such principal. Gives *out. */
+mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                           struct mrl_registry_update **out);
+void mrl_registry_publish(struct mrl_registry *r,
+                          const struct mrl_registry_update *u); /* [writer] */
+void mrl_registry_update_free(struct mrl_registry_update *u);   /* any */
+MRL_AUTO_DEFINE(mrl_registry_update);
 
 struct mrl_registry_counts {
     uint64_t devices;
-    uint64_t by_state[MRL_DEVICE_RETIRED + 1];
+    uint64_t by_state[MRL_DEVICE_RETIRED + 1]; /* index: enum mrl_device_state */
     uint64_t applications;
     uint64_t operators;
     uint64_t credentials;
 };
-/* Any thread; each number is exact, all together as of about now. */
+/* Any thread; each number is exact at some moment of the call. */
 void mrl_registry_count(const struct mrl_registry *r, struct mrl_registry_counts *out);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every worker reads about principals without a lock: RCU over the registry. Layer: devices.
  *
- * Threads: any thread registered with liburcu-memb. Every function here is called, and every view
- * it gives is used, between urcu_memb_read_lock() and urcu_memb_read_unlock(). What must live
+ * Threads: any thread registered with liburcu (base/rcu.h). Every function here is called, and
+ * every view it gives is used, between mrl_rcu_read_begin() and mrl_rcu_read_end(). What must live
  * longer is copied; a policy is kept with mrl_policy_ref. Nothing here blocks or allocates. */
 #ifndef MRL_DEVICES_SNAPSHOT_H
 #define MRL_DEVICES_SNAPSHOT_H
 
 #include "access/policy.h"
+#include "base/rcu.h"
 #include "crypto/hash.h"
 #include "devices/state.h"
 

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "devices/account.h"
+
+#include "audit/audit.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "devices/internal.h"
+
+#define COLUMNS "kind, id, roles, state, note, reason, created, changed"
+
+struct change {
+    struct mrl_job job;
+    uint32_t roles;
+    mrl_bytes text; /* note or reason */
+    enum mrl_account_state state;
+};
+
+static bool is_account(enum mrl_principal_kind kind)
+{
+    return kind == MRL_PRINCIPAL_APPLICATION || kind == MRL_PRINCIPAL_OPERATOR;
+}
+
+static mrl_err check_account(enum mrl_principal_kind kind, mrl_bytes id, struct mrl_why *why)
+{
+    if (!is_account(kind))
+        return mrl_fail(why, MRL_ERR_INVALID, "an account is an application or an operator");
+    return mrl_name_check(id, mrl_principal_kind_name(kind), why);
+}
+
+static mrl_err check_roles(enum mrl_principal_kind kind, uint32_t roles, struct mrl_why *why)
+{
+    if (kind == MRL_PRINCIPAL_APPLICATION)
+        return roles == 0 ? MRL_OK
+                          : mrl_fail(why, MRL_ERR_INVALID, "applications have no operator roles");
+    if (roles == 0 || (roles & ~(uint32_t)MRL_OPERATOR_ROLES_ALL) != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "an operator has one or more of the known roles");
+    return MRL_OK;
+}
+
+static mrl_err audit(struct mrl_tx *tx, const struct mrl_job *job, bool added,
+                     const struct mrl_audit_detail *details, size_t count, mrl_bytes reason)
+{
+    static const enum mrl_audit_action actions[2][2] = {
+        {MRL_AUDIT_APPLICATION_CHANGED, MRL_AUDIT_APPLICATION_ADDED},
+        {MRL_AUDIT_OPERATOR_CHANGED, MRL_AUDIT_OPERATOR_ADDED},
+    };
+    struct mrl_audit_event e =
+        mrl_actor_event(job->actor, actions[job->kind == MRL_PRINCIPAL_OPERATOR][added], job->id);
+
+    e.reason = reason;
+    e.details = details;
+    e.details_count = count;
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+static mrl_err audit_roles(struct mrl_tx *tx, const struct change *c, bool added)
+{
+    char roles[MRL_OPERATOR_ROLES_TEXT];
+    struct mrl_audit_detail detail;
+
+    mrl_operator_roles_format(c->roles, roles);
+    detail = MRL_AUDIT_TEXT("roles", mrl_str(roles));
+    return audit(tx, &c->job, added, &detail, c->roles != 0 ? 1 : 0, MRL_BYTES_NONE);
+}
+
+/* --- adding --- */
+
+static mrl_err run_add(struct mrl_tx *tx, struct mrl_job *job)
+{
+    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    MRL_AUTO(mrl_rows) rows = NULL;
+    uint64_t added;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT COUNT(*) FROM accounts WHERE kind = $1",
+                             MRL_ARGS(MRL_INT(job->kind)), &rows));
+    if (mrl_row_int(rows, 0) >= MRL_ACCOUNTS_MAX)
+        return mrl_fail(job->why, MRL_ERR_LIMIT, "there are %d already", MRL_ACCOUNTS_MAX);
+    MRL_TRY(mrl_tx_exec(
+        tx,
+        "INSERT INTO accounts (kind, id, roles, state, note, reason, created, changed) "
+        "VALUES ($1, $2, $3, $4, $5, '', $6, $6) ON CONFLICT DO NOTHING",
+        MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id), MRL_INT(c->roles),
+                 MRL_INT(MRL_ACCOUNT_ACTIVE), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())),
+        &added));
+    if (added == 0)
+        return mrl_fail(job->why, MRL_ERR_EXISTS, "%s %.*s is known already",
+                        mrl_principal_kind_name(job->kind), MRL_FMT(job->id));
+    return audit_roles(tx, c, /*added=*/true);
+}
+
+mrl_err mrl_account_add(struct mrl_registry *r, const struct mrl_actor *actor,
+                        enum mrl_principal_kind kind, mrl_bytes id, uint32_t operator_roles,
+                        mrl_bytes note, struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_add},
+        .roles = operator_roles,
+        .text = note,
+    };
+
+    MRL_TRY(check_account(kind, id, why));
+    MRL_TRY(check_roles(kind, operator_roles, why));
+    MRL_TRY(mrl_text_check(note, MRL_NOTE_MAX, "note", why));
+    return mrl_job_write(&c.job);
+}
+
+/* --- changing --- */
+
+static mrl_err read_state(struct mrl_tx *tx, const struct mrl_job *job, int64_t *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err = mrl_tx_query_one(tx, "SELECT state FROM accounts WHERE kind = $1 AND id = $2",
+                                   MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id)), &rows);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return mrl_fail(job->why, err, "there is no %s %.*s", mrl_principal_kind_name(job->kind),
+                        MRL_FMT(job->id));
+    MRL_TRY(err);
+    *out = mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
+static mrl_err run_switch(struct mrl_tx *tx, struct mrl_job *job)
+{
+    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    const char *state = mrl_account_state_name(c->state);
+    const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("state", mrl_str(state));
+    int64_t before;
+
+    MRL_TRY(read_state(tx, job, &before));
+    if (before == (int64_t)c->state)
+        return mrl_fail(job->why, MRL_ERR_STATE, "%s %.*s is %s already",
+                        mrl_principal_kind_name(job->kind), MRL_FMT(job->id), state);
+    MRL_TRY(mrl_tx_exec(tx,
+                        "UPDATE accounts SET state = $3, reason = $4, changed = $5 "
+                        "WHERE kind = $1 AND id = $2",
+                        MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id), MRL_INT(c->state),
+                                 MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())),
+                        NULL));
+    return audit(tx, job, /*added=*/false, &detail, 1, c->text);
+}
+
+static mrl_err switch_account(struct change *c)
+{
+    MRL_TRY(check_account(c->job.kind, c->job.id, c->job.why));
+    MRL_TRY(mrl_text_check(c->text, MRL_REASON_MAX, "reason", c->job.why));
+    return mrl_job_write(&c->job);
+}
+
+mrl_err mrl_account_disable(struct mrl_registry *r, const struct mrl_actor *actor,
+                            enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes reason,
+                            struct mrl_why *why)
+{
+    struct change c = {
+        .job =
+            {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_switch},
+        .text = reason,
+        .state = MRL_ACCOUNT_DISABLED,
+    };
+
+    return switch_account(&c);
+}
+
+mrl_err mrl_account_enable(struct mrl_registry *r, const struct mrl_actor *actor,
+                           enum mrl_principal_kind kind, mrl_bytes id, struct mrl_why *why)
+{
+    struct change c = {
+        .job =
+            {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_switch},
+        .state = MRL_ACCOUNT_ACTIVE,
+    };
+
+    return switch_account(&c);
+}
+
+static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_job *job)
+{
+    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    struct mrl_audit_detail details[2];
+    uint64_t revoked;
+    int64_t state;
+
+    MRL_TRY(read_state(tx, job, &state));
+    MRL_TRY(mrl_registry_revoke_all(job->registry, tx, job->kind, job->id, c->text, &revoked,
+                                    job->why));
+    details[0] = MRL_AUDIT_TEXT("change", MRL_LIT("certificates revoked"));
+    details[1] = MRL_AUDIT_INT("certificates", revoked);
+    return audit(tx, job, /*added=*/false, details, MRL_COUNT(details), c->text);
+}
+
+mrl_err mrl_account_revoke(struct mrl_registry *r, const struct mrl_actor *actor,
+                           enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes reason,
+                           struct mrl_why *why)
+{
+    struct change c = {
+        .job =
+            {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_revoke},
+        .text = reason,
+    };
+
+    return switch_account(&c);
+}
+
+static mrl_err run_set_roles(struct mrl_tx *tx, struct mrl_job *job)
+{
+    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    int64_t state;
+
+    MRL_TRY(read_state(tx, job, &state));
+    MRL_TRY(mrl_tx_exec(
+        tx, "UPDATE accounts SET roles = $3, changed = $4 WHERE kind = $1 AND id = $2",
+        MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id), MRL_INT(c->roles), MRL_INT(mrl_wall_ms())),
+        NULL));
+    return audit_roles(tx, c, /*added=*/false);
+}
+
+mrl_err mrl_operator_set_roles(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
+                               uint32_t operator_roles, struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r,
+                .actor = actor,
+                .kind = MRL_PRINCIPAL_OPERATOR,
+                .id = id,
+                .why = why,
+                .run = run_set_roles},
+        .roles = operator_roles,
+    };
+
+    MRL_TRY(check_account(MRL_PRINCIPAL_OPERATOR, id, why));
+    MRL_TRY(check_roles(MRL_PRINCIPAL_OPERATOR, operator_roles, why));
+    return mrl_job_write(&c.job);
+}
+
+/* --- reading --- */
+
+struct reading {
+    enum mrl_principal_kind kind;
+    mrl_bytes id; /* or the cursor of a list */
+    size_t limit;
+    mrl_account_visit *visit;
+    void *context;
+};
+
+static struct mrl_account_info info_of_row(const struct mrl_rows *rows)
+{
+    return (struct mrl_account_info){
+        .kind = (enum mrl_principal_kind)mrl_row_int(rows, 0),
+        .id = mrl_row_bytes(rows, 1),
+        .operator_roles = (uint32_t)mrl_row_int(rows, 2),
+        .state = (enum mrl_account_state)mrl_row_int(rows, 3),
+        .note = mrl_row_bytes(rows, 4),
+        .reason = mrl_row_bytes(rows, 5),
+        .created_ms = mrl_row_int(rows, 6),
+        .changed_ms = mrl_row_int(rows, 7),
+    };
+}
+
+static mrl_err run_list(struct mrl_tx *tx, void *context)
+{
+    const struct reading *r = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err;
+
+    MRL_TRY(mrl_tx_query(tx,
+                         "SELECT " COLUMNS " FROM accounts WHERE kind = $1 AND id > $2 "
+                         "ORDER BY id LIMIT $3",
+                         MRL_ARGS(MRL_INT(r->kind), MRL_TEXT(r->id), MRL_INT(r->limit)), &rows));
+    while ((err = mrl_rows_next(rows)) == MRL_OK) {
+        struct mrl_account_info info = info_of_row(rows);
+
+        r->visit(r->context, &info);
+    }
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+mrl_err mrl_account_list(struct mrl_registry *r, enum mrl_principal_kind kind, mrl_bytes after,
+                         size_t limit, mrl_account_visit *visit, void *context, struct mrl_why *why)
+{
+    struct reading reading = {kind, after, limit, visit, context};
+
+    MRL_TRY(check_account(kind, after.len == 0 ? MRL_LIT("any") : after, why));
+    if (limit < 1 || limit > MRL_DEVICE_PAGE_MAX)
+        return mrl_fail(why, MRL_ERR_INVALID, "a page has 1 to %d accounts", MRL_DEVICE_PAGE_MAX);
+    return mrl_store_read(r->store, run_list, &reading);
+}
+
+static mrl_err run_show(struct mrl_tx *tx, void *context)
+{
+    const struct reading *r = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+    struct mrl_arena arena = {0};
+    struct mrl_account_info info;
+    mrl_err err;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT " COLUMNS " FROM accounts WHERE kind = $1 AND id = $2",
+                             MRL_ARGS(MRL_INT(r->kind), MRL_TEXT(r->id)), &rows));
+    info = info_of_row(rows);
+    err =
+        mrl_credentials_read(tx, &arena, r->kind, r->id, &info.credentials, &info.credential_count);
+    if (err == MRL_OK)
+        r->visit(r->context, &info);
+    mrl_arena_done(&arena);
+    return err;
+}
+
+mrl_err mrl_account_show(struct mrl_registry *r, enum mrl_principal_kind kind, mrl_bytes id,
+                         mrl_account_visit *visit, void *context, struct mrl_why *why)
+{
+    struct reading reading = {.kind = kind, .id = id, .visit = visit, .context = context};
+    mrl_err err;
+
+    MRL_TRY(check_account(kind, id, why));
+    err = mrl_store_read(r->store, run_show, &reading);
+    return err == MRL_ERR_NOT_FOUND ? mrl_fail(why, err, "there is no such account") : err;
+}

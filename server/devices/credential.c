@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "devices/credential.h"
+
+#include <string.h>
+
+#include "audit/audit.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "devices/internal.h"
+
+enum { HEX_SIZE = 2 * MRL_SHA256_SIZE + 1 };
+
+/* Columns that info_of_row reads. */
+#define COLUMNS \
+    "fingerprint, serial, kind, principal, not_before, not_after, state, changed, reason"
+
+static enum mrl_audit_action changed_action(enum mrl_principal_kind kind)
+{
+    if (kind == MRL_PRINCIPAL_APPLICATION)
+        return MRL_AUDIT_APPLICATION_CHANGED;
+    return kind == MRL_PRINCIPAL_OPERATOR ? MRL_AUDIT_OPERATOR_CHANGED : MRL_AUDIT_DEVICE_CHANGED;
+}
+
+/* --- reading --- */
+
+static mrl_err info_of_row(const struct mrl_rows *rows, struct mrl_credential_info *out)
+{
+    mrl_bytes fingerprint = mrl_row_bytes(rows, 0);
+
+    MRL_ENSURE(fingerprint.len == sizeof(out->fingerprint.bytes), MRL_ERR_CORRUPT);
+    *out = (struct mrl_credential_info){
+        .serial = mrl_row_bytes(rows, 1),
+        .kind = (enum mrl_principal_kind)mrl_row_int(rows, 2),
+        .id = mrl_row_bytes(rows, 3),
+        .not_before = mrl_row_int(rows, 4),
+        .not_after = mrl_row_int(rows, 5),
+        .state = (enum mrl_credential_state)mrl_row_int(rows, 6),
+        .changed_ms = mrl_row_int(rows, 7),
+        .reason = mrl_row_bytes(rows, 8),
+    };
+    memcpy(out->fingerprint.bytes, fingerprint.data, fingerprint.len);
+    return MRL_OK;
+}
+
+static mrl_err count_credentials(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                                 size_t *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx,
+                             "SELECT COUNT(*) FROM credentials WHERE kind = $1 AND principal = $2",
+                             MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), &rows));
+    *out = (size_t)mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
+mrl_err mrl_credentials_read(struct mrl_tx *tx, struct mrl_arena *arena,
+                             enum mrl_principal_kind kind, mrl_bytes id,
+                             const struct mrl_credential_info **out, size_t *count)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    struct mrl_credential_info *list;
+    size_t room, n = 0;
+    mrl_err err;
+
+    MRL_TRY(count_credentials(tx, kind, id, &room));
+    list = mrl_arena_alloc(arena, (room + 1) * sizeof(*list));
+    MRL_TRY(mrl_tx_query(tx,
+                         "SELECT " COLUMNS " FROM credentials WHERE kind = $1 AND principal = $2 "
+                         "ORDER BY created DESC, not_after DESC",
+                         MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), &rows));
+    while (n < room && (err = mrl_rows_next(rows)) == MRL_OK) {
+        struct mrl_credential_info *info = &list[n++];
+
+        MRL_TRY(info_of_row(rows, info));
+        info->serial = mrl_arena_copy(arena, info->serial);
+        info->id = mrl_arena_copy(arena, info->id);
+        info->reason = mrl_arena_copy(arena, info->reason);
+    }
+    MRL_ENSURE(n == room || err == MRL_ERR_NOT_FOUND, err);
+    *out = list;
+    *count = n;
+    return MRL_OK;
+}
+
+struct showing {
+    const struct mrl_fingerprint *fingerprint;
+    mrl_credential_visit *visit;
+    void *context;
+};
+
+static mrl_err run_show(struct mrl_tx *tx, void *context)
+{
+    const struct showing *s = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+    struct mrl_credential_info info;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT " COLUMNS ", der FROM credentials WHERE fingerprint = $1",
+                             MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(s->fingerprint))), &rows));
+    MRL_TRY(info_of_row(rows, &info));
+    s->visit(s->context, &info, mrl_row_bytes(rows, 9));
+    return MRL_OK;
+}
+
+static mrl_err no_certificate(struct mrl_why *why)
+{
+    return mrl_fail(why, MRL_ERR_NOT_FOUND, "there is no certificate with this fingerprint");
+}
+
+mrl_err mrl_credential_show(struct mrl_registry *r, const struct mrl_fingerprint *f,
+                            mrl_credential_visit *visit, void *context, struct mrl_why *why)
+{
+    struct showing s = {f, visit, context};
+    mrl_err err = mrl_store_read(r->store, run_show, &s);
+
+    return err == MRL_ERR_NOT_FOUND ? no_certificate(why) : err;
+}
+
+/* --- adding --- */
+
+static mrl_err check_new(const struct mrl_credential_new *c, struct mrl_why *why)
+{
+    struct mrl_fingerprint really;
+
+    MRL_TRY(mrl_name_check(c->id, mrl_principal_kind_name(c->kind), why));
+    if (c->serial.len < 1 || c->serial.len > MRL_SERIAL_MAX)
+        return mrl_fail(why, MRL_ERR_INVALID, "a serial number has 1 to %d bytes", MRL_SERIAL_MAX);
+    if (c->not_before > c->not_after)
+        return mrl_fail(why, MRL_ERR_INVALID, "the certificate ends before it begins");
+    if (c->der.len < 1 || c->der.len > MRL_CREDENTIAL_DER_MAX)
+        return mrl_fail(why, MRL_ERR_INVALID, "a certificate has 1 to %d bytes",
+                        MRL_CREDENTIAL_DER_MAX);
+    MRL_TRY(mrl_fingerprint_of(c->der, &really));
+    if (!mrl_bytes_eq(mrl_fingerprint_bytes(&really), mrl_fingerprint_bytes(&c->fingerprint)))
+        return mrl_fail(why, MRL_ERR_INVALID, "the fingerprint is not that of the certificate");
+    return MRL_OK;
+}
+
+static mrl_err principal_state(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                               int64_t *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    if (kind == MRL_PRINCIPAL_DEVICE)
+        MRL_TRY(mrl_tx_query_one(tx, "SELECT state FROM devices WHERE id = $1",
+                                 MRL_ARGS(MRL_TEXT(id)), &rows));
+    else
+        MRL_TRY(mrl_tx_query_one(tx, "SELECT state FROM accounts WHERE kind = $1 AND id = $2",
+                                 MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), &rows));
+    *out = mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
+static mrl_err check_principal(struct mrl_tx *tx, const struct mrl_credential_new *c,
+                               struct mrl_why *why)
+{
+    const char *kind = mrl_principal_kind_name(c->kind);
+    int64_t state = 0;
+    mrl_err err = principal_state(tx, c->kind, c->id, &state);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return mrl_fail(why, err, "there is no %s %.*s", kind, MRL_FMT(c->id));
+    MRL_TRY(err);
+    if (c->kind == MRL_PRINCIPAL_DEVICE ? !mrl_device_may_enrol((enum mrl_device_state)state)
+                                        : state != MRL_ACCOUNT_ACTIVE)
+        return mrl_fail(why, MRL_ERR_STATE, "%s %.*s may get no certificate in its state", kind,
+                        MRL_FMT(c->id));
+    return MRL_OK;
+}
+
+static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
+                          struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(
+        tx, "SELECT COUNT(*) FROM credentials WHERE kind = $1 AND principal = $2 AND state = $3",
+        MRL_ARGS(MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(MRL_CREDENTIAL_ACTIVE)), &rows));
+    if (mrl_row_int(rows, 0) >= MRL_CREDENTIALS_ACTIVE_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "%.*s has %d active certificates already",
+                        MRL_FMT(c->id), MRL_CREDENTIALS_ACTIVE_MAX);
+    return MRL_OK;
+}
+
+mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *c,
+                                    struct mrl_why *why)
+{
+    uint64_t added;
+
+    MRL_TRY(check_new(c, why));
+    MRL_TRY(check_principal(tx, c, why));
+    MRL_TRY(check_room(tx, c, why));
+    MRL_TRY(mrl_tx_exec(
+        tx,
+        "INSERT INTO credentials (fingerprint, serial, kind, principal, not_before, not_after, "
+        "state, reason, created, changed, der) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $8, $9) "
+        "ON CONFLICT DO NOTHING",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&c->fingerprint)), MRL_BLOB(c->serial),
+                 MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(c->not_before), MRL_INT(c->not_after),
+                 MRL_INT(MRL_CREDENTIAL_ACTIVE), MRL_INT(mrl_wall_ms()), MRL_BLOB(c->der)),
+        &added));
+    if (added == 0)
+        return mrl_fail(why, MRL_ERR_EXISTS, "this certificate is known already");
+    return MRL_OK;
+}
+
+/* --- changing --- */
+
+/* A known certificate and whose it is. */
+struct owned {
+    enum mrl_principal_kind kind;
+    struct mrl_name id;
+    enum mrl_credential_state state;
+};
+
+static mrl_err find_owned(struct mrl_tx *tx, const struct mrl_fingerprint *f, struct owned *out,
+                          struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err = mrl_tx_query_one(
+        tx, "SELECT kind, principal, state FROM credentials WHERE fingerprint = $1",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f))), &rows);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return no_certificate(why);
+    MRL_TRY(err);
+    out->kind = (enum mrl_principal_kind)mrl_row_int(rows, 0);
+    out->state = (enum mrl_credential_state)mrl_row_int(rows, 2);
+    MRL_ENSURE(mrl_name_set(&out->id, mrl_row_bytes(rows, 1)), MRL_ERR_CORRUPT);
+    return MRL_OK;
+}
+
+static mrl_err supersede_others(struct mrl_tx *tx, const struct owned *o,
+                                const struct mrl_fingerprint *newest, uint64_t *changed)
+{
+    return mrl_tx_exec(
+        tx,
+        "UPDATE credentials SET state = $4, changed = $5 WHERE kind = $1 AND principal = $2 "
+        "AND state = $6 AND fingerprint <> $3 "
+        "AND created <= (SELECT created FROM credentials WHERE fingerprint = $3)",
+        MRL_ARGS(MRL_INT(o->kind), MRL_TEXT(mrl_name_bytes(&o->id)),
+                 MRL_BLOB(mrl_fingerprint_bytes(newest)), MRL_INT(MRL_CREDENTIAL_SUPERSEDED),
+                 MRL_INT(mrl_wall_ms()), MRL_INT(MRL_CREDENTIAL_ACTIVE)),
+        changed);
+}
+
+static mrl_err supersede(struct mrl_tx *tx, const struct mrl_actor *actor,
+                         const struct mrl_fingerprint *newest, struct owned *o, struct mrl_why *why)
+{
+    struct mrl_audit_detail details[2];
+    struct mrl_audit_event e;
+    char hex[HEX_SIZE];
+    uint64_t changed;
+
+    MRL_TRY(find_owned(tx, newest, o, why));
+    if (o->state != MRL_CREDENTIAL_ACTIVE)
+        return mrl_fail(why, MRL_ERR_STATE, "this certificate is %s itself",
+                        mrl_credential_state_name(o->state));
+    MRL_TRY(supersede_others(tx, o, newest, &changed));
+    if (changed == 0)
+        return MRL_OK;
+    mrl_hex(mrl_fingerprint_bytes(newest), hex);
+    details[0] = MRL_AUDIT_INT("superseded", changed);
+    details[1] = MRL_AUDIT_TEXT("by", mrl_str(hex));
+    e = mrl_actor_event(actor, changed_action(o->kind), mrl_name_bytes(&o->id));
+    e.details = details;
+    e.details_count = MRL_COUNT(details);
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+mrl_err mrl_registry_credential_supersede_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
+                                             const struct mrl_fingerprint *newest,
+                                             struct mrl_why *why)
+{
+    struct owned o;
+
+    return supersede(tx, actor, newest, &o, why);
+}
+
+/* A job about one certificate: whose it is turns out inside. */
+struct change {
+    struct mrl_job job;
+    const struct mrl_fingerprint *fingerprint;
+    struct owned owned;
+    mrl_bytes reason;
+};
+
+static mrl_err run_supersede(struct mrl_tx *tx, struct mrl_job *job)
+{
+    struct change *c = MRL_CONTAINER(job, struct change, job);
+
+    MRL_TRY(supersede(tx, job->actor, c->fingerprint, &c->owned, job->why));
+    job->kind = c->owned.kind;
+    job->id = mrl_name_bytes(&c->owned.id);
+    return MRL_OK;
+}
+
+mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor *actor,
+                                 const struct mrl_fingerprint *newest, struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r, .actor = actor, .why = why, .run = run_supersede},
+        .fingerprint = newest,
+    };
+
+    return mrl_job_write(&c.job);
+}
+
+static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c)
+{
+    enum mrl_audit_action action = c->owned.kind == MRL_PRINCIPAL_DEVICE
+                                       ? MRL_AUDIT_DEVICE_REVOKED
+                                       : changed_action(c->owned.kind);
+    struct mrl_audit_event e = mrl_actor_event(c->job.actor, action, c->job.id);
+    struct mrl_audit_detail details[2];
+    char hex[HEX_SIZE];
+
+    mrl_hex(mrl_fingerprint_bytes(c->fingerprint), hex);
+    details[0] = MRL_AUDIT_TEXT("change", MRL_LIT("certificate revoked"));
+    details[1] = MRL_AUDIT_TEXT("fingerprint", mrl_str(hex));
+    e.reason = c->reason;
+    e.details = details;
+    e.details_count = MRL_COUNT(details);
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_job *job)
+{
+    struct change *c = MRL_CONTAINER(job, struct change, job);
+
+    MRL_TRY(find_owned(tx, c->fingerprint, &c->owned, job->why));
+    if (c->owned.state == MRL_CREDENTIAL_REVOKED)
+        return mrl_fail(job->why, MRL_ERR_STATE, "this certificate is revoked already");
+    job->kind = c->owned.kind;
+    job->id = mrl_name_bytes(&c->owned.id);
+    MRL_TRY(mrl_tx_exec(
+        tx, "UPDATE credentials SET state = $2, reason = $3, changed = $4 WHERE fingerprint = $1",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(c->fingerprint)), MRL_INT(MRL_CREDENTIAL_REVOKED),
+                 MRL_TEXT(c->reason), MRL_INT(mrl_wall_ms())),
+        NULL));
+    return audit_revoked(tx, c);
+}
+
+mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,
+                              const struct mrl_fingerprint *f, mrl_bytes reason,
+                              struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r, .actor = actor, .why = why, .run = run_revoke},
+        .fingerprint = f,
+        .reason = reason,
+    };
+
+    MRL_TRY(mrl_text_check(reason, MRL_REASON_MAX, "reason", why));
+    return mrl_job_write(&c.job);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of devices: each a write job. */
+#include "devices/device.h"
+
+#include "audit/audit.h"
+#include "base/clock.h"
+#include "devices/internal.h"
+
+struct change {
+    struct mrl_job job;
+    enum mrl_device_action action;
+    mrl_bytes text; /* reason, group or note */
+};
+
+static const enum mrl_audit_action audit_actions[MRL_DEVICE_ACTION_COUNT_] = {
+    [MRL_DEVICE_ACTIVATE] = MRL_AUDIT_DEVICE_ACTIVATED,
+    [MRL_DEVICE_SUSPEND] = MRL_AUDIT_DEVICE_SUSPENDED,
+    [MRL_DEVICE_RESUME] = MRL_AUDIT_DEVICE_RESUMED,
+    [MRL_DEVICE_QUARANTINE] = MRL_AUDIT_DEVICE_QUARANTINED,
+    [MRL_DEVICE_RELEASE] = MRL_AUDIT_DEVICE_RELEASED,
+    [MRL_DEVICE_REVOKE] = MRL_AUDIT_DEVICE_REVOKED,
+    [MRL_DEVICE_RETIRE] = MRL_AUDIT_DEVICE_RETIRED,
+};
+
+static mrl_err check_group(mrl_bytes group, struct mrl_why *why)
+{
+    return group.len == 0 ? MRL_OK : mrl_name_check(group, "group", why);
+}
+
+static mrl_err no_device(mrl_bytes id, struct mrl_why *why)
+{
+    return mrl_fail(why, MRL_ERR_NOT_FOUND, "there is no device %.*s", MRL_FMT(id));
+}
+
+/* --- adding --- */
+
+struct addition {
+    struct mrl_write write;
+    struct mrl_registry *registry;
+    const struct mrl_actor *actor;
+    const struct mrl_device_new *devices;
+    size_t count;
+    struct mrl_why *why;
+};
+
+static mrl_err check_new(const struct mrl_device_new *d, struct mrl_why *why)
+{
+    MRL_TRY(mrl_name_check(d->id, "device id", why));
+    MRL_TRY(check_group(d->group, why));
+    return mrl_text_check(d->note, MRL_NOTE_MAX, "note", why);
+}
+
+static mrl_err insert(struct mrl_tx *tx, const struct mrl_device_new *d, struct mrl_why *why)
+{
+    int64_t now = mrl_wall_ms();
+    uint64_t added;
+
+    MRL_TRY(
+        mrl_tx_exec(tx,
+                    "INSERT INTO devices (id, grp, state, resume, note, reason, created, changed) "
+                    "VALUES ($1, $2, $3, $3, $4, '', $5, $5) ON CONFLICT DO NOTHING",
+                    MRL_ARGS(MRL_TEXT(d->id), MRL_TEXT(d->group), MRL_INT(MRL_DEVICE_EXPECTED),
+                             MRL_TEXT(d->note), MRL_INT(now)),
+                    &added));
+    if (added == 0)
+        return mrl_fail(why, MRL_ERR_EXISTS,
+                        "device %.*s is known already (an id never comes back after retirement)",
+                        MRL_FMT(d->id));
+    return MRL_OK;
+}
+
+static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
+{
+    bool many = a->count > 1;
+    struct mrl_audit_event e = mrl_actor_event(a->actor, MRL_AUDIT_DEVICE_ADDED, a->devices[0].id);
+    struct mrl_audit_detail details[3];
+    size_t n = 0;
+
+    if (many) {
+        details[n++] = MRL_AUDIT_INT("count", a->count);
+        details[n++] = MRL_AUDIT_TEXT("last", a->devices[a->count - 1].id);
+    }
+    if (!many && a->devices[0].group.len > 0)
+        details[n++] = MRL_AUDIT_TEXT("group", a->devices[0].group);
+    e.details = details;
+    e.details_count = n;
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+static mrl_err run_add(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct addition *a = MRL_CONTAINER(w, struct addition, write);
+
+    for (size_t i = 0; i < a->count; i++)
+        MRL_TRY(insert(tx, &a->devices[i], a->why));
+    return audit_added(tx, a);
+}
+
+static void committed_add(struct mrl_write *w)
+{
+    const struct addition *a = MRL_CONTAINER(w, struct addition, write);
+
+    mrl_rcu_register();
+    for (size_t i = 0; i < a->count; i++)
+        (void)mrl_snapshot_put(&a->registry->snapshot, /* new: nobody is told */
+                               &(struct mrl_record){.kind = MRL_PRINCIPAL_DEVICE,
+                                                    .id = a->devices[i].id,
+                                                    .group = a->devices[i].group,
+                                                    .device_state = MRL_DEVICE_EXPECTED});
+}
+
+mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *actor,
+                            const struct mrl_device_new *devices, size_t count, struct mrl_why *why)
+{
+    struct addition a = {
+        .write = {.run = run_add, .committed = committed_add, .why = why},
+        .registry = r,
+        .actor = actor,
+        .devices = devices,
+        .count = count,
+        .why = why,
+    };
+
+    if (count > MRL_DEVICE_BATCH_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "at most %d devices at once", MRL_DEVICE_BATCH_MAX);
+    for (size_t i = 0; i < count; i++)
+        MRL_TRY(check_new(&devices[i], why));
+    return count == 0 ? MRL_OK : mrl_store_write(r->store, &a.write);
+}
+
+mrl_err mrl_device_add(struct mrl_registry *r, const struct mrl_actor *actor,
+                       const struct mrl_device_new *device, struct mrl_why *why)
+{
+    return mrl_device_add_many(r, actor, device, 1, why);
+}
+
+/* --- steps of its life --- */
+
+static mrl_err read_life(struct mrl_tx *tx, mrl_bytes id, struct mrl_device_life *out,
+                         struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err = mrl_tx_query_one(tx, "SELECT state, resume FROM devices WHERE id = $1",
+                                   MRL_ARGS(MRL_TEXT(id)), &rows);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return no_device(id, why);
+    MRL_TRY(err);
+    out->state = (enum mrl_device_state)mrl_row_int(rows, 0);
+    out->resume = (enum mrl_device_state)mrl_row_int(rows, 1);
+    return MRL_OK;
+}
+
+static mrl_err write_life(struct mrl_tx *tx, mrl_bytes id, const struct mrl_device_life *life,
+                          mrl_bytes reason)
+{
+    return mrl_tx_exec(
+        tx, "UPDATE devices SET state = $2, resume = $3, reason = $4, changed = $5 WHERE id = $1",
+        MRL_ARGS(MRL_TEXT(id), MRL_INT(life->state), MRL_INT(life->resume), MRL_TEXT(reason),
+                 MRL_INT(mrl_wall_ms())),
+        NULL);
+}
+
+static mrl_err run_step(struct mrl_tx *tx, struct mrl_job *job)
+{
+    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    bool revokes = c->action == MRL_DEVICE_REVOKE || c->action == MRL_DEVICE_RETIRE;
+    struct mrl_audit_event e = mrl_actor_event(job->actor, audit_actions[c->action], job->id);
+    struct mrl_audit_detail details[2];
+    struct mrl_device_life life;
+    uint64_t revoked = 0;
+
+    MRL_TRY(read_life(tx, job->id, &life, job->why));
+    details[0] = MRL_AUDIT_TEXT("from", mrl_str(mrl_device_state_name(life.state)));
+    MRL_TRY(mrl_device_step(&life, c->action, job->why));
+    MRL_TRY(write_life(tx, job->id, &life, c->text));
+    if (revokes)
+        MRL_TRY(mrl_registry_revoke_all(job->registry, tx, MRL_PRINCIPAL_DEVICE, job->id, c->text,
+                                        &revoked, job->why));
+    details[1] = MRL_AUDIT_INT("certificates", revoked);
+    e.reason = c->text;
+    e.details = details;
+    e.details_count = revokes ? 2 : 1;
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
+                          enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r,
+                .actor = actor,
+                .kind = MRL_PRINCIPAL_DEVICE,
+                .id = id,
+                .why = why,
+                .run = run_step},
+        .action = action,
+        .text = reason,
+    };
+
+    if (action == MRL_DEVICE_ACTIVATE || (size_t)action >= MRL_DEVICE_ACTION_COUNT_)
+        return mrl_fail(why, MRL_ERR_INVALID, "a device becomes active by enrolling");
+    if (!mrl_name_valid(id))
+        return no_device(MRL_LIT("of that name"), why);
+    MRL_TRY(mrl_text_check(reason, MRL_REASON_MAX, "reason", why));
+    return mrl_job_write(&c.job);
+}
+
+mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor, mrl_bytes id,
+                               struct mrl_why *why)
+{
+    struct mrl_audit_event e = mrl_actor_event(actor, MRL_AUDIT_DEVICE_ACTIVATED, id);
+    struct mrl_device_life life;
+    enum mrl_device_state before;
+
+    MRL_TRY(read_life(tx, id, &life, why));
+    before = life.state;
+    MRL_TRY(mrl_device_step(&life, MRL_DEVICE_ACTIVATE, why));
+    if (life.state == before)
+        return MRL_OK;
+    MRL_TRY(write_life(tx, id, &life, MRL_BYTES_NONE));
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+/* --- group and note --- */
+
+static mrl_err run_set(struct mrl_tx *tx, struct mrl_job *job, const char *sql, const char *field)
+{
+    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    struct mrl_audit_event e = mrl_actor_event(job->actor, MRL_AUDIT_DEVICE_CHANGED, job->id);
+    const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("field", mrl_str(field)),
+                                               MRL_AUDIT_TEXT("value", c->text)};
+    struct mrl_device_life life;
+
+    MRL_TRY(read_life(tx, job->id, &life, job->why));
+    if (life.state == MRL_DEVICE_RETIRED)
+        return mrl_fail(job->why, MRL_ERR_STATE, "a retired device does not change any more");
+    MRL_TRY(mrl_tx_exec(
+        tx, sql, MRL_ARGS(MRL_TEXT(job->id), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())), NULL));
+    e.details = details;
+    e.details_count = MRL_COUNT(details);
+    return mrl_audit_append(tx, &e, NULL);
+}
+
+static mrl_err run_set_group(struct mrl_tx *tx, struct mrl_job *job)
+{
+    return run_set(tx, job, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1", "group");
+}
+
+static mrl_err run_set_note(struct mrl_tx *tx, struct mrl_job *job)
+{
+    return run_set(tx, job, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", "note");
+}
+
+mrl_err mrl_device_set_group(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
+                             mrl_bytes group, struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r,
+                .actor = actor,
+                .kind = MRL_PRINCIPAL_DEVICE,
+                .id = id,
+                .why = why,
+                .run = run_set_group},
+        .text = group,
+    };
+
+    if (!mrl_name_valid(id))
+        return no_device(MRL_LIT("of that name"), why);
+    MRL_TRY(check_group(group, why));
+    return mrl_job_write(&c.job);
+}
+
+mrl_err mrl_device_set_note(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
+                            mrl_bytes note, struct mrl_why *why)
+{
+    struct change c = {
+        .job = {.registry = r,
+                .actor = actor,
+                .kind = MRL_PRINCIPAL_DEVICE,
+                .id = id,
+                .why = why,
+                .run = run_set_note},
+        .text = note,
+    };
+
+    if (!mrl_name_valid(id))
+        return no_device(MRL_LIT("of that name"), why);
+    MRL_TRY(mrl_text_check(note, MRL_NOTE_MAX, "note", why));
+    return mrl_job_write(&c.job);
+}

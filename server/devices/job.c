@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all operations of the registry share. */
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "devices/internal.h"
+
+mrl_err mrl_text_check(mrl_bytes text, size_t max, const char *what, struct mrl_why *why)
+{
+    if (text.len > max)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s: longer than %zu bytes", what, max);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return mrl_fail(why, MRL_ERR_INVALID, "%s: has a control character", what);
+    if (!mrl_utf8_valid(text))
+        return mrl_fail(why, MRL_ERR_INVALID, "%s: is not UTF-8 text", what);
+    return MRL_OK;
+}
+
+static mrl_err run_job(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct mrl_job *job = MRL_CONTAINER(w, struct mrl_job, write);
+
+    MRL_TRY(job->run(tx, job));
+    return mrl_registry_stage(tx, job->kind, job->id, &job->update);
+}
+
+static void publish_job(struct mrl_write *w)
+{
+    struct mrl_job *job = MRL_CONTAINER(w, struct mrl_job, write);
+
+    mrl_registry_publish(job->registry, job->update);
+}
+
+mrl_err mrl_job_write(struct mrl_job *job)
+{
+    mrl_err err;
+
+    job->write = (struct mrl_write){.run = run_job, .committed = publish_job, .why = job->why};
+    err = mrl_store_write(job->registry->store, &job->write);
+    mrl_registry_update_free(MRL_TAKE(job->update));
+    return err;
+}
+
+mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,
+                                enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes reason,
+                                uint64_t *revoked, struct mrl_why *why)
+{
+    MRL_TRY(mrl_tx_exec(tx,
+                        "UPDATE credentials SET state = $3, reason = $4, changed = $5 "
+                        "WHERE kind = $1 AND principal = $2 AND state <> $3",
+                        MRL_ARGS(MRL_INT(kind), MRL_TEXT(id), MRL_INT(MRL_CREDENTIAL_REVOKED),
+                                 MRL_TEXT(reason), MRL_INT(mrl_wall_ms())),
+                        revoked));
+    return mrl_registry_run_also(r, tx, kind, id, why);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading, listening and publishing. */
+#include "devices/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/credential.h"
+#include "devices/internal.h"
+
+struct mrl_registry_update {
+    struct mrl_name id;
+    struct mrl_name group;
+    struct mrl_record record; /* its texts are the two above */
+    size_t count;
+    struct mrl_credential *credentials;
+};
+
+/* --- rows into values --- */
+
+static mrl_err device_record(const struct mrl_rows *rows, struct mrl_record *out)
+{
+    int64_t state = mrl_row_int(rows, 2);
+
+    *out = (struct mrl_record){
+        .kind = MRL_PRINCIPAL_DEVICE,
+        .id = mrl_row_bytes(rows, 0),
+        .group = mrl_row_bytes(rows, 1),
+        .device_state = (enum mrl_device_state)state,
+    };
+    MRL_ENSURE(mrl_name_valid(out->id), MRL_ERR_CORRUPT);
+    MRL_ENSURE(out->group.len == 0 || mrl_name_valid(out->group), MRL_ERR_CORRUPT);
+    MRL_ENSURE(mrl_device_state_known(state), MRL_ERR_CORRUPT);
+    return MRL_OK;
+}
+
+static mrl_err account_record(const struct mrl_rows *rows, struct mrl_record *out)
+{
+    int64_t kind = mrl_row_int(rows, 0), state = mrl_row_int(rows, 2), roles = mrl_row_int(rows, 3);
+
+    *out = (struct mrl_record){
+        .kind = (enum mrl_principal_kind)kind,
+        .id = mrl_row_bytes(rows, 1),
+        .account_state = (enum mrl_account_state)state,
+        .operator_roles = (uint32_t)roles,
+    };
+    MRL_ENSURE(mrl_name_valid(out->id), MRL_ERR_CORRUPT);
+    MRL_ENSURE(kind == MRL_PRINCIPAL_APPLICATION || kind == MRL_PRINCIPAL_OPERATOR,
+               MRL_ERR_CORRUPT);
+    MRL_ENSURE(state == MRL_ACCOUNT_ACTIVE || state == MRL_ACCOUNT_DISABLED, MRL_ERR_CORRUPT);
+    MRL_ENSURE(roles >= 0 && roles <= UINT32_MAX, MRL_ERR_CORRUPT);
+    return MRL_OK;
+}
+
+static mrl_err credential_of_row(const struct mrl_rows *rows, struct mrl_credential *out)
+{
+    mrl_bytes fingerprint = mrl_row_bytes(rows, 0);
+    int64_t state = mrl_row_int(rows, 1);
+
+    MRL_ENSURE(fingerprint.len == sizeof(out->fingerprint.bytes), MRL_ERR_CORRUPT);
+    MRL_ENSURE(state >= MRL_CREDENTIAL_ACTIVE && state <= MRL_CREDENTIAL_REVOKED, MRL_ERR_CORRUPT);
+    memcpy(out->fingerprint.bytes, fingerprint.data, fingerprint.len);
+    out->state = (enum mrl_credential_state)state;
+    out->not_before = mrl_row_int(rows, 2);
+    out->not_after = mrl_row_int(rows, 3);
+    return MRL_OK;
+}
+
+/* --- loading --- */
+
+struct loading {
+    struct mrl_snapshot *snapshot;
+    struct mrl_why *why;
+};
+
+static mrl_err load_records(struct mrl_tx *tx, const struct loading *l, const char *sql,
+                            mrl_err (*read)(const struct mrl_rows *rows, struct mrl_record *out))
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err;
+
+    MRL_TRY(mrl_tx_query(tx, sql, MRL_NO_ARGS, &rows));
+    while ((err = mrl_rows_next(rows)) == MRL_OK) {
+        struct mrl_record record;
+
+        if (read(rows, &record) != MRL_OK)
+            return mrl_fail(l->why, MRL_ERR_CORRUPT, "the record of a %s cannot be read",
+                            mrl_principal_kind_name(record.kind));
+        (void)mrl_snapshot_put(l->snapshot, &record); /* nobody is known yet */
+    }
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+static mrl_err load_credentials(struct mrl_tx *tx, const struct loading *l)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err;
+
+    MRL_TRY(mrl_tx_query(tx,
+                         "SELECT fingerprint, state, not_before, not_after, kind, principal "
+                         "FROM credentials",
+                         MRL_NO_ARGS, &rows));
+    while ((err = mrl_rows_next(rows)) == MRL_OK) {
+        struct mrl_credential c;
+
+        if (credential_of_row(rows, &c) != MRL_OK ||
+            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 4),
+                                        mrl_row_bytes(rows, 5), &c) != MRL_OK)
+            return mrl_fail(l->why, MRL_ERR_CORRUPT,
+                            "a stored certificate cannot be read or belongs to nobody");
+    }
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+static mrl_err load(struct mrl_tx *tx, void *context)
+{
+    const struct loading *l = context;
+
+    MRL_TRY(load_records(tx, l, "SELECT id, grp, state FROM devices", device_record));
+    MRL_TRY(load_records(tx, l, "SELECT kind, id, state, roles FROM accounts", account_record));
+    return load_credentials(tx, l);
+}
+
+/* --- staging: what the transaction says --- */
+
+static mrl_err stage_record(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                            struct mrl_registry_update *u)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    if (kind == MRL_PRINCIPAL_DEVICE) {
+        MRL_TRY(mrl_tx_query_one(tx, "SELECT id, grp, state FROM devices WHERE id = $1",
+                                 MRL_ARGS(MRL_TEXT(id)), &rows));
+        MRL_TRY(device_record(rows, &u->record));
+    } else {
+        MRL_TRY(mrl_tx_query_one(
+            tx, "SELECT kind, id, state, roles FROM accounts WHERE kind = $1 AND id = $2",
+            MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), &rows));
+        MRL_TRY(account_record(rows, &u->record));
+    }
+    (void)mrl_name_set(&u->id, u->record.id);       /* checked just now */
+    (void)mrl_name_set(&u->group, u->record.group); /* empty: none */
+    u->record.id = mrl_name_bytes(&u->id);
+    u->record.group = mrl_name_bytes(&u->group);
+    return MRL_OK;
+}
+
+static mrl_err add_staged(struct mrl_registry_update *u, const struct mrl_credential *c)
+{
+    if ((u->count & (u->count + 1)) == 0) { /* 0, 1, 3, 7 ...: the room is always 2^n - 1 */
+        size_t room = 2 * u->count + 1;
+        struct mrl_credential *more = realloc(u->credentials, room * sizeof(*more));
+
+        if (more == NULL)
+            abort();
+        u->credentials = more;
+    }
+    u->credentials[u->count++] = *c;
+    return MRL_OK;
+}
+
+static mrl_err stage_credentials(struct mrl_tx *tx, struct mrl_registry_update *u)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err;
+
+    MRL_TRY(mrl_tx_query(tx,
+                         "SELECT fingerprint, state, not_before, not_after FROM credentials "
+                         "WHERE kind = $1 AND principal = $2",
+                         MRL_ARGS(MRL_INT(u->record.kind), MRL_TEXT(u->record.id)), &rows));
+    while ((err = mrl_rows_next(rows)) == MRL_OK) {
+        struct mrl_credential c;
+
+        MRL_TRY(credential_of_row(rows, &c));
+        MRL_TRY(add_staged(u, &c));
+    }
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                           struct mrl_registry_update **out)
+{
+    MRL_AUTO(mrl_registry_update) u = calloc(1, sizeof(*u));
+
+    if (u == NULL)
+        abort();
+    MRL_TRY(stage_record(tx, kind, id, u));
+    MRL_TRY(stage_credentials(tx, u));
+    *out = MRL_TAKE(u);
+    return MRL_OK;
+}
+
+void mrl_registry_update_free(struct mrl_registry_update *u)
+{
+    if (u == NULL)
+        return;
+    free(u->credentials);
+    free(u);
+}
+
+/* --- publishing --- */
+
+/* The record first: a step that takes rights from record and certificates (revoke, retire) closes
+ * the door at once, and no step gives by the one while it takes by the other. */
+void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_update *u)
+{
+    bool known;
+
+    mrl_rcu_register();
+    known = mrl_snapshot_put(&r->snapshot, &u->record);
+    for (size_t i = 0; i < u->count; i++)
+        (void)mrl_snapshot_put_credential(
+            &r->snapshot, u->record.kind, u->record.id,
+            &u->credentials[i]); /* its principal is there: line above */
+    if (known && r->changed != NULL)
+        r->changed(r->context, u->record.kind, u->record.id);
+}
+
+static void roles_changed(void *context, const struct mrl_role_target *target)
+{
+    struct mrl_registry *r = context;
+
+    mrl_rcu_register();
+    mrl_snapshot_roles_changed(&r->snapshot, target, r->changed, r->context);
+}
+
+/* --- begin and end --- */
+
+mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_access *access,
+                          struct mrl_registry **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_registry) r = calloc(1, sizeof(*r));
+    struct loading l = {.why = why};
+
+    if (r == NULL)
+        abort();
+    r->store = store;
+    r->access = access;
+    l.snapshot = &r->snapshot;
+    MRL_TRY(mrl_snapshot_init(&r->snapshot, access, why));
+    MRL_TRY(mrl_store_read(store, load, &l));
+    mrl_access_on_change(access, roles_changed, r);
+    *out = MRL_TAKE(r);
+    return MRL_OK;
+}
+
+void mrl_registry_free(struct mrl_registry *r)
+{
+    if (r == NULL)
+        return;
+    mrl_access_on_change(r->access, NULL, NULL);
+    mrl_snapshot_done(&r->snapshot);
+    free(r);
+}
+
+void mrl_registry_on_change(struct mrl_registry *r, mrl_registry_changed *changed, void *context)
+{
+    r->changed = changed;
+    r->context = context;
+}
+
+mrl_err mrl_registry_also_on_revoke(struct mrl_registry *r, mrl_registry_also *also, void *context)
+{
+    MRL_ENSURE(r->also_count < MRL_COUNT(r->also), MRL_ERR_LIMIT);
+    r->also[r->also_count].call = also;
+    r->also[r->also_count].context = context;
+    r->also_count++;
+    return MRL_OK;
+}
+
+mrl_err mrl_registry_run_also(struct mrl_registry *r, struct mrl_tx *tx,
+                              enum mrl_principal_kind kind, mrl_bytes id, struct mrl_why *why)
+{
+    for (size_t i = 0; i < r->also_count; i++)
+        MRL_TRY(r->also[i].call(r->also[i].context, tx, kind, id, why));
+    return MRL_OK;
+}
+
+void mrl_registry_count(const struct mrl_registry *r, struct mrl_registry_counts *out)
+{
+    const struct mrl_snapshot *s = &r->snapshot;
+
+    *out = (struct mrl_registry_counts){0};
+    for (size_t i = MRL_DEVICE_EXPECTED; i < MRL_COUNT(out->by_state); i++)
+        out->by_state[i] = __atomic_load_n(&s->by_state[i], __ATOMIC_RELAXED);
+    out->devices = __atomic_load_n(&s->by_kind[MRL_PRINCIPAL_DEVICE], __ATOMIC_RELAXED);
+    out->applications = __atomic_load_n(&s->by_kind[MRL_PRINCIPAL_APPLICATION], __ATOMIC_RELAXED);
+    out->operators = __atomic_load_n(&s->by_kind[MRL_PRINCIPAL_OPERATOR], __ATOMIC_RELAXED);
+    out->credentials = __atomic_load_n(&s->credential_count, __ATOMIC_RELAXED);
+}
