@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "access/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#define BOTH (MRL_ALLOW_PUBLISH | MRL_ALLOW_SUBSCRIBE)
+#define PUB MRL_ALLOW_PUBLISH
+#define SUB MRL_ALLOW_SUBSCRIBE
+#define RULE(actions, text) {(actions), MRL_LIT_INIT(text)}
+
+static struct mrl_subject device(const char *id, const char *group)
+{
+    return (struct mrl_subject){MRL_PRINCIPAL_DEVICE, mrl_str(id), mrl_str(group)};
+}
+
+static struct mrl_policy *policy_of(const struct mrl_rule *rules, size_t count)
+{
+    const struct mrl_policy_role role = {MRL_LIT_INIT("r"), rules, count};
+
+    return mrl_policy_compile(&role, 1);
+}
+
+/* --- what a device with the default role reaches --- */
+
+static const struct mrl_rule device_default[] = {RULE(BOTH, "devices/${id}/#")};
+
+static void a_device_publishes_to_its_own_topics_only(void **state)
+{
+    static const struct {
+        const char *topic;
+        bool allowed;
+    } rows[] = {
+        {"devices/d1", true},        {"devices/d1/", true},       {"devices/d1/a", true},
+        {"devices/d1/a/b/c", true},  {"devices/d1//a", true},     {"devices/d2", false},
+        {"devices/d2/a", false},     {"devices/d1x/a", false},    {"devices/d/a", false},
+        {"devices", false},          {"devices/", false},         {"devices//", false},
+        {"devices//d1/a", false},    {"/devices/d1/a", false},    {"Devices/d1/a", false},
+        {"devices/D1/a", false},     {"x/devices/d1/a", false},   {"devices/+/a", false},
+        {"devices/d1/+", false},     {"devices/d1/#", false},     {"#", false},
+        {"+", false},                {"", false},                 {"$SYS/x", false},
+        {"$devices/d1/a", false},    {"devices/${id}/a", false},  {"$share/g/devices/d1/a", false},
+        {"$merlon/devices/d1", false}, {"devices/d1\xc2\xa0/a", false},
+    };
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy *p = policy_of(device_default, 1);
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(rows); i++)
+        if (mrl_policy_may_publish(p, &d1, mrl_str(rows[i].topic)) != rows[i].allowed)
+            fail_msg("%s", rows[i].topic);
+    mrl_policy_unref(p);
+}
+
+static void a_device_subscribes_to_nothing_that_can_reach_another(void **state)
+{
+    static const struct {
+        const char *filter;
+        bool allowed;
+    } rows[] = {
+        {"devices/d1", true},
+        {"devices/d1/#", true},
+        {"devices/d1/+", true},
+        {"devices/d1/+/x/#", true},
+        {"devices/d1/a", true},
+        {"$share/g/devices/d1/#", true},
+        {"#", false},
+        {"+", false},
+        {"+/#", false},
+        {"+/d1/#", false},
+        {"+/+/#", false},
+        {"devices/#", false},
+        {"devices/+", false},
+        {"devices/+/#", false},
+        {"devices/+/x", false},
+        {"devices/d2/#", false},
+        {"devices/d2", false},
+        {"devices//#", false},
+        {"devices//", false},
+        {"devices/", false},
+        {"devices", false},
+        {"/devices/d1/#", false},
+        {"/+/d1/#", false},
+        {"devices/d1#", false},
+        {"devices/d1+/x", false},
+        {"devices/d1/#/x", false},
+        {"devices/${id}/#", false},
+        {"${id}", false},
+        {"$share/x/#", false},
+        {"$share/x/devices/+/x", false},
+        {"$share/x/devices/d2/#", false},
+        {"$share/devices/d1/#", false}, /* the group is "devices", the filter "d1/#" */
+        {"$share/devices/d1", false},
+        {"$share//devices/d1/#", false},
+        {"$share/+/devices/d1/#", false},
+        {"$share/g", false},
+        {"$share/g/", false},
+        {"$share", false},
+        {"$share/g/$share/g/devices/d1/#", false},
+        {"$share/g/$SYS/#", false},
+        {"$SYS/#", false},
+        {"$SYS", false},
+        {"$merlon/#", false},
+        {"$queue/devices/d1/#", false},
+        {"$devices/d1/#", false},
+        {"", false},
+    };
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy *p = policy_of(device_default, 1);
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(rows); i++)
+        if (mrl_policy_may_subscribe(p, &d1, mrl_str(rows[i].filter)) != rows[i].allowed)
+            fail_msg("%s", rows[i].filter);
+    mrl_policy_unref(p);
+}
+
+/* --- variables --- */
+
+static void an_id_that_could_widen_a_filter_gives_nothing(void **state)
+{
+    static const char *const ids[] = {"", "+", "#", "a/b", "a/#", "+/x", "$SYS", "d1/", "/d1"};
+    struct mrl_policy *p = policy_of(device_default, 1);
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(ids); i++) {
+        struct mrl_subject bad = device(ids[i], "");
+
+        assert_false(mrl_policy_may_publish(p, &bad, MRL_LIT("devices/d1/x")));
+        assert_false(mrl_policy_may_publish(p, &bad, MRL_LIT("devices/a/b/x")));
+        assert_false(mrl_policy_may_subscribe(p, &bad, MRL_LIT("devices/+/x")));
+        assert_false(mrl_policy_may_subscribe(p, &bad, MRL_LIT("devices/#")));
+        assert_false(mrl_policy_may_subscribe(p, &bad, MRL_LIT("devices/a/b/#")));
+    }
+    mrl_policy_unref(p);
+}
+
+static void the_group_is_a_variable_and_none_matches_nothing(void **state)
+{
+    static const struct mrl_rule rules[] = {RULE(SUB, "groups/${group}/news"),
+                                            RULE(PUB, "groups/${group}/from/${id}")};
+    struct mrl_subject in = device("d1", "north"), out = device("d1", "");
+    struct mrl_policy *p = policy_of(rules, 2);
+
+    (void)state;
+    assert_true(mrl_policy_may_subscribe(p, &in, MRL_LIT("groups/north/news")));
+    assert_false(mrl_policy_may_subscribe(p, &in, MRL_LIT("groups/south/news")));
+    assert_false(mrl_policy_may_subscribe(p, &in, MRL_LIT("groups/+/news")));
+    assert_false(mrl_policy_may_publish(p, &in, MRL_LIT("groups/north/news")));
+    assert_true(mrl_policy_may_publish(p, &in, MRL_LIT("groups/north/from/d1")));
+    assert_false(mrl_policy_may_publish(p, &in, MRL_LIT("groups/north/from/d2")));
+    assert_false(mrl_policy_may_subscribe(p, &out, MRL_LIT("groups/north/news")));
+    assert_false(mrl_policy_may_subscribe(p, &out, MRL_LIT("groups//news")));
+    mrl_policy_unref(p);
+}
+
+static void the_longest_names_fit_into_the_longest_rule(void **state)
+{
+    static const struct mrl_rule rules[] = {RULE(PUB, "${id}/${group}/${id}/${group}")};
+    char id[MRL_NAME_MAX + 1] = {0}, group[MRL_NAME_MAX + 1] = {0}, topic[4 * MRL_NAME_MAX + 4];
+    struct mrl_policy *p = policy_of(rules, 1);
+    struct mrl_subject who;
+
+    (void)state;
+    memset(id, 'i', MRL_NAME_MAX);
+    memset(group, 'g', MRL_NAME_MAX);
+    (void)snprintf(topic, sizeof(topic), "%s/%s/%s/%s", id, group, id, group);
+    who = device(id, group);
+    assert_true(mrl_policy_may_publish(p, &who, mrl_str(topic)));
+    topic[3] = 'x';
+    assert_false(mrl_policy_may_publish(p, &who, mrl_str(topic)));
+    mrl_policy_unref(p);
+}
+
+/* --- rules and roles together --- */
+
+static void publish_and_subscribe_are_separate(void **state)
+{
+    static const struct mrl_rule rules[] = {RULE(PUB, "in/#"), RULE(SUB, "out/+")};
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy *p = policy_of(rules, 2);
+
+    (void)state;
+    assert_true(mrl_policy_may_publish(p, &d1, MRL_LIT("in")));
+    assert_true(mrl_policy_may_publish(p, &d1, MRL_LIT("in/a/b")));
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("in/a")));
+    assert_true(mrl_policy_may_subscribe(p, &d1, MRL_LIT("out/+")));
+    assert_true(mrl_policy_may_subscribe(p, &d1, MRL_LIT("out/a")));
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("out/#")));
+    assert_false(mrl_policy_may_publish(p, &d1, MRL_LIT("out/a")));
+    mrl_policy_unref(p);
+}
+
+static void a_subscription_needs_one_rule_that_covers_it_whole(void **state)
+{
+    static const struct mrl_rule rules[] = {RULE(SUB, "a/b"), RULE(SUB, "a/+/c"), RULE(SUB, "x/#")};
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy *p = policy_of(rules, 3);
+
+    (void)state;
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("a/+")));
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("a/#")));
+    assert_true(mrl_policy_may_subscribe(p, &d1, MRL_LIT("a/+/c")));
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("a/+/+")));
+    assert_true(mrl_policy_may_subscribe(p, &d1, MRL_LIT("x")));
+    assert_true(mrl_policy_may_subscribe(p, &d1, MRL_LIT("x/+/#")));
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("+/y")));
+    mrl_policy_unref(p);
+}
+
+static void wildcard_rules_never_reach_server_topics(void **state)
+{
+    static const struct mrl_rule rules[] = {RULE(BOTH, "#"), RULE(BOTH, "+/#")};
+    struct mrl_subject who[] = {{MRL_PRINCIPAL_DEVICE, MRL_LIT_INIT("x")},
+                                {MRL_PRINCIPAL_APPLICATION, MRL_LIT_INIT("x")},
+                                {MRL_PRINCIPAL_OPERATOR, MRL_LIT_INIT("x")}};
+    struct mrl_policy *p = policy_of(rules, 2);
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(who); i++) {
+        assert_true(mrl_policy_may_publish(p, &who[i], MRL_LIT("any/thing")));
+        assert_true(mrl_policy_may_subscribe(p, &who[i], MRL_LIT("#")));
+        assert_false(mrl_policy_may_publish(p, &who[i], MRL_LIT("$SYS/x")));
+        assert_false(mrl_policy_may_subscribe(p, &who[i], MRL_LIT("$SYS/#")));
+        assert_false(mrl_policy_may_subscribe(p, &who[i], MRL_LIT("$SYS")));
+        assert_false(mrl_policy_may_subscribe(p, &who[i], MRL_LIT("$share/g/$SYS/#")));
+    }
+    mrl_policy_unref(p);
+}
+
+/* The role in the program names $SYS; the kind decides who it can serve. */
+static void only_operators_see_the_state_of_the_server(void **state)
+{
+    static const struct mrl_rule rules[] = {RULE(BOTH, "$SYS/#")};
+    struct mrl_subject operator = {MRL_PRINCIPAL_OPERATOR, MRL_LIT_INIT("o"), MRL_BYTES_NONE};
+    struct mrl_subject application = {MRL_PRINCIPAL_APPLICATION, MRL_LIT_INIT("a"), MRL_BYTES_NONE};
+    struct mrl_policy *p = policy_of(rules, 1);
+
+    (void)state;
+    assert_true(mrl_policy_may_subscribe(p, &operator, MRL_LIT("$SYS/#")));
+    assert_true(mrl_policy_may_subscribe(p, &operator, MRL_LIT("$SYS/broker/uptime")));
+    assert_false(mrl_policy_may_subscribe(p, &operator, MRL_LIT("$SYSX/#")));
+    assert_false(mrl_policy_may_subscribe(p, &application, MRL_LIT("$SYS/#")));
+    assert_false(mrl_policy_may_publish(p, &operator, MRL_LIT("$SYS/x")));
+    mrl_policy_unref(p);
+}
+
+static void no_policy_and_no_rules_deny(void **state)
+{
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy *p = policy_of(NULL, 0);
+
+    (void)state;
+    assert_false(mrl_policy_may_publish(NULL, &d1, MRL_LIT("a")));
+    assert_false(mrl_policy_may_subscribe(NULL, &d1, MRL_LIT("a")));
+    assert_false(mrl_policy_may_publish(p, &d1, MRL_LIT("a")));
+    assert_false(mrl_policy_may_subscribe(p, &d1, MRL_LIT("a")));
+    mrl_policy_unref(p);
+    mrl_policy_unref(NULL);
+}
+
+static void an_answer_can_be_explained(void **state)
+{
+    static const struct mrl_rule own[] = {RULE(BOTH, "devices/${id}/#")},
+                                 news[] = {RULE(SUB, "news/+")};
+    const struct mrl_policy_role roles[] = {{MRL_LIT_INIT("device-default"), own, 1},
+                                            {MRL_LIT_INIT("news"), news, 1}};
+    struct mrl_policy *p = mrl_policy_compile(roles, 2);
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy_reason why;
+
+    (void)state;
+    mrl_policy_explain(p, &d1, SUB, MRL_LIT("$share/g/news/+"), &why);
+    assert_true(why.allowed);
+    assert_bytes_equal(why.role, MRL_LIT("news"));
+    assert_bytes_equal(why.filter, MRL_LIT("news/+"));
+    mrl_policy_explain(p, &d1, PUB, MRL_LIT("devices/d1/x"), &why);
+    assert_true(why.allowed);
+    assert_bytes_equal(why.role, MRL_LIT("device-default"));
+    assert_bytes_equal(why.filter, MRL_LIT("devices/${id}/#"));
+    mrl_policy_explain(p, &d1, PUB, MRL_LIT("news/x"), &why);
+    assert_false(why.allowed);
+    assert_int_equal(why.role.len, 0);
+    assert_string_equal(why.text, "no rule");
+    mrl_policy_explain(p, &d1, PUB, MRL_LIT("$SYS/x"), &why);
+    assert_string_equal(why.text, "publishing to $-topics is for the server");
+    mrl_policy_explain(p, &d1, SUB, MRL_LIT("$SYS/x"), &why);
+    assert_string_equal(why.text, "$-topics are for operators");
+    mrl_policy_explain(p, &d1, SUB, MRL_LIT("a/#/b"), &why);
+    assert_string_equal(why.text, "not a topic filter");
+    mrl_policy_unref(p);
+}
+
+static void references_keep_a_policy(void **state)
+{
+    struct mrl_policy *p = policy_of(device_default, 1);
+    struct mrl_subject d1 = device("d1", "");
+    struct mrl_policy *again = mrl_policy_ref(p);
+
+    (void)state;
+    assert_true(mrl_policy_is_shared(p));
+    mrl_policy_unref(p);
+    assert_false(mrl_policy_is_shared(again));
+    assert_true(mrl_policy_may_publish(again, &d1, MRL_LIT("devices/d1/x")));
+    mrl_policy_unref(again);
+}
+
+/* --- which rules may be written --- */
+
+static void good_rules_pass(void **state)
+{
+    static const char *const good[] = {"a",        "#",        "+",           "+/#",
+                                       "a/+/b/#",  "/",        "a//b",        "${id}",
+                                       "${id}/#",  "x/${group}/${id}", "a$b/c", "a/$SYS",
+                                       "a b/\xc3\xa4", "share/x", "a/{id}/}"};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(good); i++) {
+        struct mrl_rule rule = {BOTH, mrl_str(good[i])};
+        struct mrl_why why = {{0}};
+
+        if (mrl_rule_check(&rule, &why) != MRL_OK)
+            fail_msg("%s: %s", good[i], why.text);
+    }
+}
+
+static void bad_rules_are_refused_with_a_sentence(void **state)
+{
+    static const char *const bad[] = {
+        "",        "a/#/b",     "a+",       "a/b#",       "#/",         "++",       "$SYS/#",
+        "$x",      "$",         "$share/g/a", "$merlon/#", "${ID}",     "${client}", "a/${id}x",
+        "x${id}",  "${id",      "a/${",     "${id}${id}", "a/${group}-${id}", "\xff",  "a/\xed\xa0\x80",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(bad); i++) {
+        struct mrl_rule rule = {BOTH, mrl_str(bad[i])};
+        struct mrl_why why = {{0}};
+
+        if (mrl_rule_check(&rule, &why) != MRL_ERR_INVALID || why.text[0] == '\0')
+            fail_msg("%s: %s", bad[i], why.text);
+    }
+    assert_int_equal(mrl_rule_check(&(struct mrl_rule){BOTH, MRL_LIT("a\0b")}, NULL),
+                     MRL_ERR_INVALID);
+}
+
+static void actions_must_be_known(void **state)
+{
+    (void)state;
+    for (unsigned actions = 0; actions < 256; actions++)
+        assert_int_equal(mrl_rule_check(&(struct mrl_rule){(uint8_t)actions, MRL_LIT("a")}, NULL),
+                         actions >= 1 && actions <= 3 ? MRL_OK : MRL_ERR_INVALID);
+}
+
+static void the_limits_of_a_rule_hold(void **state)
+{
+    char text[MRL_RULE_FILTER_MAX + 2];
+    struct mrl_rule rule = {BOTH, {(const uint8_t *)text, MRL_RULE_FILTER_MAX}};
+    size_t at_limit = 2 * MRL_RULE_LEVELS_MAX - 1;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    assert_ok(mrl_rule_check(&rule, NULL));
+    rule.filter.len++;
+    assert_int_equal(mrl_rule_check(&rule, NULL), MRL_ERR_INVALID);
+    for (size_t i = 1; i < sizeof(text); i += 2)
+        text[i] = '/';
+    rule.filter.len = at_limit;
+    assert_ok(mrl_rule_check(&rule, NULL));
+    rule.filter.len = at_limit + 2;
+    assert_int_equal(mrl_rule_check(&rule, NULL), MRL_ERR_INVALID);
+    rule.filter = MRL_LIT("${id}/${id}/${group}/${id}");
+    assert_ok(mrl_rule_check(&rule, NULL));
+    rule.filter = MRL_LIT("${id}/${id}/${group}/${id}/${id}");
+    assert_int_equal(mrl_rule_check(&rule, NULL), MRL_ERR_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_publishes_to_its_own_topics_only),
+        cmocka_unit_test(a_device_subscribes_to_nothing_that_can_reach_another),
+        cmocka_unit_test(an_id_that_could_widen_a_filter_gives_nothing),
+        cmocka_unit_test(the_group_is_a_variable_and_none_matches_nothing),
+        cmocka_unit_test(the_longest_names_fit_into_the_longest_rule),
+        cmocka_unit_test(publish_and_subscribe_are_separate),
+        cmocka_unit_test(a_subscription_needs_one_rule_that_covers_it_whole),
+        cmocka_unit_test(wildcard_rules_never_reach_server_topics),
+        cmocka_unit_test(only_operators_see_the_state_of_the_server),
+        cmocka_unit_test(no_policy_and_no_rules_deny),
+        cmocka_unit_test(an_answer_can_be_explained),
+        cmocka_unit_test(references_keep_a_policy),
+        cmocka_unit_test(good_rules_pass),
+        cmocka_unit_test(bad_rules_are_refused_with_a_sentence),
+        cmocka_unit_test(actions_must_be_known),
+        cmocka_unit_test(the_limits_of_a_rule_hold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
