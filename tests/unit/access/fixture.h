@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store with the tables of audit, access and devices in a folder of its own, and its roles. */
+#ifndef MRL_TESTS_ACCESS_FIXTURE_H
+#define MRL_TESTS_ACCESS_FIXTURE_H
+
+#include "access/roles.h"
+#include "audit/audit.h"
+#include "audit/read.h"
+#include <string.h>
+
+#include "devices/registry.h"
+#include "tests/unit/store/fixture.h"
+
+static const struct mrl_actor admin = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("root"),
+                                       MRL_LIT_INIT("unix:uid=0"), MRL_LIT_INIT("unix"),
+                                       MRL_LIT_INIT("r1")};
+
+static inline struct mrl_store *duties_store(const struct place *p)
+{
+    const struct mrl_migration_list lists[] = {mrl_audit_migrations, mrl_access_migrations,
+                                               mrl_devices_migrations};
+    const struct mrl_store_options o = {
+        .path = p->path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
+    struct mrl_store *s = NULL;
+    struct mrl_why why = {{0}};
+
+    if (mrl_store_open(&o, &s, &why) != MRL_OK)
+        fail_msg("%s", why.text);
+    return s;
+}
+
+struct audit_count {
+    const char *action;
+    size_t count;
+    char last[1024];
+};
+
+static inline mrl_err audit_each(void *context, const struct mrl_audit_row *row)
+{
+    struct audit_count *c = context;
+
+    c->count++;
+    (void)snprintf(c->last, sizeof(c->last), "%.*s", MRL_FMT(row->json));
+    return MRL_OK;
+}
+
+static inline mrl_err audit_run(struct mrl_tx *tx, void *context)
+{
+    const struct audit_count *c = context;
+    const struct mrl_audit_filter f = {.action_prefix = mrl_str(c->action),
+                                       .limit = MRL_AUDIT_LIST_MAX};
+
+    return mrl_audit_list(tx, &f, audit_each, context);
+}
+
+/* How many entries of this action there are; the newest must hold each of the texts. */
+static inline size_t audited(struct mrl_store *s, const char *action, const char *holds)
+{
+    struct audit_count c = {.action = action};
+
+    assert_ok(mrl_store_read(s, audit_run, &c));
+    if (holds != NULL && strstr(c.last, holds) == NULL)
+        fail_msg("%s does not hold %s", c.last, holds);
+    return c.count;
+}
+
+#endif
