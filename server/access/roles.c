@@ -303,10 +303,13 @@ static void committed_unassign(struct mrl_write *w)
 static mrl_err submit(struct change *c, mrl_err (*run)(struct mrl_tx *tx, struct mrl_write *w),
                       void (*committed)(struct mrl_write *w))
 {
+    struct mrl_why of_store = {{0}}; /* the store writes it on every failure, also an empty one */
     mrl_err err;
 
-    c->write = (struct mrl_write){.run = run, .committed = committed, .why = c->why};
+    c->write = (struct mrl_write){.run = run, .committed = committed, .why = &of_store};
     err = mrl_store_write(c->access->store, &c->write);
+    if (err != MRL_OK && of_store.text[0] != '\0')
+        (void)mrl_fail(c->why, err, "%s", of_store.text); /* err is returned below */
     mrl_role_free(MRL_TAKE(c->made));
     return err;
 }

@@ -113,7 +113,7 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
                             const struct mrl_device_new *devices, size_t count, struct mrl_why *why)
 {
     struct addition a = {
-        .write = {.run = run_add, .committed = committed_add, .why = why},
+        .write = {.run = run_add, .committed = committed_add},
         .registry = r,
         .actor = actor,
         .devices = devices,
@@ -125,7 +125,7 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
         return mrl_fail(why, MRL_ERR_LIMIT, "at most %d devices at once", MRL_DEVICE_BATCH_MAX);
     for (size_t i = 0; i < count; i++)
         MRL_TRY(check_new(&devices[i], why));
-    return count == 0 ? MRL_OK : mrl_store_write(r->store, &a.write);
+    return count == 0 ? MRL_OK : mrl_registry_write(r, &a.write, why);
 }
 
 mrl_err mrl_device_add(struct mrl_registry *r, const struct mrl_actor *actor,

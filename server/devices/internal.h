@@ -77,6 +77,8 @@ struct mrl_job {
     mrl_err (*run)(struct mrl_tx *tx, struct mrl_job *job);
     struct mrl_registry_update *update; /* staged after run, published when committed */
 };
+/* Waits for a write job; a sentence of the store goes to why, one that run put there stays. */
+mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct mrl_why *why);
 /* job->run inside the transaction, then the principal is staged, after the commit published. */
 mrl_err mrl_job_write(struct mrl_job *job);
 

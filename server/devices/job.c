@@ -31,12 +31,24 @@ static void publish_job(struct mrl_write *w)
     mrl_registry_publish(job->registry, job->update);
 }
 
+mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct mrl_why *why)
+{
+    struct mrl_why of_store = {{0}}; /* the store writes it on every failure, also an empty one */
+    mrl_err err;
+
+    w->why = &of_store;
+    err = mrl_store_write(r->store, w);
+    if (err != MRL_OK && of_store.text[0] != '\0')
+        return mrl_fail(why, err, "%s", of_store.text);
+    return err;
+}
+
 mrl_err mrl_job_write(struct mrl_job *job)
 {
     mrl_err err;
 
-    job->write = (struct mrl_write){.run = run_job, .committed = publish_job, .why = job->why};
-    err = mrl_store_write(job->registry->store, &job->write);
+    job->write = (struct mrl_write){.run = run_job, .committed = publish_job};
+    err = mrl_registry_write(job->registry, &job->write, job->why);
     mrl_registry_update_free(MRL_TAKE(job->update));
     return err;
 }

@@ -7,7 +7,8 @@
 
 static void ordinary_names_are_accepted(void **state)
 {
-    static const char *const good[] = {"a", "pump-7", "PLANT:3.line_2", "0", "_x", ":", "a..b", "A-"};
+    static const char *const good[] = {"a",  "pump-7", "PLANT:3.line_2", "0",
+                                       "_x", ":",      "a..b",           "A-"};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(good); i++)
@@ -16,8 +17,8 @@ static void ordinary_names_are_accepted(void **state)
 
 static void a_name_can_never_be_two_levels_a_wildcard_or_a_variable(void **state)
 {
-    static const char *const bad[] = {"",     "a/b",   "+",    "#",     "$SYS", "${id}", ".",
-                                      "..",   ".a",    "-a",   "a b",   "a\n",  "a\"b",  "a%2fb",
+    static const char *const bad[] = {"",     "a/b",      "+",     "#",   "$SYS", "${id}", ".",
+                                      "..",   ".a",       "-a",    "a b", "a\n",  "a\"b",  "a%2fb",
                                       "a\\b", "\xc3\xa4", "a\x7f", "a,b", "a+",   "#a",    "a;b"};
 
     (void)state;

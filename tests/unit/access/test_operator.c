@@ -53,10 +53,10 @@ static void admin_may_everything_and_nobody_nothing(void **state)
 static void looking_is_not_reading_the_audit_log(void **state)
 {
     (void)state;
-    assert_false(mrl_access_operator_may(MRL_OPERATOR_VIEWER | MRL_OPERATOR_OPERATOR,
-                                         MRL_MAY_READ_AUDIT));
-    assert_true(mrl_access_operator_may(MRL_OPERATOR_VIEWER | MRL_OPERATOR_AUDITOR,
-                                        MRL_MAY_READ_AUDIT));
+    assert_false(
+        mrl_access_operator_may(MRL_OPERATOR_VIEWER | MRL_OPERATOR_OPERATOR, MRL_MAY_READ_AUDIT));
+    assert_true(
+        mrl_access_operator_may(MRL_OPERATOR_VIEWER | MRL_OPERATOR_AUDITOR, MRL_MAY_READ_AUDIT));
     assert_false(mrl_access_operator_may(MRL_OPERATOR_AUDITOR, MRL_MAY_READ_DEVICES));
 }
 
@@ -80,7 +80,8 @@ static void roles_survive_a_round_trip_as_text(void **state)
 
 static void unknown_roles_are_refused(void **state)
 {
-    static const char *const bad[] = {"", " , ", "root", "Admin", "viewer root", "adminx", "viewer;admin"};
+    static const char *const bad[] = {"",       " , ",         "root", "Admin", "viewer root",
+                                      "adminx", "viewer;admin"};
     uint32_t roles = 77;
     struct mrl_why why = {{0}};
 
@@ -88,7 +89,8 @@ static void unknown_roles_are_refused(void **state)
     for (size_t i = 0; i < MRL_COUNT(bad); i++)
         assert_int_equal(mrl_operator_roles_parse(mrl_str(bad[i]), &roles, NULL), MRL_ERR_INVALID);
     assert_int_equal(roles, 77);
-    assert_int_equal(mrl_operator_roles_parse(MRL_LIT("viewer,root"), &roles, &why), MRL_ERR_INVALID);
+    assert_int_equal(mrl_operator_roles_parse(MRL_LIT("viewer,root"), &roles, &why),
+                     MRL_ERR_INVALID);
     assert_non_null(strstr(why.text, "word 2"));
     assert_ok(mrl_operator_roles_parse(MRL_LIT(",viewer,, admin"), &roles, NULL));
     assert_int_equal(roles, MRL_OPERATOR_VIEWER | MRL_OPERATOR_ADMIN);

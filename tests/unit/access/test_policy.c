@@ -9,7 +9,10 @@
 #define BOTH (MRL_ALLOW_PUBLISH | MRL_ALLOW_SUBSCRIBE)
 #define PUB MRL_ALLOW_PUBLISH
 #define SUB MRL_ALLOW_SUBSCRIBE
-#define RULE(actions, text) {(actions), MRL_LIT_INIT(text)}
+#define RULE(actions, text)           \
+    {                                 \
+        (actions), MRL_LIT_INIT(text) \
+    }
 
 static struct mrl_subject device(const char *id, const char *group)
 {
@@ -33,16 +36,35 @@ static void a_device_publishes_to_its_own_topics_only(void **state)
         const char *topic;
         bool allowed;
     } rows[] = {
-        {"devices/d1", true},        {"devices/d1/", true},       {"devices/d1/a", true},
-        {"devices/d1/a/b/c", true},  {"devices/d1//a", true},     {"devices/d2", false},
-        {"devices/d2/a", false},     {"devices/d1x/a", false},    {"devices/d/a", false},
-        {"devices", false},          {"devices/", false},         {"devices//", false},
-        {"devices//d1/a", false},    {"/devices/d1/a", false},    {"Devices/d1/a", false},
-        {"devices/D1/a", false},     {"x/devices/d1/a", false},   {"devices/+/a", false},
-        {"devices/d1/+", false},     {"devices/d1/#", false},     {"#", false},
-        {"+", false},                {"", false},                 {"$SYS/x", false},
-        {"$devices/d1/a", false},    {"devices/${id}/a", false},  {"$share/g/devices/d1/a", false},
-        {"$merlon/devices/d1", false}, {"devices/d1\xc2\xa0/a", false},
+        {"devices/d1", true},
+        {"devices/d1/", true},
+        {"devices/d1/a", true},
+        {"devices/d1/a/b/c", true},
+        {"devices/d1//a", true},
+        {"devices/d2", false},
+        {"devices/d2/a", false},
+        {"devices/d1x/a", false},
+        {"devices/d/a", false},
+        {"devices", false},
+        {"devices/", false},
+        {"devices//", false},
+        {"devices//d1/a", false},
+        {"/devices/d1/a", false},
+        {"Devices/d1/a", false},
+        {"devices/D1/a", false},
+        {"x/devices/d1/a", false},
+        {"devices/+/a", false},
+        {"devices/d1/+", false},
+        {"devices/d1/#", false},
+        {"#", false},
+        {"+", false},
+        {"", false},
+        {"$SYS/x", false},
+        {"$devices/d1/a", false},
+        {"devices/${id}/a", false},
+        {"$share/g/devices/d1/a", false},
+        {"$merlon/devices/d1", false},
+        {"devices/d1\xc2\xa0/a", false},
     };
     struct mrl_subject d1 = device("d1", "");
     struct mrl_policy *p = policy_of(device_default, 1);
@@ -234,7 +256,7 @@ static void wildcard_rules_never_reach_server_topics(void **state)
 static void only_operators_see_the_state_of_the_server(void **state)
 {
     static const struct mrl_rule rules[] = {RULE(BOTH, "$SYS/#")};
-    struct mrl_subject operator = {MRL_PRINCIPAL_OPERATOR, MRL_LIT_INIT("o"), MRL_BYTES_NONE};
+    struct mrl_subject operator= {MRL_PRINCIPAL_OPERATOR, MRL_LIT_INIT("o"), MRL_BYTES_NONE};
     struct mrl_subject application = {MRL_PRINCIPAL_APPLICATION, MRL_LIT_INIT("a"), MRL_BYTES_NONE};
     struct mrl_policy *p = policy_of(rules, 1);
 
@@ -311,10 +333,21 @@ static void references_keep_a_policy(void **state)
 
 static void good_rules_pass(void **state)
 {
-    static const char *const good[] = {"a",        "#",        "+",           "+/#",
-                                       "a/+/b/#",  "/",        "a//b",        "${id}",
-                                       "${id}/#",  "x/${group}/${id}", "a$b/c", "a/$SYS",
-                                       "a b/\xc3\xa4", "share/x", "a/{id}/}"};
+    static const char *const good[] = {"a",
+                                       "#",
+                                       "+",
+                                       "+/#",
+                                       "a/+/b/#",
+                                       "/",
+                                       "a//b",
+                                       "${id}",
+                                       "${id}/#",
+                                       "x/${group}/${id}",
+                                       "a$b/c",
+                                       "a/$SYS",
+                                       "a b/\xc3\xa4",
+                                       "share/x",
+                                       "a/{id}/}"};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(good); i++) {
@@ -329,9 +362,27 @@ static void good_rules_pass(void **state)
 static void bad_rules_are_refused_with_a_sentence(void **state)
 {
     static const char *const bad[] = {
-        "",        "a/#/b",     "a+",       "a/b#",       "#/",         "++",       "$SYS/#",
-        "$x",      "$",         "$share/g/a", "$merlon/#", "${ID}",     "${client}", "a/${id}x",
-        "x${id}",  "${id",      "a/${",     "${id}${id}", "a/${group}-${id}", "\xff",  "a/\xed\xa0\x80",
+        "",
+        "a/#/b",
+        "a+",
+        "a/b#",
+        "#/",
+        "++",
+        "$SYS/#",
+        "$x",
+        "$",
+        "$share/g/a",
+        "$merlon/#",
+        "${ID}",
+        "${client}",
+        "a/${id}x",
+        "x${id}",
+        "${id",
+        "a/${",
+        "${id}${id}",
+        "a/${group}-${id}",
+        "\xff",
+        "a/\xed\xa0\x80",
     };
 
     (void)state;

@@ -3,8 +3,12 @@
 
 #include "tests/unit/access/fixture.h"
 
-#define RULE(actions, text) {(actions), MRL_LIT_INIT(text)}
-enum { PUB = MRL_ALLOW_PUBLISH, SUB = MRL_ALLOW_SUBSCRIBE };
+#define RULE(actions, text)           \
+    {                                 \
+        (actions), MRL_LIT_INIT(text) \
+    }
+#define PUB MRL_ALLOW_PUBLISH
+#define SUB MRL_ALLOW_SUBSCRIBE
 
 struct fixture {
     struct place place;
@@ -119,8 +123,8 @@ static const struct mrl_rule news[] = {RULE(MRL_ALLOW_SUBSCRIBE, "news/#"),
 
 static void create_news(struct fixture *f)
 {
-    assert_ok(mrl_role_create(f->access, &admin, MRL_LIT("news"), MRL_LIT("Reads news."), news, 2,
-                              NULL));
+    assert_ok(
+        mrl_role_create(f->access, &admin, MRL_LIT("news"), MRL_LIT("Reads news."), news, 2, NULL));
 }
 
 static void assign(struct fixture *f, const char *role, const char *target)
@@ -302,9 +306,8 @@ static void roles_of_the_program_cannot_be_touched(void **state)
     for (size_t i = 0; i < MRL_COUNT(names); i++) {
         mrl_bytes name = mrl_str(names[i]);
 
-        assert_int_equal(
-            mrl_role_create(f->access, &admin, name, MRL_BYTES_NONE, news, 1, NULL),
-            MRL_ERR_DENIED);
+        assert_int_equal(mrl_role_create(f->access, &admin, name, MRL_BYTES_NONE, news, 1, NULL),
+                         MRL_ERR_DENIED);
         assert_int_equal(mrl_role_set_rules(f->access, &admin, name, news, 1, NULL),
                          MRL_ERR_DENIED);
         assert_int_equal(mrl_role_delete(f->access, &admin, name, NULL), MRL_ERR_DENIED);
@@ -322,9 +325,8 @@ static void a_bad_change_leaves_nothing_behind(void **state)
     struct mrl_role_target nobody = {(enum mrl_role_target_kind)9, MRL_LIT("a")};
     struct mrl_why why = {{0}};
 
-    assert_int_equal(
-        mrl_role_create(f->access, &admin, MRL_LIT("r"), MRL_BYTES_NONE, bad, 2, &why),
-        MRL_ERR_INVALID);
+    assert_int_equal(mrl_role_create(f->access, &admin, MRL_LIT("r"), MRL_BYTES_NONE, bad, 2, &why),
+                     MRL_ERR_INVALID);
     assert_memory_equal(why.text, "rule 2: ", 8);
     assert_int_equal(
         mrl_role_create(f->access, &admin, MRL_LIT("a/b"), MRL_BYTES_NONE, news, 1, NULL),
@@ -355,8 +357,8 @@ static void a_bad_change_leaves_nothing_behind(void **state)
 
 static void targets_are_read_from_text(void **state)
 {
-    static const char *const bad[] = {"",          "d1",          ":d1",        "device:",
-                                      "device:a/b", "operator:ann", "devices:d1", "group:+"};
+    static const char *const bad[] = {
+        "", "d1", ":d1", "device:", "device:a/b", "operator:ann", "devices:d1", "group:+"};
     struct mrl_role_target t = to("group:a:b");
 
     (void)state;
@@ -383,9 +385,9 @@ static void a_role_has_at_most_256_rules(void **state)
                      MRL_ERR_LIMIT);
     assert_ok(mrl_role_create(f->access, &admin, MRL_LIT("many"), MRL_BYTES_NONE, rules,
                               MRL_ROLE_RULES_MAX, NULL));
-    assert_int_equal(mrl_role_set_rules(f->access, &admin, MRL_LIT("many"), rules,
-                                        MRL_ROLE_RULES_MAX + 1, NULL),
-                     MRL_ERR_LIMIT);
+    assert_int_equal(
+        mrl_role_set_rules(f->access, &admin, MRL_LIT("many"), rules, MRL_ROLE_RULES_MAX + 1, NULL),
+        MRL_ERR_LIMIT);
     assign(f, "many", "device:d1");
     assert_true(may(f, d1, PUB, "t/255"));
     assert_false(may(f, d1, PUB, "t/256"));
@@ -424,7 +426,8 @@ static void a_subject_holds_at_most_32_roles(void **state)
         (void)snprintf(name, sizeof(name), "role-%zu", i);
         (void)snprintf(topic, sizeof(topic), "t/%zu", i);
         rule.filter = mrl_str(topic);
-        assert_ok(mrl_role_create(f->access, &admin, mrl_str(name), MRL_BYTES_NONE, &rule, 1, NULL));
+        assert_ok(
+            mrl_role_create(f->access, &admin, mrl_str(name), MRL_BYTES_NONE, &rule, 1, NULL));
         assert_int_equal(mrl_role_assign(f->access, &admin, mrl_str(name), &t, NULL), expected);
         assert_int_equal(may(f, d1, PUB, topic), expected == MRL_OK);
     }
