@@ -32,3 +32,13 @@ void mrl_rcu_register(void)
         abort();
     urcu_memb_register_thread();
 }
+
+#ifdef MRL_RCU_TSAN
+/* What liburcu allocates and frees for itself is ordered by means ThreadSanitizer does not see; our
+ * own accesses stay watched. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:liburcu-memb.so\ncalled_from_lib:liburcu-cds.so\n";
+}
+#endif

@@ -131,7 +131,7 @@ static void the_snapshot_equals_the_store_after_any_sequence(void **state)
 
     mrl_random(&seed, sizeof(seed));
     seed |= 1;
-    print_message("seed %llu\n", (unsigned long long)seed); /* to repeat a failure */
+    print_message("# seed %llu\n", (unsigned long long)seed); /* to repeat a failure */
     for (unsigned step = 0; step < STEPS; step++) {
         random_step(f, &seed, step);
         if (step % 20 == 0)
@@ -406,11 +406,11 @@ static void a_fleet_of_100000_is_added_and_loaded(void **state)
     }
     start = mrl_monotonic_ms();
     assert_ok(mrl_device_add_many(f->registry, &admin, fleet, FLEET, NULL));
-    print_message("added %d in %llu ms\n", FLEET, (unsigned long long)(mrl_monotonic_ms() - start));
+    print_message("# added %d in %llu ms\n", FLEET, (unsigned long long)(mrl_monotonic_ms() - start));
     registry_stop(f);
     start = mrl_monotonic_ms();
     registry_start(f);
-    print_message("loaded %d in %llu ms\n", FLEET,
+    print_message("# loaded %d in %llu ms\n", FLEET,
                   (unsigned long long)(mrl_monotonic_ms() - start));
     mrl_registry_count(f->registry, &n);
     assert_int_equal(n.devices, FLEET);
