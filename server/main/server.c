@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/server.h"
 
+#include "base/rcu.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <urcu/urcu-memb.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -349,7 +349,7 @@ mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
     if (s == NULL)
         abort();
     s->config = config;
-    urcu_memb_register_thread();
+    mrl_rcu_register();
     err = start(s, why);
     if (err == MRL_OK) {
         s->ready = true;
@@ -358,6 +358,5 @@ mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
         err = mrl_housekeeping_run(s, why); /* until a signal */
     }
     stop(s);
-    urcu_memb_unregister_thread();
     return err;
 }

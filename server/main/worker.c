@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/worker.h"
 
+#include "base/rcu.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <urcu/urcu-memb.h>
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -270,11 +270,10 @@ static void *run(void *argument)
 {
     struct mrl_worker *w = argument;
 
-    urcu_memb_register_thread();
+    mrl_rcu_register();
     on_tally(&w->tally);
     if (mrl_loop_run(w->loop) != MRL_OK)
         mrl_log_error("worker.loop_failed", MRL_FIELD_INT("worker", w->index));
-    urcu_memb_unregister_thread();
     return NULL;
 }
 

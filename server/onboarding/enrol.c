@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onboarding/enrol.h"
 
-#include <urcu/urcu-memb.h>
+#include "base/rcu.h"
 
 #include "access/name.h"
 #include "audit/audit.h"
@@ -296,11 +296,11 @@ static bool present_is_good(struct mrl_onboarding *o, const struct mrl_enrolment
     enum mrl_judgement judged = MRL_JUDGED_UNKNOWN;
     bool good;
 
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     if (e->present != NULL)
         judged = mrl_registry_judge_renewal(o->registry, e->present, mrl_wall_s(), /*grace=*/0, &p);
     good = judged == MRL_JUDGED_ACCEPTED && mrl_name_set(id, p->subject.id);
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
     *reason = mrl_judgement_name(judged);
     return good;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doors/http/est.h"
 
-#include <urcu/urcu-memb.h>
+#include "base/rcu.h"
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -196,8 +196,8 @@ enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint 
 {
     enum mrl_judgement judged;
 
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     judged = mrl_registry_judge_renewal(registry, fp, mrl_wall_s(), /*grace=*/0, NULL);
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
     return mrl_refusal_of(judged);
 }

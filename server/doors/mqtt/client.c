@@ -2,8 +2,8 @@
 /* The life of one connection: made, judged, kept alive, ended. */
 #include "doors/mqtt/client.h"
 
+#include "base/rcu.h"
 #include <stdlib.h>
-#include <urcu/urcu-memb.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -22,9 +22,9 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
 {
     enum mrl_judgement judged;
 
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     judged = mrl_registry_judge(registry, fp, mrl_wall_s(), DOOR_KINDS, NULL);
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
     return mrl_refusal_of(judged);
 }
 
@@ -54,9 +54,9 @@ bool mrl_client_identify(struct mrl_client *c, const char **why)
 {
     bool known;
 
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     known = take_identity(c, &mrl_conn_facts(c->conn)->fingerprint, why);
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
     return known;
 }
 
@@ -134,12 +134,12 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
 
     if (facts == NULL || !facts->has_certificate)
         return;
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     (void)mrl_registry_judge(c->door->config.registry, &facts->fingerprint, mrl_wall_s(),
                              DOOR_KINDS, &p);
     if (p != NULL && mrl_name_set(&c->id, p->subject.id))
         c->subject = (struct mrl_subject){p->subject.kind, mrl_name_bytes(&c->id), MRL_BYTES_NONE};
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
 }
 
 static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)

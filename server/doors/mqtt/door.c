@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doors/mqtt/door.h"
 
+#include "base/rcu.h"
 #include <stdlib.h>
-#include <urcu/urcu-memb.h>
 
 #include "base/clock.h"
 #include "devices/snapshot.h"
@@ -14,12 +14,12 @@ static bool principal_stands(struct mrl_mqtt_door *d, const struct mrl_session_k
     const struct mrl_principal *p;
     bool stands;
 
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     p = mrl_snapshot_principal(d->config.registry, key->principal_kind, key->principal);
     stands = p != NULL &&
              (p->subject.kind == MRL_PRINCIPAL_DEVICE ? mrl_device_may_connect(p->device_state)
                                                       : p->account_state == MRL_ACCOUNT_ACTIVE);
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
     return stands;
 }
 
@@ -40,13 +40,13 @@ static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl
     const struct mrl_principal *p;
     bool allowed = false;
 
-    urcu_memb_read_lock();
+    mrl_rcu_read_begin();
     p = mrl_snapshot_principal(d->config.registry, key->principal_kind, key->principal);
     if (p != NULL && action == MRL_HUB_PUBLISH)
         allowed = mrl_policy_may_publish(p->policy, &p->subject, name);
     else if (p != NULL)
         allowed = mrl_policy_may_subscribe(p->policy, &p->subject, name);
-    urcu_memb_read_unlock();
+    mrl_rcu_read_end();
     return allowed;
 }
 
