@@ -7,6 +7,9 @@
  * inside a call of its user: close and abort take effect at the end of the turn, so a pointer is
  * good until its on_closed has returned, or until it was detached.
  *
+ * A TLS 1.3 client is open before the server has judged its certificate: a refusal then comes as
+ * on_closed, with the alert.
+ *
  * Bytes written during a turn leave together at its end, up to 16 KiB in one TLS record. An idle
  * connection holds no buffers: they are borrowed from the worker while bytes are in flight. */
 #ifndef MRL_NET_CONN_H
@@ -28,8 +31,9 @@ enum mrl_conn_end {
     MRL_END_BACKLOG,     /* the peer does not take what we write: limit passed */
     MRL_END_INPUT_LIMIT, /* on_data left more than the limit behind */
     MRL_END_PROTOCOL,    /* broken TLS after the handshake */
-    MRL_END_OVERLOAD,    /* too many handshakes in progress on this worker */
-    MRL_END_SHUTDOWN,    /* mrl_conns_free */
+    MRL_END_OVERLOAD, /* never from here (an accept then gives MRL_ERR_BUSY): for doors that count
+                       */
+    MRL_END_SHUTDOWN, /* mrl_conns_free */
     MRL_END_COUNT_
 };
 const char *mrl_conn_end_name(enum mrl_conn_end end); /* "input-limit" */

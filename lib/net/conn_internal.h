@@ -37,7 +37,6 @@ struct mrl_conn {
     bool shaking; /* counted in conns.handshakes */
     bool blocked; /* the kernel takes no more for now: waits for EPOLLOUT */
     bool read_wants_write;
-    bool is_client;
     bool last_words; /* the peer should be able to read what was sent last: linger */
 };
 

@@ -139,7 +139,6 @@ mrl_err mrl_conn_connect_tls(struct mrl_conns *cs, const struct mrl_address *to,
     mrl_peer_from_address(to, &peer);
     c = mrl_conn_make(cs, fd, &peer, kind, user);
     c->tls = t;
-    c->is_client = true;
     return start(c, CONN_CONNECTING, EPOLLOUT, out);
 }
 

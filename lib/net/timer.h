@@ -11,7 +11,8 @@
 
 enum { MRL_TIMER_TICK_MS = 10, MRL_TIMER_LEVELS = 4, MRL_TIMER_SLOTS = 256 };
 /* Longer times are shortened to this (about 497 days). */
-#define MRL_TIMER_LONGEST_MS ((UINT64_C(1) << 32) * MRL_TIMER_TICK_MS - 2 * MRL_TIMER_TICK_MS)
+#define MRL_TIMER_LONGEST_MS \
+    ((UINT64_C(1) << 32) * MRL_TIMER_TICK_MS - UINT64_C(2) * MRL_TIMER_TICK_MS)
 
 struct mrl_timers;
 

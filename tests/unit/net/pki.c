@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-enum { DAY = 86400 };
+#define DAY INT64_C(86400)
 
 static void must(mrl_err err)
 {

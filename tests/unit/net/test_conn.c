@@ -13,7 +13,8 @@
 #include "tests/unit/net/pki.h"
 #include "tests/unit/unit.h"
 
-enum { DAY = 86400, PATIENCE_MS = 10000, CERTIFICATE_REVOKED = 44, LIMIT = 5000 };
+#define DAY INT64_C(86400)
+enum { PATIENCE_MS = 10000, CERTIFICATE_REVOKED = 44, LIMIT = 5000 };
 
 static struct pki pki;
 static struct pki_identity device;

@@ -11,7 +11,8 @@
 #include "tests/unit/net/pki.h"
 #include "tests/unit/unit.h"
 
-enum { DAY = 86400, CLIENTS = 20, PATIENCE_MS = 30000 };
+#define DAY INT64_C(86400)
+enum { CLIENTS = 20, PATIENCE_MS = 30000 };
 
 static struct pki pki;
 static struct pki_identity device;

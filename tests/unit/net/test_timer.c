@@ -22,7 +22,7 @@ static void note(struct mrl_timer *t)
     a->fired++;
     total++;
     early += now_ms < a->due_ms;
-    late += now_ms > a->due_ms + 2 * MRL_TIMER_TICK_MS;
+    late += now_ms > a->due_ms + UINT64_C(2) * MRL_TIMER_TICK_MS;
 }
 
 static void set_alarm(struct mrl_timers *w, struct alarm *a, uint64_t after_ms)

@@ -43,7 +43,7 @@ static void the_oldest_goes_first_when_a_shard_is_full(void **state)
     struct mrl_tls_ticket k, out;
 
     (void)state;
-    assert_ok(mrl_tls_tickets_new(3 * MRL_TICKET_SHARDS, LIFETIME, &t));
+    assert_ok(mrl_tls_tickets_new((size_t)3 * MRL_TICKET_SHARDS, LIFETIME, &t));
     for (uint8_t name = 0; name < 4; name++) {
         k = ticket(name, 5);
         assert_ok(mrl_tls_tickets_put(t, &k));
