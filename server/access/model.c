@@ -145,7 +145,7 @@ static struct mrl_policy *compile_set(struct mrl_role *const *set, size_t count)
 static struct mrl_policy *policy_of_set(struct mrl_model *m, struct mrl_role *const *set,
                                         size_t count)
 {
-    mrl_bytes key = mrl_bytes_of(set, count * sizeof(set[0]));
+    mrl_bytes key = mrl_bytes_of(set, count * sizeof(struct mrl_role *));
     struct mrl_map_node *node = mrl_map_find(&m->policies, key);
     struct shared_policy *p;
 
@@ -295,7 +295,7 @@ static size_t add_roles(const struct mrl_model *m, enum mrl_role_target_kind kin
             at++;
         if (at < count && set[at] == h->roles[i])
             continue;
-        memmove(&set[at + 1], &set[at], (count - at) * sizeof(set[0]));
+        memmove(&set[at + 1], &set[at], (count - at) * sizeof(struct mrl_role *));
         set[at] = h->roles[i];
         count++;
     }

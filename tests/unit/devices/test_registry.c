@@ -406,7 +406,8 @@ static void a_fleet_of_100000_is_added_and_loaded(void **state)
     }
     start = mrl_monotonic_ms();
     assert_ok(mrl_device_add_many(f->registry, &admin, fleet, FLEET, NULL));
-    print_message("# added %d in %llu ms\n", FLEET, (unsigned long long)(mrl_monotonic_ms() - start));
+    print_message("# added %d in %llu ms\n", FLEET,
+                  (unsigned long long)(mrl_monotonic_ms() - start));
     registry_stop(f);
     start = mrl_monotonic_ms();
     registry_start(f);
