@@ -6,10 +6,10 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
-#include "net/http_client_write.h"
 #include "net/http_link.h"
 #include "wire/http1.h"
 #include "wire/http1_body.h"
+#include "wire/http1_write.h"
 
 enum {
     DEFAULT_TIMEOUT_MS = 30000,
@@ -137,8 +137,13 @@ static mrl_err write_request(struct mrl_http_client *c, const struct mrl_http_ca
                              struct mrl_why *why)
 {
     struct mrl_http_header headers[FIELDS_MAX + 1];
-    struct mrl_http_parts parts = {mrl_str(call->method), call->target, mrl_str(c->host), headers,
-                                   call->field_count,     call->body};
+    struct mrl_http_request_parts parts = {
+        .method = mrl_str(call->method),
+        .target = call->target,
+        .host = mrl_str(c->host),
+        .headers = headers,
+        .header_count = call->field_count,
+    };
     MRL_SCOPED(mrl_buf) request = {0};
     mrl_err err;
 
@@ -149,7 +154,7 @@ static mrl_err write_request(struct mrl_http_client *c, const struct mrl_http_ca
     if (call->content_type != NULL)
         headers[parts.header_count++] =
             (struct mrl_http_header){MRL_LIT("Content-Type"), mrl_str(call->content_type)};
-    if (mrl_http_client_write(&parts, &request) != MRL_OK)
+    if (mrl_http_write_request(&parts, call->body, &request) != MRL_OK)
         return mrl_fail(why, MRL_ERR_INVALID, "method, target or a header field cannot be sent");
     err = mrl_http_link_write(&c->link, mrl_buf_bytes(&request), why);
     mrl_wipe(request.data, request.len); /* credentials */

@@ -298,11 +298,15 @@ static void close_listeners(struct fixture *f)
     mrl_listener_close(f->tls_listener);
 }
 
-void fixture_stop(struct fixture *f)
+void fixture_halt(struct fixture *f)
 {
     fixture_run(f, close_listeners);
     mrl_loop_stop(f->loop);
     must(pthread_join(f->thread, NULL) == 0);
+}
+
+void fixture_free(struct fixture *f)
+{
     mrl_conns_free(f->conns);
     mrl_service_free(f->service);
     mrl_http_server_free(f->server);
@@ -313,6 +317,12 @@ void fixture_stop(struct fixture *f)
     must(rmdir(f->folder) == 0);
     sem_destroy(&f->began);
     sem_destroy(&f->go);
+}
+
+void fixture_stop(struct fixture *f)
+{
+    fixture_halt(f);
+    fixture_free(f);
 }
 
 struct request_to_run {

@@ -47,7 +47,9 @@ struct fixture {
 };
 
 void fixture_start(struct fixture *f, const struct fixture_config *config);
-void fixture_stop(struct fixture *f);
+void fixture_stop(struct fixture *f); /* halt and free */
+void fixture_halt(struct fixture *f); /* the loop runs no more */
+void fixture_free(struct fixture *f);
 /* Runs on the worker, and returns when it has run. */
 void fixture_run(struct fixture *f, void (*run)(struct fixture *f));
 /* Waits until *value is at least wanted; false after ten seconds. */
