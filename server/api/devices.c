@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "devices/device.h"
+
+#include "api/request.h"
+#include "devices/credential.h"
+
+static const char *const new_members[] = {"id", "group", "note", NULL};
+static const char *const edit_members[] = {"group", "note", NULL};
+static const char *const step_members[] = {"reason", NULL};
+
+json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credential_info *list,
+                            size_t count)
+{
+    json_t *array = mrl_json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *o = mrl_json_object();
+
+        mrl_api_put_hex(r, o, "fingerprint", mrl_fingerprint_bytes(&list[i].fingerprint));
+        mrl_api_put_hex(r, o, "serial", list[i].serial);
+        mrl_api_put_text(r, o, "state", mrl_str(mrl_credential_state_name(list[i].state)));
+        mrl_api_put_text(r, o, "reason", list[i].reason);
+        mrl_api_put_time(r, o, "not_before", list[i].not_before * 1000);
+        mrl_api_put_time(r, o, "not_after", list[i].not_after * 1000);
+        mrl_api_add(r, array, o);
+    }
+    return array;
+}
+
+static json_t *device_json(struct mrl_api_request *r, const struct mrl_device_info *d)
+{
+    json_t *o = mrl_json_object();
+
+    mrl_api_put_text(r, o, "id", d->id);
+    mrl_api_put_text(r, o, "state", mrl_str(mrl_device_state_name(d->life.state)));
+    mrl_api_put_text(r, o, "group", d->group);
+    mrl_api_put_text(r, o, "note", d->note);
+    mrl_api_put_text(r, o, "reason", d->reason);
+    mrl_api_put_time(r, o, "created", d->created_ms);
+    mrl_api_put_time(r, o, "changed", d->changed_ms);
+    return o;
+}
+
+static void on_shown(void *context, const struct mrl_device_info *d)
+{
+    struct mrl_api_page *page = context;
+    json_t *o = device_json(page->r, d);
+
+    mrl_api_put(page->r, o, "credentials",
+                mrl_api_credentials(page->r, d->credentials, d->credential_count));
+    page->items = o;
+}
+
+/* The device as it is now, after a change as well. */
+static mrl_err answer_device(struct mrl_api_request *r, unsigned status, mrl_bytes id)
+{
+    struct mrl_api_page shown = {.r = r};
+
+    MRL_TRY(mrl_device_show(r->api->registry, id, on_shown, &shown, &r->why));
+    return mrl_api_answer(r, status, shown.items);
+}
+
+mrl_err mrl_api_device_show(struct mrl_api_request *r)
+{
+    return answer_device(r, 200, r->variables[0]);
+}
+
+mrl_err mrl_api_device_add(struct mrl_api_request *r)
+{
+    MRL_AUTO(json_t) body = NULL;
+    struct mrl_device_new device = {0};
+
+    MRL_TRY(mrl_api_body(r, new_members, &body));
+    MRL_TRY(mrl_api_text(r, body, "id", &device.id));
+    MRL_TRY(mrl_api_text_optional(r, body, "group", &device.group));
+    MRL_TRY(mrl_api_text_optional(r, body, "note", &device.note));
+    MRL_TRY(mrl_device_add(r->api->registry, &r->actor, &device, &r->why));
+    return answer_device(r, 201, device.id);
+}
+
+static void on_listed(void *context, const struct mrl_device_info *d)
+{
+    struct mrl_api_page *page = context;
+
+    if (mrl_api_page_take(page, d->id))
+        mrl_api_add(page->r, page->items, device_json(page->r, d));
+}
+
+mrl_err mrl_api_device_list(struct mrl_api_request *r)
+{
+    MRL_SCOPED(mrl_api_page) page = {0};
+    struct mrl_device_query query = {0};
+    mrl_bytes state;
+
+    MRL_TRY(mrl_api_page_start(r, &page));
+    query.after = page.after;
+    query.limit = page.limit + 1;
+    (void)mrl_exchange_query(r->x, "group", &query.group); /* absent: any */
+    if (mrl_exchange_query(r->x, "state", &state) && !mrl_device_state_parse(state, &query.state))
+        return mrl_fail(&r->why, MRL_ERR_INVALID, "state: unknown");
+    MRL_TRY(mrl_device_list(r->api->registry, &query, on_listed, &page, &r->why));
+    return mrl_api_page_answer(&page);
+}
+
+/* Members that are absent stay as they are; "" takes the value away. */
+mrl_err mrl_api_device_edit(struct mrl_api_request *r)
+{
+    MRL_AUTO(json_t) body = NULL;
+    const mrl_bytes id = r->variables[0];
+    mrl_bytes group, note;
+
+    MRL_TRY(mrl_api_body(r, edit_members, &body));
+    MRL_TRY(mrl_api_text_optional(r, body, "group", &group));
+    MRL_TRY(mrl_api_text_optional(r, body, "note", &note));
+    if (json_object_get(body, "group") != NULL)
+        MRL_TRY(mrl_device_set_group(r->api->registry, &r->actor, id, group, &r->why));
+    if (json_object_get(body, "note") != NULL)
+        MRL_TRY(mrl_device_set_note(r->api->registry, &r->actor, id, note, &r->why));
+    return answer_device(r, 200, id);
+}
+
+mrl_err mrl_api_device_step(struct mrl_api_request *r)
+{
+    MRL_AUTO(json_t) body = NULL;
+    const mrl_bytes id = r->variables[0];
+    mrl_bytes reason;
+
+    MRL_TRY(mrl_api_body(r, step_members, &body));
+    MRL_TRY(mrl_api_text_optional(r, body, "reason", &reason));
+    MRL_TRY(mrl_device_change(r->api->registry, &r->actor, id,
+                              (enum mrl_device_action)r->route->argument, reason, &r->why));
+    return answer_device(r, 200, id);
+}

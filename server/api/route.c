@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/request.h"
+#include "devices/state.h"
+
+/* clang-format off */
+#define ACCOUNTS(path, kind, read, manage) \
+    {"POST", path, manage, mrl_api_account_add, kind}, \
+    {"GET", path, read, mrl_api_account_list, kind}, \
+    {"GET", path "/{id}", read, mrl_api_account_show, kind}, \
+    {"POST", path "/{id}/disable", manage, mrl_api_account_disable, kind}, \
+    {"POST", path "/{id}/enable", manage, mrl_api_account_enable, kind}, \
+    {"POST", path "/{id}/revoke", MRL_MAY_REVOKE_CREDENTIALS, mrl_api_account_revoke, kind}
+
+/* Every route with what it takes. A certificate for an operator is as good as a role: it needs the
+ * right to manage operators. */
+const struct mrl_api_route mrl_api_routes[] = {
+    {"GET", "/v1/status", MRL_MAY_READ_SERVER, mrl_api_status},
+    {"GET", "/v1/ca", MRL_API_ANY_OPERATOR, mrl_api_ca},
+    {"GET", "/metrics", MRL_API_SCRAPE, mrl_api_scrape},
+
+    {"POST", "/v1/devices", MRL_MAY_ADD_DEVICES, mrl_api_device_add},
+    {"GET", "/v1/devices", MRL_MAY_READ_DEVICES, mrl_api_device_list},
+    {"GET", "/v1/devices/{id}", MRL_MAY_READ_DEVICES, mrl_api_device_show},
+    {"PATCH", "/v1/devices/{id}", MRL_MAY_CHANGE_DEVICES, mrl_api_device_edit},
+    {"POST", "/v1/devices/{id}/suspend", MRL_MAY_SUSPEND_DEVICES, mrl_api_device_step, MRL_DEVICE_SUSPEND},
+    {"POST", "/v1/devices/{id}/resume", MRL_MAY_SUSPEND_DEVICES, mrl_api_device_step, MRL_DEVICE_RESUME},
+    {"POST", "/v1/devices/{id}/quarantine", MRL_MAY_QUARANTINE_DEVICES, mrl_api_device_step, MRL_DEVICE_QUARANTINE},
+    {"POST", "/v1/devices/{id}/release", MRL_MAY_QUARANTINE_DEVICES, mrl_api_device_step, MRL_DEVICE_RELEASE},
+    {"POST", "/v1/devices/{id}/revoke", MRL_MAY_REVOKE_DEVICES, mrl_api_device_step, MRL_DEVICE_REVOKE},
+    {"POST", "/v1/devices/{id}/retire", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_RETIRE},
+
+    {"POST", "/v1/tokens", MRL_MAY_CREATE_TOKENS, mrl_api_token_create},
+    {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},
+    {"DELETE", "/v1/tokens/{id}", MRL_MAY_CANCEL_TOKENS, mrl_api_token_cancel},
+
+    ACCOUNTS("/v1/applications", MRL_PRINCIPAL_APPLICATION, MRL_MAY_READ_APPLICATIONS, MRL_MAY_MANAGE_APPLICATIONS),
+    {"POST", "/v1/applications/{id}/certificates", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_account_certify, MRL_PRINCIPAL_APPLICATION},
+    ACCOUNTS("/v1/operators", MRL_PRINCIPAL_OPERATOR, MRL_MAY_READ_OPERATORS, MRL_MAY_MANAGE_OPERATORS),
+    {"POST", "/v1/operators/{id}/certificates", MRL_MAY_MANAGE_OPERATORS, mrl_api_account_certify, MRL_PRINCIPAL_OPERATOR},
+    {"PUT", "/v1/operators/{id}/roles", MRL_MAY_MANAGE_OPERATORS, mrl_api_operator_roles},
+
+    {"POST", "/v1/roles", MRL_MAY_MANAGE_ROLES, mrl_api_role_create},
+    {"GET", "/v1/roles", MRL_MAY_READ_ROLES, mrl_api_role_list},
+    {"GET", "/v1/roles/{name}", MRL_MAY_READ_ROLES, mrl_api_role_show},
+    {"DELETE", "/v1/roles/{name}", MRL_MAY_MANAGE_ROLES, mrl_api_role_delete},
+    {"PUT", "/v1/roles/{name}/rules", MRL_MAY_MANAGE_ROLES, mrl_api_role_rules},
+    {"POST", "/v1/roles/{name}/assignments", MRL_MAY_ASSIGN_ROLES, mrl_api_role_assign},
+    {"DELETE", "/v1/roles/{name}/assignments/{to}", MRL_MAY_ASSIGN_ROLES, mrl_api_role_unassign},
+    {"GET", "/v1/policy/explain", MRL_MAY_READ_ROLES, mrl_api_explain},
+
+    {"GET", "/v1/audit", MRL_MAY_READ_AUDIT, mrl_api_audit_list},
+    {"GET", "/v1/audit/export", MRL_MAY_READ_AUDIT, mrl_api_audit_export},
+    {"GET", "/v1/audit/heads", MRL_MAY_READ_AUDIT, mrl_api_audit_heads},
+    {"GET", "/v1/audit/key", MRL_MAY_READ_AUDIT, mrl_api_audit_key},
+    {"POST", "/v1/audit/verify", MRL_MAY_READ_AUDIT, mrl_api_audit_verify},
+
+    {"GET", "/v1/events", MRL_MAY_READ_EVENTS, mrl_api_events, .on_worker = true},
+};
+/* clang-format on */
+const size_t mrl_api_route_count = MRL_COUNT(mrl_api_routes);
+
+/* Segment by segment; a variable takes any that is not empty. */
+static bool matches(const char *pattern, mrl_bytes path,
+                    mrl_bytes variables[static MRL_API_VARIABLES_MAX])
+{
+    mrl_bytes left = mrl_str(pattern), want, have;
+    size_t found = 0;
+    bool more_want = true, more_have = true;
+
+    while (more_want && more_have) {
+        more_want = mrl_bytes_split(left, '/', &want, &left);
+        more_have = mrl_bytes_split(path, '/', &have, &path);
+        if (want.len > 0 && want.data[0] == '{' && have.len > 0 && found < MRL_API_VARIABLES_MAX)
+            variables[found++] = have;
+        else if (!mrl_bytes_eq(want, have))
+            return false;
+    }
+    return more_want == more_have;
+}
+
+enum mrl_api_match mrl_api_route_find(mrl_bytes method, mrl_bytes path,
+                                      const struct mrl_api_route **out,
+                                      mrl_bytes variables[static MRL_API_VARIABLES_MAX],
+                                      struct mrl_buf *allow)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < mrl_api_route_count; i++) {
+        const struct mrl_api_route *route = &mrl_api_routes[i];
+
+        if (!matches(route->path, path, variables))
+            continue;
+        *out = route;
+        if (mrl_bytes_eq(mrl_str(route->method), method))
+            return MRL_API_MATCH;
+        /* An unbounded buffer takes the few names there are. */
+        (void)mrl_buf_printf(allow, "%s%s", known ? ", " : "", route->method);
+        known = true;
+    }
+    return known ? MRL_API_NO_METHOD : MRL_API_NO_PATH;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /metrics: the counters, gauges of the other duties, and the readings of devices. */
+#include <inttypes.h>
+
+#include "api/request.h"
+#include "base/clock.h"
+#include "devices/expiry.h"
+#include "devices/registry.h"
+#include "messages/retained.h"
+
+struct gauge {
+    const char *name, *help;
+    double value;
+};
+
+static mrl_err write_gauges(const struct gauge *gauges, size_t count, struct mrl_buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        MRL_TRY(mrl_expose_family(out, gauges[i].name, "gauge", gauges[i].help));
+        MRL_TRY(mrl_expose_sample(out, gauges[i].name, "", gauges[i].value));
+    }
+    return MRL_OK;
+}
+
+static mrl_err write_states(const struct mrl_registry_counts *counts, struct mrl_buf *out)
+{
+    char label[64];
+
+    MRL_TRY(mrl_expose_family(out, "merlon_devices", "gauge", "Devices by state."));
+    for (int s = MRL_DEVICE_EXPECTED; s <= MRL_DEVICE_RETIRED; s++) {
+        (void)snprintf(label, sizeof(label), "state=\"%s\"",
+                       mrl_device_state_name((enum mrl_device_state)s));
+        MRL_TRY(mrl_expose_sample(out, "merlon_devices", label, (double)counts->by_state[s]));
+    }
+    return MRL_OK;
+}
+
+/* Each bucket holds those below it, so that an alert needs one of them only. */
+static const struct {
+    const char *label;
+    int64_t seconds;
+} buckets[] = {
+    {"expires_within=\"0s\"", 0},
+    {"expires_within=\"1d\"", 86400},
+    {"expires_within=\"7d\"", 7 * 86400},
+    {"expires_within=\"30d\"", 30 * 86400},
+    {"expires_within=\"90d\"", 90 * 86400},
+};
+
+static mrl_err write_expiry(struct mrl_api *api, struct mrl_buf *out)
+{
+    static const char name[] = "merlon_device_certificates";
+    int64_t ends[MRL_COUNT(buckets)], now = mrl_wall_s();
+    uint64_t counts[MRL_COUNT(buckets)];
+
+    for (size_t i = 0; i < MRL_COUNT(buckets); i++)
+        ends[i] = now + buckets[i].seconds;
+    MRL_TRY(mrl_credential_count_ending(api->store, MRL_PRINCIPAL_DEVICE, ends, MRL_COUNT(ends),
+                                        counts));
+    MRL_TRY(mrl_expose_family(out, name, "gauge",
+                              "Certificates in use by devices that end within this time."));
+    for (size_t i = 0; i < MRL_COUNT(buckets); i++)
+        MRL_TRY(mrl_expose_sample(out, name, buckets[i].label, (double)counts[i]));
+    return MRL_OK;
+}
+
+/* The version is ours, but may hold anything a packager writes. */
+static mrl_err write_build(const struct mrl_api *api, struct mrl_buf *out)
+{
+    char label[96] = "version=\"";
+    size_t at = sizeof("version=\"") - 1;
+
+    for (const char *c = api->version; *c != '\0' && at < sizeof(label) - 2; c++)
+        label[at++] = *c == '"' || *c == '\\' || *c == '\n' ? '_' : *c;
+    label[at] = '"';
+    MRL_TRY(mrl_expose_family(out, "merlon_build_info", "gauge", "Version of the program."));
+    return mrl_expose_sample(out, "merlon_build_info", label, 1);
+}
+
+static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
+{
+    struct mrl_registry_counts counts;
+    size_t sessions = 0, connected = 0;
+    uint64_t entries;
+
+    mrl_registry_count(api->registry, &counts);
+    if (api->count != NULL)
+        api->count(api->count_context, &sessions, &connected);
+    MRL_TRY(mrl_api_audit_size(api, &entries));
+    MRL_TRY(write_states(&counts, out));
+    return write_gauges(
+        (const struct gauge[]){
+            {"merlon_applications", "Applications that are known.", (double)counts.applications},
+            {"merlon_operators", "Operators that are known.", (double)counts.operators},
+            {"merlon_credentials", "Certificates that are known, in any state.",
+             (double)counts.credentials},
+            {"merlon_sessions", "MQTT sessions, connected or kept.", (double)sessions},
+            {"merlon_connections", "MQTT connections.", (double)connected},
+            {"merlon_retained_messages", "Retained messages.",
+             (double)mrl_retained_count(api->retained)},
+            {"merlon_store_backlog", "Write jobs that wait for the disk.",
+             (double)mrl_store_backlog(api->store)},
+            {"merlon_audit_entries", "Entries of the audit log.", (double)entries},
+            {"process_start_time_seconds", "Start of the process, seconds since 1970.",
+             (double)api->started_ms / 1000},
+        },
+        9, out);
+}
+
+mrl_err mrl_api_scrape(struct mrl_api_request *r)
+{
+    struct mrl_buf *out = mrl_exchange_answer(r->x);
+
+    MRL_TRY(mrl_metrics_write(r->api->metrics, out));
+    MRL_TRY(write_duties(r->api, out));
+    MRL_TRY(write_expiry(r->api, out));
+    MRL_TRY(write_build(r->api, out));
+    if (r->api->telemetry != NULL)
+        MRL_TRY(mrl_telemetry_write(r->api->telemetry, out));
+    mrl_exchange_set_header(r->x, "Content-Type",
+                            MRL_LIT("text/plain; version=0.0.4; charset=utf-8"));
+    return MRL_OK;
+}

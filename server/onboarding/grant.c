@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onboarding/grant.h"
+
+#include "base/hex.h"
+#include "devices/credential.h"
+
+mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
+                               struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    MRL_AUTO(mrl_key) key = NULL;
+    const struct mrl_csr_facts *facts;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK ||
+        mrl_csr_check(csr, &key, &reason) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
+                        mrl_csr_reason_text(reason));
+    facts = mrl_csr_facts(csr);
+    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
+        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
+struct grant_job {
+    struct mrl_write write;
+    struct mrl_registry *registry;
+    const struct mrl_grant *grant;
+    const struct mrl_cert_facts *cert;
+    struct mrl_registry_update *update;
+    struct mrl_why *why;
+};
+
+static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
+{
+    char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
+    struct mrl_audit_detail details[4];
+    struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
+
+    MRL_ENSURE(j->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
+    mrl_hex(mrl_fingerprint_bytes(&j->cert->fingerprint), fingerprint);
+    mrl_hex(j->cert->serial, serial);
+    details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
+    details[1] = MRL_AUDIT_INT("not_after", j->cert->not_after);
+    details[2] = MRL_AUDIT_TEXT("serial", mrl_str(serial));
+    details[3] = MRL_AUDIT_TEXT("token", j->grant->token);
+    event.details = details;
+    event.details_count = MRL_COUNT(details) - (j->grant->token.len == 0);
+    return mrl_audit_append(tx, &event, NULL);
+}
+
+static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct grant_job *j = MRL_CONTAINER(w, struct grant_job, write);
+    const struct mrl_credential_new credential = {
+        .kind = j->grant->kind,
+        .id = j->grant->id,
+        .fingerprint = j->cert->fingerprint,
+        .serial = j->cert->serial,
+        .not_before = j->cert->not_before,
+        .not_after = j->cert->not_after,
+        .der = j->cert->der,
+    };
+
+    if (j->grant->before != NULL)
+        MRL_TRY(j->grant->before(tx, j->grant->context, j->why));
+    MRL_TRY(mrl_registry_credential_add(tx, &credential, j->why));
+    MRL_TRY(append_entry(tx, j));
+    return mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update);
+}
+
+static void publish_grant(struct mrl_write *w)
+{
+    const struct grant_job *j = MRL_CONTAINER(w, struct grant_job, write);
+
+    mrl_registry_publish(j->registry, j->update);
+}
+
+mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
+                        struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) made = {0};
+    MRL_AUTO(mrl_cert) cert = NULL;
+    struct grant_job j = {.write = {.run = run_grant, .committed = publish_grant, .why = why},
+                          .registry = o->registry,
+                          .grant = g,
+                          .why = why};
+    mrl_err err;
+
+    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki, &made, why));
+    MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&made), &cert));
+    j.cert = mrl_cert_facts(cert);
+    err = mrl_store_write(o->store, &j.write);
+    mrl_registry_update_free(j.update);
+    MRL_TRY(err);
+    return mrl_buf_append(der, mrl_buf_bytes(&made));
+}
