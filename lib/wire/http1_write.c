@@ -257,8 +257,8 @@ static bool states_length(mrl_bytes method, uint64_t length)
            mrl_bytes_eq(method, MRL_LIT("PUT")) || mrl_bytes_eq(method, MRL_LIT("PATCH"));
 }
 
-static mrl_err put_request(struct mrl_buf *out, const struct mrl_http_call *call, uint64_t length,
-                           mrl_bytes body)
+static mrl_err put_request(struct mrl_buf *out, const struct mrl_http_request_parts *call,
+                           uint64_t length, mrl_bytes body)
 {
     MRL_ENSURE(mrl_http_is_token(call->method) && is_target(call->target), MRL_ERR_INVALID);
     MRL_ENSURE(call->host.len > 0 && mrl_http_is_field_value(call->host), MRL_ERR_INVALID);
@@ -274,7 +274,7 @@ static mrl_err put_request(struct mrl_buf *out, const struct mrl_http_call *call
     return put_body(out, body);
 }
 
-mrl_err mrl_http_write_request(const struct mrl_http_call *call, mrl_bytes body,
+mrl_err mrl_http_write_request(const struct mrl_http_request_parts *call, mrl_bytes body,
                                struct mrl_buf *out)
 {
     size_t before = out->len;
@@ -282,7 +282,7 @@ mrl_err mrl_http_write_request(const struct mrl_http_call *call, mrl_bytes body,
     return whole(out, before, put_request(out, call, body.len, body));
 }
 
-mrl_err mrl_http_write_request_head(const struct mrl_http_call *call, uint64_t length,
+mrl_err mrl_http_write_request_head(const struct mrl_http_request_parts *call, uint64_t length,
                                     struct mrl_buf *out)
 {
     size_t before = out->len;

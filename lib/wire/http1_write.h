@@ -44,7 +44,7 @@ struct mrl_http_event {
 };
 mrl_err mrl_http_write_event(const struct mrl_http_event *event, struct mrl_buf *out);
 
-struct mrl_http_call {
+struct mrl_http_request_parts {
     mrl_bytes method;
     mrl_bytes target; /* encoded already: see mrl_http_percent_write */
     mrl_bytes host;   /* host or host:port */
@@ -55,10 +55,10 @@ struct mrl_http_call {
 
 /* Head and body. Content-Length is written when there is a body or the method is POST, PUT or
  * PATCH. */
-mrl_err mrl_http_write_request(const struct mrl_http_call *call, mrl_bytes body,
+mrl_err mrl_http_write_request(const struct mrl_http_request_parts *call, mrl_bytes body,
                                struct mrl_buf *out);
 /* Head only, with Content-Length: the caller sends length bytes after it. */
-mrl_err mrl_http_write_request_head(const struct mrl_http_call *call, uint64_t length,
+mrl_err mrl_http_write_request_head(const struct mrl_http_request_parts *call, uint64_t length,
                                     struct mrl_buf *out);
 
 /* "Not Found" for 404; a phrase of the class for codes without an own one. Never NULL. */

@@ -104,7 +104,8 @@ static void a_request_is_read_back(void **state)
 {
     MRL_SCOPED(mrl_buf) out = {0};
     struct mrl_http_limits limits = MRL_HTTP_LIMITS_DEFAULT;
-    struct mrl_http_call call = {MRL_LIT("PUT"), MRL_LIT("/a"), MRL_LIT("h:1"), &json, 1, true};
+    struct mrl_http_request_parts call = {
+        MRL_LIT("PUT"), MRL_LIT("/a"), MRL_LIT("h:1"), &json, 1, true};
     struct mrl_http_request q;
     unsigned status;
 
