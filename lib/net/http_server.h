@@ -28,7 +28,8 @@ struct mrl_http_server_config { /* everything is borrowed and outlives the serve
     struct mrl_service *service;
     mrl_http_handler *handler;
     /* A connection that never became a request: refused handshake, broken request. May be NULL.
-     * status is what was answered, 0 when refused in the handshake. */
+     * status is what was answered, 0 when refused in the handshake. closed is never NULL; of a
+     * broken request it holds the facts. */
     void (*refused)(void *context, const struct mrl_peer *peer,
                     const struct mrl_conn_closed *closed, unsigned status, const char *why);
     void *context;
@@ -42,8 +43,11 @@ mrl_err mrl_http_server_new(const struct mrl_http_server_config *config,
                             struct mrl_http_server **out);
 /* Connections must be over (mrl_conns_free) and the service drained. NULL is fine. */
 void mrl_http_server_free(struct mrl_http_server *s);
-/* Stops: idle connections are closed, the others after their present answer. Streams end. */
+MRL_AUTO_DEFINE(mrl_http_server);
+/* Stops: idle connections are closed, the others after their present answer. Streams end. Drained
+ * when mrl_http_server_connections says 0. */
 void mrl_http_server_stop(struct mrl_http_server *s);
+size_t mrl_http_server_connections(const struct mrl_http_server *s);
 
 /* Take fd, on failure too. */
 void mrl_http_accept_tls(struct mrl_http_server *s, int fd, const struct mrl_peer *peer,
@@ -53,7 +57,10 @@ void mrl_http_accept_unix(struct mrl_http_server *s, int fd, const struct mrl_pe
 /* The request: views that live as long as the exchange, from any thread. */
 mrl_bytes mrl_exchange_method(const struct mrl_exchange *x);
 mrl_bytes mrl_exchange_path(const struct mrl_exchange *x); /* percent-decoded, no dot segments */
-bool mrl_exchange_query(struct mrl_exchange *x, const char *name, mrl_bytes *value); /* decoded */
+/* Decoded. Broken encoding, a name given twice and more than MRL_HTTP_QUERY_MAX parameters were
+ * answered with 400 before. */
+enum { MRL_HTTP_QUERY_MAX = 32 };
+bool mrl_exchange_query(struct mrl_exchange *x, const char *name, mrl_bytes *value);
 bool mrl_exchange_header(const struct mrl_exchange *x, const char *name, mrl_bytes *value);
 mrl_bytes mrl_exchange_body(const struct mrl_exchange *x);
 const struct mrl_peer *mrl_exchange_peer(const struct mrl_exchange *x);
@@ -69,25 +76,35 @@ struct mrl_arena *mrl_exchange_arena(struct mrl_exchange *x); /* lives as long a
 
 /* The answer being built; any thread that holds the exchange. The status is 200 until set. */
 void mrl_exchange_set_status(struct mrl_exchange *x, unsigned status);
-/* value is copied; CR, LF or NUL in it are our bug and turn the answer into a 500. */
+/* Replaces one of that name (at most MRL_HTTP_ANSWER_HEADERS). value is copied; CR, LF or NUL in it
+ * are our bug and turn the answer into a 500, and so does a header the server is responsible for
+ * (Content-Length, Transfer-Encoding, Connection). */
+enum { MRL_HTTP_ANSWER_HEADERS = 24 };
 void mrl_exchange_set_header(struct mrl_exchange *x, const char *name, mrl_bytes value);
 struct mrl_buf *mrl_exchange_answer(struct mrl_exchange *x); /* the body, appended to */
-/* Status, Content-Type text/plain and a sentence: for errors. */
+/* Status, Content-Type text/plain and a sentence, instead of what the answer held: for errors. */
 void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *format, ...)
     MRL_PRINTF(3, 4);
 
 void mrl_exchange_send(struct mrl_exchange *x); /* worker: the answer is complete */
 /* worker: work(x) runs on a service thread, then the answer leaves. A full queue is answered with
- * 503 and Retry-After at once. */
+ * 503 and Retry-After at once. work is not called when the client left before its turn: what it
+ * needs is in the arena of the exchange. */
 void mrl_exchange_defer(struct mrl_exchange *x, void (*work)(struct mrl_exchange *x));
 
-/* worker: turns the exchange into an endless answer (server-sent events). gone is called once, on
- * the worker, when the client left or the server stops; the stream is freed after it. */
+/* worker: turns the exchange into an endless answer (server-sent events); it takes the exchange
+ * when it succeeds, else that is still to be answered. gone is called exactly once, on the worker
+ * and never inside a call of its user: when the client left, the server stops or after
+ * mrl_http_stream_end; the stream is freed after it. The connection ends with the stream.
+ * MRL_ERR_CLOSED: the client left; MRL_ERR_UNSUPPORTED: HEAD; MRL_ERR_STATE: the server stops;
+ * MRL_ERR_INVALID: a header that cannot be sent. */
 struct mrl_http_stream;
 mrl_err mrl_http_stream_start(struct mrl_exchange *x, const char *content_type,
                               void (*gone)(void *context, struct mrl_http_stream *s), void *context,
                               struct mrl_http_stream **out);
-/* MRL_ERR_LIMIT: the reader is too slow; the connection ends. */
+/* MRL_ERR_LIMIT: the reader is too slow (MRL_HTTP_STREAM_BACKLOG); the connection ends.
+ * MRL_ERR_CLOSED: it ends already. */
+enum { MRL_HTTP_STREAM_BACKLOG = 1 << 20 };
 mrl_err mrl_http_stream_write(struct mrl_http_stream *s, mrl_bytes data);
 size_t mrl_http_stream_backlog(const struct mrl_http_stream *s);
 void mrl_http_stream_end(struct mrl_http_stream *s);
