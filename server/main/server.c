@@ -272,6 +272,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
         start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */
+    MRL_TRY(mrl_housekeeping_block_signals());
     MRL_TRY(mrl_become(&account, why));
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
