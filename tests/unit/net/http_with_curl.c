@@ -101,7 +101,7 @@ static void over_a_unix_socket(const char *path)
            "%{http_code} %header{content-length}", "http://localhost/big?size=5000");
     EXPECT("http/1.0", 0, "old", "--unix-socket", path, "--http1.0",
            "http://localhost/query?name=old");
-    EXPECT("stream", 28, "data: hello\n\n", "--unix-socket", path, "-N", "--max-time", "1",
+    EXPECT("stream", 28, "data: hello\n\n", "--unix-socket", path, "-N", "--max-time", "3",
            "http://localhost/stream");
 }
 
