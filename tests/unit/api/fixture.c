@@ -72,8 +72,8 @@ static void open_duties(struct fixture *f)
     f->api.started_ms = mrl_wall_ms();
     f->api.version = "0.0.0-test";
     f->api.server_name = name;
-    (void)strcpy(f->api.mqtt_address, "localhost:8883");
-    (void)strcpy(f->api.enrolment_address, "localhost:8443");
+    (void)snprintf(f->api.mqtt_address, sizeof(f->api.mqtt_address), "localhost:8883");
+    (void)snprintf(f->api.enrolment_address, sizeof(f->api.enrolment_address), "localhost:8443");
 }
 
 static void open_tls(struct fixture *f)

@@ -8,7 +8,7 @@
 static mrl_err read_text(const char *text, struct mrl_arena *arena, struct mrl_config *out,
                          struct mrl_why *why)
 {
-    return mrl_config_read_text(&mrl_config_schema, mrl_str(text), arena, out, why);
+    return mrl_config_read(&mrl_config_schema, mrl_str(text), arena, out, why);
 }
 
 /* A wrong default in the table shows here and not on an operator's machine. */
