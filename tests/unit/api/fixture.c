@@ -72,8 +72,10 @@ static void open_duties(struct fixture *f)
     f->api.started_ms = mrl_wall_ms();
     f->api.version = "0.0.0-test";
     f->api.server_name = name;
-    (void)snprintf(f->api.mqtt_address, sizeof(f->api.mqtt_address), "localhost:8883");
-    (void)snprintf(f->api.enrolment_address, sizeof(f->api.enrolment_address), "localhost:8443");
+    assert_true(mrl_bytes_to_cstr(MRL_LIT("localhost:8883"), f->api.mqtt_address,
+                                  sizeof(f->api.mqtt_address)));
+    assert_true(mrl_bytes_to_cstr(MRL_LIT("localhost:8443"), f->api.enrolment_address,
+                                  sizeof(f->api.enrolment_address)));
 }
 
 static void open_tls(struct fixture *f)
