@@ -262,6 +262,13 @@ static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *pa
     return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", paths->root_pem);
 }
 
+static mrl_err record(struct mrl_server *s, enum mrl_audit_action action)
+{
+    const struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
+
+    return mrl_housekeeping_record(s, &e);
+}
+
 static mrl_err start(struct mrl_server *s, struct mrl_why *why)
 {
     struct mrl_account account;
@@ -288,13 +295,6 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
-}
-
-static mrl_err record(struct mrl_server *s, enum mrl_audit_action action)
-{
-    const struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
-
-    return mrl_housekeeping_record(s, &e);
 }
 
 /* The last entry of this run, and a signed head that covers it. */
