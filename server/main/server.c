@@ -287,6 +287,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(make_shared(s, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
+    MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
     MRL_TRY(write_root(s, &paths, why));
