@@ -193,3 +193,11 @@ mrl_err mrl_disk_read(const char *dir, const char *name, struct mrl_buf *out, st
     (void)close(fd); /* only read */
     return err == MRL_OK ? MRL_OK : mrl_fail(why, err, "%s: %s", name, mrl_err_name(err));
 }
+
+int64_t mrl_disk_written(const char *dir, const char *name)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+
+    return path_of(dir, name, "", path, NULL) == MRL_OK && stat(path, &st) == 0 ? st.st_mtime : 0;
+}

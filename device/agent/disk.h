@@ -34,4 +34,7 @@ mrl_err mrl_disk_remove(const struct mrl_disk *d, const char *dir, const char *n
  * path of its own when dir is NULL; "-" is then standard input. */
 mrl_err mrl_disk_read(const char *dir, const char *name, struct mrl_buf *out, struct mrl_why *why);
 
+/* When dir/name was written, seconds since 1970; 0: not known. */
+int64_t mrl_disk_written(const char *dir, const char *name);
+
 #endif

@@ -116,6 +116,7 @@ mrl_err mrl_home_load_identity(const struct mrl_home *h, const char *name, struc
         mrl_identity_done(&i);
         return mrl_fail(why, MRL_ERR_CORRUPT, "%s is of another device", name);
     }
+    i.since_s = mrl_disk_written(h->dir, name);
     *out = i;
     return MRL_OK;
 }

@@ -36,6 +36,7 @@ bool mrl_device_id_valid(mrl_bytes id);
 struct mrl_identity {
     struct mrl_key *key;
     struct mrl_cert *cert;
+    int64_t since_s; /* when we got it: not_before lies earlier, for clocks that are behind */
 };
 void mrl_identity_done(struct mrl_identity *i); /* empty afterwards */
 /* The two as one text; the caller wipes out. */

@@ -13,14 +13,19 @@ static uint32_t spread(mrl_bytes device)
     return (h ^ h >> 16) % (SHARES + 1);
 }
 
-static int64_t life_ms(int64_t not_before_s, int64_t not_after_s)
+static int64_t life_ms(int64_t since_s, int64_t not_after_s)
 {
-    return not_after_s > not_before_s ? (not_after_s - not_before_s) * 1000 : 0;
+    return not_after_s > since_s ? (not_after_s - since_s) * 1000 : 0;
 }
 
-int64_t mrl_renewal_at(int64_t not_before_s, int64_t not_after_s, mrl_bytes device)
+int64_t mrl_renewal_since(int64_t not_before_s, int64_t not_after_s, int64_t got_s)
 {
-    int64_t third = life_ms(not_before_s, not_after_s) / 3;
+    return got_s > not_before_s && got_s < not_after_s ? got_s : not_before_s;
+}
+
+int64_t mrl_renewal_at(int64_t since_s, int64_t not_after_s, mrl_bytes device)
+{
+    int64_t third = life_ms(since_s, not_after_s) / 3;
 
     return not_after_s * 1000 - third + third / SHARES * 3 / 4 * spread(device);
 }
@@ -30,9 +35,9 @@ static uint32_t between(int64_t v, int64_t least, int64_t most)
     return (uint32_t)(v < least ? least : v > most ? most : v);
 }
 
-struct merlon_backoff mrl_renewal_backoff(int64_t not_before_s, int64_t not_after_s)
+struct merlon_backoff mrl_renewal_backoff(int64_t since_s, int64_t not_after_s)
 {
-    int64_t life = life_ms(not_before_s, not_after_s);
+    int64_t life = life_ms(since_s, not_after_s);
 
     return (struct merlon_backoff){.base_ms = between(life / 40, LEAST_MS, BASE_MOST_MS),
                                    .cap_ms = between(life / 12, LEAST_MS, CAP_MOST_MS)};

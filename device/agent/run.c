@@ -138,9 +138,10 @@ static void on_acknowledged(void *context, uint16_t packet_id, uint8_t reason)
 static void plan_renewal(struct agent *a)
 {
     const struct mrl_cert_facts *f = mrl_cert_facts(a->home->identity.cert);
+    int64_t since = mrl_renewal_since(f->not_before, f->not_after, a->home->identity.since_s);
 
-    a->renewal = mrl_renewal_backoff(f->not_before, f->not_after);
-    a->renew_at_ms = mrl_renewal_at(f->not_before, f->not_after, f->cn);
+    a->renewal = mrl_renewal_backoff(since, f->not_after);
+    a->renew_at_ms = mrl_renewal_at(since, f->not_after, f->cn);
 }
 
 static void renew_later(struct agent *a, const char *event, const struct mrl_why *why)
@@ -178,6 +179,7 @@ static mrl_err ask_for_next(struct agent *a, struct mrl_why *why)
         mrl_identity_done(&i);
         return err;
     }
+    i.since_s = mrl_wall_s();
     a->next = i;
     return MRL_OK;
 }

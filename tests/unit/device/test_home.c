@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device/agent/home.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "crypto/cert_build.h"
+#include "tests/unit/device/power_cut.h"
+#include "tests/unit/unit.h"
+
+static void make(struct mrl_identity *out, const char *cn)
+{
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_cert_profile p = {.kind = MRL_CERT_ROOT_CA,
+                                 .cn = mrl_str(cn),
+                                 .not_before = mrl_wall_s() - 10,
+                                 .not_after = mrl_wall_s() + 1000};
+
+    *out = (struct mrl_identity){0};
+    mrl_serial_random(p.serial);
+    assert_ok(mrl_key_generate(MRL_KEY_P256, &out->key, NULL));
+    assert_ok(mrl_cert_build(&p, NULL, out->key, &der, NULL));
+    assert_ok(mrl_cert_from_der(mrl_buf_bytes(&der), &out->cert));
+}
+
+static struct mrl_home home_in(const char *dir, const struct mrl_disk *disk)
+{
+    struct mrl_home h = {.dir = dir, .disk = disk};
+
+    memcpy(h.settings.device, "dev-1", sizeof("dev-1"));
+    return h;
+}
+
+/* The change from an old identity to a proven one, cut at every step: always one of the two. */
+static void cut_renewal_leaves_a_whole_identity_and_can_go_on(void **state)
+{
+    struct mrl_identity old, fresh;
+    bool done = false;
+
+    (void)state;
+    make(&old, "dev-1");
+    make(&fresh, "dev-1");
+    for (unsigned steps = 0; !done; steps++) {
+        char dir[] = "/tmp/merlon-home-XXXXXX";
+        struct power_cut cut;
+        struct mrl_disk disk = power_cut_disk(&cut, steps);
+        struct mrl_home good, h;
+        struct mrl_identity found;
+
+        assert_non_null(mkdtemp(dir));
+        good = home_in(dir, &mrl_disk_system);
+        h = home_in(dir, &disk);
+        assert_ok(mrl_home_save_identity(&good, MRL_HOME_IDENTITY, &old, NULL));
+        done = mrl_home_save_identity(&h, MRL_HOME_NEXT, &fresh, NULL) == MRL_OK &&
+               mrl_disk_move(&disk, dir, MRL_HOME_NEXT, MRL_HOME_IDENTITY, NULL) == MRL_OK;
+        assert_ok(mrl_home_load_identity(&good, MRL_HOME_IDENTITY, &found, NULL));
+        assert_true(mrl_key_public_eq(found.key, fresh.key) ||
+                    (!done && mrl_key_public_eq(found.key, old.key)));
+        mrl_identity_done(&found);
+        assert_ok(mrl_home_save_identity(&good, MRL_HOME_NEXT, &fresh, NULL));
+        assert_ok(mrl_disk_move(&mrl_disk_system, dir, MRL_HOME_NEXT, MRL_HOME_IDENTITY, NULL));
+        remove_folder(dir);
+    }
+    mrl_identity_done(&old);
+    mrl_identity_done(&fresh);
+}
+
+static void next_key_is_on_the_disk_before_it_is_used_and_is_used_again(void **state)
+{
+    bool done = false;
+    unsigned steps = 0;
+
+    (void)state;
+    for (; !done; steps++) {
+        char dir[] = "/tmp/merlon-home-XXXXXX";
+        struct power_cut cut;
+        struct mrl_disk disk = power_cut_disk(&cut, steps);
+        struct mrl_home h = home_in(dir, &disk), good = home_in(dir, &mrl_disk_system);
+        MRL_AUTO(mrl_key) first = NULL;
+        MRL_AUTO(mrl_key) second = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        done = mrl_home_next_key(&h, &first, NULL) == MRL_OK;
+        assert_ok(mrl_home_next_key(&good, &second, NULL));
+        if (done)
+            assert_true(mrl_key_public_eq(first, second));
+        else
+            assert_null(first);
+        remove_folder(dir);
+    }
+    assert_int_equal(steps, 6);
+}
+
+static void identity_of_another_key_or_device_is_corrupt(void **state)
+{
+    char dir[] = "/tmp/merlon-home-XXXXXX";
+    struct mrl_home h = home_in(dir, &mrl_disk_system);
+    struct mrl_identity a, b, mixed, found;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    make(&a, "dev-1");
+    make(&b, "dev-2");
+    mixed = (struct mrl_identity){.key = b.key, .cert = a.cert};
+    assert_ok(mrl_home_save_identity(&h, MRL_HOME_IDENTITY, &mixed, NULL));
+    assert_int_equal(mrl_home_load_identity(&h, MRL_HOME_IDENTITY, &found, NULL), MRL_ERR_CORRUPT);
+    assert_ok(mrl_home_save_identity(&h, MRL_HOME_IDENTITY, &b, NULL));
+    assert_int_equal(mrl_home_load_identity(&h, MRL_HOME_IDENTITY, &found, NULL), MRL_ERR_CORRUPT);
+    assert_int_equal(mrl_identity_read(MRL_LIT("no PEM"), &found, NULL), MRL_ERR_CORRUPT);
+    mrl_identity_done(&a);
+    mrl_identity_done(&b);
+    remove_folder(dir);
+}
+
+static void settings_come_back_and_strangers_in_them_are_refused(void **state)
+{
+    static const mrl_bytes bad[] = {
+        MRL_LIT_INIT("{}"),
+        MRL_LIT_INIT("{\"device\":\"a\",\"server\":\"s:1\",\"mqtt\":\"s:2\"}"),
+        MRL_LIT_INIT("{\"device\":\"a/#\",\"server\":\"s\",\"mqtt\":\"s\",\"name\":\"n\"}"),
+        MRL_LIT_INIT("{\"device\":\"a\",\"server\":\"s\",\"mqtt\":\"s\",\"name\":\"n\",\"x\":1}"),
+    };
+    struct mrl_settings s = {"dev-1", "h:1", "h:2", "n"}, again;
+    MRL_SCOPED(mrl_buf) json = {0};
+
+    (void)state;
+    assert_ok(mrl_settings_write(&s, &json));
+    assert_ok(mrl_settings_read(mrl_buf_bytes(&json), &again, NULL));
+    assert_string_equal(again.mqtt, "h:2");
+    for (size_t i = 0; i < MRL_COUNT(bad); i++)
+        assert_int_not_equal(mrl_settings_read(bad[i], &again, NULL), MRL_OK);
+}
+
+static void device_ids_fit_topics(void **state)
+{
+    (void)state;
+    assert_true(mrl_device_id_valid(MRL_LIT("Dev_1.a-b")));
+    assert_false(mrl_device_id_valid(MRL_LIT("")));
+    assert_false(mrl_device_id_valid(MRL_LIT("a/b")));
+    assert_false(mrl_device_id_valid(MRL_LIT("+")));
+    assert_false(mrl_device_id_valid(MRL_LIT("-a")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_renewal_leaves_a_whole_identity_and_can_go_on),
+        cmocka_unit_test(next_key_is_on_the_disk_before_it_is_used_and_is_used_again),
+        cmocka_unit_test(identity_of_another_key_or_device_is_corrupt),
+        cmocka_unit_test(settings_come_back_and_strangers_in_them_are_refused),
+        cmocka_unit_test(device_ids_fit_topics),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
