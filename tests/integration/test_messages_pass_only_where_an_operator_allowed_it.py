@@ -142,7 +142,7 @@ def test_mosquitto_pub_and_sub_meet_when_it_is_granted(merlon, processes, tls, p
     merlon.wait_for_entry("publish.denied", target=TOPIC, actor_id="001")
 
     merlon.allow("device:001", publish=(TOPIC,))
-    reader = processes.start(["/usr/bin/mosquitto_sub", *mosquitto_options(merlon, application, tls, protocol),
+    reader = processes.start(["/usr/bin/stdbuf", "-oL", "mosquitto_sub", *mosquitto_options(merlon, application, tls, protocol),
                               "-t", "sensors/#", "-q", "1", "-C", "1", "-F", "%t=%p", "-d"])
     reader.wait_for_log("Subscribed")
     accepted = mosquitto_pub(merlon, device, tls, protocol, *reading)
