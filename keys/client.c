@@ -345,25 +345,3 @@ mrl_err mrl_keys_unwrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes 
 
     return call(c, &q, take_secret, key, why);
 }
-
-struct export_to {
-    struct mrl_buf *key_pem;
-    struct mrl_buf *cert_pem;
-};
-
-static mrl_err take_root(const struct mrl_keys_answer *a, void *to)
-{
-    const struct export_to *both = to;
-
-    MRL_TRY(mrl_buf_append(both->key_pem, a->root.key_pem));
-    return mrl_buf_append(both->cert_pem, a->root.cert_pem);
-}
-
-mrl_err mrl_keys_export_root(struct mrl_keys_client *c, mrl_bytes passphrase,
-                             struct mrl_buf *key_pem, struct mrl_buf *cert_pem, struct mrl_why *why)
-{
-    struct mrl_keys_request q = {.type = MRL_KEYS_EXPORT_ROOT, .passphrase = passphrase};
-    struct export_to both = {key_pem, cert_pem};
-
-    return call(c, &q, take_root, &both, why);
-}

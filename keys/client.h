@@ -63,10 +63,4 @@ mrl_err mrl_keys_wrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes ke
 mrl_err mrl_keys_unwrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes sealed,
                         struct mrl_secret **key, struct mrl_why *why);
 
-/* The root private key as encrypted PKCS#8 PEM and its certificate as PEM; once in the life of the
- * keystore, then MRL_ERR_DENIED. Passphrase: at least 12 bytes. Appends to both. */
-mrl_err mrl_keys_export_root(struct mrl_keys_client *c, mrl_bytes passphrase,
-                             struct mrl_buf *key_pem, struct mrl_buf *cert_pem,
-                             struct mrl_why *why);
-
 #endif

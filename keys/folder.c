@@ -50,7 +50,10 @@ static mrl_err take_lock(const struct mrl_folder *f, struct mrl_why *why)
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail_errno(why, "lock", f->path, "");
         if (mrl_monotonic_ms() >= end)
-            return mrl_fail(why, MRL_ERR_BUSY, "%s is in use by another key process", f->path);
+            return mrl_fail(why, MRL_ERR_BUSY,
+                            "%s is in use by another key process: stop merlond, then try "
+                            "again",
+                            f->path);
         (void)nanosleep(&pause, NULL); /* woken early: only asks sooner */
     }
     return MRL_OK;

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -128,15 +127,12 @@ static mrl_err check_together(const struct mrl_folder *f, const struct mrl_keyst
 }
 
 /* An absent file could mean that somebody wants a second export: refused, not recreated. */
-static mrl_err open_export_record(const struct mrl_folder *f, struct mrl_keystore *k,
-                                  struct mrl_why *why)
+static mrl_err read_export_record(const struct mrl_folder *f, bool *exported, struct mrl_why *why)
 {
-    struct stat st;
+    MRL_AUTO(mrl_secret) record = NULL;
 
-    MRL_TRY(mrl_folder_open_file(f, MRL_KEYSTORE_EXPORT, O_RDWR, &k->export_fd, why));
-    if (fstat(k->export_fd, &st) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "%s/" MRL_KEYSTORE_EXPORT " cannot be read", f->path);
-    k->root_exported = st.st_size > 0; /* even half a record means that it was begun */
+    MRL_TRY(mrl_folder_read(f, MRL_KEYSTORE_EXPORT, &record, why));
+    *exported = mrl_secret_bytes(record).len > 0; /* even half a record means that it was begun */
     return MRL_OK;
 }
 
@@ -167,17 +163,17 @@ static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
     MRL_TRY(mrl_kek_derive(f, u, kind, salt, &kek, why));
     MRL_TRY(load_keys(f, &kek, k, why));
     MRL_TRY(check_together(f, k, why));
-    return open_export_record(f, k, why);
+    return read_export_record(f, &k->root_exported, why);
 }
 
 mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
                           struct mrl_keystore *out, struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+    MRL_SCOPED(mrl_keystore) k = {0};
 
     MRL_TRY(open_all(f, u, &k, why));
     *out = k;
-    k = (struct mrl_keystore){.export_fd = -1};
+    k = (struct mrl_keystore){0};
     return MRL_OK;
 }
 
@@ -189,23 +185,33 @@ void mrl_keystore_done(struct mrl_keystore *k)
     mrl_secret_free(k->sealing);
     mrl_cert_free(k->root_cert);
     mrl_cert_free(k->issuing_cert);
-    if (k->export_fd >= 0)
-        (void)close(k->export_fd); /* what was written through it is synced */
-    *k = (struct mrl_keystore){.export_fd = -1};
+    *k = (struct mrl_keystore){0};
 }
 
-mrl_err mrl_keystore_mark_exported(struct mrl_keystore *k, int64_t now, struct mrl_why *why)
+static mrl_err write_export_record(const struct mrl_folder *f, int64_t now, struct mrl_why *why)
 {
     char record[MRL_TIME_TEXT];
     size_t len;
+    int fd;
+    bool durable;
 
-    if (k->root_exported)
-        return mrl_fail(why, MRL_ERR_STATE, "the root key was exported before");
-    k->root_exported = true; /* also when the record fails: never twice */
     mrl_time_format(now * 1000, record);
     len = strlen(record);
-    record[len] = '\n';
-    if (pwrite(k->export_fd, record, len + 1, 0) != (ssize_t)len + 1 || fsync(k->export_fd) != 0)
+    record[len++] = '\n'; /* in the place of the NUL */
+    MRL_TRY(mrl_folder_open_file(f, MRL_KEYSTORE_EXPORT, O_RDWR, &fd, why));
+    durable = pwrite(fd, record, len, 0) == (ssize_t)len && fsync(fd) == 0;
+    (void)close(fd); /* synced or refused */
+    if (!durable)
         return mrl_fail(why, MRL_ERR_IO, "the export cannot be recorded, so it is not made");
     return MRL_OK;
+}
+
+mrl_err mrl_keystore_mark_exported(const struct mrl_folder *f, struct mrl_keystore *k, int64_t now,
+                                   struct mrl_why *why)
+{
+    if (k->root_exported)
+        return mrl_fail(why, MRL_ERR_STATE,
+                        "the root key was exported before; this is possible only once");
+    k->root_exported = true; /* also when the record fails: never twice */
+    return write_export_record(f, now, why);
 }

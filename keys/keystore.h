@@ -21,8 +21,7 @@ struct mrl_keystore {
     struct mrl_cert *issuing_cert;
     char tenant[MRL_KEYS_TENANT_MAX + 1];
     uint8_t audit_public[MRL_KEYS_AUDIT_KEY_SIZE];
-    int export_fd; /* root.export, open for writing; -1: none */
-    bool root_exported;
+    bool root_exported; /* root.export has content */
 };
 
 /* MRL_ERR_NOT_FOUND: not initialised; MRL_ERR_STATE: init was interrupted; MRL_ERR_DENIED: owner or
@@ -30,7 +29,7 @@ struct mrl_keystore {
  * together. why names the file and the remedy. */
 mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
                           struct mrl_keystore *out, struct mrl_why *why);
-void mrl_keystore_done(struct mrl_keystore *k); /* {.export_fd = -1} is empty */
+void mrl_keystore_done(struct mrl_keystore *k);
 
 struct mrl_keystore_plan {
     enum mrl_key_type root_type; /* MRL_KEY_P256 or MRL_KEY_P384 */
@@ -43,7 +42,9 @@ struct mrl_keystore_plan {
 mrl_err mrl_keystore_create(const struct mrl_folder *f, const struct mrl_unlock *u,
                             const struct mrl_keystore_plan *plan, struct mrl_why *why);
 
-/* Durable on return: the root key has left. MRL_ERR_STATE: it had before. */
-mrl_err mrl_keystore_mark_exported(struct mrl_keystore *k, int64_t now, struct mrl_why *why);
+/* Durable on return: the root key is about to leave. MRL_ERR_STATE: it left before. k was opened
+ * from f. */
+mrl_err mrl_keystore_mark_exported(const struct mrl_folder *f, struct mrl_keystore *k, int64_t now,
+                                   struct mrl_why *why);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "keys/export.h"
 #include "keys/options.h"
 #include "keys/sandbox.h"
 #include "keys/serve.h"
@@ -82,7 +83,7 @@ static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_argu
     MRL_TRY(mrl_keys_warm_up(k, why));
     MRL_TRY(mrl_sandbox_landlock(&server.landlock_abi, why));
     log_start(k, server.landlock_abi); /* also loads what the C library needs to format time */
-    MRL_TRY(mrl_sandbox_seccomp(k->export_fd, why));
+    MRL_TRY(mrl_sandbox_seccomp(why));
     if (mrl_keys_serve(&server, MRL_SANDBOX_CHANNEL) != MRL_OK)
         return mrl_fail(why, MRL_ERR_IO, "the socket to the daemon failed");
     mrl_log_info("keys.stop", MRL_FIELD_INT("served", server.served),
@@ -95,15 +96,13 @@ static mrl_err open_and_serve(const struct mrl_keys_arguments *a, const struct m
                               struct mrl_why *why)
 {
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
-    MRL_SCOPED(mrl_keystore) keystore = {.export_fd = -1};
+    MRL_SCOPED(mrl_keystore) keystore = {0};
 
     MRL_TRY(mrl_folder_open(a->dir, &folder, why));
     MRL_TRY(mrl_keystore_open(&folder, unlock, &keystore, why));
     return serve_keystore(&keystore, a, why);
 }
 
-/* The end of the socket ends this process and nothing else does: a stop signal to the whole group
- * must leave the daemon time to sign its last audit head. */
 static void ignore_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -116,12 +115,35 @@ static mrl_err run_serve(const struct mrl_keys_arguments *a, struct mrl_why *why
 {
     MRL_SCOPED(mrl_unlock) unlock = {0};
 
+    /* The end of the socket ends this process and nothing else does: a stop signal to the whole
+     * group must leave the daemon time to sign its last audit head. */
     ignore_signals();
     MRL_TRY(mrl_sandbox_start(why));
     MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
     MRL_TRY(mrl_sandbox_close_files(a->channel, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     return open_and_serve(a, &unlock, why);
+}
+
+/* What the operator gives is read with the operator's rights, and may be broken off; from then on
+ * there is no way back that would cost the only export. */
+static mrl_err run_export(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_unlock) unlock = {0};
+    MRL_AUTO(mrl_secret) passphrase = NULL;
+    struct mrl_export e = {.dir = a->dir, .user = a->user, .unlock = &unlock, .out = a->out};
+
+    MRL_TRY(mrl_sandbox_start(why));
+    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_export_read_passphrase(a->export_passphrase_fd, a->export_passphrase_file,
+                                       &passphrase, why));
+    e.passphrase = mrl_secret_bytes(passphrase);
+    ignore_signals();
+    MRL_TRY(mrl_export_root(&e, why));
+    (void)printf("root key and certificate written to %s, for the only time; keep it and its "
+                 "passphrase apart, and away from this machine\n",
+                 a->out);
+    return MRL_OK;
 }
 
 static int report(const struct mrl_keys_arguments *a, mrl_err err, const struct mrl_why *why)
@@ -138,6 +160,12 @@ static int report(const struct mrl_keys_arguments *a, mrl_err err, const struct 
     return EXIT_REFUSED;
 }
 
+static mrl_err (*const commands[])(const struct mrl_keys_arguments *a, struct mrl_why *why) = {
+    [MRL_KEYS_INIT] = run_init,
+    [MRL_KEYS_SERVE] = run_serve,
+    [MRL_KEYS_EXPORT_ROOT] = run_export,
+};
+
 int main(int argc, char **argv)
 {
     struct mrl_keys_arguments a;
@@ -150,5 +178,5 @@ int main(int argc, char **argv)
     }
     if (a.command == MRL_KEYS_HELP)
         return fputs(mrl_keys_usage, stdout) < 0 ? EXIT_REFUSED : 0;
-    return report(&a, a.command == MRL_KEYS_INIT ? run_init(&a, &why) : run_serve(&a, &why), &why);
+    return report(&a, commands[a.command](&a, &why), &why);
 }

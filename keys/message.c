@@ -175,16 +175,6 @@ static mrl_err read_unwrap(struct mrl_reader *r, struct mrl_keys_request *q)
     return read_limited(r, 1, MRL_KEYS_SEALED_MAX, &q->unwrap.sealed);
 }
 
-static void put_passphrase(const struct mrl_keys_request *q, struct mrl_writer *w)
-{
-    mrl_put_blob16(w, q->passphrase);
-}
-
-static mrl_err read_passphrase(struct mrl_reader *r, struct mrl_keys_request *q)
-{
-    return read_limited(r, 0, MRL_KEYS_PASSPHRASE_MAX, &q->passphrase);
-}
-
 /* Answers. */
 
 static void put_no_answer(const struct mrl_keys_answer *a, struct mrl_writer *w)
@@ -250,18 +240,6 @@ static mrl_err read_key(struct mrl_reader *r, struct mrl_keys_answer *a)
     return read_exact(r, MRL_KEYS_WRAPPED_SIZE, &a->bytes);
 }
 
-static void put_root(const struct mrl_keys_answer *a, struct mrl_writer *w)
-{
-    mrl_put_blob16(w, a->root.key_pem);
-    mrl_put_blob16(w, a->root.cert_pem);
-}
-
-static mrl_err read_root(struct mrl_reader *r, struct mrl_keys_answer *a)
-{
-    MRL_TRY(mrl_read_blob16(r, &a->root.key_pem));
-    return mrl_read_blob16(r, &a->root.cert_pem);
-}
-
 struct body_rule {
     void (*put)(const struct mrl_keys_request *q, struct mrl_writer *w);
     mrl_err (*read)(struct mrl_reader *r, struct mrl_keys_request *q);
@@ -276,7 +254,6 @@ static const struct body_rule rules[MRL_KEYS_TYPE_END_] = {
     [MRL_KEYS_SIGN_HEAD] = {put_head, read_head, put_answer_bytes, read_signature},
     [MRL_KEYS_WRAP] = {put_wrap, read_wrap, put_answer_bytes, read_answer_bytes},
     [MRL_KEYS_UNWRAP] = {put_unwrap, read_unwrap, put_answer_bytes, read_key},
-    [MRL_KEYS_EXPORT_ROOT] = {put_passphrase, read_passphrase, put_root, read_root},
 };
 
 static bool known_type(unsigned type)

@@ -17,13 +17,12 @@ enum {
     MRL_KEYS_VERSION = 1,
     MRL_KEYS_REPLY = 0x80,
     MRL_KEYS_MESSAGE_MAX = 65536, /* bytes, headers included */
-    MRL_KEYS_ID_MAX = 128,        /* bytes of a device, application, operator or server id */
+    MRL_KEYS_ID_MAX = 64,         /* bytes of an id: what a common name holds, RFC 5280 A.1 */
     MRL_KEYS_SPKI_MAX = 2048,     /* an RSA key of 4096 bits has 550 */
     MRL_KEYS_NAMES_MAX = 16,      /* DNS names, and likewise addresses, of a server certificate */
     MRL_KEYS_DNS_MAX = 253,       /* RFC 1035 2.3.4, as text without the last dot */
     MRL_KEYS_CONTEXT_MAX = 512,   /* bytes of a wrapping context */
     MRL_KEYS_SEALED_MAX = 512,
-    MRL_KEYS_PASSPHRASE_MAX = 1024,
     MRL_KEYS_WRAPPED_SIZE = 32, /* the keys that WRAP takes are 256 bit */
     MRL_KEYS_HASH_SIZE = 32,
     MRL_KEYS_SIGNATURE_SIZE = 64, /* Ed25519 */
@@ -37,7 +36,6 @@ enum mrl_keys_type {
     MRL_KEYS_SIGN_HEAD,
     MRL_KEYS_WRAP,
     MRL_KEYS_UNWRAP,
-    MRL_KEYS_EXPORT_ROOT,
     MRL_KEYS_TYPE_END_,
 };
 
@@ -79,7 +77,6 @@ struct mrl_keys_request {
             mrl_bytes context;
             mrl_bytes sealed;
         } unwrap;
-        mrl_bytes passphrase; /* EXPORT_ROOT */
     };
 };
 
@@ -104,10 +101,6 @@ struct mrl_keys_answer {
     union {
         struct mrl_keys_facts facts; /* INFO */
         mrl_bytes bytes;             /* ISSUE: DER; SIGN_HEAD; WRAP: sealed; UNWRAP: the key */
-        struct {
-            mrl_bytes key_pem;
-            mrl_bytes cert_pem;
-        } root; /* EXPORT_ROOT */
     };
 };
 

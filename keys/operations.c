@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/operations.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
-#include "base/hex.h"
 #include "crypto/aead.h"
 #include "crypto/cert_build.h"
 #include "crypto/hash.h"
-
-enum { EXPORT_PASSPHRASE_LEAST = 12, LONG_ID_HASH = 28 };
 
 void mrl_operation_done(struct mrl_operation *o)
 {
@@ -50,25 +45,6 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
     return MRL_OK;
 }
 
-/* A common name has at most 64 characters (RFC 5280 A.1), an id up to 128. A longer id is named by
- * a digest; its '/' is in no id, so the name can never be that of another device. The URI has it
- * whole.
- */
-static mrl_err common_name(mrl_bytes id, char to[static MRL_CN_MAX + 1], mrl_bytes *out)
-{
-    uint8_t hash[MRL_SHA256_SIZE];
-    char hex[2 * LONG_ID_HASH + 1];
-
-    *out = id;
-    if (id.len <= MRL_CN_MAX)
-        return MRL_OK;
-    MRL_TRY(mrl_sha256(id, hash));
-    mrl_hex(mrl_bytes_of(hash, LONG_ID_HASH), hex);
-    (void)snprintf(to, MRL_CN_MAX + 1, "sha256/%s", hex); /* 63 characters */
-    *out = mrl_str(to);
-    return MRL_OK;
-}
-
 static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
     [MRL_KEYS_DEVICE] = MRL_CERT_DEVICE,
     [MRL_KEYS_APPLICATION] = MRL_CERT_APPLICATION,
@@ -76,21 +52,22 @@ static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
     [MRL_KEYS_SERVER] = MRL_CERT_SERVER,
 };
 
+_Static_assert((int)MRL_KEYS_ID_MAX <= (int)MRL_CN_MAX, "an id is also the common name");
+
 /* want has passed the policy: what is built here is only what it says. */
 static mrl_err build(const struct mrl_keystore *k, const struct mrl_keys_issue *want,
                      struct mrl_buf *out, struct mrl_why *why)
 {
     struct mrl_cert_profile p = {.kind = cert_kinds[want->kind],
+                                 .cn = want->id,
                                  .dns = {want->dns, want->dns_count},
                                  .ips = {want->ip, want->ip_count},
                                  .spki = want->spki,
                                  .not_before = want->not_before,
                                  .not_after = want->not_after};
-    char cn[MRL_CN_MAX + 1];
     char uri_text[MRL_KEYS_URI_MAX];
     mrl_bytes uri;
 
-    MRL_TRY(common_name(want->id, cn, &p.cn));
     if (want->kind != MRL_KEYS_SERVER) {
         MRL_TRY(mrl_keys_uri(want->kind, mrl_str(k->tenant), want->id, uri_text));
         uri = mrl_str(uri_text);
@@ -168,37 +145,12 @@ static mrl_err unwrap(struct mrl_keys_server *s, const struct mrl_keys_request *
     return MRL_OK;
 }
 
-/* The record is on disk before the key can leave. */
-static mrl_err export_root(struct mrl_keys_server *s, const struct mrl_keys_request *q,
-                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
-{
-    struct mrl_keystore *k = s->keystore;
-
-    if (q->passphrase.len < EXPORT_PASSPHRASE_LEAST)
-        return mrl_fail(why, MRL_ERR_INVALID, "the passphrase is shorter than %d bytes",
-                        EXPORT_PASSPHRASE_LEAST);
-    if (k->root_exported)
-        return mrl_fail(why, MRL_ERR_DENIED,
-                        "the root key was exported before; this is possible only once");
-    MRL_TRY(mrl_key_to_pem(k->root, q->passphrase, &o->secret));
-    MRL_TRY(mrl_cert_to_pem(k->root_cert, &o->bytes));
-    MRL_TRY(mrl_keystore_mark_exported(k, mrl_wall_s(), why));
-    a->root.key_pem = mrl_secret_bytes(o->secret);
-    a->root.cert_pem = mrl_buf_bytes(&o->bytes);
-    return MRL_OK;
-}
-
 typedef mrl_err operation(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why);
 
 static operation *const operations[MRL_KEYS_TYPE_END_] = {
-    [MRL_KEYS_PING] = ping,
-    [MRL_KEYS_INFO] = info,
-    [MRL_KEYS_ISSUE] = issue,
-    [MRL_KEYS_SIGN_HEAD] = sign_head,
-    [MRL_KEYS_WRAP] = wrap,
-    [MRL_KEYS_UNWRAP] = unwrap,
-    [MRL_KEYS_EXPORT_ROOT] = export_root,
+    [MRL_KEYS_PING] = ping,           [MRL_KEYS_INFO] = info, [MRL_KEYS_ISSUE] = issue,
+    [MRL_KEYS_SIGN_HEAD] = sign_head, [MRL_KEYS_WRAP] = wrap, [MRL_KEYS_UNWRAP] = unwrap,
 };
 
 mrl_err mrl_operation_run(struct mrl_keys_server *s, const struct mrl_keys_request *q,

@@ -10,7 +10,7 @@
 /* Memory for one request's result. */
 struct mrl_operation {
     struct mrl_buf bytes;      /* owned: public results */
-    struct mrl_secret *secret; /* owned: UNWRAP's key, EXPORT_ROOT's PEM */
+    struct mrl_secret *secret; /* owned: UNWRAP's key */
 };
 void mrl_operation_done(struct mrl_operation *o);
 

@@ -11,12 +11,19 @@ const char mrl_keys_usage[] =
     "usage: merlon-keys init --dir DIR [--user NAME] [--root-curve P-256|P-384] [--tenant NAME]\n"
     "                        [--unlock file|passphrase|credential] [SOURCE]\n"
     "       merlon-keys serve --dir DIR --fd N [--user NAME] [SOURCE] [LIMITS]\n"
+    "       merlon-keys export-root --dir DIR [--user NAME] [SOURCE] --out FILE\n"
+    "                        --export-passphrase-fd N | --export-passphrase-file PATH\n"
     "SOURCE of the unlock key, when it is not unlock.key in DIR:\n"
     "       --passphrase-fd N | --passphrase-file PATH | --credential NAME\n"
     "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server; for example device=90d)\n"
     "       --issue-rate PER_SECOND --issue-burst COUNT\n"
     "init makes a root CA, an issuing CA, an audit key and a sealing key, and never replaces any.\n"
-    "serve is started by merlond.\n";
+    "serve is started by merlond.\n"
+    "export-root works once in the life of the keystore and only while merlond is stopped: the "
+    "root\n"
+    "key, encrypted with the export passphrase (12 bytes or more, one line), and the root "
+    "certificate\n"
+    "go into FILE, which is new and belongs to whoever runs the command.\n";
 
 typedef mrl_err take_option(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why);
 
@@ -154,18 +161,43 @@ static mrl_err take_burst(struct mrl_keys_arguments *a, const char *value, struc
     return take_count("--issue-burst", value, &a->limits.issue_burst, why);
 }
 
-enum { FOR_INIT = 1, FOR_SERVE = 2, FOR_BOTH = 3 };
+static mrl_err take_export_fd(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    return take_fd("--export-passphrase-fd", value, &a->export_passphrase_fd, why);
+}
+
+static mrl_err take_export_file(struct mrl_keys_arguments *a, const char *value,
+                                struct mrl_why *why)
+{
+    (void)why;
+    a->export_passphrase_file = value;
+    return MRL_OK;
+}
+
+static mrl_err take_out(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    (void)why;
+    a->out = value;
+    return MRL_OK;
+}
+
+enum {
+    FOR_INIT = 1 << MRL_KEYS_INIT,
+    FOR_SERVE = 1 << MRL_KEYS_SERVE,
+    FOR_EXPORT = 1 << MRL_KEYS_EXPORT_ROOT,
+    FOR_ALL = FOR_INIT | FOR_SERVE | FOR_EXPORT,
+};
 
 static const struct {
     const char *name;
     int commands;
     take_option *take;
 } rules[] = {
-    {"dir", FOR_BOTH, take_dir},
-    {"user", FOR_BOTH, take_user},
-    {"passphrase-fd", FOR_BOTH, take_passphrase_fd},
-    {"passphrase-file", FOR_BOTH, take_passphrase_file},
-    {"credential", FOR_BOTH, take_credential},
+    {"dir", FOR_ALL, take_dir},
+    {"user", FOR_ALL, take_user},
+    {"passphrase-fd", FOR_ALL, take_passphrase_fd},
+    {"passphrase-file", FOR_ALL, take_passphrase_file},
+    {"credential", FOR_ALL, take_credential},
     {"tenant", FOR_INIT, take_tenant},
     {"root-curve", FOR_INIT, take_curve},
     {"unlock", FOR_INIT, take_unlock},
@@ -173,12 +205,15 @@ static const struct {
     {"max-lifetime", FOR_SERVE, take_lifetime},
     {"issue-rate", FOR_SERVE, take_rate},
     {"issue-burst", FOR_SERVE, take_burst},
+    {"export-passphrase-fd", FOR_EXPORT, take_export_fd},
+    {"export-passphrase-file", FOR_EXPORT, take_export_file},
+    {"out", FOR_EXPORT, take_out},
 };
 
 static mrl_err parse_options(int argc, char **argv, struct mrl_keys_arguments *a,
                              struct mrl_why *why)
 {
-    int command = a->command == MRL_KEYS_INIT ? FOR_INIT : FOR_SERVE;
+    int command = 1 << a->command;
     struct option known[MRL_COUNT(rules) + 1] = {0};
     int at;
 
@@ -211,12 +246,27 @@ static mrl_err check_unlock(const struct mrl_keys_arguments *a, struct mrl_why *
     return MRL_OK;
 }
 
+static mrl_err check_export(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    if (a->out == NULL)
+        return mrl_fail(why, MRL_ERR_INVALID, "--out is missing: the file to write");
+    if ((a->export_passphrase_fd >= 0) == (a->export_passphrase_file != NULL))
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "give one of --export-passphrase-fd and --export-passphrase-file");
+    if (a->export_passphrase_fd >= 0 && a->export_passphrase_fd == a->source.passphrase_fd)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "--passphrase-fd and --export-passphrase-fd need a descriptor each");
+    return MRL_OK;
+}
+
 static mrl_err check_arguments(const struct mrl_keys_arguments *a, struct mrl_why *why)
 {
     if (a->dir == NULL)
         return mrl_fail(why, MRL_ERR_INVALID, "--dir is missing");
     if (a->command == MRL_KEYS_SERVE && a->channel < 0)
         return mrl_fail(why, MRL_ERR_INVALID, "--fd is missing: merlond starts this command");
+    if (a->command == MRL_KEYS_EXPORT_ROOT)
+        MRL_TRY(check_export(a, why));
     return check_unlock(a, why);
 }
 
@@ -225,7 +275,10 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
     static const struct {
         const char *name;
         enum mrl_keys_command command;
-    } commands[] = {{"init", MRL_KEYS_INIT}, {"serve", MRL_KEYS_SERVE}, {"--help", MRL_KEYS_HELP}};
+    } commands[] = {{"init", MRL_KEYS_INIT},
+                    {"serve", MRL_KEYS_SERVE},
+                    {"export-root", MRL_KEYS_EXPORT_ROOT},
+                    {"--help", MRL_KEYS_HELP}};
 
     for (size_t i = 0; argc > 1 && i < MRL_COUNT(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
@@ -233,7 +286,8 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
             return MRL_OK;
         }
     }
-    return mrl_fail(why, MRL_ERR_INVALID, "the first argument is init, serve or --help");
+    return mrl_fail(why, MRL_ERR_INVALID,
+                    "the first argument is init, serve, export-root or --help");
 }
 
 mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, struct mrl_why *why)
@@ -242,6 +296,7 @@ mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, st
                                    .root_type = MRL_KEY_P384,
                                    .source = {.passphrase_fd = -1},
                                    .channel = -1,
+                                   .export_passphrase_fd = -1,
                                    .limits = mrl_policy_defaults()};
 
     MRL_TRY(parse_command(argc, argv, &a.command, why));

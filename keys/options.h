@@ -7,7 +7,7 @@
 #include "keys/policy.h"
 #include "keys/unlock.h"
 
-enum mrl_keys_command { MRL_KEYS_INIT, MRL_KEYS_SERVE, MRL_KEYS_HELP };
+enum mrl_keys_command { MRL_KEYS_INIT, MRL_KEYS_SERVE, MRL_KEYS_EXPORT_ROOT, MRL_KEYS_HELP };
 
 struct mrl_keys_arguments { /* texts are views into argv */
     enum mrl_keys_command command;
@@ -19,6 +19,9 @@ struct mrl_keys_arguments { /* texts are views into argv */
     struct mrl_unlock_source source;
     int channel; /* serve: --fd */
     struct mrl_policy_limits limits;
+    int export_passphrase_fd; /* export-root: -1 when it comes from the file */
+    const char *export_passphrase_file;
+    const char *out;
 };
 
 extern const char mrl_keys_usage[];

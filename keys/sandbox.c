@@ -92,8 +92,8 @@ mrl_err mrl_sandbox_drop_user(const char *user, struct mrl_why *why)
     return MRL_OK;
 }
 
-mrl_err mrl_sandbox_enter(int writable_fd, uint16_t *abi, struct mrl_why *why)
+mrl_err mrl_sandbox_enter(uint16_t *abi, struct mrl_why *why)
 {
     MRL_TRY(mrl_sandbox_landlock(abi, why));
-    return mrl_sandbox_seccomp(writable_fd, why);
+    return mrl_sandbox_seccomp(why);
 }

@@ -29,11 +29,11 @@ mrl_err mrl_sandbox_find_user(const char *user, uint32_t *uid, uint32_t *gid, st
 mrl_err mrl_sandbox_landlock(uint16_t *abi, struct mrl_why *why);
 
 /* Seccomp: from here on any call that is not in the list kills the process. Reading and writing
- * only on the channel, standard error and writable_fd (-1: none); no open, socket, connect, exec,
- * fork. */
-mrl_err mrl_sandbox_seccomp(int writable_fd, struct mrl_why *why);
+ * only on the channel and standard error; no open, socket, connect, exec, fork, and no file is
+ * written any more. */
+mrl_err mrl_sandbox_seccomp(struct mrl_why *why);
 
 /* Both of the above. */
-mrl_err mrl_sandbox_enter(int writable_fd, uint16_t *abi, struct mrl_why *why);
+mrl_err mrl_sandbox_enter(uint16_t *abi, struct mrl_why *why);
 
 #endif

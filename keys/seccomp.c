@@ -37,6 +37,11 @@ struct fd_call {
     int call;
     int fd;
 };
+static const struct fd_call fd_calls[] = {
+    {SCMP_SYS(recvmsg), MRL_SANDBOX_CHANNEL},
+    {SCMP_SYS(sendmsg), MRL_SANDBOX_CHANNEL},
+    {SCMP_SYS(write), STDERR_FILENO},
+};
 
 /* Memory, but never executable. */
 static const int mapping_calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
@@ -55,9 +60,8 @@ static int allow_on_fds(scmp_filter_ctx filter, const struct fd_call *calls, siz
     int failed = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (calls[i].fd >= 0)
-            failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i].call, 1,
-                                       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)calls[i].fd));
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i].call, 1,
+                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)calls[i].fd));
     return failed;
 }
 
@@ -71,28 +75,22 @@ static int allow_mappings(scmp_filter_ctx filter)
     return failed;
 }
 
-static int fill(scmp_filter_ctx filter, int writable_fd)
+static int fill(scmp_filter_ctx filter)
 {
-    const struct fd_call fd_calls[] = {
-        {SCMP_SYS(recvmsg), MRL_SANDBOX_CHANNEL}, {SCMP_SYS(sendmsg), MRL_SANDBOX_CHANNEL},
-        {SCMP_SYS(write), STDERR_FILENO},         {SCMP_SYS(pwrite64), writable_fd},
-        {SCMP_SYS(fsync), writable_fd},
-    };
-
     return seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) |
            allow_free(filter, free_calls, MRL_COUNT(free_calls)) |
            allow_free(filter, mrl_sandbox_extra_calls, mrl_sandbox_extra_call_count) |
            allow_on_fds(filter, fd_calls, MRL_COUNT(fd_calls)) | allow_mappings(filter);
 }
 
-mrl_err mrl_sandbox_seccomp(int writable_fd, struct mrl_why *why)
+mrl_err mrl_sandbox_seccomp(struct mrl_why *why)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     int failed;
 
     if (filter == NULL)
         return mrl_fail(why, MRL_ERR_IO, "sandbox: seccomp cannot be set up");
-    failed = fill(filter, writable_fd);
+    failed = fill(filter);
     if (failed == 0)
         failed = seccomp_load(filter);
     seccomp_release(filter);

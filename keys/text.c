@@ -103,6 +103,6 @@ mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
     MRL_ENSURE(name != NULL && kind != MRL_KEYS_SERVER, MRL_ERR_INVALID);
     MRL_ENSURE(mrl_keys_tenant_valid(tenant) && mrl_keys_id_valid(id), MRL_ERR_INVALID);
     (void)snprintf(to, MRL_KEYS_URI_MAX, "urn:merlon:%.*s:%s:%.*s", MRL_FMT(tenant), name,
-                   MRL_FMT(id)); /* at most 11 + 64 + 10 + 128: fits always */
+                   MRL_FMT(id)); /* at most 11 + 64 + 10 + 64: fits always */
     return MRL_OK;
 }

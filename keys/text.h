@@ -19,7 +19,7 @@ mrl_bytes mrl_keys_head_text(uint64_t size, const uint8_t hash[static MRL_KEYS_H
  * Borrows all. */
 mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
                      char to[static MRL_KEYS_URI_MAX]);
-/* 1 to 128 characters of [A-Za-z0-9._:-], the first not '.' or '-'. */
+/* 1 to 64 characters of [A-Za-z0-9._:-], the first not '.' or '-'. */
 bool mrl_keys_id_valid(mrl_bytes id);
 /* 1 to 64 characters of [a-z0-9-], the first not '-': no ':' may forge the parts of a URI. */
 bool mrl_keys_tenant_valid(mrl_bytes tenant);

@@ -22,29 +22,33 @@ static struct mrl_secret *without_line_end(const struct mrl_secret *text)
     return mrl_secret_copy(b);
 }
 
-static mrl_err take_passphrase(struct mrl_secret *read, struct mrl_unlock *out, struct mrl_why *why)
+mrl_err mrl_passphrase_read(int fd, const char *file, const char *what, struct mrl_secret **out,
+                            struct mrl_why *why)
 {
-    MRL_AUTO(mrl_secret) all = read;
-    MRL_AUTO(mrl_secret) text = without_line_end(all);
+    MRL_AUTO(mrl_secret) all = NULL;
+    MRL_AUTO(mrl_secret) text = NULL;
 
-    if (mrl_secret_bytes(text).len < MRL_UNLOCK_PASSPHRASE_LEAST)
-        return mrl_fail(why, MRL_ERR_INVALID, "the passphrase is shorter than %d characters",
-                        MRL_UNLOCK_PASSPHRASE_LEAST);
-    *out = (struct mrl_unlock){MRL_UNLOCK_PASSPHRASE, MRL_TAKE(text)};
+    if (fd >= 0)
+        MRL_TRY(mrl_read_secret_fd(fd, MATERIAL_MAX, what, &all, why));
+    else
+        MRL_TRY(mrl_read_secret_file(file, /*group_ok=*/false, MATERIAL_MAX, &all, why));
+    text = without_line_end(all);
+    if (mrl_secret_bytes(text).len < MRL_PASSPHRASE_LEAST)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s is shorter than %d bytes", what,
+                        MRL_PASSPHRASE_LEAST);
+    *out = MRL_TAKE(text);
     return MRL_OK;
 }
 
 static mrl_err gather_passphrase(const struct mrl_unlock_source *s, struct mrl_unlock *out,
                                  struct mrl_why *why)
 {
-    struct mrl_secret *read = NULL;
+    struct mrl_secret *text = NULL;
 
-    if (s->passphrase_fd >= 0)
-        MRL_TRY(mrl_read_secret_fd(s->passphrase_fd, MATERIAL_MAX, "passphrase input", &read, why));
-    else
-        MRL_TRY(
-            mrl_read_secret_file(s->passphrase_file, /*group_ok=*/false, MATERIAL_MAX, &read, why));
-    return take_passphrase(read, out, why);
+    MRL_TRY(
+        mrl_passphrase_read(s->passphrase_fd, s->passphrase_file, "the passphrase", &text, why));
+    *out = (struct mrl_unlock){MRL_UNLOCK_PASSPHRASE, text};
+    return MRL_OK;
 }
 
 static mrl_err gather_credential(const char *name, struct mrl_unlock *out, struct mrl_why *why)

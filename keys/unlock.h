@@ -12,7 +12,7 @@ enum mrl_unlock_kind {
     MRL_UNLOCK_PASSPHRASE = 'P', /* scrypt, RFC 7914, n=2^17 r=8 p=1: 128 MiB */
     MRL_UNLOCK_CREDENTIAL = 'C', /* a file that systemd decrypts into $CREDENTIALS_DIRECTORY */
 };
-enum { MRL_UNLOCK_SALT = 32, MRL_UNLOCK_PASSPHRASE_LEAST = 12, MRL_UNLOCK_CREDENTIAL_LEAST = 32 };
+enum { MRL_UNLOCK_SALT = 32, MRL_PASSPHRASE_LEAST = 12, MRL_UNLOCK_CREDENTIAL_LEAST = 32 };
 
 /* Options of the operator, borrowed. At most one source may be given. */
 struct mrl_unlock_source {
@@ -30,6 +30,12 @@ struct mrl_unlock {
 mrl_err mrl_unlock_gather(const struct mrl_unlock_source *s, struct mrl_unlock *out,
                           struct mrl_why *why);
 void mrl_unlock_done(struct mrl_unlock *u);
+
+/* A passphrase of at least MRL_PASSPHRASE_LEAST bytes, without the line end that closes it, from
+ * fd, or from file when fd is negative; what names it in sentences. MRL_ERR_INVALID: shorter;
+ * otherwise as mrl_read_secret_fd and _file. Gives *out. */
+mrl_err mrl_passphrase_read(int fd, const char *file, const char *what, struct mrl_secret **out,
+                            struct mrl_why *why);
 
 /* Key encryption key of one keystore. */
 struct mrl_kek {

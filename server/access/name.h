@@ -8,9 +8,9 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum { MRL_NAME_MAX = 128 };
+enum { MRL_NAME_MAX = 64 }; /* what a common name can hold: RFC 5280 A.1, ub-common-name */
 
-/* 1 to 128 of A-Z a-z 0-9 . _ : - and not '.' or '-' first. In particular never '/', '+', '#', '$'
+/* 1 to 64 of A-Z a-z 0-9 . _ : - and not '.' or '-' first. In particular never '/', '+', '#', '$'
  * or a byte that needs quoting. */
 bool mrl_name_valid(mrl_bytes name);
 /* The same with a sentence that starts with what ("device id"): MRL_ERR_INVALID. */

@@ -4,7 +4,7 @@
 #include "api/request.h"
 #include "base/hex.h"
 
-enum { CURSOR_MAX = 512 }; /* characters; keys are names of at most 128 bytes */
+enum { CURSOR_MAX = 512 }; /* characters; keys are names of at most 64 bytes */
 
 /* A NUL is in no path and in no key. */
 static mrl_err write_cursor(const struct mrl_api_page *page, struct mrl_buf *out)

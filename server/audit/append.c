@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "audit/log.h"
+#include "audit/read.h"
 #include "audit/text.h"
 #include "base/clock.h"
 
@@ -77,4 +78,22 @@ mrl_err mrl_audit_append(struct mrl_tx *tx, const struct mrl_audit_event *e, uin
     if (seq != NULL)
         *seq = head.size;
     return MRL_OK;
+}
+
+static mrl_err found_one(void *context, const struct mrl_audit_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return MRL_OK;
+}
+
+mrl_err mrl_audit_append_once(struct mrl_tx *tx, const struct mrl_audit_event *e)
+{
+    /* No name of an action is the beginning of another: a test sees to it. */
+    const struct mrl_audit_filter same = {
+        .action_prefix = mrl_str(mrl_audit_action_name(e->action)), .limit = 1};
+    bool found = false;
+
+    MRL_TRY(mrl_audit_list(tx, &same, found_one, &found));
+    return found ? MRL_OK : mrl_audit_append(tx, e, NULL);
 }

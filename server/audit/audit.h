@@ -16,6 +16,9 @@ extern const struct mrl_migration_list mrl_audit_migrations;
 /* Inside a write job, so that change and entry are one. The entry's number goes to *seq (may be
  * NULL). Errors as in store/tx.h. */
 mrl_err mrl_audit_append(struct mrl_tx *tx, const struct mrl_audit_event *e, uint64_t *seq);
+/* The same, for what happens once in the life of an installation: nothing when the log has an entry
+ * with this action already. */
+mrl_err mrl_audit_append_once(struct mrl_tx *tx, const struct mrl_audit_event *e);
 
 struct mrl_audit;
 /* Borrows store until mrl_audit_free. Gives *out. */

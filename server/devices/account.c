@@ -9,7 +9,7 @@
 #define COLUMNS "kind, id, roles, state, note, reason, created, changed"
 
 struct change {
-    struct mrl_job job;
+    struct mrl_change base;
     uint32_t roles;
     mrl_bytes text; /* note or reason */
     enum mrl_account_state state;
@@ -37,15 +37,15 @@ static mrl_err check_roles(enum mrl_principal_kind kind, uint32_t roles, struct 
     return MRL_OK;
 }
 
-static mrl_err audit(struct mrl_tx *tx, const struct mrl_job *job, bool added,
+static mrl_err audit(struct mrl_tx *tx, const struct mrl_change *change, bool added,
                      const struct mrl_audit_detail *details, size_t count, mrl_bytes reason)
 {
     static const enum mrl_audit_action actions[2][2] = {
         {MRL_AUDIT_APPLICATION_CHANGED, MRL_AUDIT_APPLICATION_ADDED},
         {MRL_AUDIT_OPERATOR_CHANGED, MRL_AUDIT_OPERATOR_ADDED},
     };
-    struct mrl_audit_event e =
-        mrl_actor_event(job->actor, actions[job->kind == MRL_PRINCIPAL_OPERATOR][added], job->id);
+    struct mrl_audit_event e = mrl_actor_event(
+        change->actor, actions[change->kind == MRL_PRINCIPAL_OPERATOR][added], change->id);
 
     e.reason = reason;
     e.details = details;
@@ -60,31 +60,31 @@ static mrl_err audit_roles(struct mrl_tx *tx, const struct change *c, bool added
 
     mrl_operator_roles_format(c->roles, roles);
     detail = MRL_AUDIT_TEXT("roles", mrl_str(roles));
-    return audit(tx, &c->job, added, &detail, c->roles != 0 ? 1 : 0, MRL_BYTES_NONE);
+    return audit(tx, &c->base, added, &detail, c->roles != 0 ? 1 : 0, MRL_BYTES_NONE);
 }
 
 /* --- adding --- */
 
-static mrl_err run_add(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_add(struct mrl_tx *tx, struct mrl_change *change)
 {
-    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
     MRL_AUTO(mrl_rows) rows = NULL;
     uint64_t added;
 
     MRL_TRY(mrl_tx_query_one(tx, "SELECT COUNT(*) FROM accounts WHERE kind = $1",
-                             MRL_ARGS(MRL_INT(job->kind)), &rows));
+                             MRL_ARGS(MRL_INT(change->kind)), &rows));
     if (mrl_row_int(rows, 0) >= MRL_ACCOUNTS_MAX)
-        return mrl_fail(job->why, MRL_ERR_LIMIT, "there are %d already", MRL_ACCOUNTS_MAX);
+        return mrl_fail(change->why, MRL_ERR_LIMIT, "there are %d already", MRL_ACCOUNTS_MAX);
     MRL_TRY(mrl_tx_exec(
         tx,
         "INSERT INTO accounts (kind, id, roles, state, note, reason, created, changed) "
         "VALUES ($1, $2, $3, $4, $5, '', $6, $6) ON CONFLICT DO NOTHING",
-        MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id), MRL_INT(c->roles),
+        MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->roles),
                  MRL_INT(MRL_ACCOUNT_ACTIVE), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())),
         &added));
     if (added == 0)
-        return mrl_fail(job->why, MRL_ERR_EXISTS, "%s %.*s is known already",
-                        mrl_principal_kind_name(job->kind), MRL_FMT(job->id));
+        return mrl_fail(change->why, MRL_ERR_EXISTS, "%s %.*s is known already",
+                        mrl_principal_kind_name(change->kind), MRL_FMT(change->id));
     return audit_roles(tx, c, /*added=*/true);
 }
 
@@ -93,7 +93,7 @@ mrl_err mrl_account_add(struct mrl_registry *r, const struct mrl_actor *actor,
                         mrl_bytes note, struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_add},
+        .base = {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_add},
         .roles = operator_roles,
         .text = note,
     };
@@ -101,50 +101,50 @@ mrl_err mrl_account_add(struct mrl_registry *r, const struct mrl_actor *actor,
     MRL_TRY(check_account(kind, id, why));
     MRL_TRY(check_roles(kind, operator_roles, why));
     MRL_TRY(mrl_text_check(note, MRL_NOTE_MAX, "note", why));
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }
 
 /* --- changing --- */
 
-static mrl_err read_state(struct mrl_tx *tx, const struct mrl_job *job, int64_t *out)
+static mrl_err read_state(struct mrl_tx *tx, const struct mrl_change *change, int64_t *out)
 {
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err = mrl_tx_query_one(tx, "SELECT state FROM accounts WHERE kind = $1 AND id = $2",
-                                   MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id)), &rows);
+                                   MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id)), &rows);
 
     if (err == MRL_ERR_NOT_FOUND)
-        return mrl_fail(job->why, err, "there is no %s %.*s", mrl_principal_kind_name(job->kind),
-                        MRL_FMT(job->id));
+        return mrl_fail(change->why, err, "there is no %s %.*s",
+                        mrl_principal_kind_name(change->kind), MRL_FMT(change->id));
     MRL_TRY(err);
     *out = mrl_row_int(rows, 0);
     return MRL_OK;
 }
 
-static mrl_err run_switch(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_switch(struct mrl_tx *tx, struct mrl_change *change)
 {
-    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
     const char *state = mrl_account_state_name(c->state);
     const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("state", mrl_str(state));
     int64_t before;
 
-    MRL_TRY(read_state(tx, job, &before));
+    MRL_TRY(read_state(tx, change, &before));
     if (before == (int64_t)c->state)
-        return mrl_fail(job->why, MRL_ERR_STATE, "%s %.*s is %s already",
-                        mrl_principal_kind_name(job->kind), MRL_FMT(job->id), state);
+        return mrl_fail(change->why, MRL_ERR_STATE, "%s %.*s is %s already",
+                        mrl_principal_kind_name(change->kind), MRL_FMT(change->id), state);
     MRL_TRY(mrl_tx_exec(tx,
                         "UPDATE accounts SET state = $3, reason = $4, changed = $5 "
                         "WHERE kind = $1 AND id = $2",
-                        MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id), MRL_INT(c->state),
+                        MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->state),
                                  MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())),
                         NULL));
-    return audit(tx, job, /*added=*/false, &detail, 1, c->text);
+    return audit(tx, change, /*added=*/false, &detail, 1, c->text);
 }
 
 static mrl_err switch_account(struct change *c)
 {
-    MRL_TRY(check_account(c->job.kind, c->job.id, c->job.why));
-    MRL_TRY(mrl_text_check(c->text, MRL_REASON_MAX, "reason", c->job.why));
-    return mrl_job_write(&c->job);
+    MRL_TRY(check_account(c->base.kind, c->base.id, c->base.why));
+    MRL_TRY(mrl_text_check(c->text, MRL_REASON_MAX, "reason", c->base.why));
+    return mrl_change_write(&c->base);
 }
 
 mrl_err mrl_account_disable(struct mrl_registry *r, const struct mrl_actor *actor,
@@ -152,7 +152,7 @@ mrl_err mrl_account_disable(struct mrl_registry *r, const struct mrl_actor *acto
                             struct mrl_why *why)
 {
     struct change c = {
-        .job =
+        .base =
             {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_switch},
         .text = reason,
         .state = MRL_ACCOUNT_DISABLED,
@@ -165,7 +165,7 @@ mrl_err mrl_account_enable(struct mrl_registry *r, const struct mrl_actor *actor
                            enum mrl_principal_kind kind, mrl_bytes id, struct mrl_why *why)
 {
     struct change c = {
-        .job =
+        .base =
             {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_switch},
         .state = MRL_ACCOUNT_ACTIVE,
     };
@@ -173,19 +173,19 @@ mrl_err mrl_account_enable(struct mrl_registry *r, const struct mrl_actor *actor
     return switch_account(&c);
 }
 
-static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_change *change)
 {
-    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
     struct mrl_audit_detail details[2];
     uint64_t revoked;
     int64_t state;
 
-    MRL_TRY(read_state(tx, job, &state));
-    MRL_TRY(mrl_registry_revoke_all(job->registry, tx, job->kind, job->id, c->text, &revoked,
-                                    job->why));
+    MRL_TRY(read_state(tx, change, &state));
+    MRL_TRY(mrl_registry_revoke_all(change->registry, tx, change->kind, change->id, c->text,
+                                    &revoked, change->why));
     details[0] = MRL_AUDIT_TEXT("change", MRL_LIT("certificates revoked"));
     details[1] = MRL_AUDIT_INT("certificates", revoked);
-    return audit(tx, job, /*added=*/false, details, MRL_COUNT(details), c->text);
+    return audit(tx, change, /*added=*/false, details, MRL_COUNT(details), c->text);
 }
 
 mrl_err mrl_account_revoke(struct mrl_registry *r, const struct mrl_actor *actor,
@@ -193,7 +193,7 @@ mrl_err mrl_account_revoke(struct mrl_registry *r, const struct mrl_actor *actor
                            struct mrl_why *why)
 {
     struct change c = {
-        .job =
+        .base =
             {.registry = r, .actor = actor, .kind = kind, .id = id, .why = why, .run = run_revoke},
         .text = reason,
     };
@@ -201,16 +201,17 @@ mrl_err mrl_account_revoke(struct mrl_registry *r, const struct mrl_actor *actor
     return switch_account(&c);
 }
 
-static mrl_err run_set_roles(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_set_roles(struct mrl_tx *tx, struct mrl_change *change)
 {
-    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
     int64_t state;
 
-    MRL_TRY(read_state(tx, job, &state));
-    MRL_TRY(mrl_tx_exec(
-        tx, "UPDATE accounts SET roles = $3, changed = $4 WHERE kind = $1 AND id = $2",
-        MRL_ARGS(MRL_INT(job->kind), MRL_TEXT(job->id), MRL_INT(c->roles), MRL_INT(mrl_wall_ms())),
-        NULL));
+    MRL_TRY(read_state(tx, change, &state));
+    MRL_TRY(mrl_tx_exec(tx,
+                        "UPDATE accounts SET roles = $3, changed = $4 WHERE kind = $1 AND id = $2",
+                        MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->roles),
+                                 MRL_INT(mrl_wall_ms())),
+                        NULL));
     return audit_roles(tx, c, /*added=*/false);
 }
 
@@ -218,18 +219,18 @@ mrl_err mrl_operator_set_roles(struct mrl_registry *r, const struct mrl_actor *a
                                uint32_t operator_roles, struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r,
-                .actor = actor,
-                .kind = MRL_PRINCIPAL_OPERATOR,
-                .id = id,
-                .why = why,
-                .run = run_set_roles},
+        .base = {.registry = r,
+                 .actor = actor,
+                 .kind = MRL_PRINCIPAL_OPERATOR,
+                 .id = id,
+                 .why = why,
+                 .run = run_set_roles},
         .roles = operator_roles,
     };
 
     MRL_TRY(check_account(MRL_PRINCIPAL_OPERATOR, id, why));
     MRL_TRY(check_roles(MRL_PRINCIPAL_OPERATOR, operator_roles, why));
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }
 
 /* --- reading --- */

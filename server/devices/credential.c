@@ -278,21 +278,21 @@ mrl_err mrl_registry_credential_supersede_tx(struct mrl_tx *tx, const struct mrl
     return supersede(tx, actor, newest, &o, why);
 }
 
-/* A job about one certificate: whose it is turns out inside. */
+/* A change of one certificate: whose it is turns out inside. */
 struct change {
-    struct mrl_job job;
+    struct mrl_change base;
     const struct mrl_fingerprint *fingerprint;
     struct owned owned;
     mrl_bytes reason;
 };
 
-static mrl_err run_supersede(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_supersede(struct mrl_tx *tx, struct mrl_change *change)
 {
-    struct change *c = MRL_CONTAINER(job, struct change, job);
+    struct change *c = MRL_CONTAINER(change, struct change, base);
 
-    MRL_TRY(supersede(tx, job->actor, c->fingerprint, &c->owned, job->why));
-    job->kind = c->owned.kind;
-    job->id = mrl_name_bytes(&c->owned.id);
+    MRL_TRY(supersede(tx, change->actor, c->fingerprint, &c->owned, change->why));
+    change->kind = c->owned.kind;
+    change->id = mrl_name_bytes(&c->owned.id);
     return MRL_OK;
 }
 
@@ -300,11 +300,11 @@ mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor 
                                  const struct mrl_fingerprint *newest, struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r, .actor = actor, .why = why, .run = run_supersede},
+        .base = {.registry = r, .actor = actor, .why = why, .run = run_supersede},
         .fingerprint = newest,
     };
 
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }
 
 static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c)
@@ -312,7 +312,7 @@ static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c)
     enum mrl_audit_action action = c->owned.kind == MRL_PRINCIPAL_DEVICE
                                        ? MRL_AUDIT_DEVICE_REVOKED
                                        : changed_action(c->owned.kind);
-    struct mrl_audit_event e = mrl_actor_event(c->job.actor, action, c->job.id);
+    struct mrl_audit_event e = mrl_actor_event(c->base.actor, action, c->base.id);
     struct mrl_audit_detail details[2];
     char hex[HEX_SIZE];
 
@@ -325,15 +325,15 @@ static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c)
     return mrl_audit_append(tx, &e, NULL);
 }
 
-static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_change *change)
 {
-    struct change *c = MRL_CONTAINER(job, struct change, job);
+    struct change *c = MRL_CONTAINER(change, struct change, base);
 
-    MRL_TRY(find_owned(tx, c->fingerprint, &c->owned, job->why));
+    MRL_TRY(find_owned(tx, c->fingerprint, &c->owned, change->why));
     if (c->owned.state == MRL_CREDENTIAL_REVOKED)
-        return mrl_fail(job->why, MRL_ERR_STATE, "this certificate is revoked already");
-    job->kind = c->owned.kind;
-    job->id = mrl_name_bytes(&c->owned.id);
+        return mrl_fail(change->why, MRL_ERR_STATE, "this certificate is revoked already");
+    change->kind = c->owned.kind;
+    change->id = mrl_name_bytes(&c->owned.id);
     MRL_TRY(mrl_tx_exec(
         tx, "UPDATE credentials SET state = $2, reason = $3, changed = $4 WHERE fingerprint = $1",
         MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(c->fingerprint)), MRL_INT(MRL_CREDENTIAL_REVOKED),
@@ -347,11 +347,11 @@ mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *ac
                               struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r, .actor = actor, .why = why, .run = run_revoke},
+        .base = {.registry = r, .actor = actor, .why = why, .run = run_revoke},
         .fingerprint = f,
         .reason = reason,
     };
 
     MRL_TRY(mrl_text_check(reason, MRL_REASON_MAX, "reason", why));
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }

@@ -7,7 +7,7 @@
 #include "devices/internal.h"
 
 struct change {
-    struct mrl_job job;
+    struct mrl_change base;
     enum mrl_device_action action;
     mrl_bytes text; /* reason, group or note */
 };
@@ -187,22 +187,22 @@ static mrl_err write_life(struct mrl_tx *tx, mrl_bytes id, const struct mrl_devi
         NULL);
 }
 
-static mrl_err run_step(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_step(struct mrl_tx *tx, struct mrl_change *change)
 {
-    const struct change *c = MRL_CONTAINER(job, struct change, job);
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
     bool revokes = c->action == MRL_DEVICE_REVOKE || c->action == MRL_DEVICE_RETIRE;
-    struct mrl_audit_event e = mrl_actor_event(job->actor, audit_actions[c->action], job->id);
+    struct mrl_audit_event e = mrl_actor_event(change->actor, audit_actions[c->action], change->id);
     struct mrl_audit_detail details[2];
     struct mrl_device_life life;
     uint64_t revoked = 0;
 
-    MRL_TRY(read_life(tx, job->id, &life, job->why));
+    MRL_TRY(read_life(tx, change->id, &life, change->why));
     details[0] = MRL_AUDIT_TEXT("from", mrl_str(mrl_device_state_name(life.state)));
-    MRL_TRY(mrl_device_step(&life, c->action, job->why));
-    MRL_TRY(write_life(tx, job->id, &life, c->text));
+    MRL_TRY(mrl_device_step(&life, c->action, change->why));
+    MRL_TRY(write_life(tx, change->id, &life, c->text));
     if (revokes)
-        MRL_TRY(mrl_registry_revoke_all(job->registry, tx, MRL_PRINCIPAL_DEVICE, job->id, c->text,
-                                        &revoked, job->why));
+        MRL_TRY(mrl_registry_revoke_all(change->registry, tx, MRL_PRINCIPAL_DEVICE, change->id,
+                                        c->text, &revoked, change->why));
     details[1] = MRL_AUDIT_INT("certificates", revoked);
     e.reason = c->text;
     e.details = details;
@@ -214,12 +214,12 @@ mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor,
                           enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r,
-                .actor = actor,
-                .kind = MRL_PRINCIPAL_DEVICE,
-                .id = id,
-                .why = why,
-                .run = run_step},
+        .base = {.registry = r,
+                 .actor = actor,
+                 .kind = MRL_PRINCIPAL_DEVICE,
+                 .id = id,
+                 .why = why,
+                 .run = run_step},
         .action = action,
         .text = reason,
     };
@@ -229,7 +229,7 @@ mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor,
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
     MRL_TRY(mrl_text_check(reason, MRL_REASON_MAX, "reason", why));
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }
 
 mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor, mrl_bytes id,
@@ -250,68 +250,69 @@ mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
 
 /* --- group and note --- */
 
-static mrl_err run_set(struct mrl_tx *tx, struct mrl_job *job, const char *sql, const char *field)
+static mrl_err run_set(struct mrl_tx *tx, struct mrl_change *change, const char *sql,
+                       const char *field)
 {
-    const struct change *c = MRL_CONTAINER(job, struct change, job);
-    struct mrl_audit_event e = mrl_actor_event(job->actor, MRL_AUDIT_DEVICE_CHANGED, job->id);
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
+    struct mrl_audit_event e = mrl_actor_event(change->actor, MRL_AUDIT_DEVICE_CHANGED, change->id);
     const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("field", mrl_str(field)),
                                                MRL_AUDIT_TEXT("value", c->text)};
     struct mrl_device_life life;
 
-    MRL_TRY(read_life(tx, job->id, &life, job->why));
+    MRL_TRY(read_life(tx, change->id, &life, change->why));
     if (life.state == MRL_DEVICE_RETIRED)
-        return mrl_fail(job->why, MRL_ERR_STATE, "a retired device does not change any more");
+        return mrl_fail(change->why, MRL_ERR_STATE, "a retired device does not change any more");
     MRL_TRY(mrl_tx_exec(
-        tx, sql, MRL_ARGS(MRL_TEXT(job->id), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())), NULL));
+        tx, sql, MRL_ARGS(MRL_TEXT(change->id), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())), NULL));
     e.details = details;
     e.details_count = MRL_COUNT(details);
     return mrl_audit_append(tx, &e, NULL);
 }
 
-static mrl_err run_set_group(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_set_group(struct mrl_tx *tx, struct mrl_change *change)
 {
-    return run_set(tx, job, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1", "group");
+    return run_set(tx, change, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1", "group");
 }
 
-static mrl_err run_set_note(struct mrl_tx *tx, struct mrl_job *job)
+static mrl_err run_set_note(struct mrl_tx *tx, struct mrl_change *change)
 {
-    return run_set(tx, job, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", "note");
+    return run_set(tx, change, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", "note");
 }
 
 mrl_err mrl_device_set_group(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                              mrl_bytes group, struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r,
-                .actor = actor,
-                .kind = MRL_PRINCIPAL_DEVICE,
-                .id = id,
-                .why = why,
-                .run = run_set_group},
+        .base = {.registry = r,
+                 .actor = actor,
+                 .kind = MRL_PRINCIPAL_DEVICE,
+                 .id = id,
+                 .why = why,
+                 .run = run_set_group},
         .text = group,
     };
 
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
     MRL_TRY(check_group(group, why));
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }
 
 mrl_err mrl_device_set_note(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                             mrl_bytes note, struct mrl_why *why)
 {
     struct change c = {
-        .job = {.registry = r,
-                .actor = actor,
-                .kind = MRL_PRINCIPAL_DEVICE,
-                .id = id,
-                .why = why,
-                .run = run_set_note},
+        .base = {.registry = r,
+                 .actor = actor,
+                 .kind = MRL_PRINCIPAL_DEVICE,
+                 .id = id,
+                 .why = why,
+                 .run = run_set_note},
         .text = note,
     };
 
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
     MRL_TRY(mrl_text_check(note, MRL_NOTE_MAX, "note", why));
-    return mrl_job_write(&c.job);
+    return mrl_change_write(&c.base);
 }

@@ -67,20 +67,20 @@ mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,
                                 uint64_t *revoked, struct mrl_why *why);
 
 /* One change of one principal as a write job; on the stack of the service thread that waits. */
-struct mrl_job {
+struct mrl_change {
     struct mrl_write write;
     struct mrl_registry *registry;
     const struct mrl_actor *actor;
     enum mrl_principal_kind kind;
     mrl_bytes id;
     struct mrl_why *why;
-    mrl_err (*run)(struct mrl_tx *tx, struct mrl_job *job);
+    mrl_err (*run)(struct mrl_tx *tx, struct mrl_change *change);
     struct mrl_registry_update *update; /* staged after run, published when committed */
 };
 /* Waits for a write job; a sentence of the store goes to why, one that run put there stays. */
 mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct mrl_why *why);
-/* job->run inside the transaction, then the principal is staged, after the commit published. */
-mrl_err mrl_job_write(struct mrl_job *job);
+/* change->run inside the transaction, then the principal is staged, after the commit published. */
+mrl_err mrl_change_write(struct mrl_change *change);
 
 /* Notes and reasons: at most max bytes of UTF-8 without control characters, may be empty.
  * MRL_ERR_INVALID. */

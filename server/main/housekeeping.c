@@ -70,6 +70,24 @@ static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_ide
     return mrl_housekeeping_record(s, &e);
 }
 
+static mrl_err run_entry_once(struct mrl_tx *tx, struct mrl_write *w)
+{
+    return mrl_audit_append_once(tx, MRL_CONTAINER(w, struct entry, write)->event);
+}
+
+mrl_err mrl_housekeeping_record_export(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_keys_info) info = {0};
+    struct mrl_audit_event e =
+        mrl_actor_event(&system_actor, MRL_AUDIT_CA_ROOT_EXPORTED, MRL_BYTES_NONE);
+    struct entry entry = {.write = {.run = run_entry_once, .why = why}, .event = &e};
+
+    MRL_TRY(mrl_keys_info_get(s->keys, &info, why));
+    if (!info.facts.root_exported)
+        return MRL_OK;
+    return mrl_store_write(s->store, &entry.write);
+}
+
 static mrl_err make_identity(struct mrl_server *s, struct mrl_server_identity *out,
                              struct mrl_why *why)
 {

@@ -12,6 +12,9 @@
 mrl_err mrl_housekeeping_block_signals(void);
 /* The server's first certificate of this run, set on all workers before they start. */
 mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *why);
+/* The operator takes the root key out while the daemon is stopped: the first start after it enters
+ * that into the audit log. */
+mrl_err mrl_housekeeping_record_export(struct mrl_server *s, struct mrl_why *why);
 mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why);
 /* Returns after SIGTERM or SIGINT, or with an error when the key process died. */
 mrl_err mrl_housekeeping_run(struct mrl_server *s, struct mrl_why *why);

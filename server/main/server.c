@@ -287,11 +287,13 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(make_shared(s, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
+    MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
+    mrl_housekeeping_sign_head(s); /* from here on there is one to verify against */
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;

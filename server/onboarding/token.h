@@ -6,6 +6,7 @@
 #define MRL_ONBOARDING_TOKEN_H
 
 #include "access/actor.h"
+#include "access/name.h"
 #include "access/policy.h"
 #include "base/secret.h"
 #include "store/store.h"
@@ -77,7 +78,7 @@ mrl_token_verdict_name(enum mrl_token_verdict v); /* "other-device"; stable, for
 struct mrl_token_match {
     enum mrl_token_verdict verdict;
     char id[MRL_TOKEN_ID_TEXT + 1]; /* "" when unknown */
-    char group[129];                /* of a group token, else "" */
+    char group[MRL_NAME_MAX + 1];   /* of a group token, else "" */
 };
 /* In any transaction: does this text admit this device at the second now? Only store errors are
  * errors. */

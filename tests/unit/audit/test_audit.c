@@ -99,6 +99,38 @@ static void an_undone_job_takes_its_entry_along(void **state)
     assert_chain(w, 3);
 }
 
+static mrl_err append_once(struct mrl_tx *tx, struct mrl_write *w)
+{
+    const struct mrl_audit_event e = {.action = MRL_AUDIT_CA_ROOT_EXPORTED};
+
+    (void)w;
+    return mrl_audit_append_once(tx, &e);
+}
+
+static void what_happens_once_is_entered_once(void **state)
+{
+    struct world *w = *state;
+    struct append_job other = {.write.run = append_and_end};
+    struct mrl_write once = {.run = append_once};
+
+    assert_ok(mrl_store_write(w->store, &other.write)); /* of another action: no hindrance */
+    for (int i = 0; i < 3; i++)
+        assert_ok(mrl_store_write(w->store, &once));
+    assert_chain(w, 2);
+}
+
+/* What append_once looks for is a beginning. */
+static void no_action_begins_with_the_name_of_another(void **state)
+{
+    (void)state;
+    for (int a = 0; a < MRL_AUDIT_ACTION_COUNT_; a++)
+        for (int b = 0; b < MRL_AUDIT_ACTION_COUNT_; b++)
+            assert_int_equal(
+                mrl_bytes_starts(mrl_str(mrl_audit_action_name((enum mrl_audit_action)a)),
+                                 mrl_str(mrl_audit_action_name((enum mrl_audit_action)b))),
+                a == b);
+}
+
 static void count_done(void *context, mrl_err result)
 {
     if (result == MRL_OK)
@@ -311,6 +343,8 @@ int main(void)
 #define WITH_LOG(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
     const struct CMUnitTest tests[] = {
         WITH_LOG(an_undone_job_takes_its_entry_along),
+        WITH_LOG(what_happens_once_is_entered_once),
+        cmocka_unit_test(no_action_begins_with_the_name_of_another),
         WITH_LOG(a_recorded_entry_calls_back_once),
         WITH_LOG(a_flood_from_many_threads_is_counted_exactly),
         WITH_LOG(a_window_ends_after_its_time),

@@ -14,7 +14,7 @@
 
 #include "keys/sandbox.h"
 
-enum { EXIT_COULD = 0, EXIT_SETUP = 2, EXIT_COULD_NOT = 3, RECORD_FD = 10 };
+enum { EXIT_COULD = 0, EXIT_SETUP = 2, EXIT_COULD_NOT = 3, OPEN_FD = 10 };
 
 static const char *folder;
 
@@ -81,22 +81,33 @@ static int try_code(void)
 
 static int try_other_fd(void)
 {
-    return verdict((int)write(RECORD_FD + 1, "x", 1));
+    return verdict((int)write(OPEN_FD, "x", 1));
 }
 
-static int use_record(void)
+static int try_other_fd_at(void)
 {
-    return pwrite(RECORD_FD, "x", 1, 0) == 1 && fsync(RECORD_FD) == 0 ? EXIT_COULD : EXIT_COULD_NOT;
+    return verdict((int)pwrite(OPEN_FD, "x", 1, 0));
+}
+
+static int try_sync(void)
+{
+    return verdict(fsync(OPEN_FD));
+}
+
+static int use_stderr(void)
+{
+    return write(STDERR_FILENO, "# still heard\n", 14) == 14 ? EXIT_COULD : EXIT_COULD_NOT;
 }
 
 static const struct {
     const char *name;
     int (*run)(void);
 } attempts[] = {
-    {"nothing", nothing},       {"socket", try_socket},     {"exec", try_exec},
-    {"fork", try_fork},         {"passwd", try_passwd},     {"key-file", try_key_file},
-    {"new-file", try_new_file}, {"ptrace", try_ptrace},     {"code", try_code},
-    {"other-fd", try_other_fd}, {"use-record", use_record},
+    {"nothing", nothing},       {"socket", try_socket},           {"exec", try_exec},
+    {"fork", try_fork},         {"passwd", try_passwd},           {"key-file", try_key_file},
+    {"new-file", try_new_file}, {"ptrace", try_ptrace},           {"code", try_code},
+    {"other-fd", try_other_fd}, {"other-fd-at", try_other_fd_at}, {"sync", try_sync},
+    {"use-stderr", use_stderr},
 };
 
 static bool enter(bool landlock_only)
@@ -105,14 +116,13 @@ static bool enter(bool landlock_only)
     uint16_t abi;
     int fd;
 
-    (void)snprintf(path, sizeof(path), "%s/record", folder);
+    (void)snprintf(path, sizeof(path), "%s/opened-before", folder);
     fd = open(path, O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || dup2(fd, RECORD_FD) < 0 || dup2(fd, RECORD_FD + 1) < 0 ||
-        mrl_sandbox_start(NULL) != MRL_OK)
+    if (fd < 0 || dup2(fd, OPEN_FD) < 0 || mrl_sandbox_start(NULL) != MRL_OK)
         return false;
     if (landlock_only)
         return mrl_sandbox_landlock(&abi, NULL) == MRL_OK && abi > 0;
-    return mrl_sandbox_enter(RECORD_FD, &abi, NULL) == MRL_OK;
+    return mrl_sandbox_enter(&abi, NULL) == MRL_OK;
 }
 
 int main(int argc, char **argv)

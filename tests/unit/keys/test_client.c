@@ -155,12 +155,11 @@ static void a_request_above_the_largest_message_never_leaves(void **state)
 {
     static const uint8_t large[MRL_KEYS_MESSAGE_MAX];
     struct pair p = make_pair();
-    MRL_SCOPED(mrl_buf) key_pem = {0};
-    MRL_SCOPED(mrl_buf) cert_pem = {0};
+    MRL_SCOPED(mrl_buf) sealed = {0};
 
     (void)state;
-    assert_int_equal(mrl_keys_export_root(p.client, mrl_bytes_of(large, sizeof(large)), &key_pem,
-                                          &cert_pem, NULL),
+    assert_int_equal(mrl_keys_wrap(p.client, mrl_bytes_of(large, sizeof(large)),
+                                   mrl_bytes_of(large, MRL_KEYS_WRAPPED_SIZE), &sealed, NULL),
                      MRL_ERR_LIMIT);
     assert_int_equal(recv(p.peer, (uint8_t[1]){0}, 1, MSG_DONTWAIT), -1);
     end_pair(&p);

@@ -17,7 +17,7 @@ static const char *const parts[] = MRL_KEYSTORE_PARTS;
 
 static mrl_err try_open(const char *folder, struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+    MRL_SCOPED(mrl_keystore) k = {0};
 
     return fixture_open(folder, &k, why);
 }
@@ -31,7 +31,7 @@ static void assert_names(const struct mrl_why *why, const char *text)
 static void what_was_made_opens_and_fits_together(void **state)
 {
     char folder[FIXTURE_PATH_MAX];
-    MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+    MRL_SCOPED(mrl_keystore) k = {0};
     const struct mrl_cert_facts *root, *issuing;
 
     (void)state;
@@ -310,15 +310,17 @@ static void an_export_is_remembered_also_when_its_record_is_torn(void **state)
     fixture_folder(folder);
     fixture_keystore(folder);
     {
-        MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+        MRL_SCOPED(mrl_keystore) k = {0};
+        MRL_SCOPED(mrl_folder) f = {.fd = -1};
 
         assert_ok(fixture_open(folder, &k, NULL));
-        assert_ok(mrl_keystore_mark_exported(&k, 1800000000, NULL));
-        assert_int_equal(mrl_keystore_mark_exported(&k, 1800000000, NULL), MRL_ERR_STATE);
+        assert_ok(mrl_folder_open(folder, &f, NULL));
+        assert_ok(mrl_keystore_mark_exported(&f, &k, 1800000000, NULL));
+        assert_int_equal(mrl_keystore_mark_exported(&f, &k, 1800000000, NULL), MRL_ERR_STATE);
     }
     assert_int_equal(truncate(fixture_path(folder, MRL_KEYSTORE_EXPORT), 1), 0);
     {
-        MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+        MRL_SCOPED(mrl_keystore) k = {0};
 
         assert_ok(fixture_open(folder, &k, NULL));
         assert_true(k.root_exported);

@@ -40,9 +40,7 @@ static size_t make_requests(struct mrl_keys_request *q)
         .id = 4, .type = MRL_KEYS_WRAP, .wrap = {MRL_LIT("context"), some_hash}};
     q[5] = (struct mrl_keys_request){
         .id = 5, .type = MRL_KEYS_UNWRAP, .unwrap = {MRL_LIT("context"), MRL_LIT("sealed")}};
-    q[6] = (struct mrl_keys_request){
-        .id = 6, .type = MRL_KEYS_EXPORT_ROOT, .passphrase = MRL_LIT("correct horse")};
-    return 7;
+    return 6;
 }
 
 static void every_request_reads_back_as_it_was_written(void **state)

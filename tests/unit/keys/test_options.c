@@ -85,6 +85,34 @@ static void unlock_and_its_source_must_agree(void **state)
                      MRL_ERR_INVALID);
 }
 
+static void an_export_needs_a_file_and_one_passphrase(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "export-root", "--dir", "d", "--out", "f", "--export-passphrase-fd", "0"));
+    assert_int_equal(a.command, MRL_KEYS_EXPORT_ROOT);
+    assert_string_equal(a.out, "f");
+    assert_int_equal(a.export_passphrase_fd, 0);
+    assert_int_equal(a.source.passphrase_fd, -1);
+    assert_ok(PARSE(&a, "export-root", "--dir", "d", "--out", "f", "--export-passphrase-file", "p",
+                    "--passphrase-file", "q", "--user", "u"));
+    assert_string_equal(a.export_passphrase_file, "p");
+    assert_int_equal(PARSE(&a, "export-root", "--dir", "d", "--out", "f"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "export-root", "--dir", "d", "--export-passphrase-fd", "0"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "export-root", "--dir", "d", "--out", "f", "--export-passphrase-fd",
+                           "0", "--export-passphrase-file", "p"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "export-root", "--dir", "d", "--out", "f", "--export-passphrase-fd",
+                           "4", "--passphrase-fd", "4"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--out", "f"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "export-root", "--dir", "d", "--fd", "3", "--out", "f",
+                           "--export-passphrase-fd", "0"),
+                     MRL_ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +120,7 @@ int main(void)
         cmocka_unit_test(serve_takes_its_limits),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(unlock_and_its_source_must_agree),
+        cmocka_unit_test(an_export_needs_a_file_and_one_passphrase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

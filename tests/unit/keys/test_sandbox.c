@@ -55,13 +55,14 @@ static void what_the_process_needs_still_works(void **state)
 {
     (void)state;
     assert_int_equal(attempt("nothing", "full"), COULD << 8);
-    assert_int_equal(attempt("use-record", "full"), COULD << 8);
+    assert_int_equal(attempt("use-stderr", "full"), COULD << 8);
 }
 
 static void every_way_out_kills_the_process(void **state)
 {
-    static const char *const ways[] = {"socket",   "exec",   "fork", "passwd",  "key-file",
-                                       "new-file", "ptrace", "code", "other-fd"};
+    static const char *const ways[] = {"socket",   "exec",        "fork",   "passwd",
+                                       "key-file", "new-file",    "ptrace", "code",
+                                       "other-fd", "other-fd-at", "sync"};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(ways); i++)

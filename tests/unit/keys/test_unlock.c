@@ -60,7 +60,7 @@ static void the_wrong_passphrase_does_not_open(void **state)
     MRL_SCOPED(mrl_unlock) wrong = {0};
     MRL_SCOPED(mrl_folder) f = {.fd = -1};
     const struct mrl_keystore_plan plan = {MRL_KEY_P256, MRL_LIT("acme"), 1800000000};
-    MRL_SCOPED(mrl_keystore) k = {.export_fd = -1};
+    MRL_SCOPED(mrl_keystore) k = {0};
     struct mrl_why why = {0};
 
     (void)state;

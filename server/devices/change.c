@@ -16,19 +16,19 @@ mrl_err mrl_text_check(mrl_bytes text, size_t max, const char *what, struct mrl_
     return MRL_OK;
 }
 
-static mrl_err run_job(struct mrl_tx *tx, struct mrl_write *w)
+static mrl_err run_change(struct mrl_tx *tx, struct mrl_write *w)
 {
-    struct mrl_job *job = MRL_CONTAINER(w, struct mrl_job, write);
+    struct mrl_change *change = MRL_CONTAINER(w, struct mrl_change, write);
 
-    MRL_TRY(job->run(tx, job));
-    return mrl_registry_stage(tx, job->kind, job->id, &job->update);
+    MRL_TRY(change->run(tx, change));
+    return mrl_registry_stage(tx, change->kind, change->id, &change->update);
 }
 
-static void publish_job(struct mrl_write *w)
+static void publish_change(struct mrl_write *w)
 {
-    struct mrl_job *job = MRL_CONTAINER(w, struct mrl_job, write);
+    struct mrl_change *change = MRL_CONTAINER(w, struct mrl_change, write);
 
-    mrl_registry_publish(job->registry, job->update);
+    mrl_registry_publish(change->registry, change->update);
 }
 
 mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct mrl_why *why)
@@ -43,13 +43,13 @@ mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct m
     return err;
 }
 
-mrl_err mrl_job_write(struct mrl_job *job)
+mrl_err mrl_change_write(struct mrl_change *change)
 {
     mrl_err err;
 
-    job->write = (struct mrl_write){.run = run_job, .committed = publish_job};
-    err = mrl_registry_write(job->registry, &job->write, job->why);
-    mrl_registry_update_free(MRL_TAKE(job->update));
+    change->write = (struct mrl_write){.run = run_change, .committed = publish_change};
+    err = mrl_registry_write(change->registry, &change->write, change->why);
+    mrl_registry_update_free(MRL_TAKE(change->update));
     return err;
 }
 
