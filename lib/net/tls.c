@@ -121,13 +121,14 @@ static void note_peer(struct mrl_tls *t)
     t->facts.resumed = SSL_session_reused(t->ssl) == 1;
     if (t->context->is_client) {
         t->facts.has_certificate = true; /* OpenSSL verified it, or resumed what it verified */
+        t->facts.showed_certificate = true;
         return;
     }
     if (t->facts.resumed) {
         verified = t->offered.has_certificate;
         t->facts.fingerprint = t->offered.fingerprint;
     }
-    t->facts.has_certificate = verified;
+    t->facts.has_certificate = t->facts.showed_certificate = verified;
     if (!verified)
         t->facts.fingerprint = (struct mrl_fingerprint){0};
 }

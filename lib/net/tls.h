@@ -82,8 +82,9 @@ void mrl_tls_context_set_roots(struct mrl_tls_context *c, const struct mrl_cert_
 
 /* What is known of the peer of an open connection. */
 struct mrl_tls_facts {
-    struct mrl_fingerprint fingerprint; /* of the peer's leaf; zero without certificate */
-    bool has_certificate;
+    struct mrl_fingerprint fingerprint; /* of the leaf the peer showed; zero without one */
+    bool has_certificate;               /* and it was good */
+    bool showed_certificate;            /* good or not: for the record of a refusal */
     bool resumed;
     bool extended_master_secret;      /* RFC 7627; always so for TLS 1.3 */
     uint16_t version;                 /* enum mrl_tls_version */

@@ -124,10 +124,10 @@ int mrl_tls_verify_client(X509_STORE_CTX *store, void *context)
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
 
     t->verified = false;
-    if (leaf == NULL || mrl_cert_native_fingerprint(leaf, &t->facts.fingerprint) != MRL_OK)
-        t->refusal = MRL_TLS_PROTOCOL;
-    else
-        t->refusal = mrl_tls_judged(c, &t->facts.fingerprint);
+    t->facts.showed_certificate =
+        leaf != NULL && mrl_cert_native_fingerprint(leaf, &t->facts.fingerprint) == MRL_OK;
+    t->refusal =
+        t->facts.showed_certificate ? mrl_tls_judged(c, &t->facts.fingerprint) : MRL_TLS_PROTOCOL;
     if (t->refusal == MRL_TLS_UNREGISTERED)
         t->refusal = name_reason(c, store, leaf);
     t->verified = t->refusal == MRL_TLS_ACCEPTED;

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.ca import CertificateAuthority  # noqa: E402
+from harness.merlon import Merlon, Settings  # noqa: E402
 from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
 from harness.process import Processes  # noqa: E402
 
@@ -51,6 +52,36 @@ def processes(workdir: Path) -> Iterator[Processes]:
 @pytest.fixture
 def test_ca(workdir: Path) -> CertificateAuthority:
     return CertificateAuthority(workdir)
+
+
+@pytest.fixture
+def make_merlon(processes: Processes, workdir: Path) -> Iterator[Callable[..., Merlon]]:
+    """A daemon that is configured and not yet initialised. At the end each stops in good order, or the test fails."""
+    made: list[Merlon] = []
+
+    def make(settings: Settings | None = None, tables: list | None = None) -> Merlon:
+        made.append(Merlon(processes, workdir / f"merlon{len(made)}", settings or {}, tables or []))
+        return made[-1]
+
+    yield make
+    for merlon in made:
+        merlon.close()
+
+
+@pytest.fixture
+def start_merlon(make_merlon: Callable[..., Merlon]) -> Callable[..., Merlon]:
+    """A daemon that runs, with settings of the test's own."""
+    def start(settings: Settings | None = None, tables: list | None = None) -> Merlon:
+        merlon = make_merlon(settings, tables)
+        merlon.init()
+        return merlon.start()
+
+    return start
+
+
+@pytest.fixture
+def merlon(start_merlon: Callable[..., Merlon]) -> Merlon:
+    return start_merlon()
 
 
 @pytest.fixture

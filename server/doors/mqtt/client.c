@@ -66,6 +66,13 @@ struct who {
     char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
 };
 
+static const enum mrl_audit_actor_kind actor_kinds[] = {
+    [0] = MRL_ACTOR_UNKNOWN,
+    [MRL_PRINCIPAL_DEVICE] = MRL_ACTOR_DEVICE,
+    [MRL_PRINCIPAL_APPLICATION] = MRL_ACTOR_APPLICATION,
+    [MRL_PRINCIPAL_OPERATOR] = MRL_ACTOR_OPERATOR, /* only to be refused */
+};
+
 static struct mrl_audit_event event_of(const struct mrl_client *c,
                                        const struct mrl_tls_facts *facts, struct who *who)
 {
@@ -76,11 +83,8 @@ static struct mrl_audit_event event_of(const struct mrl_client *c,
     mrl_peer_format(mrl_conn_peer(c->conn), who->source);
     e.source = mrl_str(who->source);
     e.actor.id = c->subject.id;
-    if (c->subject.kind == MRL_PRINCIPAL_DEVICE)
-        e.actor.kind = MRL_ACTOR_DEVICE;
-    else if (c->subject.kind == MRL_PRINCIPAL_APPLICATION)
-        e.actor.kind = MRL_ACTOR_APPLICATION;
-    if (facts != NULL && facts->has_certificate) {
+    e.actor.kind = actor_kinds[c->subject.kind];
+    if (facts != NULL && facts->showed_certificate) {
         mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), hex);
         mrl_put_text(&w, "certificate:%s", hex);
         e.actor.auth = mrl_bytes_of(who->auth, w.len);
@@ -132,7 +136,7 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
 {
     const struct mrl_principal *p = NULL;
 
-    if (facts == NULL || !facts->has_certificate)
+    if (facts == NULL || !facts->showed_certificate)
         return;
     mrl_rcu_read_begin();
     (void)mrl_registry_judge(c->door->config.registry, &facts->fingerprint, mrl_wall_s(),

@@ -13,6 +13,7 @@ struct mrl_mqtt_door {
     struct mrl_mqtt_door_config config;
     struct mrl_hub *hub;
     struct mrl_mqtt_door *const *doors;
+    struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
     struct mrl_buf scratch; /* one packet being written */

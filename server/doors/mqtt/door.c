@@ -90,6 +90,12 @@ void mrl_mqtt_door_join(struct mrl_mqtt_door *d, struct mrl_mqtt_door *const *do
 {
     d->doors = doors;
     d->door_count = count;
+    d->hubs = calloc(count, sizeof(struct mrl_hub *));
+    if (d->hubs == NULL)
+        abort();
+    for (unsigned i = 0; i < count; i++)
+        d->hubs[i] = doors[i]->hub;
+    mrl_hub_join(d->hub, d->hubs, count);
 }
 
 void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
@@ -97,6 +103,7 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
     if (d == NULL)
         return;
     mrl_hub_free(d->hub);
+    free(d->hubs);
     mrl_buf_done(&d->scratch);
     free(d);
 }
