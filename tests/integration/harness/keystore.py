@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speaks to merlon-keys as the daemon does (keys/message.h), to get the root key out: what somebody can do who took the
-state folder. With it, tests make certificates that are signed by our root and wrong in one way only."""
+"""The root key, exported as an operator does it. With it, tests make certificates that are signed by our root and wrong in
+one way only."""
 import os
-import socket
-import struct
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from .merlon import Merlon
-from .process import program
+from .merlon import Ended, Merlon, run_program
 
-_VERSION, _EXPORT_ROOT, _REPLY = 1, 7, 0x80
-_PASSPHRASE = b"a passphrase for the export"
+PASSPHRASE = "a passphrase for the export"
 
 
 @dataclass(frozen=True)
@@ -24,35 +19,20 @@ class Root:
     certificate: x509.Certificate
 
 
-def _blob(data: bytes) -> bytes:
-    return struct.pack("!H", len(data)) + data
-
-
-def _take_blob(data: bytes) -> tuple[bytes, bytes]:
-    (size,) = struct.unpack("!H", data[:2])
-    return data[2:2 + size], data[2 + size:]
+def run_export(merlon: Merlon, out: Path) -> Ended:
+    passphrase = merlon.folder / "export.passphrase"
+    passphrase.write_text(PASSPHRASE + "\n", encoding="ascii")
+    passphrase.chmod(0o600)
+    user = ["--user", "merlon-keys"] if os.geteuid() == 0 else []
+    return run_program("merlon-keys", "export-root", "--dir", merlon.state / "keys", *user, "--out", out,
+                       "--export-passphrase-file", passphrase)
 
 
 def export_root(merlon: Merlon) -> Root:
     """While the daemon does not run: only one process may have the keystore open."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    user = ["--user", "merlon-keys"] if os.geteuid() == 0 else []
-    keys = subprocess.Popen([str(program("merlon-keys")), "serve", "--dir", str(merlon.state / "keys"), "--fd",
-                             str(theirs.fileno()), *user], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
-    theirs.close()
-    ours.settimeout(30)
-    ours.send(struct.pack("!BBQ", _VERSION, _EXPORT_ROOT, 1) + _blob(_PASSPHRASE))
-    reply = ours.recv(65536)
-    ours.close()  # at which it ends
-    _, errors = keys.communicate(timeout=30)
-    assert keys.returncode == 0, errors.decode()
-    assert reply[:10] == struct.pack("!BBQ", _VERSION, _EXPORT_ROOT | _REPLY, 1)
-    assert reply[10] == 0, f"export refused: {reply[11:]!r}"
-    key_pem, rest = _take_blob(reply[11:])
-    certificate_pem, rest = _take_blob(rest)
-    assert rest == b""
-    return Root(serialization.load_pem_private_key(key_pem, _PASSPHRASE), x509.load_pem_x509_certificate(certificate_pem))
-
-
-def keys_folder(merlon: Merlon) -> Path:
-    return merlon.state / "keys"
+    out = merlon.folder / "root.export.pem"
+    done = run_export(merlon, out)
+    assert done.code == 0, done.err
+    pem = out.read_bytes()
+    return Root(serialization.load_pem_private_key(pem, PASSPHRASE.encode()),
+                x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE"):]))
