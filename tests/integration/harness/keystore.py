@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speaks to merlon-keys as the daemon does (keys/message.h), to get the root key out: what somebody can do who took the
-state folder. With it, tests make certificates that are signed by our root and wrong in one way only."""
+"""Takes the root key out as an operator does, and as anybody could who took the state folder. With it, tests make
+certificates that are signed by our root and wrong in one way only."""
 import os
-import socket
-import struct
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from cryptography.hazmat.primitives import serialization
 from .merlon import Merlon
 from .process import program
 
-_VERSION, _EXPORT_ROOT, _REPLY = 1, 7, 0x80
 _PASSPHRASE = b"a passphrase for the export"
 
 
@@ -24,34 +22,21 @@ class Root:
     certificate: x509.Certificate
 
 
-def _blob(data: bytes) -> bytes:
-    return struct.pack("!H", len(data)) + data
-
-
-def _take_blob(data: bytes) -> tuple[bytes, bytes]:
-    (size,) = struct.unpack("!H", data[:2])
-    return data[2:2 + size], data[2 + size:]
-
-
 def export_root(merlon: Merlon) -> Root:
     """While the daemon does not run: only one process may have the keystore open."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     user = ["--user", "merlon-keys"] if os.geteuid() == 0 else []
-    keys = subprocess.Popen([str(program("merlon-keys")), "serve", "--dir", str(merlon.state / "keys"), "--fd",
-                             str(theirs.fileno()), *user], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
-    theirs.close()
-    ours.settimeout(30)
-    ours.send(struct.pack("!BBQ", _VERSION, _EXPORT_ROOT, 1) + _blob(_PASSPHRASE))
-    reply = ours.recv(65536)
-    ours.close()  # at which it ends
-    _, errors = keys.communicate(timeout=30)
-    assert keys.returncode == 0, errors.decode()
-    assert reply[:10] == struct.pack("!BBQ", _VERSION, _EXPORT_ROOT | _REPLY, 1)
-    assert reply[10] == 0, f"export refused: {reply[11:]!r}"
-    key_pem, rest = _take_blob(reply[11:])
-    certificate_pem, rest = _take_blob(rest)
-    assert rest == b""
-    return Root(serialization.load_pem_private_key(key_pem, _PASSPHRASE), x509.load_pem_x509_certificate(certificate_pem))
+    with tempfile.TemporaryDirectory() as desk:
+        passphrase, out = Path(desk) / "passphrase", Path(desk) / "root.pem"
+        passphrase.touch(mode=0o600)
+        passphrase.write_bytes(_PASSPHRASE)
+        done = subprocess.run([str(program("merlon-keys")), "export-root", "--dir", str(merlon.state / "keys"), *user,
+                               "--out", str(out), "--export-passphrase-file", str(passphrase)],
+                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, check=False, timeout=30)
+        assert done.returncode == 0, f"export refused: {done.stderr.decode()}"
+        pem = out.read_bytes()
+    key_pem, begin, certificate_pem = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    return Root(serialization.load_pem_private_key(key_pem, _PASSPHRASE),
+                x509.load_pem_x509_certificate(begin + certificate_pem))
 
 
 def keys_folder(merlon: Merlon) -> Path:
