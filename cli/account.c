@@ -20,7 +20,7 @@ mrl_exit mrl_account_show(struct mrl_cli *cli, const char *base, const char *nam
     MRL_SCOPED(mrl_cli_answer) answer = {0};
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, base, name, NULL);
+    mrl_cli_target(&target, base, name);
     MRL_EXIT_TRY(mrl_cli_get(cli, mrl_buf_bytes(&target), &answer));
     mrl_cli_show_answer(cli, &answer, mrl_account_columns);
     if (cli->json)
@@ -38,7 +38,7 @@ mrl_exit mrl_account_step(struct mrl_cli *cli, const char *base,
     MRL_SCOPED(mrl_buf) target = {0};
     MRL_AUTO(json_t) body = mrl_json_object();
 
-    mrl_cli_target(&target, base, mrl_cli_operand(given, 0), given->command->verb, NULL);
+    mrl_cli_target(&target, base, mrl_cli_operand(given, 0), given->command->verb);
     if (given->command->options != NULL)
         MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "reason", mrl_cli_value(given, "reason")));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer));
@@ -67,7 +67,7 @@ static mrl_exit fetch_certificate(struct mrl_cli *cli, const char *base, const c
     MRL_SCOPED(mrl_cli_answer) answer = {0};
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, base, name, "certificates", NULL);
+    mrl_cli_target(&target, base, name, "certificates");
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), identity->request, &answer));
     MRL_EXIT_TRY(mrl_identity_write(cli, identity, mrl_cli_text_of(answer.json, "certificate")));
     if (cli->json)

@@ -27,7 +27,7 @@ static mrl_exit assign(struct mrl_cli *cli, const char *role, const json_t *body
     MRL_SCOPED(mrl_cli_answer) answer = {0};
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, "/v1/roles", role, "assignments", NULL);
+    mrl_cli_target(&target, "/v1/roles", role, "assignments");
     return mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer);
 }
 

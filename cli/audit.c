@@ -68,7 +68,7 @@ static void write_target(const struct listing *l, const char *order, struct mrl_
 {
     static const char *const filters[] = {"action", "actor", "target", "outcome"};
 
-    mrl_cli_target(out, "/v1/audit", NULL);
+    mrl_cli_target(out, "/v1/audit");
     for (size_t i = 0; i < MRL_COUNT(filters); i++)
         mrl_cli_target_query(out, filters[i], mrl_str(mrl_cli_value(l->given, filters[i])));
     mrl_cli_target_query(out, "order", mrl_str(order));

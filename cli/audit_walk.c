@@ -60,7 +60,7 @@ mrl_exit mrl_audit_walk(struct mrl_cli *cli, mrl_audit_visit *visit, void *conte
         MRL_SCOPED(mrl_cli_answer) answer = {0};
         MRL_SCOPED(mrl_buf) target = {0};
 
-        mrl_cli_target(&target, "/v1/audit/export", NULL);
+        mrl_cli_target(&target, "/v1/audit/export");
         mrl_cli_target_query_number(&target, "after", last);
         mrl_cli_target_query_number(&target, "limit", PAGE);
         MRL_EXIT_TRY(mrl_cli_get(cli, mrl_buf_bytes(&target), &answer));

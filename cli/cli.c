@@ -95,7 +95,7 @@ mrl_exit mrl_cli_main(int argc, char *const *argv, const char *(*env)(const char
                       FILE *err)
 {
     struct mrl_cli cli = {.out = out};
-    struct mrl_cli_arguments given;
+    struct mrl_cli_arguments given = {0};
     mrl_exit code = mrl_cli_arguments_read(argc, argv, &given, &cli.why);
 
     if (code == MRL_EXIT_OK) {

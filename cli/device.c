@@ -59,7 +59,7 @@ static mrl_exit edit(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     MRL_EXIT_TRY(mrl_cli_body_from(cli, given, record_members, body));
     if (json_object_size(body) == 0)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "nothing to change: give --group or --note");
-    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), NULL);
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "PATCH", mrl_buf_bytes(&target), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);
     return MRL_EXIT_OK;
@@ -69,7 +69,7 @@ static mrl_exit list(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, "/v1/devices", NULL);
+    mrl_cli_target(&target, "/v1/devices");
     mrl_cli_target_query(&target, "state", mrl_str(mrl_cli_value(given, "state")));
     mrl_cli_target_query(&target, "group", mrl_str(mrl_cli_value(given, "group")));
     return mrl_cli_show_list(cli, mrl_buf_bytes(&target), listed, "devices");
@@ -80,7 +80,7 @@ static mrl_exit show(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     MRL_SCOPED(mrl_cli_answer) answer = {0};
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), NULL);
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0));
     MRL_EXIT_TRY(mrl_cli_get(cli, mrl_buf_bytes(&target), &answer));
     mrl_cli_show_answer(cli, &answer, shown);
     if (cli->json)
@@ -98,7 +98,7 @@ static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     MRL_SCOPED(mrl_buf) target = {0};
     MRL_AUTO(json_t) body = mrl_json_object();
 
-    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), given->command->verb, NULL);
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), given->command->verb);
     MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "reason", mrl_cli_value(given, "reason")));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);

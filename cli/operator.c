@@ -56,7 +56,7 @@ static mrl_exit set_roles(struct mrl_cli *cli, const struct mrl_cli_arguments *g
     MRL_SCOPED(mrl_buf) target = {0};
     MRL_AUTO(json_t) body = mrl_json_object();
 
-    mrl_cli_target(&target, OPERATORS, mrl_cli_operand(given, 0), "roles", NULL);
+    mrl_cli_target(&target, OPERATORS, mrl_cli_operand(given, 0), "roles");
     MRL_EXIT_TRY(mrl_cli_body_list(cli, given, "role", "roles", body));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "PUT", mrl_buf_bytes(&target), body, &answer));
     mrl_cli_show_answer(cli, &answer, mrl_account_columns);

@@ -46,7 +46,7 @@ static mrl_exit explain(struct mrl_cli *cli, const struct mrl_cli_arguments *giv
 
     MRL_EXIT_TRY(mrl_cli_principal(cli, given, /*group_allowed=*/false, &who));
     MRL_EXIT_TRY(mrl_cli_only_one(cli, given, actions, &action, &topic));
-    mrl_cli_target(&target, "/v1/policy/explain", NULL);
+    mrl_cli_target(&target, "/v1/policy/explain");
     mrl_cli_target_query(&target, "principal", mrl_buf_bytes(&who));
     mrl_cli_target_query(&target, "action", mrl_str(action));
     mrl_cli_target_query(&target, "topic", mrl_str(topic));

@@ -74,7 +74,7 @@ static mrl_exit set_rules(struct mrl_cli *cli, const struct mrl_cli_arguments *g
     MRL_AUTO(json_t) body = mrl_json_object();
     MRL_AUTO(json_t) rules = NULL;
 
-    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), "rules", NULL);
+    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), "rules");
     MRL_EXIT_TRY(mrl_roles_rules(cli, given, &rules));
     if (mrl_json_set(body, "rules", MRL_TAKE(rules)) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "the rules cannot be sent");
@@ -93,7 +93,7 @@ static mrl_exit show(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), NULL);
+    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0));
     return mrl_cli_show(cli, mrl_buf_bytes(&target), shown);
 }
 
@@ -102,7 +102,7 @@ static mrl_exit delete_role(struct mrl_cli *cli, const struct mrl_cli_arguments 
     MRL_SCOPED(mrl_cli_answer) answer = {0};
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), NULL);
+    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "DELETE", mrl_buf_bytes(&target), NULL, &answer));
     mrl_cli_say(cli, "Role %s is deleted.", mrl_cli_operand(given, 0));
     return MRL_EXIT_OK;
@@ -118,7 +118,7 @@ static mrl_exit assign(struct mrl_cli *cli, const struct mrl_cli_arguments *give
     MRL_EXIT_TRY(mrl_cli_principal(cli, given, /*group_allowed=*/true, &to));
     if (mrl_json_set_str(body, "to", mrl_buf_bytes(&to)) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "not a name in UTF-8");
-    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), "assignments", NULL);
+    mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), "assignments");
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);
     return MRL_EXIT_OK;
@@ -134,7 +134,7 @@ static mrl_exit unassign(struct mrl_cli *cli, const struct mrl_cli_arguments *gi
     if (mrl_buf_append(&from, MRL_LIT("\0")) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "the name is too long");
     mrl_cli_target(&target, ROLES, mrl_cli_operand(given, 0), "assignments",
-                   (const char *)from.data, NULL);
+                   (const char *)from.data);
     MRL_EXIT_TRY(mrl_cli_ask(cli, "DELETE", mrl_buf_bytes(&target), NULL, &answer));
     mrl_cli_say(cli, "%s no longer has the role %s.", (const char *)from.data,
                 mrl_cli_operand(given, 0));

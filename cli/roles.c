@@ -111,7 +111,7 @@ static mrl_exit find_or_make(struct mrl_cli *cli, const char *name, json_t *rule
     MRL_SCOPED(mrl_buf) target = {0};
     mrl_exit code;
 
-    mrl_cli_target(&target, "/v1/roles", name, NULL);
+    mrl_cli_target(&target, "/v1/roles", name);
     code = mrl_cli_get(cli, mrl_buf_bytes(&target), answer);
     if (answer->raw.status == 404)
         code = make_role(cli, name, rules, answer);
@@ -131,7 +131,7 @@ static mrl_exit assign(struct mrl_cli *cli, const char *name, json_t *to,
         return MRL_EXIT_OK;
     if (mrl_json_set(body, "to", json_incref(to)) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "the name cannot be sent");
-    mrl_cli_target(&target, "/v1/roles", name, "assignments", NULL);
+    mrl_cli_target(&target, "/v1/roles", name, "assignments");
     mrl_cli_answer_done(role);
     return mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, role);
 }

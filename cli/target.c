@@ -2,7 +2,6 @@
 #include "cli/target.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,18 +14,13 @@ static void must(mrl_err err)
         abort();
 }
 
-void mrl_cli_target(struct mrl_buf *out, const char *base, ...)
+void mrl_cli_target_of(struct mrl_buf *out, const char *const *base_and_segments)
 {
-    const char *segment;
-    va_list args;
-
-    must(mrl_buf_append(out, mrl_str(base)));
-    va_start(args, base);
-    while ((segment = va_arg(args, const char *)) != NULL) {
+    must(mrl_buf_append(out, mrl_str(base_and_segments[0])));
+    for (size_t i = 1; base_and_segments[i] != NULL; i++) {
         must(mrl_buf_append(out, MRL_LIT("/")));
-        must(mrl_http_percent_write(mrl_str(segment), out));
+        must(mrl_http_percent_write(mrl_str(base_and_segments[i]), out));
     }
-    va_end(args);
 }
 
 void mrl_cli_target_query(struct mrl_buf *out, const char *name, mrl_bytes value)

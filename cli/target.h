@@ -5,10 +5,11 @@
 
 #include "base/buf.h"
 
-/* base ("/v1/devices"), then each segment after a "/", percent-encoded; the last argument is NULL:
- *     mrl_cli_target(&target, "/v1/devices", id, "suspend", NULL);
+/* Base ("/v1/devices"), then each segment after a "/", percent-encoded:
+ *     mrl_cli_target(&target, "/v1/devices", id, "suspend");
  * Targets are buffers without a limit: nothing here fails. */
-void mrl_cli_target(struct mrl_buf *out, const char *base, ...) __attribute__((sentinel));
+#define mrl_cli_target(out, ...) mrl_cli_target_of((out), (const char *const[]){__VA_ARGS__, NULL})
+void mrl_cli_target_of(struct mrl_buf *out, const char *const *base_and_segments);
 /* "?name=value" or "&name=value", encoded; value.data NULL (not given): nothing. */
 void mrl_cli_target_query(struct mrl_buf *out, const char *name, mrl_bytes value);
 void mrl_cli_target_query_number(struct mrl_buf *out, const char *name, uint64_t value);

@@ -120,7 +120,7 @@ static mrl_exit cancel(struct mrl_cli *cli, const struct mrl_cli_arguments *give
     MRL_SCOPED(mrl_cli_answer) answer = {0};
     MRL_SCOPED(mrl_buf) target = {0};
 
-    mrl_cli_target(&target, "/v1/tokens", mrl_cli_operand(given, 0), NULL);
+    mrl_cli_target(&target, "/v1/tokens", mrl_cli_operand(given, 0));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "DELETE", mrl_buf_bytes(&target), NULL, &answer));
     mrl_cli_say(cli, "Token %s is cancelled.", mrl_cli_operand(given, 0));
     return MRL_EXIT_OK;

@@ -129,7 +129,7 @@ static mrl_exit watch(struct mrl_cli *cli, const struct mrl_cli_arguments *given
     int interrupt;
 
     MRL_EXIT_TRY(mrl_cli_number(cli, given, "count", UINT32_MAX, &w.left));
-    mrl_cli_target(&target, "/v1/events", NULL);
+    mrl_cli_target(&target, "/v1/events");
     mrl_cli_target_query(&target, "topics", mrl_str(filter != NULL ? filter : "#"));
     MRL_EXIT_TRY(mrl_cli_open_interrupt(cli, &interrupt));
     code = mrl_cli_stream(cli, mrl_buf_bytes(&target), on_piece, &w, interrupt);

@@ -8,7 +8,7 @@ static void segments_are_encoded(void **state)
     MRL_SCOPED(mrl_buf) out = {0};
 
     (void)state;
-    mrl_cli_target(&out, "/v1/devices", "pump-7", "suspend", NULL);
+    mrl_cli_target(&out, "/v1/devices", "pump-7", "suspend");
     assert_bytes_equal(mrl_buf_bytes(&out), MRL_LIT("/v1/devices/pump-7/suspend"));
 }
 
@@ -17,7 +17,7 @@ static void nothing_typed_can_leave_its_segment(void **state)
     MRL_SCOPED(mrl_buf) out = {0};
 
     (void)state;
-    mrl_cli_target(&out, "/v1/devices", "../tokens?x=1#y z", "100%\xc3\xbc\r\nHost: evil", NULL);
+    mrl_cli_target(&out, "/v1/devices", "../tokens?x=1#y z", "100%\xc3\xbc\r\nHost: evil");
     assert_bytes_equal(mrl_buf_bytes(&out), MRL_LIT("/v1/devices/..%2Ftokens%3Fx%3D1%23y%20z/"
                                                     "100%25%C3%BC%0D%0AHost%3A%20evil"));
 }
@@ -27,7 +27,7 @@ static void queries_are_joined_and_encoded(void **state)
     MRL_SCOPED(mrl_buf) out = {0};
 
     (void)state;
-    mrl_cli_target(&out, "/v1/audit", NULL);
+    mrl_cli_target(&out, "/v1/audit");
     mrl_cli_target_query(&out, "actor", mrl_str(NULL));
     mrl_cli_target_query(&out, "action", MRL_LIT("device."));
     mrl_cli_target_query(&out, "group", mrl_str(""));

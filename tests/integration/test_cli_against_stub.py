@@ -1,0 +1,654 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line `merlon` against a stub of the management API: what it asks, what it prints, how it ends."""
+import hashlib
+import json
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.api_stub import Answer, ApiStub, Request, page, problem
+from harness.ca import CertificateAuthority, openssl
+from harness.process import Processes, program
+from harness.waiting import DEADLINE_S
+
+OK, REFUSED, USAGE, UNREACHABLE, DENIED, UNVERIFIED = range(6)
+NDJSON = "application/x-ndjson"
+
+
+@pytest.fixture
+def stub(workdir: Path) -> Iterator[ApiStub]:
+    running = ApiStub(workdir).listen_unix()
+    yield running
+    running.close()
+
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture
+def merlon(stub: ApiStub, workdir: Path) -> Run:
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
+        env = {"PATH": os.environ["PATH"], "TZ": "UTC", "MERLON_SERVER": stub.address, **environment}
+        done = subprocess.run([program("merlon"), *arguments], capture_output=True, text=True, env=env, cwd=workdir,
+                              timeout=DEADLINE_S, check=False)
+        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+        return done
+
+    return run
+
+
+DEVICE = {"id": "pump-7", "state": "active", "group": "pumps", "created": "2026-11-23T22:14:38.123Z",
+          "changed": "2026-11-23T22:15:00.000Z",
+          "credentials": [{"fingerprint": "ab" * 32, "state": "active", "not_before": "2026-11-23T00:00:00.000Z",
+                           "not_after": "2027-05-22T00:00:00.000Z"}]}
+ACCOUNT = {"id": "grafana", "state": "active", "roles": ["viewer"], "created": "2026-11-23T22:14:38.123Z",
+           "credentials": []}
+ROLE = {"name": "reader", "built_in": False, "rules": [{"filter": "a/#", "publish": False, "subscribe": True}],
+        "assigned_to": ["device:pump-7"]}
+ENTRY = {"seq": 7, "time": 1795472078123, "action": "device.added", "outcome": "ok", "v": 1,
+         "actor": {"kind": "operator", "id": "alice"}, "target": "pump-7"}
+TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
+         "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
+         "server_name": "broker.example", "root_sha256": "cd" * 32}
+
+# What a command asks: arguments, method, path, query, body, answer.
+SIMPLE = [
+    ("status", "GET", "/v1/status", {}, None, {"version": "0.1.0"}),
+    ("ca show --pem", "GET", "/v1/ca", {}, None, {"root": "PEM\n"}),
+    ("metrics", "GET", "/metrics", {}, None, b"# HELP a b\n"),
+    ("device add pump-7 --group pumps --note hall", "POST", "/v1/devices", {},
+     {"id": "pump-7", "group": "pumps", "note": "hall"}, DEVICE),
+    ("device add pump-7", "POST", "/v1/devices", {}, {"id": "pump-7"}, DEVICE),
+    ("device list", "GET", "/v1/devices", {"limit": "500"}, None, {"items": [DEVICE]}),
+    ("device list --state active --group pumps", "GET", "/v1/devices",
+     {"limit": "500", "state": "active", "group": "pumps"}, None, {"items": []}),
+    ("device show pump-7", "GET", "/v1/devices/pump-7", {}, None, DEVICE),
+    ("device show a/b", "GET", "/v1/devices/a/b", {}, None, DEVICE),
+    ("device edit pump-7 --note=", "PATCH", "/v1/devices/pump-7", {}, {"note": ""}, DEVICE),
+    *[(f"device {step} pump-7 --reason why", "POST", f"/v1/devices/pump-7/{step}", {}, {"reason": "why"}, DEVICE)
+      for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire")],
+    ("device revoke pump-7", "POST", "/v1/devices/pump-7/revoke", {}, {}, DEVICE),
+    ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
+    ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
+     {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
+    ("token list", "GET", "/v1/tokens", {"limit": "500"}, None, {"items": []}),
+    ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
+    ("app list", "GET", "/v1/applications", {"limit": "500"}, None, {"items": [ACCOUNT]}),
+    ("app show grafana", "GET", "/v1/applications/grafana", {}, None, ACCOUNT),
+    ("app disable grafana --reason why", "POST", "/v1/applications/grafana/disable", {}, {"reason": "why"}, ACCOUNT),
+    ("app enable grafana", "POST", "/v1/applications/grafana/enable", {}, {}, ACCOUNT),
+    ("app revoke grafana", "POST", "/v1/applications/grafana/revoke", {}, {}, ACCOUNT),
+    ("operator list", "GET", "/v1/operators", {"limit": "500"}, None, {"items": [ACCOUNT]}),
+    ("operator show alice", "GET", "/v1/operators/alice", {}, None, ACCOUNT),
+    ("operator roles alice --role viewer --role admin", "PUT", "/v1/operators/alice/roles", {},
+     {"roles": ["viewer", "admin"]}, ACCOUNT),
+    ("operator disable alice", "POST", "/v1/operators/alice/disable", {}, {}, ACCOUNT),
+    ("operator enable alice", "POST", "/v1/operators/alice/enable", {}, {}, ACCOUNT),
+    ("operator revoke alice", "POST", "/v1/operators/alice/revoke", {}, {}, ACCOUNT),
+    ("role create reader --subscribe a/# --text words", "POST", "/v1/roles", {},
+     {"name": "reader", "text": "words", "rules": ROLE["rules"]}, ROLE),
+    ("role list", "GET", "/v1/roles", {"limit": "500"}, None, {"items": [ROLE]}),
+    ("role show reader", "GET", "/v1/roles/reader", {}, None, ROLE),
+    ("role set reader --subscribe a/#", "PUT", "/v1/roles/reader/rules", {}, {"rules": ROLE["rules"]}, ROLE),
+    ("role delete reader", "DELETE", "/v1/roles/reader", {}, None, None),
+    ("role assign reader --group pumps", "POST", "/v1/roles/reader/assignments", {}, {"to": "group:pumps"}, ROLE),
+    ("role unassign reader --app grafana", "DELETE", "/v1/roles/reader/assignments/application:grafana", {}, None, None),
+    ("policy explain --device pump-7 --publish a/b", "GET", "/v1/policy/explain",
+     {"principal": "device:pump-7", "action": "publish", "topic": "a/b"}, None, {"allowed": True}),
+    ("policy explain --app grafana --subscribe a/+/#", "GET", "/v1/policy/explain",
+     {"principal": "application:grafana", "action": "subscribe", "topic": "a/+/#"}, None, {"allowed": False}),
+    ("audit list --action device. --actor operator:alice --target pump-7 --outcome ok", "GET", "/v1/audit",
+     {"action": "device.", "actor": "operator:alice", "target": "pump-7", "outcome": "ok", "order": "newest",
+      "limit": "500"}, None, {"items": [ENTRY]}),
+    ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
+    ("audit export -", "GET", "/v1/audit/export", {"after": "0", "limit": "1000"}, None, b""),
+]
+
+
+def as_answer(body: object) -> Answer:
+    if body is None:
+        return Answer(status=204)
+    return Answer(body, content_type="text/plain" if isinstance(body, bytes) else "application/json")
+
+
+@pytest.mark.parametrize("line, method, path, query, body, answer", SIMPLE, ids=[case[0] for case in SIMPLE])
+def test_a_command_asks_exactly_what_the_api_takes(stub, merlon, line, method, path, query, body, answer):
+    stub.answers[method, path] = as_answer(answer)
+    done = merlon(*line.split())
+    assert (done.returncode, done.stderr) == (OK, "")
+    [request] = stub.requests
+    assert (request.method, request.path, request.query, request.body) == (method, path, query, body)
+    assert request.content_type == ("application/json" if body is not None else None)
+    if answer is DEVICE:
+        assert "pump-7" in done.stdout
+
+
+def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
+    merlon("device", "show", "../tokens?x#y")
+    assert stub.requests[0].raw_target == "/v1/devices/..%2Ftokens%3Fx%23y"
+
+
+ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help"}
+
+
+def test_every_command_of_the_program_is_tested_here(merlon):
+    listed = merlon("help").stdout.split("Commands:\n")[1].split("\n\n")[0]
+    commands = {" ".join(word for word in line[2:26].split() if word.islower()) for line in listed.splitlines()}
+    tested = {" ".join(case[0].split()[:2]) for case in SIMPLE} | {case[0].split()[0] for case in SIMPLE} | ELSEWHERE
+    assert len(commands) > 40
+    assert commands - tested == set()
+
+
+def test_the_json_of_the_api_is_printed_as_it_is(stub, merlon):
+    stub.answers["GET", "/v1/devices/pump-7"] = Answer(DEVICE)
+    assert merlon("device", "show", "pump-7", "-o", "json").stdout == json.dumps(DEVICE, separators=(",", ":")) + "\n"
+
+
+def test_a_table_stands_in_columns_with_local_times(stub, merlon):
+    stub.answers["GET", "/v1/devices"] = page([DEVICE, {"id": "x", "state": "quarantined"}])
+    assert merlon("device", "list").stdout.splitlines() == [
+        "ID      STATE        GROUP  CHANGED              NOTE",
+        "pump-7  active       pumps  2026-11-23 22:15:00  ",
+        "x       quarantined                              ",
+    ]
+    assert "2026-11-23 23:15:00" in merlon("device", "list", TZ="UTC-1").stdout
+
+
+def test_a_list_is_read_page_by_page_and_printed_as_one(stub, merlon):
+    def pages(request: Request) -> Answer:
+        at = int(request.query.get("cursor", "0&=")[0])
+        return page([{"id": f"d{at}"}], f"{at + 1}&=" if at < 3 else None)
+
+    stub.answers["GET", "/v1/devices"] = pages
+    assert json.loads(merlon("device", "list", "-ojson").stdout) == [{"id": f"d{i}"} for i in range(4)]
+    assert [r.query.get("cursor") for r in stub.requests] == [None, "1&=", "2&=", "3&="]
+
+
+def test_a_server_that_pages_for_ever_is_left(stub, merlon):
+    stub.answers["GET", "/v1/devices"] = page([], "again")
+    assert merlon("device", "list").returncode == OK
+    assert len(stub.requests) == 1
+
+
+PROBLEMS = [(400, REFUSED), (401, DENIED), (403, DENIED), (404, REFUSED), (409, REFUSED), (500, REFUSED), (503, REFUSED)]
+
+
+@pytest.mark.parametrize("status, code", PROBLEMS)
+def test_a_refusal_is_one_sentence_and_its_exit_code(stub, merlon, status, code):
+    stub.answers["GET", "/v1/devices/x"] = problem(status, "slug", "no device x \x1b[31m")
+    done = merlon("device", "show", "x")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "merlon: no device x \\x1b[31m\n")
+
+
+@pytest.mark.parametrize("line", [
+    "", "nothing", "device", "device show", "device list --state asleep", "token create", "--server x status",
+    "token create --device a --group b", "token create --device a --uses 0", "operator add a", "device edit a",
+    "role create r", "grant --publish a", "grant --device a", "policy explain --device a", "audit verify --head 7",
+    "audit verify --audit-key 12", "audit list --since yesterday", "watch --count x", "help nothing", "help device x",
+    "help --completion fish", "--server https://127.0.0.1:1 status", "audit list --limit 0"])
+def test_a_wrong_command_line_asks_nothing(stub, merlon, line):
+    done = merlon(*line.split())
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert re.fullmatch(r"merlon: [^\n]+\n", done.stderr)
+    assert stub.requests == []
+
+
+def test_a_server_that_is_not_there_is_unreachable(merlon, workdir):
+    done = merlon("--server", f"unix:{workdir}/none.sock", "status")
+    assert done.returncode == UNREACHABLE
+    assert "none.sock" in done.stderr
+
+
+def test_an_answer_that_is_not_json_is_refused(stub, merlon):
+    stub.answers["GET", "/v1/devices"] = Answer(b"{\"items\": [")
+    assert merlon("device", "list").returncode == REFUSED
+    stub.answers["GET", "/v1/devices"] = Answer({"items": 7})
+    assert merlon("device", "list").returncode == REFUSED
+
+
+def test_a_reader_that_has_enough_is_no_error(stub, workdir):
+    stub.answers["GET", "/v1/devices"] = page([{"id": f"d{i}"} for i in range(20000)])
+    line = f"'{program('merlon')}' device list | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=DEADLINE_S, check=True,
+                          env={"PATH": os.environ["PATH"], "MERLON_SERVER": stub.address}, cwd=workdir)
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+
+
+def test_a_full_disk_is_an_error(stub, workdir):
+    stub.answers["GET", "/v1/devices"] = page([{"id": "d"}])
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program("merlon"), "device", "list"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              env={"MERLON_SERVER": stub.address}, timeout=DEADLINE_S, check=False)
+    assert done.returncode == REFUSED
+    assert "cannot write the output" in done.stderr
+
+
+def on_a_terminal(stub: ApiStub, *arguments: str) -> bytes:
+    """What the program writes when its output is a terminal."""
+    ours, its = pty.openpty()
+    with subprocess.Popen([program("merlon"), *arguments], stdin=subprocess.DEVNULL, stdout=its, stderr=its,
+                          env={"MERLON_SERVER": stub.address, "TERM": "xterm", "NO_COLOR": "1", "TZ": "UTC"}) as running:
+        os.close(its)
+        text = b""
+        try:
+            while piece := os.read(ours, 65536):
+                text += piece
+        except OSError:
+            pass  # the other end is closed
+        os.close(ours)
+        assert running.wait(DEADLINE_S) in (OK, REFUSED)
+    return text
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\u009b31m\u202etxt.exe"
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_bytes_of_a_device_never_control_the_terminal(stub, output):
+    hostile = {"id": HOSTILE, "note": HOSTILE, "reason": HOSTILE, "state": HOSTILE, "group": HOSTILE, "changed": HOSTILE,
+               HOSTILE: HOSTILE, "credentials": [{"fingerprint": HOSTILE}], "target": HOSTILE, "rules": [{"filter": HOSTILE}],
+               "actor": {"kind": HOSTILE, "id": HOSTILE}, "name": HOSTILE, "assigned_to": [HOSTILE]}
+    event = b"data: " + json.dumps({"topic": HOSTILE, "payload": HOSTILE, "time": HOSTILE}).encode() + b"\n\n"
+    stub.answers = {
+        ("GET", "/v1/devices"): page([hostile]), ("GET", "/v1/devices/x"): Answer(hostile),
+        ("GET", "/v1/audit"): page([hostile]), ("GET", "/v1/roles"): page([hostile]),
+        ("GET", "/v1/tokens"): problem(500, HOSTILE, HOSTILE),
+        ("GET", "/metrics"): Answer(HOSTILE.encode(), content_type="text/plain"),
+        ("GET", "/v1/ca"): Answer({"root": HOSTILE}), ("GET", "/v1/events"): Answer(chunks=[event]),
+        ("POST", "/v1/tokens"): Answer({"token": HOSTILE, "enrolment_address": "*:1", "server_name": HOSTILE}),
+        ("GET", "/v1/audit/export"): [Answer(json.dumps({"seq": 1, "json": HOSTILE, "hash": "00" * 32},
+                                                        ensure_ascii=False).encode(), content_type=NDJSON),
+                                             Answer(b"", content_type=NDJSON)],
+    }
+    for line in ("device list", "device show x", "audit list", "role list", "token list", "metrics", "ca show --pem",
+                 "watch --count 1", "token create --device x", "token create --device x --token-only", "audit export -"):
+        text = on_a_terminal(stub, *line.split(), "-o", output).replace(b"\r\n", b"\n")
+        assert b"txt.exe" in text, line
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", text), (line, text)
+        assert not re.search("[\u0080-\u009f\u202e]", text.decode("utf-8")), (line, text)
+
+
+def test_a_token_is_shown_once_with_the_line_for_the_device(stub, merlon):
+    stub.answers["POST", "/v1/tokens"] = Answer(TOKEN, 201)
+    text = merlon("token", "create", "--device", "pump-7").stdout
+    assert (f"  merlon-agent enrol --server broker.example:8443 --server-name broker.example --root-sha256 {'cd' * 32} "
+            f"--device pump-7 --token {TOKEN['token']}\n") in text
+    assert "2026-11-23 23:14:38" in text
+    assert merlon("token", "create", "--device", "pump-7", "--token-only").stdout == TOKEN["token"] + "\n"
+
+
+def sign_request(ca: CertificateAuthority, request: Request) -> bytes:
+    """The certificate of a request, as the daemon would give it."""
+    csr = ca.folder / "request.csr"
+    csr.write_text(request.body["csr"], encoding="ascii")
+    assert b"verify OK" in subprocess.run(["openssl", "req", "-in", csr, "-noout", "-verify"], capture_output=True,
+                                          check=True).stderr
+    return openssl("x509", "-req", "-in", csr, "-CA", ca.certificate, "-CAkey", ca.key, "-set_serial", "7", "-days", "1")
+
+
+@pytest.fixture
+def issuing(stub: ApiStub, test_ca: CertificateAuthority) -> ApiStub:
+    def certify(request: Request) -> Answer:
+        return Answer({"certificate": sign_request(test_ca, request).decode()}, 201)
+
+    for base, name in (("applications", "grafana"), ("operators", "alice")):
+        stub.answers["POST", f"/v1/{base}"] = Answer(ACCOUNT, 201)
+        stub.answers["POST", f"/v1/{base}/{name}/certificates"] = certify
+    stub.answers["GET", "/v1/ca"] = Answer({"root": test_ca.certificate.read_text(encoding="ascii")})
+    stub.answers["GET", "/v1/status"] = Answer({"mqtt_address": "*:8883", "server_name": "broker.example"})
+    stub.answers["POST", "/v1/roles/reader/assignments"] = Answer(ROLE, 201)
+    return stub
+
+
+def test_an_application_gets_a_key_made_here_and_its_certificate(issuing, merlon, workdir, test_ca):
+    done = merlon("app", "add", "grafana", "--role", "reader", "--out", "my keys")
+    assert (done.returncode, done.stderr) == (OK, "")
+    folder = workdir / "my keys"
+    assert stat.S_IMODE((folder / "grafana.key").stat().st_mode) == 0o600
+    assert (folder / "root.pem").read_bytes() == test_ca.certificate.read_bytes()
+    public = openssl("pkey", "-in", folder / "grafana.key", "-pubout")
+    assert openssl("x509", "-in", folder / "grafana.pem", "-noout", "-pubkey") == public
+    assert b"CN = grafana" in openssl("x509", "-in", folder / "grafana.pem", "-noout", "-subject")
+    assert b"prime256v1" in openssl("pkey", "-in", folder / "grafana.key", "-noout", "-text")
+    assert sorted(p.name for p in folder.iterdir()) == ["grafana.key", "grafana.pem", "root.pem"]
+    asked = [(r.method, r.path, r.body) for r in issuing.requests]
+    assert asked[1] == ("POST", "/v1/applications", {"id": "grafana"})
+    assert asked[2] == ("POST", "/v1/roles/reader/assignments", {"to": "application:grafana"})
+    assert ("  mosquitto_sub -h broker.example -p 8883 --cafile 'my keys/root.pem' --cert 'my keys/grafana.pem' "
+            "--key 'my keys/grafana.key' -v -t TOPIC\n") in done.stdout
+    assert not any("PRIVATE KEY" in json.dumps(r.body) for r in issuing.requests)
+
+
+def test_an_operator_gets_roles_and_files(issuing, merlon, workdir):
+    done = merlon("operator", "add", "alice", "--role", "viewer", "--role", "auditor", "-o", "json")
+    assert done.returncode == OK
+    assert "BEGIN CERTIFICATE" in json.loads(done.stdout)["certificate"]
+    assert issuing.requests[1].body == {"id": "alice", "roles": ["viewer", "auditor"]}
+    assert (workdir / "alice.key").exists()
+
+
+def test_files_that_exist_are_not_touched_by_add(issuing, merlon, workdir):
+    (workdir / "grafana.key").write_text("precious", encoding="ascii")
+    assert merlon("app", "add", "grafana").returncode == REFUSED
+    assert issuing.requests == []
+    (workdir / "grafana.key").unlink()
+    (workdir / "root.pem").write_text("another root", encoding="ascii")
+    done = merlon("app", "add", "grafana")
+    assert done.returncode == REFUSED and "another root" in done.stderr
+    assert [r.path for r in issuing.requests] == ["/v1/ca"]
+    assert (workdir / "root.pem").read_text(encoding="ascii") == "another root"
+
+
+def test_a_refused_application_leaves_no_key_behind(issuing, merlon, workdir):
+    issuing.answers["POST", "/v1/applications"] = problem(409, "exists", "grafana exists already")
+    assert merlon("app", "add", "grafana").returncode == REFUSED
+    assert not list(workdir.glob("grafana*"))
+
+
+def test_a_certificate_for_another_key_is_refused(issuing, merlon, workdir, test_ca):
+    other = test_ca.client("mallory").certificate.read_text(encoding="ascii")
+    for wrong in (other, "nothing"):
+        issuing.answers["POST", "/v1/applications/grafana/certificates"] = Answer({"certificate": wrong}, 201)
+        assert merlon("app", "add", "grafana").returncode == REFUSED
+        assert not list(workdir.glob("grafana*"))
+
+
+@pytest.mark.parametrize("noun, name, base", [("app", "grafana", "applications"), ("operator", "alice", "operators")])
+def test_renewing_replaces_key_and_certificate_together(issuing, merlon, workdir, noun, name, base):
+    assert merlon(noun, "add", name, *(["--role", "viewer"] if noun == "operator" else [])).returncode == OK
+    before = (workdir / f"{name}.key").read_bytes()
+    issuing.requests.clear()
+    assert merlon(noun, "renew", name).returncode == OK
+    assert [r.path for r in issuing.requests] == ["/v1/ca", f"/v1/{base}/{name}/certificates"]
+    assert (workdir / f"{name}.key").read_bytes() != before
+    public = openssl("pkey", "-in", workdir / f"{name}.key", "-pubout")
+    assert openssl("x509", "-in", workdir / f"{name}.pem", "-noout", "-pubkey") == public
+
+
+@pytest.mark.parametrize("name", ["../evil", ".hidden", "a/b"])
+def test_a_name_cannot_leave_its_folder(issuing, merlon, name):
+    assert merlon("app", "add", name).returncode == USAGE
+    assert issuing.requests == []
+
+
+RULES = [{"filter": "plant/${id}/#", "publish": True, "subscribe": False},
+         {"filter": "plant/all", "publish": False, "subscribe": True}]
+
+
+def grant(merlon: Run) -> subprocess.CompletedProcess:
+    return merlon("grant", "--device", "pump-7", "--subscribe", "plant/all", "--publish", "plant/${id}/#")
+
+
+def grant_name() -> str:
+    text = json.dumps(RULES, separators=(",", ":"), sort_keys=True)
+    return "grant-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_a_grant_makes_a_role_named_by_its_rules_and_assigns_it(stub, merlon):
+    name = grant_name()
+    stub.answers["POST", "/v1/roles"] = Answer({"name": name, "rules": RULES, "assigned_to": []}, 201)
+    stub.answers["POST", f"/v1/roles/{name}/assignments"] = Answer({"name": name}, 201)
+    done = grant(merlon)
+    assert (done.returncode, done.stdout) == (OK, f"device:pump-7 holds the role {name}.\n")
+    assert [(r.method, r.path) for r in stub.requests] == [
+        ("GET", f"/v1/roles/{name}"), ("POST", "/v1/roles"), ("POST", f"/v1/roles/{name}/assignments")]
+    assert stub.requests[1].body["rules"] == RULES
+    assert stub.requests[2].body == {"to": "device:pump-7"}
+
+
+def test_a_grant_twice_changes_nothing(stub, merlon):
+    stub.answers["GET", f"/v1/roles/{grant_name()}"] = Answer({"rules": RULES[::-1], "assigned_to": ["device:pump-7"]})
+    assert grant(merlon).returncode == OK
+    assert len(stub.requests) == 1
+
+
+def test_a_grant_never_gives_away_a_role_that_says_something_else(stub, merlon):
+    wide = [{"filter": "#", "publish": True, "subscribe": True}, RULES[1]]
+    stub.answers["GET", f"/v1/roles/{grant_name()}"] = Answer({"rules": wide, "assigned_to": []})
+    done = grant(merlon)
+    assert done.returncode == REFUSED and "other rules" in done.stderr
+    assert len(stub.requests) == 1
+
+
+class Log:
+    """An audit log as the daemon exports it, made by a second implementation."""
+
+    def __init__(self, size: int, heads: tuple[int, ...]):
+        self.key = Ed25519PrivateKey.generate()
+        self.rows, self.heads = [], []
+        before = bytes(32)
+        for seq in range(1, size + 1):
+            text = json.dumps({"action": "device.added", "seq": seq, "target": f"gr\u00fcn-{seq}\x1b", "v": 1},
+                              separators=(",", ":"), sort_keys=True)
+            before = hashlib.sha256(b"\0" + before + text.encode()).digest()
+            self.rows.append({"seq": seq, "json": text, "hash": before.hex()})
+            if seq in heads:
+                self.heads.append(self.sign(seq, before.hex()))
+
+    def sign(self, size: int, digest: str) -> dict:
+        signature = self.key.sign(f"merlon audit head v1\n{size}\n{digest}\n".encode())
+        return {"size": size, "hash": digest, "signature": signature.hex(), "time": "2026-11-23T22:14:38.123Z"}
+
+    def public(self) -> str:
+        return self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw).hex()
+
+    def serve(self, stub: ApiStub, rows_of_a_page: int = 4) -> None:
+        def export(request: Request) -> Answer:
+            after = int(request.query["after"])
+            rows = [row for row in self.rows if row["seq"] > after][:rows_of_a_page]
+            return Answer("".join(json.dumps(row) + "\n" for row in rows).encode(), content_type=NDJSON)
+
+        stub.answers["GET", "/v1/audit/export"] = export
+        stub.answers["GET", "/v1/audit/heads"] = page(self.heads)
+        stub.answers["GET", "/v1/audit/key"] = Answer({"algorithm": "Ed25519", "public_key": self.public()})
+
+
+def test_a_good_log_is_verified_here(stub, merlon):
+    log = Log(10, (3, 9))
+    log.serve(stub)
+    done = merlon("audit", "verify", "-o", "json")
+    assert (done.returncode, done.stderr) == (OK, "")
+    assert json.loads(done.stdout) == {"verified": True, "entries": 10, "hash": log.rows[9]["hash"], "signed_entries": 9,
+                                       "public_key": log.public()}
+    assert not any(r.method == "POST" for r in stub.requests)
+    kept = f"7:{log.rows[6]['hash']}"
+    assert merlon("audit", "verify", "--head", kept, "--audit-key", log.public()).returncode == OK
+
+
+def test_an_empty_log_is_whole(stub, merlon):
+    Log(0, ()).serve(stub)
+    assert merlon("audit", "verify").returncode == OK
+
+
+def change_text(log: Log) -> None:
+    log.rows[4]["json"] = log.rows[4]["json"].replace("device.added", "device.shown")
+
+
+def rewrite_after(log: Log) -> None:
+    """Changes an entry and all hashes after it, as somebody would who has the database but not the key."""
+    change_text(log)
+    before = bytes.fromhex(log.rows[3]["hash"])
+    for row in log.rows[4:]:
+        before = hashlib.sha256(b"\0" + before + row["json"].encode()).digest()
+        row["hash"] = before.hex()
+
+
+def sign_anew(log: Log) -> None:
+    rewrite_after(log)
+    real, log.key = log.key, Ed25519PrivateKey.generate()
+    log.heads = [log.sign(head["size"], log.rows[head["size"] - 1]["hash"]) for head in log.heads]
+    log.key = real
+
+
+TAMPERING = {
+    "text": change_text,
+    "hash": lambda log: log.rows[4].update(hash="00" * 32),
+    "removed": lambda log: log.rows.pop(4),
+    "tail cut": lambda log: log.rows.__delitem__(slice(8, None)),
+    "swapped": lambda log: log.rows.__setitem__(slice(4, 6), [log.rows[5], log.rows[4]]),
+    "rewritten": rewrite_after,
+    "signed by another": sign_anew,
+    "no heads": lambda log: log.heads.clear(),
+    "signature of another head": lambda log: log.heads[1].update(signature=log.heads[0]["signature"]),
+    "head not readable": lambda log: log.heads[1].update(signature="xyz"),
+    "line not readable": lambda log: log.rows[4].update(hash=7),
+    "renumbered": lambda log: log.rows[4].update(seq=99),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERING)
+def test_a_changed_log_is_found_out(stub, merlon, how):
+    log = Log(10, (3, 9))
+    TAMPERING[how](log)
+    log.serve(stub)
+    done = merlon("audit", "verify")
+    assert (done.returncode, done.stdout) == (UNVERIFIED, "")
+    assert done.stderr.startswith("merlon: ")
+
+
+def test_a_log_replaced_as_a_whole_is_found_by_what_was_kept_elsewhere(stub, merlon):
+    ours, forged = Log(10, (9,)), Log(10, (9,))
+    rewrite_after(forged)
+    forged.heads = [forged.sign(9, forged.rows[8]["hash"])]
+    forged.serve(stub)
+    assert merlon("audit", "verify").returncode == OK  # by its own key it is whole
+    assert merlon("audit", "verify", "--audit-key", ours.public()).returncode == UNVERIFIED
+    assert merlon("audit", "verify", "--head", f"7:{ours.rows[6]['hash']}").returncode == UNVERIFIED
+    assert merlon("audit", "verify", "--head", f"11:{ours.rows[6]['hash']}").returncode == UNVERIFIED
+
+
+def test_a_server_that_repeats_its_entries_is_left(stub, merlon):
+    log = Log(2, (2,))
+    stub.answers["GET", "/v1/audit/export"] = Answer("".join(json.dumps(r) + "\n" for r in log.rows).encode(),
+                                                     content_type=NDJSON)
+    done = merlon("audit", "export", "-")
+    assert done.returncode == UNVERIFIED
+    assert len(stub.requests) == 2
+
+
+def test_the_server_may_say_itself_that_the_log_is_bad(stub, merlon):
+    stub.answers["POST", "/v1/audit/verify"] = Answer({"verified": False, "first_bad_entry": 5, "why": "entry 5 is missing"})
+    done = merlon("audit", "verify", "--server-side")
+    assert done.returncode == UNVERIFIED
+    assert "entry 5 is missing" in done.stdout
+
+
+def test_an_export_is_every_line_and_never_replaces_a_file(stub, merlon, workdir):
+    log = Log(10, (9,))
+    log.serve(stub)
+    assert merlon("audit", "export", "log.ndjson").returncode == OK
+    lines = (workdir / "log.ndjson").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == log.rows
+    assert merlon("audit", "export", "log.ndjson").returncode == REFUSED
+
+
+def test_the_newest_entries_stand_last(stub, merlon):
+    entries = [{**ENTRY, "seq": seq} for seq in (9, 8, 7)]
+    stub.answers["GET", "/v1/audit"] = page(entries)
+    numbers = [line.split()[2] for line in merlon("audit", "list", "--limit", "2").stdout.splitlines()[1:]]
+    assert numbers == ["8", "9"]
+    assert [e["seq"] for e in json.loads(merlon("audit", "list", "-ojson").stdout)] == [9, 8, 7]
+
+
+def test_since_is_a_time_or_how_long_ago(stub, merlon):
+    stub.answers["GET", "/v1/audit"] = page([])
+    merlon("audit", "list", "--since", "2026-11-23T22:14:38Z")
+    merlon("audit", "list", "--since", "1h")
+    assert stub.requests[0].query["since_ms"] == "1795472078000"
+    assert int(stub.requests[1].query["since_ms"]) > 1600000000000
+
+
+def test_following_prints_each_new_entry_once_and_ends_well(stub, processes: Processes):
+    def entries(request: Request) -> Answer:
+        if request.query["order"] == "newest":
+            return page([{**ENTRY, "seq": 7}])
+        assert int(request.query["since_ms"]) < ENTRY["time"]
+        return page([{**ENTRY, "seq": seq} for seq in range(7, 7 + min(len(stub.requests), 4))])
+
+    stub.answers["GET", "/v1/audit"] = entries
+    running = processes.start([program("merlon"), "audit", "list", "--follow", "-ojson"], {"MERLON_SERVER": stub.address})
+    running.wait_for_log('"seq":10')
+    assert running.stop(signal.SIGINT) == OK
+    assert [json.loads(line)["seq"] for line in running.log().splitlines()] == [7, 8, 9, 10]
+
+
+def event(topic: str, retain: bool = False, **payload: str) -> bytes:
+    message = {"time": "2026-11-23T22:14:38.123Z", "topic": topic, "qos": 1, "retain": retain, **payload}
+    return b"event: message\ndata: " + json.dumps(message).encode() + b"\n\n"
+
+
+def test_watching_prints_a_line_a_message(stub, merlon):
+    text = (b": open\n\n" + event("devices/001/t", payload='{ "temperature" : 25.4 }')
+            + event("d", retain=True, payload="on\noff") + event("x", payload_base64="AP8b") + event("y", payload=""))
+    stub.answers["GET", "/v1/events"] = Answer(chunks=[text[:40], text[40:41], text[41:]], hold=True)
+    done = merlon("watch", "devices/#", "--count", "4")
+    assert done.returncode == OK
+    assert done.stdout.splitlines() == [
+        '22:14:38.123  q1   devices/001/t             {"temperature":25.4}',
+        "22:14:38.123  q1r  d                         on\\noff",
+        "22:14:38.123  q1   x                         \\x00\\xff\\x1b",
+        "22:14:38.123  q1   y                         ",
+    ]
+    assert stub.requests[0].query == {"topics": "devices/#"}
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_watching_ends_well_when_told(stub, processes: Processes, sig):
+    stub.answers["GET", "/v1/events"] = Answer(chunks=[event("a", payload="1")], hold=True)
+    running = processes.start([program("merlon"), "watch", "-ojson"], {"MERLON_SERVER": stub.address})
+    running.wait_for_log('"topic":"a"')
+    assert running.stop(sig) == OK
+    assert len(running.log().splitlines()) == 1
+    assert stub.requests[0].query == {"topics": "#"}
+
+
+def test_watching_that_the_server_ends_is_no_success(stub, merlon):
+    stub.answers["GET", "/v1/events"] = Answer(chunks=[event("a", payload="1")])
+    assert merlon("watch").returncode == UNREACHABLE
+    stub.answers["GET", "/v1/events"] = problem(403, "denied", "this needs the permission events:read")
+    done = merlon("watch")
+    assert (done.returncode, done.stderr) == (DENIED, "merlon: this needs the permission events:read\n")
+
+
+def test_an_operator_comes_in_with_a_certificate(workdir, test_ca):
+    server, alice = test_ca.server(), test_ca.client("alice")
+    stub = ApiStub(workdir).listen_tls(server.certificate, server.key, test_ca.certificate)
+    stub.answers["GET", "/v1/status"] = Answer({"version": "0.1.0"})
+    files = {"MERLON_CERT": str(alice.certificate), "MERLON_KEY": str(alice.key), "MERLON_ROOT": str(test_ca.certificate)}
+
+    def run(*more: str | Path) -> subprocess.CompletedProcess:
+        return subprocess.run([program("merlon"), "status", *more], capture_output=True, text=True, check=False,
+                              env={"MERLON_SERVER": stub.address, **files}, timeout=DEADLINE_S)
+
+    done = run()
+    assert (done.returncode, done.stdout) == (OK, "Version:              0.1.0\n")
+    (workdir / "other").mkdir()
+    other = CertificateAuthority(workdir / "other")
+    assert run("--root", other.certificate).returncode == DENIED  # not our server
+    stranger = other.client("alice")
+    assert run("--cert", stranger.certificate, "--key", stranger.key).returncode in (DENIED, UNREACHABLE)
+    assert run("--cert", workdir / "none.pem").returncode == REFUSED
+    assert run("--key", alice.certificate).returncode == REFUSED
+    assert run("--key", server.key).returncode == REFUSED  # of another certificate
+    assert len(stub.requests) == 1
+    stub.close()
+
+
+@pytest.mark.quick
+def test_help_and_version_need_no_server(merlon):
+    assert re.fullmatch(r"merlon \d+\.\d+\.\d+\n", merlon("--version").stdout)
+    assert "usage: merlon COMMAND" in merlon("help").stdout
+    assert merlon("--help").stdout == merlon("help").stdout
+    assert "--reason TEXT" in merlon("help", "device", "retire").stdout
+    assert merlon("device", "retire", "--help").stdout == merlon("help", "device", "retire").stdout
+    assert "audit verify" in merlon("audit", "-h").stdout
