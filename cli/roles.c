@@ -76,7 +76,7 @@ bool mrl_roles_same(const json_t *a, const json_t *b)
     return true;
 }
 
-enum { GRANT_NAME = sizeof("grant-") + 2 * MRL_SHA256_SIZE };
+enum { GRANT_NAME = sizeof("grant-0123456789abcdef") };
 
 static mrl_err name_of(const json_t *rules, char to[static GRANT_NAME])
 {

@@ -28,21 +28,6 @@ static const struct mrl_cli_option create_options[] = {
     {NULL},
 };
 
-static mrl_err put_server(struct mrl_buf *line, const json_t *token)
-{
-    MRL_SCOPED(mrl_buf) server = {0};
-    mrl_bytes host;
-    uint16_t port;
-
-    MRL_TRY(mrl_cli_reach(mrl_cli_text_of(token, "enrolment_address"),
-                          mrl_cli_text_of(token, "server_name"), &host, &port));
-    MRL_TRY(mrl_buf_printf(&server,
-                           mrl_bytes_find(host, ':', 0) < host.len ? "[%.*s]:%u" : "%.*s:%u",
-                           MRL_FMT(host), port));
-    MRL_TRY(mrl_cli_put_word(line, "--server"));
-    return mrl_cli_put_word_bytes(line, mrl_buf_bytes(&server));
-}
-
 static mrl_err put_option(struct mrl_buf *line, const char *option, mrl_bytes value)
 {
     if (value.len == 0)
@@ -51,18 +36,36 @@ static mrl_err put_option(struct mrl_buf *line, const char *option, mrl_bytes va
     return mrl_cli_put_word_bytes(line, value);
 }
 
-/* What to paste on the device. */
+static mrl_err put_address(struct mrl_buf *line, const char *option, const json_t *token,
+                           const char *member)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+    mrl_bytes host;
+    uint16_t port;
+
+    if (mrl_cli_text_of(token, member).len == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_cli_reach(mrl_cli_text_of(token, member), mrl_cli_text_of(token, "server_name"),
+                          &host, &port));
+    MRL_TRY(mrl_buf_printf(&text, mrl_bytes_find(host, ':', 0) < host.len ? "[%.*s]:%u" : "%.*s:%u",
+                           MRL_FMT(host), port));
+    return put_option(line, option, mrl_buf_bytes(&text));
+}
+
+/* What to paste on the device. The token goes through a pipe: arguments of a program are shown to
+ * everyone on the machine. */
 static mrl_err write_enrol_line(const json_t *token, struct mrl_buf *line)
 {
     mrl_bytes device = mrl_cli_text_of(token, "device");
 
-    MRL_TRY(mrl_cli_put_word(line, "merlon-agent"));
-    MRL_TRY(mrl_cli_put_word(line, "enrol"));
-    MRL_TRY(put_server(line, token));
-    MRL_TRY(put_option(line, "--server-name", mrl_cli_text_of(token, "server_name")));
+    MRL_TRY(put_option(line, "echo", mrl_cli_text_of(token, "token")));
+    MRL_TRY(mrl_buf_append(line, MRL_LIT(" | merlon-agent enrol --token-file -")));
+    MRL_TRY(put_address(line, "--server", token, "enrolment_address"));
+    MRL_TRY(put_option(line, "--name", mrl_cli_text_of(token, "server_name")));
     MRL_TRY(put_option(line, "--root-sha256", mrl_cli_text_of(token, "root_sha256")));
+    MRL_TRY(put_address(line, "--mqtt", token, "mqtt_address"));
     MRL_TRY(put_option(line, "--device", device.len > 0 ? device : MRL_LIT("DEVICE-ID")));
-    return put_option(line, "--token", mrl_cli_text_of(token, "token"));
+    return put_option(line, "--dir", MRL_LIT("/var/lib/merlon-agent"));
 }
 
 static void print_token(struct mrl_cli *cli, const json_t *token)

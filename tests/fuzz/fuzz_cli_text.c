@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MRL_SCOPED(mrl_buf) compact = {0};
     mrl_bytes cut;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread */
     check(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
     check(mrl_text_escape(mrl_bytes_of(data, size), &once) == MRL_OK);
     check_visible(mrl_buf_bytes(&once));

@@ -281,8 +281,8 @@ def test_bytes_of_a_device_never_control_the_terminal(stub, output):
 def test_a_token_is_shown_once_with_the_line_for_the_device(stub, merlon):
     stub.answers["POST", "/v1/tokens"] = Answer(TOKEN, 201)
     text = merlon("token", "create", "--device", "pump-7").stdout
-    assert (f"  merlon-agent enrol --server broker.example:8443 --server-name broker.example --root-sha256 {'cd' * 32} "
-            f"--device pump-7 --token {TOKEN['token']}\n") in text
+    assert (f"  echo {TOKEN['token']} | merlon-agent enrol --token-file - --server broker.example:8443 --name broker.example "
+            f"--root-sha256 {'cd' * 32} --mqtt broker.example:8883 --device pump-7 --dir /var/lib/merlon-agent\n") in text
     assert "2026-11-23 23:14:38" in text
     assert merlon("token", "create", "--device", "pump-7", "--token-only").stdout == TOKEN["token"] + "\n"
 

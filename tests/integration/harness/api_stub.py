@@ -89,20 +89,23 @@ class _Handler(BaseHTTPRequestHandler):
         return "local"
 
 
-class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class _Quiet(socketserver.ThreadingMixIn):
     daemon_threads = True
 
+    def handle_error(self, request, client_address) -> None:
+        """A client that leaves early, or a refused handshake, is part of the test."""
 
-class _TlsServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
+
+class _UnixServer(_Quiet, socketserver.UnixStreamServer):
+    pass
+
+
+class _TlsServer(_Quiet, socketserver.TCPServer):
     context: ssl.SSLContext
 
     def get_request(self):
         connection, address = super().get_request()
         return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
-
-    def handle_error(self, request, client_address) -> None:
-        """A refused handshake is part of the test."""
 
 
 @dataclass

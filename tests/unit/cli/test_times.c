@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/times.h"
 
-#include <stdlib.h>
-#include <time.h>
-
 #include "base/clock.h"
 #include "tests/unit/unit.h"
 
@@ -59,6 +56,7 @@ static void what_is_no_time_is_refused(void **state)
     }
 }
 
+/* TZ of this test is one hour west of UTC. */
 static void times_are_shown_in_the_zone_of_the_reader(void **state)
 {
     char text[MRL_TIMES_TEXT];
@@ -83,8 +81,5 @@ int main(void)
         cmocka_unit_test(times_are_shown_in_the_zone_of_the_reader),
     };
 
-    if (setenv("TZ", "UTC+1", 1) != 0) /* one hour west */
-        return 1;
-    tzset();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
