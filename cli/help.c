@@ -100,7 +100,7 @@ static const char markdown_start[] =
     "an operator\n"
     "(`merlon operator add`):\n"
     "\n"
-    "    export MERLON_SERVER=https://merlon.example:8443 MERLON_CERT=alice.pem "
+    "    export MERLON_SERVER=https://merlon.example:9443 MERLON_CERT=alice.pem "
     "MERLON_KEY=alice.key MERLON_ROOT=root.pem\n"
     "    merlon device list --state quarantined\n"
     "\n"

@@ -174,9 +174,13 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
 {
     MRL_AUTO(mrl_rows) rows = NULL;
 
-    MRL_TRY(mrl_tx_query_one(
-        tx, "SELECT COUNT(*) FROM credentials WHERE kind = $1 AND principal = $2 AND state = $3",
-        MRL_ARGS(MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(MRL_CREDENTIAL_ACTIVE)), &rows));
+    MRL_TRY(
+        mrl_tx_query_one(tx,
+                         "SELECT COUNT(*) FROM credentials"
+                         " WHERE kind = $1 AND principal = $2 AND state = $3 AND not_after >= $4",
+                         MRL_ARGS(MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(MRL_CREDENTIAL_ACTIVE),
+                                  MRL_INT(mrl_wall_s())),
+                         &rows));
     if (mrl_row_int(rows, 0) >= MRL_CREDENTIALS_ACTIVE_MAX)
         return mrl_fail(why, MRL_ERR_LIMIT, "%.*s has %d active certificates already",
                         MRL_FMT(c->id), MRL_CREDENTIALS_ACTIVE_MAX);

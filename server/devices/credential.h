@@ -9,7 +9,7 @@
 enum {
     MRL_CREDENTIAL_DER_MAX = 16 << 10,
     MRL_SERIAL_MAX = 20,             /* RFC 5280 4.1.2.2 */
-    MRL_CREDENTIALS_ACTIVE_MAX = 16, /* active ones of one principal at a time */
+    MRL_CREDENTIALS_ACTIVE_MAX = 16, /* active and not past their end, of one principal */
 };
 
 struct mrl_credential_new {

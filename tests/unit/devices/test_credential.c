@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/credential.h"
 
+#include "base/clock.h"
 #include "tests/unit/devices/fixture.h"
 
 static void a_certificate_is_judged_at_both_ends_of_its_time(void **state)
@@ -233,12 +234,26 @@ static void a_principal_has_at_most_16_active_certificates(void **state)
     add(f, "d1", "");
     for (unsigned i = 0; i <= MRL_CREDENTIALS_ACTIVE_MAX; i++) {
         fake_cert(&c[i], MRL_PRINCIPAL_DEVICE, "d1", i);
+        c[i].it.not_after = mrl_wall_s() + 3600;
         assert_int_equal(enrol(f, &c[i].it),
                          i < MRL_CREDENTIALS_ACTIVE_MAX ? MRL_OK : MRL_ERR_LIMIT);
     }
     assert_ok(
         mrl_credential_revoke(f->registry, &admin, &c[0].it.fingerprint, MRL_BYTES_NONE, NULL));
     assert_ok(enrol(f, &c[MRL_CREDENTIALS_ACTIVE_MAX].it));
+}
+
+static void certificates_past_their_end_take_no_room(void **state)
+{
+    struct fixture *f = *state;
+
+    add(f, "d1", "");
+    for (unsigned i = 0; i <= MRL_CREDENTIALS_ACTIVE_MAX; i++) {
+        struct fake_cert c;
+
+        fake_cert(&c, MRL_PRINCIPAL_DEVICE, "d1", i); /* ended in 1970 */
+        assert_ok(enrol(f, &c.it));
+    }
 }
 
 static void who_is_off_gets_no_certificate(void **state)
@@ -320,6 +335,7 @@ int main(void)
         WITH_REGISTRY(a_certificate_that_cannot_be_is_refused),
         WITH_REGISTRY(a_certificate_of_one_never_becomes_that_of_another),
         WITH_REGISTRY(a_principal_has_at_most_16_active_certificates),
+        WITH_REGISTRY(certificates_past_their_end_take_no_room),
         WITH_REGISTRY(who_is_off_gets_no_certificate),
         WITH_REGISTRY(enrolling_again_after_revocation_makes_active_but_not_the_old_certificate),
         WITH_REGISTRY(a_certificate_is_shown_with_its_bytes),
