@@ -2,6 +2,7 @@
 #include "main/server.h"
 
 #include "base/rcu.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +34,17 @@ static const char version[] = MRL_VERSION;
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
+
+static mrl_err check_initialised(const struct mrl_paths *paths, struct mrl_why *why)
+{
+    struct stat st;
+
+    if (lstat(paths->keys, &st) != 0 && errno == ENOENT)
+        return mrl_fail(why, MRL_ERR_STATE,
+                        "there is no CA in %s: make one with  merlond init --config FILE",
+                        paths->state);
+    return MRL_OK;
+}
 
 static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
@@ -276,6 +288,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
 
     MRL_TRY(mrl_random_check(why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
+    MRL_TRY(check_initialised(&paths, why));
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
         start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "watch/metrics.h"
 
+#include <float.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +16,7 @@ static const struct row {
 #undef MRL_COUNTER_ROW
 };
 
-enum { CACHE_LINE = 64 };
+enum { CACHE_LINE = 64, NUMBER_TEXT = 32 };
 
 struct shard {
     alignas(CACHE_LINE) _Atomic uint64_t values[MRL_COUNTER_COUNT_];
@@ -66,11 +68,24 @@ mrl_err mrl_expose_family(struct mrl_buf *out, const char *name, const char *typ
     return mrl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* The fewest digits that read back as the same number: 25.4, not 25.399999999999999. */
+static const char *shortest(double value, char to[static NUMBER_TEXT])
+{
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+        (void)snprintf(to, NUMBER_TEXT, "%.*g", digits, value);
+        if (strtod(to, NULL) == value)
+            break;
+    }
+    return to;
+}
+
 mrl_err mrl_expose_sample(struct mrl_buf *out, const char *name, const char *labels, double value)
 {
+    char number[NUMBER_TEXT];
+
     if (labels[0] == '\0')
-        return mrl_buf_printf(out, "%s %.17g\n", name, value);
-    return mrl_buf_printf(out, "%s{%s} %.17g\n", name, labels, value);
+        return mrl_buf_printf(out, "%s %s\n", name, shortest(value, number));
+    return mrl_buf_printf(out, "%s{%s} %s\n", name, labels, shortest(value, number));
 }
 
 mrl_err mrl_metrics_write(const struct mrl_metrics *m, struct mrl_buf *out)

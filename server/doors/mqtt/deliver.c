@@ -113,7 +113,8 @@ static const struct {
     const char *why;
 } evictions[] = {
     [MRL_EVICT_TAKEN_OVER] = {MRL_MQTT_SESSION_TAKEN_OVER, "taken over by a newer connection"},
-    [MRL_EVICT_NOT_ALLOWED] = {MRL_MQTT_NOT_AUTHORIZED, "not allowed to be connected any more"},
+    [MRL_EVICT_NOT_ALLOWED] = {MRL_MQTT_ADMINISTRATIVE_ACTION,
+                               "not allowed to be connected any more"},
 };
 
 static void evict(void *door, enum mrl_evict_reason why)

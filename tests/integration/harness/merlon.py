@@ -258,6 +258,11 @@ class Merlon:
     def refusals(self, reason: str) -> float:
         return self.api.metric("merlon_connections_refused_total", f'reason="{reason}"')
 
+    def wait_for_refusals(self, reason: str, count: float) -> None:
+        """Exactly so many, and it stays so while the entry of the last one is written."""
+        wait_until(lambda: self.refusals(reason) >= count, f"{count:.0f} refusals for {reason}")
+        assert self.refusals(reason) == count
+
     def close(self) -> None:
         """At the end of a test: whatever runs must stop in good order."""
         if self.process is not None and self.process.is_running():

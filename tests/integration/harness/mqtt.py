@@ -22,7 +22,8 @@ class Mqtt:
     """Use with `with`. Nothing is acknowledged by itself: a test sends what it means to send."""
 
     def __init__(self, port: int, root: Path, identity: Identity | None, version: int = 5,
-                 tls: ssl.TLSVersion = TLS_1_3, receive_buffer: int = 0):
+                 tls: ssl.TLSVersion = TLS_1_3, receive_buffer: int = 0, context: ssl.SSLContext | None = None,
+                 session: ssl.SSLSession | None = None):
         self.version = version
         self._next_id = 0
         self._early: list[wire.Received] = []
@@ -33,7 +34,8 @@ class Mqtt:
         plain.settimeout(DEADLINE_S)
         plain.connect(("127.0.0.1", port))
         try:
-            self.socket = tls_context(root, identity, tls).wrap_socket(plain, server_hostname="127.0.0.1")
+            self.context = context or tls_context(root, identity, tls)
+            self.socket = self.context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
         except BaseException:
             plain.close()
             raise

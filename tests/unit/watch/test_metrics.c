@@ -40,6 +40,30 @@ static void shards_add_up(void **state)
     mrl_metrics_free(m);
 }
 
+static void a_number_has_the_digits_it_needs_and_no_more(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{25.4, "a 25.4\n"},
+                 {0, "a 0\n"},
+                 {-1.5, "a -1.5\n"},
+                 {1e300, "a 1e+300\n"},
+                 {5e-324, "a 4.94065645841247e-324\n"},
+                 {1.0 / 3, "a 0.3333333333333333\n"},
+                 {9007199254740991.0, "a 9007199254740991\n"},
+                 {0.1 + 0.2, "a 0.30000000000000004\n"}};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(cases); i++) {
+        MRL_SCOPED(mrl_buf) text = {0};
+
+        assert_ok(mrl_expose_sample(&text, "a", "", cases[i].value));
+        assert_ok(mrl_buf_append(&text, MRL_LIT("\0")));
+        assert_string_equal((const char *)text.data, cases[i].text);
+    }
+}
+
 static unsigned occurrences(const char *text, const char *part)
 {
     unsigned count = 0;
@@ -70,7 +94,9 @@ static void a_family_has_one_header(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shards_add_up),
-                                       cmocka_unit_test(a_family_has_one_header)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shards_add_up),
+        cmocka_unit_test(a_number_has_the_digits_it_needs_and_no_more),
+        cmocka_unit_test(a_family_has_one_header)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

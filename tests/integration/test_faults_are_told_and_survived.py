@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong on a real machine: each fault has a sentence that says what to do, and nothing is lost."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from harness import mqtt_wire as wire
+from harness.est import Est, make_csr_body
+from harness.ca import make_key
+from harness.merlon import run_program
+from harness.mqtt import Closed, Mqtt
+from harness.process import program
+from harness.waiting import wait_until
+
+
+def run_daemon(merlon):
+    """Runs it to its end, which is expected to come at once."""
+    return run_program("merlond", "run", "--config", merlon.config)
+
+
+@pytest.mark.quick
+def test_when_the_key_process_dies_the_daemon_stops_with_a_clear_error(merlon):
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7")) as client:
+        client.connect()
+        process = merlon.process
+        merlon.killed.add(process.pid)
+        os.kill(merlon.key_process(), signal.SIGKILL)
+        assert process.popen.wait(15) == 1
+        assert client.ends() == 0x8B
+    events = [line for line in merlon.log_lines() if line["event"] == "keys.died"]
+    assert len(events) == 1 and events[0]["level"] == "error"
+    assert "the key process ended" in process.log()
+    merlon.process = None
+    merlon.start()
+    assert merlon.cli("audit", "verify").code == 0
+
+
+@pytest.mark.quick
+def test_run_without_init_says_what_to_do(make_merlon):
+    merlon = make_merlon()
+    done = run_daemon(merlon)
+    assert done.code == 1
+    assert "merlond init" in done.err, done.err
+
+
+def test_init_twice_replaces_nothing(merlon):
+    merlon.device("pump-7")
+    before = merlon.root.read_bytes()
+    merlon.stop()
+    again = run_program("merlond", "init", "--config", merlon.config)
+    assert again.code == 1 and again.err.strip(), again
+    merlon.start()
+    assert merlon.root.read_bytes() == before
+    assert merlon.api.get("/v1/devices/pump-7")["state"] == "active"
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda text: text + "\n[mqtt\n", ["line"]),
+    (lambda text: text.replace("workers", "wrokers"), ["line", "workers"]),
+    (lambda text: text.replace("workers = 2", "workers = -1"), ["line", "workers"]),
+    (lambda text: text.replace("workers = 2", 'workers = "two"'), ["line", "workers"]),
+    (lambda text: text.replace("[mqtt]", "[mqtt]\nplaintext = true"), ["line", "plaintext"]),
+    (lambda text: text.replace("[mqtt]", "[mqtt]\nlisten = \"127.0.0.1:99999\""), ["listen"]),
+    (lambda text: re.sub(r"state = .*", 'state = "relative"', text), ["state", "absolute"]),
+    (lambda text: text + "\0", ["line"]),
+    (lambda text: "", ["state"]),
+], ids=["syntax", "unknown-key", "out-of-range", "wrong-type", "no-plaintext", "twice", "relative", "nul", "empty"])
+def test_a_wrong_configuration_is_refused_with_its_line(make_merlon, change, words):
+    merlon = make_merlon()
+    merlon.config.write_text(change(merlon.config.read_text(encoding="utf-8")), encoding="utf-8")
+    for command in ("init", "run"):
+        done = run_program("merlond", command, "--config", merlon.config)
+        assert done.code == 1, (command, done)
+        assert all(word in done.err for word in words), (command, done.err)
+
+
+def test_a_missing_configuration_is_named(make_merlon):
+    merlon = make_merlon()
+    done = run_program("merlond", "run", "--config", merlon.folder / "nothing")
+    assert done.code == 1 and "nothing" in done.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("run",), ("fly",), ("run", "--config"), ("run", "--config", "a", "b")])
+def test_wrong_use_prints_the_usage(arguments):
+    done = run_program("merlond", *arguments)
+    assert (done.code, done.err[:6]) == (2, "usage:")
+
+
+def test_the_example_configuration_is_complete_and_accepted(make_merlon):
+    merlon = make_merlon()
+    example = run_program("merlond", "example-config")
+    assert example.code == 0
+    for key in ("state", "listen", "device_life", "packet_bytes", "ticket_life"):
+        assert re.search(rf"^#{key} =", example.out, re.M), key
+    # all its lines in force, but for the tables that may be there many times
+    plain, _, _ = example.out.partition("[[")
+    every = re.sub(r"^#([a-z_]+ =)", r"\1", plain[:plain.rindex("\n\n")], flags=re.M)
+    merlon.config.write_text(re.sub(r"^state =$", f'state = "{merlon.state}"', every, flags=re.M), encoding="utf-8")
+    merlon.init()
+
+
+@pytest.mark.quick
+def test_a_second_daemon_on_the_same_state_is_refused(merlon, make_merlon):
+    second = make_merlon({"server": {"state": str(merlon.state)}})
+    done = run_daemon(second)
+    assert done.code == 1
+    assert "in use" in done.err or "already" in done.err, done.err
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7")) as client:  # the first did not notice
+        assert client.connect().reason == 0
+    assert merlon.api.get("/v1/status")["version"]
+
+
+def test_a_port_in_use_is_named(merlon, make_merlon):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        second = make_merlon({"mqtt": {"listen": f"127.0.0.1:{port}"}})
+        second.init()
+        done = run_daemon(second)
+    assert done.code == 1 and str(port) in done.err, done.err
+
+
+def test_a_store_of_a_newer_program_is_refused(merlon):
+    import sqlite3
+    merlon.stop()
+    with sqlite3.connect(merlon.database) as database:
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        migrations = next(t for t in tables if "migration" in t or "schema" in t)
+        columns = [row[1] for row in database.execute(f"PRAGMA table_info({migrations})")]
+        row = database.execute(f"SELECT * FROM {migrations} ORDER BY rowid DESC LIMIT 1").fetchone()
+        newer = [value + 1000 if isinstance(value, int) else value for value in row]
+        database.execute(f"INSERT OR REPLACE INTO {migrations} ({', '.join(columns)}) VALUES"
+                         f" ({', '.join('?' * len(columns))})", newer)
+    database.close()
+    done = run_daemon(merlon)
+    assert done.code == 1 and "newer" in done.err, done
+
+
+@pytest.mark.parametrize("name", ["issuing.key", "manifest", "audit.key"])
+def test_a_damaged_key_file_is_named(merlon, name):
+    merlon.stop()
+    file = merlon.state / "keys" / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    done = run_daemon(merlon)
+    assert done.code == 1 and name in done.err, done
+
+
+def test_a_garbage_database_is_refused(merlon):
+    merlon.stop()
+    merlon.database.write_bytes(b"this is no database" * 1000)
+    done = run_daemon(merlon)
+    assert done.code == 1 and "merlon.db" in done.err, done
+
+
+# --- a full disk
+
+def enrol_by_curl(merlon, name: str):
+    body = make_csr_body(make_key(merlon.folder / f"{name}.key"), f"/CN={name}")
+    return Est(merlon.enrolment_port, merlon.root).enrol(name, merlon.full_tokens[name], body)
+
+
+def assert_full_disk_is_survived(merlon, fill, free) -> None:
+    names = ["before", "during", "after"]
+    for name in names:
+        merlon.add_device(name)
+    merlon.full_tokens = {name: merlon.token(name) for name in names}
+    assert enrol_by_curl(merlon, "before").status == 200
+    fill()
+    answer = enrol_by_curl(merlon, "during")
+    assert answer.status == 503, answer
+    assert answer.headers["retry-after"]
+    assert "MII" not in answer.text
+    free()
+    wait_until(lambda: enrol_by_curl(merlon, "during").status == 200, "room again")  # the token was not used up
+    assert enrol_by_curl(merlon, "after").status == 200
+    assert len(merlon.api.get("/v1/devices/during")["credentials"]) == 1
+    assert merlon.cli("audit", "verify").code == 0
+    merlon.restart()
+    assert merlon.api.get("/v1/devices/before")["state"] == "active"
+
+
+@pytest.fixture
+def small_disk(workdir):
+    """A file system of few MiB; only root can have it, and not in every container."""
+    disk = workdir / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=0711", "tmpfs", str(disk)], capture_output=True,
+                             check=False)
+    if mounted.returncode != 0:
+        pytest.skip("no right to mount a tmpfs")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture
+def merlon_on_small_disk(small_disk, start_merlon):
+    merlon = start_merlon({"server": {"state": str(small_disk / "state")}})
+    merlon.__class__ = type("MerlonOnSmallDisk", (type(merlon),), {"state": small_disk / "state"})
+    yield merlon
+    merlon.close()
+    merlon.runs.clear()
+
+
+def test_a_full_disk_refuses_enrolments_and_recovers(merlon_on_small_disk, small_disk):
+    filler = small_disk / "filler"
+
+    def fill() -> None:
+        with filler.open("wb", buffering=0) as file:
+            for size in (65536, 4096, 512):
+                try:
+                    while file.write(b"\0" * size):
+                        pass
+                except OSError:
+                    pass
+
+    assert_full_disk_is_survived(merlon_on_small_disk, fill, filler.unlink)
+
+
+@pytest.fixture
+def merlon_of_bounded_files(make_merlon, processes):
+    """A full disk without root: the process's own limit on the size of files, moved while it runs."""
+    merlon = make_merlon()
+    merlon.init()
+    merlon.process = processes.start(["/usr/bin/env", "--ignore-signal=XFSZ", program("merlond"), "run", "--config", merlon.config])
+    merlon.runs.append(merlon.process)
+    merlon.process.wait_for_log('"event":"server.ready"')
+    return merlon
+
+
+def limit_files(merlon, size: str) -> None:
+    """By the daemon's own account: a process may move the limits of its like."""
+    become = ["setpriv", "--reuid=merlon", "--regid=merlon", "--clear-groups"] if os.geteuid() == 0 else []
+    subprocess.run([*become, "prlimit", "--pid", str(merlon.process.pid), f"--fsize={size}:unlimited"], check=True)
+
+
+def fill_files(merlon) -> None:
+    limit_files(merlon, str(Path(f"{merlon.database}-wal").stat().st_size))
+
+
+def test_a_file_that_may_not_grow_refuses_enrolments_and_recovers(merlon_of_bounded_files):
+    merlon = merlon_of_bounded_files
+    assert_full_disk_is_survived(merlon, lambda: fill_files(merlon), lambda: limit_files(merlon, "unlimited"))
+
+
+def test_a_connection_that_cannot_be_recorded_is_not_opened(merlon_of_bounded_files):
+    merlon = merlon_of_bounded_files
+    device = merlon.device("pump-7")
+    fill_files(merlon)
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.send(wire.connect(5, "x"))
+        with pytest.raises(Closed):
+            client.packet()
+    limit_files(merlon, "unlimited")
+
+    def connects() -> bool:
+        with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+            client.send(wire.connect(5, "x"))
+            try:
+                return client.packet().kind == wire.CONNACK
+            except Closed:
+                return False
+
+    wait_until(connects, "room again")
+    merlon.wait_for_entry("audit.lost")
+    assert merlon.cli("audit", "verify").code == 0
+
+
+# --- privileges
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_started_by_root_nothing_runs_as_root(merlon):
+    import pwd
+
+    def identity(pid: int) -> dict[str, str]:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+    daemon, keys = identity(merlon.process.pid), identity(merlon.key_process())
+    for found, name in ((daemon, "merlon"), (keys, "merlon-keys")):
+        uid = str(pwd.getpwnam(name).pw_uid)
+        assert found["Uid"].split() == [uid] * 4
+        assert found["Groups"].strip() in ("", found["Gid"].split()[0])
+        assert int(found["CapEff"], 16) == 0
+        assert found["NoNewPrivs"].strip() == "1"
+    assert keys["Seccomp"].strip() == "2"
+
+
+def test_nobody_else_reads_keys_and_store(merlon):
+    for name in ("keys", "store"):
+        assert (merlon.state / name).stat().st_mode & 0o077 == 0
+    for file in (merlon.state / "keys").iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_the_api_socket_obeys_root_and_the_daemon_only(merlon):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-s", "-o", "/dev/null", "-w",
+                           "%{http_code}", "--unix-socket", str(merlon.state / "api.sock"), "http://x/v1/status"],
+                          capture_output=True, text=True, check=False)
+    assert done.stdout in ("403", "401", "000"), done
+
+
+# --- the server's own certificate
+
+def test_the_servers_certificate_is_renewed_while_a_client_stays_connected(start_merlon):
+    import ssl
+    merlon = start_merlon({"issuing": {"server_life": "9s"}})
+
+    def serial(port: int) -> int:
+        from cryptography import x509
+        context = ssl.create_default_context(cafile=str(merlon.root))
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
+
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7")) as client:
+        client.connect("x")
+        first = serial(merlon.enrolment_port)
+        wait_until(lambda: serial(merlon.enrolment_port) != first, "a new certificate")
+        second = serial(merlon.enrolment_port)
+        for _ in range(20):  # on every worker, and good: the first one has ended by then
+            assert serial(merlon.enrolment_port) not in (first,)
+            time.sleep(0.2)
+        assert second != first
+        assert client.publish("devices/pump-7/x", b"x") == 0x10
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-8")) as client:
+        assert client.connect().reason == 0
+    assert len(merlon.audit(action="server.certificate_issued")) >= 2
