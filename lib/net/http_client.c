@@ -228,7 +228,7 @@ static mrl_err read_body(struct mrl_http_client *c, const struct mrl_http_respon
         if (err != MRL_OK && !ended)
             return lost(err, c, "in the middle of its answer", why);
     }
-    if (!head->keep_alive || c->link.in.len > 0 || until_close)
+    if (!head->keep_alive || c->link.in.len > 0 || c->link.cut || until_close)
         mrl_http_link_close(&c->link);
     return MRL_OK;
 }

@@ -167,6 +167,7 @@ void mrl_http_link_close(struct mrl_http_link *l)
     if (l->fd >= 0)
         (void)close(l->fd); /* nothing is lost by it */
     l->fd = -1;
+    l->cut = false;
     mrl_wipe(l->in.data, l->in.len);
     mrl_buf_done(&l->in);
 }
@@ -243,16 +244,21 @@ static mrl_err write_some(struct mrl_http_link *l, mrl_bytes data, size_t *writt
     return MRL_OK;
 }
 
-static mrl_err wait_write(const struct mrl_http_link *l, struct mrl_why *why)
+/* A server that refuses a large request says so, and may then read no more of it. */
+static mrl_err wait_write(struct mrl_http_link *l, struct mrl_why *why)
 {
-    if (l->tls != NULL)
-        return wait_tls(l, "room for the request", why);
-    return wait_for(l, POLLOUT, "room for the request", why);
+    bool reads_first = l->tls != NULL && mrl_tls_want(l->tls) == MRL_WANT_READ;
+    mrl_err err;
+
+    MRL_TRY(wait_for(l, reads_first ? POLLIN : POLLIN | POLLOUT, "room for the request", why));
+    err = read_some(l);
+    l->cut = err == MRL_OK;
+    return err == MRL_OK || err == MRL_ERR_AGAIN ? MRL_OK : read_failed(l, err, why);
 }
 
 mrl_err mrl_http_link_write(struct mrl_http_link *l, mrl_bytes data, struct mrl_why *why)
 {
-    while (data.len > 0) {
+    while (data.len > 0 && !l->cut) {
         size_t written = 0;
         mrl_err err = write_some(l, data, &written);
 

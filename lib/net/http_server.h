@@ -6,8 +6,9 @@
  * The handler is called on the worker and must not block. It answers at once with
  * mrl_exchange_send, or passes the exchange to a service thread with mrl_exchange_defer; the answer
  * then leaves when that function returns. Either way an exchange is answered exactly once and is
- * gone afterwards. A client that leaves early costs nothing but the work already begun. Requests of
- * one connection are handled one after another, in order. */
+ * gone afterwards. A client that leaves early, or closes its side of the connection before its
+ * answer came, costs nothing but the work already begun. Requests of one connection are handled one
+ * after another, in order. */
 #ifndef MRL_NET_HTTP_SERVER_H
 #define MRL_NET_HTTP_SERVER_H
 

@@ -23,7 +23,8 @@ static json_t *roles_json(struct mrl_api_request *r, uint32_t roles)
 
     for (uint32_t bit = 1; bit <= MRL_OPERATOR_ROLES_ALL; bit <<= 1)
         if ((roles & bit) != 0)
-            mrl_api_add_text(r, array, mrl_str(mrl_operator_role_name((enum mrl_operator_role)bit)));
+            mrl_api_add_text(r, array,
+                             mrl_str(mrl_operator_role_name((enum mrl_operator_role)bit)));
     return array;
 }
 
@@ -165,8 +166,7 @@ mrl_err mrl_api_operator_roles(struct mrl_api_request *r)
 
     MRL_TRY(mrl_api_body(r, role_members, &body));
     MRL_TRY(read_roles(r, body, &roles));
-    MRL_TRY(
-        mrl_operator_set_roles(r->api->registry, &r->actor, r->variables[0], roles, &r->why));
+    MRL_TRY(mrl_operator_set_roles(r->api->registry, &r->actor, r->variables[0], roles, &r->why));
     return answer_account(r, 200, r->variables[0]);
 }
 
@@ -197,8 +197,7 @@ static mrl_err answer_certificate(struct mrl_api_request *r, mrl_bytes der)
     MRL_TRY(mrl_cert_from_der(der, &cert));
     MRL_TRY(put_chain(r, cert, &pem));
     mrl_api_put_text(r, o, "certificate", mrl_buf_bytes(&pem));
-    mrl_api_put_hex(r, o, "fingerprint",
-                    mrl_fingerprint_bytes(&mrl_cert_facts(cert)->fingerprint));
+    mrl_api_put_hex(r, o, "fingerprint", mrl_fingerprint_bytes(&mrl_cert_facts(cert)->fingerprint));
     mrl_api_put_time(r, o, "not_after", mrl_cert_facts(cert)->not_after * 1000);
     return mrl_api_answer(r, 201, MRL_TAKE(o));
 }

@@ -39,7 +39,11 @@ struct mrl_api_worker { /* one per worker; context of its HTTP server */
     struct mrl_api *api;
     struct mrl_hub *hub;
     unsigned index;
+    struct mrl_loop *loop; /* of this worker, as is the mailbox */
+    struct mrl_mailbox *mailbox;
+    unsigned streams; /* event streams that are open: the API's own, 0 at first */
 };
+enum { MRL_API_STREAMS_MAX = 16 }; /* on one worker; more are answered with 503 */
 
 void mrl_api_handle(void *context, struct mrl_exchange *x);
 void mrl_api_refused(void *context, const struct mrl_peer *peer,

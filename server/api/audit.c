@@ -274,8 +274,7 @@ mrl_err mrl_api_audit_verify(struct mrl_api_request *r)
     o = mrl_json_object();
     mrl_api_put_flag(r, o, "verified", v.verdict.bad == 0);
     mrl_api_put_number(r, o, "entries", (int64_t)v.verdict.head.size);
-    mrl_api_put_hex(r, o, "hash",
-                    mrl_bytes_of(v.verdict.head.hash, sizeof(v.verdict.head.hash)));
+    mrl_api_put_hex(r, o, "hash", mrl_bytes_of(v.verdict.head.hash, sizeof(v.verdict.head.hash)));
     mrl_api_put_number(r, o, "signed_entries", (int64_t)v.verdict.signed_size);
     if (v.verdict.bad != 0) {
         mrl_api_put_number(r, o, "first_bad_entry", (int64_t)v.verdict.bad);

@@ -15,8 +15,8 @@ static void note_denied(struct mrl_api_request *r, mrl_bytes reason)
         MRL_AUDIT_TEXT("method", mrl_exchange_method(r->x)),
         MRL_AUDIT_TEXT("path", path),
     };
-    struct mrl_audit_event e = mrl_actor_event(
-        &r->actor, MRL_AUDIT_API_DENIED, r->variables[0].len > 0 ? r->variables[0] : path);
+    struct mrl_audit_event e = mrl_actor_event(&r->actor, MRL_AUDIT_API_DENIED,
+                                               r->variables[0].len > 0 ? r->variables[0] : path);
 
     e.outcome = MRL_AUDIT_DENIED;
     e.reason = reason;
@@ -29,7 +29,8 @@ static void note_denied(struct mrl_api_request *r, mrl_bytes reason)
 static void answer_unknown(struct mrl_api_request *r)
 {
     note_denied(r, MRL_LIT("unauthenticated"));
-    mrl_exchange_set_header(r->x, "WWW-Authenticate", MRL_LIT("ClientCertificate realm=\"merlon\""));
+    mrl_exchange_set_header(r->x, "WWW-Authenticate",
+                            MRL_LIT("ClientCertificate realm=\"merlon\""));
     mrl_api_problem(r, 401, "unauthenticated",
                     MRL_LIT("show the certificate of an operator, or use the UNIX socket"));
 }
@@ -91,9 +92,8 @@ static void answer_no_method(struct mrl_api_request *r, const struct mrl_buf *al
 static void serve_request(struct mrl_api_request *r)
 {
     MRL_SCOPED(mrl_buf) allow = {0};
-    enum mrl_api_match match =
-        mrl_api_route_find(mrl_exchange_method(r->x), mrl_exchange_path(r->x), &r->route,
-                           r->variables, &allow);
+    enum mrl_api_match match = mrl_api_route_find(
+        mrl_exchange_method(r->x), mrl_exchange_path(r->x), &r->route, r->variables, &allow);
     bool scrape = match == MRL_API_MATCH && r->route->permission == MRL_API_SCRAPE;
 
     mrl_count(r->api->metrics, r->worker->index, MRL_COUNTER_API_REQUESTS);
@@ -160,8 +160,8 @@ enum mrl_tls_refusal mrl_api_judge(void *registry, const struct mrl_fingerprint 
     enum mrl_judgement judged;
 
     mrl_rcu_read_begin();
-    judged = mrl_registry_judge(registry, fp, mrl_wall_s(), MRL_KIND_BIT(MRL_PRINCIPAL_OPERATOR),
-                                NULL);
+    judged =
+        mrl_registry_judge(registry, fp, mrl_wall_s(), MRL_KIND_BIT(MRL_PRINCIPAL_OPERATOR), NULL);
     mrl_rcu_read_end();
     return mrl_refusal_of(judged);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/request.h"
+#include "audit/audit.h"
 
 struct record {
     struct mrl_write write;

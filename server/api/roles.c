@@ -138,8 +138,7 @@ mrl_err mrl_api_role_create(struct mrl_api_request *r)
     MRL_TRY(mrl_api_text(r, body, "name", &name));
     MRL_TRY(mrl_api_text_optional(r, body, "text", &text));
     MRL_TRY(read_rules(r, body, &rules));
-    MRL_TRY(
-        mrl_role_create(r->api->access, &r->actor, name, text, rules.at, rules.count, &r->why));
+    MRL_TRY(mrl_role_create(r->api->access, &r->actor, name, text, rules.at, rules.count, &r->why));
     return answer_role(r, 201, name);
 }
 

@@ -37,7 +37,7 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/applications/{id}/certificates", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_account_certify, MRL_PRINCIPAL_APPLICATION},
     ACCOUNTS("/v1/operators", MRL_PRINCIPAL_OPERATOR, MRL_MAY_READ_OPERATORS, MRL_MAY_MANAGE_OPERATORS),
     {"POST", "/v1/operators/{id}/certificates", MRL_MAY_MANAGE_OPERATORS, mrl_api_account_certify, MRL_PRINCIPAL_OPERATOR},
-    {"PUT", "/v1/operators/{id}/roles", MRL_MAY_MANAGE_OPERATORS, mrl_api_operator_roles},
+    {"PUT", "/v1/operators/{id}/roles", MRL_MAY_MANAGE_OPERATORS, mrl_api_operator_roles, MRL_PRINCIPAL_OPERATOR},
 
     {"POST", "/v1/roles", MRL_MAY_MANAGE_ROLES, mrl_api_role_create},
     {"GET", "/v1/roles", MRL_MAY_READ_ROLES, mrl_api_role_list},

@@ -40,10 +40,8 @@ static const struct {
     const char *label;
     int64_t seconds;
 } buckets[] = {
-    {"expires_within=\"0s\"", 0},
-    {"expires_within=\"1d\"", 86400},
-    {"expires_within=\"7d\"", 7 * 86400},
-    {"expires_within=\"30d\"", 30 * 86400},
+    {"expires_within=\"0s\"", 0},           {"expires_within=\"1d\"", 86400},
+    {"expires_within=\"7d\"", 7 * 86400},   {"expires_within=\"30d\"", 30 * 86400},
     {"expires_within=\"90d\"", 90 * 86400},
 };
 

@@ -48,17 +48,29 @@ static json_t *token_json(struct mrl_api_request *r, const struct mrl_token_wish
     return o;
 }
 
+/* jansson does not wipe what it frees; the answer's own memory the server wipes. */
+static void forget(json_t *o)
+{
+    json_t *token = json_object_get(o, "token");
+
+    mrl_wipe((char *)json_string_value(token), json_string_length(token));
+    json_decref(o);
+}
+
 mrl_err mrl_api_token_create(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
     struct mrl_token_wish wish = {0};
     struct mrl_token_new t = {0};
+    json_t *o;
     mrl_err err;
 
     MRL_TRY(mrl_api_body(r, new_members, &body));
     MRL_TRY(read_wish(r, body, &wish));
     MRL_TRY(mrl_token_create(r->api->store, &r->actor, &wish, &t, &r->why));
-    err = mrl_api_answer(r, 201, token_json(r, &wish, &t));
+    o = token_json(r, &wish, &t);
+    err = mrl_api_answer(r, 201, json_incref(o));
+    forget(o);
     mrl_token_new_done(&t);
     return err;
 }

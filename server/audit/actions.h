@@ -46,6 +46,7 @@
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \
+    X(EVENTS_OPENED, "events.opened", "An operator began to read live messages; the target is the topic filter.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

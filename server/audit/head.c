@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/log.h"
+#include "audit/read.h"
 #include "base/clock.h"
 
 struct heads {
@@ -50,4 +51,26 @@ mrl_err mrl_audit_sign_head(struct mrl_audit *a, mrl_audit_sign sign, void *cont
     MRL_TRY(sign(context, &h.log, &signature));
     j.signature = mrl_buf_bytes(&signature);
     return mrl_store_write(a->store, &j.write);
+}
+
+mrl_err mrl_audit_heads(struct mrl_tx *tx, uint64_t after, unsigned limit,
+                        mrl_err (*each)(void *context, const struct mrl_audit_signed_head *head,
+                                        int64_t time_ms),
+                        void *context)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err;
+
+    MRL_ENSURE(limit >= 1 && limit <= MRL_AUDIT_HEADS_MAX, MRL_ERR_LIMIT);
+    MRL_TRY(mrl_tx_query(tx,
+                         "SELECT size, hash, signature, time FROM audit_heads WHERE size > $1"
+                         " ORDER BY size LIMIT $2",
+                         MRL_ARGS(MRL_INT(after), MRL_INT(limit)), &rows));
+    while ((err = mrl_rows_next(rows)) == MRL_OK) {
+        const struct mrl_audit_signed_head head = {(uint64_t)mrl_row_int(rows, 0),
+                                                   mrl_row_bytes(rows, 1), mrl_row_bytes(rows, 2)};
+
+        MRL_TRY(each(context, &head, mrl_row_int(rows, 3)));
+    }
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
 }

@@ -27,6 +27,15 @@ mrl_err mrl_audit_list(struct mrl_tx *tx, const struct mrl_audit_filter *f,
                        mrl_err (*each)(void *context, const struct mrl_audit_row *row),
                        void *context);
 
+enum { MRL_AUDIT_HEADS_MAX = 1000 };
+/* The signed heads of sizes above after, smallest first, with the time they were signed at; limit:
+ * 1..MRL_AUDIT_HEADS_MAX, else MRL_ERR_LIMIT. Views are borrowed for the call of each, an error of
+ * which ends the list and is returned. */
+mrl_err mrl_audit_heads(struct mrl_tx *tx, uint64_t after, unsigned limit,
+                        mrl_err (*each)(void *context, const struct mrl_audit_signed_head *head,
+                                        int64_t time_ms),
+                        void *context);
+
 struct mrl_audit_verdict {
     struct mrl_audit_head head; /* as far as it was good */
     uint64_t signed_size;       /* largest signed head that held; 0: none */

@@ -40,6 +40,7 @@ static const struct mrl_migration migrations[] = {
      " der BLOB NOT NULL);"
      "CREATE INDEX credentials_by_principal ON credentials (kind, principal, state);"
      "CREATE INDEX credentials_by_serial ON credentials (serial);"},
+    {"devices", 2, "CREATE INDEX credentials_by_end ON credentials (kind, state, not_after);"},
 };
 
 const struct mrl_migration_list mrl_devices_migrations = {migrations, MRL_COUNT(migrations)};

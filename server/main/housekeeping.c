@@ -52,12 +52,13 @@ static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_ide
     struct entry entry = {.write = {.run = run_entry}};
     const struct mrl_cert_facts *facts = mrl_cert_facts(identity->chain.certs[0]);
     char fingerprint[2 * MRL_SHA256_SIZE + 1];
-    const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint)),
-                                               MRL_AUDIT_INT("not_after", facts->not_after)};
+    struct mrl_audit_detail details[2];
     struct mrl_audit_event e =
         mrl_actor_event(&system_actor, MRL_AUDIT_SERVER_CERTIFICATE_ISSUED, MRL_BYTES_NONE);
 
     mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), fingerprint);
+    details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
+    details[1] = MRL_AUDIT_INT("not_after", facts->not_after);
     e.details = details;
     e.details_count = MRL_COUNT(details);
     entry.event = &e;
@@ -144,15 +145,26 @@ static void on_keys_died(struct mrl_watch *w, uint32_t events)
     mrl_loop_stop(s->loop);
 }
 
+static void stop_signals(sigset_t *set)
+{
+    (void)sigemptyset(set); /* cannot fail, nor can the next two */
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+}
+
+mrl_err mrl_housekeeping_block_signals(void)
+{
+    sigset_t set;
+
+    stop_signals(&set);
+    return pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 ? MRL_OK : MRL_ERR_IO;
+}
+
 static mrl_err watch_signals(struct mrl_server *s)
 {
     sigset_t set;
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    MRL_ENSURE(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0,
-               MRL_ERR_IO); /* threads made later inherit this */
+    stop_signals(&set);
     s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     s->signals.ready = on_signal;
     MRL_ENSURE(s->signals.fd >= 0, MRL_ERR_IO);

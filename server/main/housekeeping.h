@@ -7,6 +7,9 @@
 
 #include "main/server_state.h"
 
+/* Before the first thread is made: all of them inherit that SIGTERM and SIGINT wait for the main
+ * thread. */
+mrl_err mrl_housekeeping_block_signals(void);
 /* The server's first certificate of this run, set on all workers before they start. */
 mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *why);
 mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why);

@@ -25,6 +25,8 @@ enum {
     SERVICE_THREADS = 4,
     SERVICE_QUEUE = 4096,
     STOP_GRACE_MS = 5000,
+    LIFE_MARGIN_S =
+        2 * 3600, /* notBefore lies an hour back: what the key process counts is longer */
 };
 
 static const char version[] = MRL_VERSION;
@@ -39,10 +41,10 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
     struct mrl_keys_options options = {
         .program = paths->keys_program,
         .dir = paths->keys,
-        .max_lifetime_s = {[MRL_KEYS_DEVICE] = c->issuing.device_life_s,
-                           [MRL_KEYS_APPLICATION] = c->issuing.application_life_s,
-                           [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s,
-                           [MRL_KEYS_SERVER] = c->issuing.server_life_s},
+        .max_lifetime_s = {[MRL_KEYS_DEVICE] = c->issuing.device_life_s + LIFE_MARGIN_S,
+                           [MRL_KEYS_APPLICATION] = c->issuing.application_life_s + LIFE_MARGIN_S,
+                           [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s + LIFE_MARGIN_S,
+                           [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S},
         .issue_rate = (uint32_t)c->keys.issue_rate,
         .issue_burst = (uint32_t)c->keys.issue_rate * 10,
     };
@@ -270,6 +272,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
         start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */
+    MRL_TRY(mrl_housekeeping_block_signals());
     MRL_TRY(mrl_become(&account, why));
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));

@@ -86,7 +86,11 @@ static mrl_err make_http(struct mrl_worker *w)
 
     w->est = (struct mrl_est){w->shared.onboarding, w->shared.metrics, w->index};
     MRL_TRY(mrl_http_server_new(&config, &w->enrolment));
-    w->api = (struct mrl_api_worker){w->shared.api, mrl_mqtt_door_hub(w->door), w->index};
+    w->api = (struct mrl_api_worker){.api = w->shared.api,
+                                     .hub = mrl_mqtt_door_hub(w->door),
+                                     .index = w->index,
+                                     .loop = w->loop,
+                                     .mailbox = w->mailbox};
     config.handler = mrl_api_handle;
     config.refused = mrl_api_refused;
     config.context = &w->api;

@@ -11,6 +11,7 @@
 #include "crypto/name.h"
 #include "devices/credential.h"
 #include "devices/snapshot.h"
+#include "onboarding/grant.h"
 
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
@@ -59,17 +60,13 @@ static mrl_err check_binding(const struct mrl_onboarding *o, const struct mrl_en
     return MRL_OK;
 }
 
-/* RFC 7030 4.2: who asks is known, and nobody gets a certificate with another name. */
-static mrl_err check_subject(const struct mrl_enrolment *e, const struct mrl_csr_facts *facts,
-                             struct mrl_why *why)
+/* RFC 7030 4.2.2 */
+static mrl_err check_name_change(const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
-    if (facts->change_subject_name)
-        return mrl_fail(why, MRL_ERR_INVALID,
-                        "ChangeSubjectName: the name of a device does not change");
-    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, e->device))
-        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s",
-                        MRL_FMT(e->device));
-    return MRL_OK;
+    return facts->change_subject_name
+               ? mrl_fail(why, MRL_ERR_INVALID,
+                          "ChangeSubjectName: the name of a device does not change")
+               : MRL_OK;
 }
 
 /* A first request may ask for our URI and for nothing else. */
@@ -92,32 +89,12 @@ static mrl_err check_san(const struct mrl_onboarding *o, const struct mrl_enrolm
     return MRL_OK;
 }
 
-static mrl_err read_request(const struct mrl_enrolment *e, struct mrl_csr **out,
-                            struct mrl_why *why)
-{
-    MRL_AUTO(mrl_csr) csr = NULL;
-    MRL_AUTO(mrl_key) key = NULL;
-    enum mrl_csr_reason reason;
-    mrl_err err = mrl_csr_from_body(e->request, &csr, &reason);
-
-    if (err == MRL_OK)
-        err = mrl_csr_check(csr, &key, &reason);
-    if (err != MRL_OK)
-        return mrl_fail(why, err, "%s: %s", mrl_csr_reason_name(reason),
-                        mrl_csr_reason_text(reason));
-    *out = MRL_TAKE(csr);
-    return MRL_OK;
-}
-
 struct grant {
-    struct mrl_write write;
     struct mrl_onboarding *o;
     const struct mrl_enrolment *e;
     struct mrl_actor actor;
-    const struct mrl_cert_facts *cert;
     enum mrl_audit_action action;
     struct mrl_token_match token;
-    struct mrl_registry_update *update;
     struct mrl_why *why;
 };
 
@@ -138,50 +115,13 @@ static mrl_err make_device(struct mrl_tx *tx, struct grant *g)
                                      : mrl_device_expect_tx(tx, &g->actor, &device, g->why);
 }
 
-static mrl_err append_entry(struct mrl_tx *tx, const struct grant *g)
+static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
 {
-    char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    const struct mrl_audit_detail details[] = {
-        MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint)),
-        MRL_AUDIT_INT("not_after", g->cert->not_after),
-        MRL_AUDIT_TEXT("serial", mrl_str(serial)),
-        MRL_AUDIT_TEXT("token", mrl_str(g->token.id)),
-    };
-    struct mrl_audit_event event = mrl_actor_event(&g->actor, g->action, g->e->device);
-
-    mrl_hex(mrl_fingerprint_bytes(&g->cert->fingerprint), fingerprint);
-    mrl_hex(g->cert->serial, serial);
-    event.details = details;
-    event.details_count = MRL_COUNT(details) - (g->token.id[0] == '\0');
-    return mrl_audit_append(tx, &event, NULL);
-}
-
-static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
-{
-    struct grant *g = MRL_CONTAINER(w, struct grant, write);
-    const struct mrl_credential_new credential = {
-        .kind = MRL_PRINCIPAL_DEVICE,
-        .id = g->e->device,
-        .fingerprint = g->cert->fingerprint,
-        .serial = g->cert->serial,
-        .not_before = g->cert->not_before,
-        .not_after = g->cert->not_after,
-        .der = g->cert->der,
-    };
+    struct grant *g = context;
 
     MRL_TRY(use_token(tx, g));
     MRL_TRY(make_device(tx, g));
-    MRL_TRY(mrl_device_activate_tx(tx, &g->actor, g->e->device, g->why));
-    MRL_TRY(mrl_registry_credential_add(tx, &credential, g->why));
-    MRL_TRY(append_entry(tx, g));
-    return mrl_registry_stage(tx, MRL_PRINCIPAL_DEVICE, g->e->device, &g->update);
-}
-
-static void publish_grant(struct mrl_write *w)
-{
-    struct grant *g = MRL_CONTAINER(w, struct grant, write);
-
-    mrl_registry_publish(g->o->registry, g->update);
+    return mrl_device_activate_tx(tx, &g->actor, g->e->device, why);
 }
 
 static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
@@ -199,24 +139,21 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
     return err == MRL_ERR_INVALID ? MRL_ENROL_BAD_REQUEST : MRL_ENROL_UNAVAILABLE;
 }
 
-/* Signs and records; the certificate is given away only when it is recorded. */
 static enum mrl_enrol_refusal grant(struct grant *g, const struct mrl_csr_facts *facts,
                                     struct mrl_buf *der)
 {
-    MRL_SCOPED(mrl_buf) made = {0};
-    MRL_AUTO(mrl_cert) cert = NULL;
-    mrl_err err =
-        mrl_issue(g->o->issuing, MRL_PRINCIPAL_DEVICE, g->e->device, facts->spki, &made, g->why);
+    const struct mrl_grant wish = {
+        .kind = MRL_PRINCIPAL_DEVICE,
+        .id = g->e->device,
+        .spki = facts->spki,
+        .actor = &g->actor,
+        .action = g->action,
+        .token = mrl_str(g->token.id),
+        .before = run_grant,
+        .context = g,
+    };
+    mrl_err err = mrl_grant_write(g->o, &wish, der, g->why);
 
-    if (err == MRL_OK)
-        err = mrl_cert_from_der(mrl_buf_bytes(&made), &cert);
-    if (err == MRL_OK) {
-        g->cert = mrl_cert_facts(cert);
-        err = mrl_store_write(g->o->store, &g->write);
-    }
-    mrl_registry_update_free(g->update);
-    if (err == MRL_OK)
-        err = mrl_buf_append(der, mrl_buf_bytes(&made));
     return err == MRL_OK ? MRL_ENROL_OK : refusal_of(g, err);
 }
 
@@ -224,7 +161,6 @@ static struct grant grant_for(struct mrl_onboarding *o, const struct mrl_enrolme
                               mrl_bytes auth, enum mrl_audit_action action, struct mrl_why *why)
 {
     return (struct grant){
-        .write = {.run = run_grant, .committed = publish_grant},
         .o = o,
         .e = e,
         .actor = {.kind = MRL_ACTOR_DEVICE,
@@ -278,14 +214,15 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
 
     if (refusal != MRL_ENROL_OK)
         return refusal;
-    if (read_request(e, &csr, why) != MRL_OK)
+    if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK)
         return bad_request(o, e, why);
     facts = mrl_csr_facts(csr);
-    if (check_subject(e, facts, why) != MRL_OK || check_san(o, e, facts, why) != MRL_OK ||
+    if (check_name_change(facts, why) != MRL_OK || check_san(o, e, facts, why) != MRL_OK ||
         check_binding(o, e, facts, /*first=*/true, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_put_text(&w, "token:%s", look.match.id);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
+    g.token = look.match;
     return grant(&g, facts, der);
 }
 
@@ -346,8 +283,8 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     MRL_AUTO(mrl_csr) csr = NULL;
     struct grant g;
 
-    if (read_request(e, &csr, why) != MRL_OK ||
-        check_subject(e, mrl_csr_facts(csr), why) != MRL_OK ||
+    if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK ||
+        check_name_change(mrl_csr_facts(csr), why) != MRL_OK ||
         check_same_names(o, e, mrl_csr_facts(csr), why) != MRL_OK ||
         check_binding(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);

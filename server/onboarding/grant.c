@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onboarding/grant.h"
 
+#include "audit/audit.h"
+
 #include "base/hex.h"
 #include "devices/credential.h"
 

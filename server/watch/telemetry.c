@@ -24,8 +24,8 @@ enum {
     HELP_MAX = 256,
     FIELD_MAX = 128,
     FIELD_DEPTH = 8,
-    NUMBER_MAX = 64,         /* bytes of a payload that is a number */
-    OBJECT_MAX = 16 << 10,   /* bytes of a payload that is an object */
+    NUMBER_MAX = 64,       /* bytes of a payload that is a number */
+    OBJECT_MAX = 16 << 10, /* bytes of a payload that is an object */
     LABEL_MAX = 2 * DEVICE_MAX + 16,
 };
 
@@ -103,8 +103,8 @@ static mrl_err check_filter(mrl_bytes filter, struct mrl_why *why)
     struct mrl_writer w = mrl_writer_on(space, sizeof(space));
     mrl_bytes expanded, group, plain;
 
-    if (filter.len == 0 || filter.len > FILTER_MAX ||
-        expand(filter, MRL_LIT("x"), &w) != MRL_OK || mrl_writer_end(&w, &expanded) != MRL_OK)
+    if (filter.len == 0 || filter.len > FILTER_MAX || expand(filter, MRL_LIT("x"), &w) != MRL_OK ||
+        mrl_writer_end(&w, &expanded) != MRL_OK)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "telemetry topic: 1 to %d bytes, ${id} at most %d times", FILTER_MAX,
                         VARIABLES_MAX);
@@ -139,10 +139,10 @@ static mrl_err check_help(mrl_bytes help, struct mrl_why *why)
 
     for (size_t i = 0; good && i < help.len; i++)
         good = help.data[i] >= 0x20 && help.data[i] != '\\' && help.data[i] != 0x7f;
-    return good ? MRL_OK
-                : mrl_fail(why, MRL_ERR_INVALID,
-                           "help of a metric: at most %d bytes of one line, no backslash",
-                           HELP_MAX);
+    return good
+               ? MRL_OK
+               : mrl_fail(why, MRL_ERR_INVALID,
+                          "help of a metric: at most %d bytes of one line, no backslash", HELP_MAX);
 }
 
 static mrl_err check(const struct mrl_telemetry_mapping *m, struct mrl_why *why)

@@ -15,15 +15,19 @@ static const struct mrl_actor admin = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("root"),
                                        MRL_LIT_INIT("unix:uid=0"), MRL_LIT_INIT("unix"),
                                        MRL_LIT_INIT("r1")};
 
+/* Of a module that stands on these, set before the fixture is. */
+static const struct mrl_migration_list *duties_more MRL_UNUSED;
+
 static inline struct mrl_store *duties_store(const struct place *p)
 {
-    const struct mrl_migration_list lists[] = {mrl_audit_migrations, mrl_access_migrations,
-                                               mrl_devices_migrations};
-    const struct mrl_store_options o = {
-        .path = p->path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
+    struct mrl_migration_list lists[4] = {mrl_audit_migrations, mrl_access_migrations,
+                                          mrl_devices_migrations};
+    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 3};
     struct mrl_store *s = NULL;
     struct mrl_why why = {{0}};
 
+    if (duties_more != NULL)
+        lists[o.migrations_count++] = *duties_more;
     if (mrl_store_open(&o, &s, &why) != MRL_OK)
         fail_msg("%s", why.text);
     return s;

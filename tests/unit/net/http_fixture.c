@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "tests/unit/unit.h"
 #include "wire/http1_body.h"
 
 enum { PATIENCE_MS = 10000, PAUSE_US = 2000 };
@@ -480,4 +481,54 @@ bool raw_is_closed(int fd)
     uint8_t byte;
 
     return poll(&p, 1, PATIENCE_MS) == 1 && recv(fd, &byte, 1, 0) <= 0;
+}
+
+struct raw_client raw_open(const struct fixture *f)
+{
+    return (struct raw_client){.fd = raw_connect(f)};
+}
+
+void raw_leave(struct raw_client *c)
+{
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    c->fd = -1;
+    mrl_buf_done(&c->pending);
+}
+
+struct raw_answer raw_next(struct raw_client *c)
+{
+    struct raw_answer a;
+
+    assert_true(raw_read(c->fd, &c->pending, /*to_head=*/false, &a));
+    return a;
+}
+
+struct raw_answer raw_ask(struct raw_client *c, const char *request)
+{
+    raw_send(c->fd, request);
+    return raw_next(c);
+}
+
+void raw_expect_answer(struct raw_client *c, unsigned status, const char *body)
+{
+    struct raw_answer a = raw_next(c);
+
+    assert_int_equal(a.head.status, status);
+    if (body != NULL)
+        assert_bytes_equal(a.body, mrl_str(body));
+    raw_answer_done(&a);
+}
+
+void raw_expect(struct raw_client *c, const char *request, unsigned status, const char *body)
+{
+    raw_send(c->fd, request);
+    raw_expect_answer(c, status, body);
+}
+
+mrl_bytes raw_header(const struct raw_answer *a, const char *name)
+{
+    const mrl_bytes *value = mrl_http_header(&a->head.headers, name);
+
+    return value == NULL ? MRL_BYTES_NONE : *value;
 }

@@ -71,4 +71,17 @@ bool raw_read(int fd, struct mrl_buf *pending, bool to_head, struct raw_answer *
 void raw_answer_done(struct raw_answer *a);
 bool raw_is_closed(int fd); /* within ten seconds, and nothing more comes */
 
+/* The same for tests that take an answer for granted: what is not there fails the test. */
+struct raw_client {
+    int fd;
+    struct mrl_buf pending;
+};
+struct raw_client raw_open(const struct fixture *f);
+void raw_leave(struct raw_client *c);
+struct raw_answer raw_next(struct raw_client *c);
+struct raw_answer raw_ask(struct raw_client *c, const char *request);
+void raw_expect_answer(struct raw_client *c, unsigned status, const char *body);
+void raw_expect(struct raw_client *c, const char *request, unsigned status, const char *body);
+mrl_bytes raw_header(const struct raw_answer *a, const char *name);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/net/http_fixture.h"
+#include "tests/unit/net/http_script.h"
 #include "tests/unit/unit.h"
 
 static struct fixture fixture;
@@ -203,7 +204,7 @@ static void a_client_hears_why_it_is_refused(void **state)
 
 static void a_connection_the_server_closed_is_opened_again(void **state)
 {
-    struct fixture *f = START(.idle_timeout_ms = 50);
+    struct fixture *f = START(.idle_timeout_ms = 300);
     struct mrl_tls_context *tls = trust(&f->pki.roots, 0);
     struct mrl_http_client *clients[] = {client_to(f->local, NULL, "", 0),
                                          client_to(f->remote, tls, "localhost", 0)};
@@ -309,92 +310,7 @@ static void nobody_there_is_said_in_words(void **state)
     mrl_tls_context_free(tls);
 }
 
-/* ---- a server that follows a script: connection after connection, answer after answer ---- */
-
-enum { SCRIPT_ANSWERS = 3 };
-struct script {
-    const char *const (
-        *connections)[SCRIPT_ANSWERS]; /* NULL: reads a request and closes; "": closes */
-    size_t count;
-    bool silent;  /* never closes before the client does */
-    bool forward; /* does not wait for a request */
-    bool tcp;     /* else a UNIX socket */
-    int fd;
-    struct mrl_address address;
-    char server[MRL_ADDRESS_TEXT];
-    char folder[64];
-    pthread_t thread;
-};
-
-static void read_request(int fd)
-{
-    char got[4096];
-    size_t len = 0;
-
-    while (len < 4 || memcmp(&got[len - 4], "\r\n\r\n", 4) != 0) {
-        ssize_t more = recv(fd, &got[len], sizeof(got) - len, 0);
-
-        if (more <= 0)
-            return;
-        len += (size_t)more;
-    }
-}
-
-static void *follow(void *context)
-{
-    struct script *s = context;
-
-    for (size_t i = 0; i < s->count; i++) {
-        int fd = accept(s->fd, NULL, NULL);
-        bool more = true;
-
-        for (size_t k = 0; k < SCRIPT_ANSWERS && more; k++) {
-            const char *answer = s->connections[i][k];
-
-            more = answer == NULL || answer[0] != 0;
-            if (more && !s->forward)
-                read_request(fd);
-            more = more && answer != NULL;
-            if (more)
-                raw_send(fd, answer);
-        }
-        if (s->silent)
-            read_request(fd); /* until the client leaves */
-        (void)close(fd);
-    }
-    return NULL;
-}
-
-static void script_start(struct script *s)
-{
-    char text[128];
-
-    if (!s->tcp) {
-        (void)snprintf(s->folder, sizeof(s->folder), "/tmp/http-test-XXXXXX");
-        assert_non_null(mkdtemp(s->folder));
-    }
-    if (s->tcp)
-        (void)snprintf(text, sizeof(text), "127.0.0.1:0");
-    else
-        (void)snprintf(text, sizeof(text), "unix:%s/s", s->folder);
-    assert_ok(mrl_address_parse(mrl_str(text), &s->address, NULL));
-    s->fd = socket(s->address.sa.any.sa_family, SOCK_STREAM, 0);
-    assert_int_equal(bind(s->fd, &s->address.sa.any, s->address.len), 0);
-    assert_int_equal(listen(s->fd, 8), 0);
-    assert_int_equal(getsockname(s->fd, &s->address.sa.any, &s->address.len), 0);
-    mrl_address_format(&s->address, s->server);
-    assert_int_equal(pthread_create(&s->thread, NULL, follow, s), 0);
-}
-
-static void script_stop(struct script *s)
-{
-    assert_int_equal(pthread_join(s->thread, NULL), 0);
-    (void)close(s->fd);
-    if (s->tcp)
-        return;
-    assert_int_equal(unlink(s->address.sa.local.sun_path), 0);
-    assert_int_equal(rmdir(s->folder), 0);
-}
+/* ---- against a server that follows a script ---- */
 
 #define OK_A "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
 #define OK_B "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"
@@ -430,6 +346,24 @@ static void get_is_repeated_once_only(void **state)
     expect(c, get("/"), 200, "a");
     expect_failure(c, get("/"), MRL_ERR_IO, "without an answer");
     expect(c, get("/"), 200, "b");
+    mrl_http_client_free(c);
+    script_stop(&s);
+}
+
+static void an_answer_may_come_before_the_whole_request(void **state)
+{
+    enum { SIZE = 4 << 20 };
+    static const char *const connections[][SCRIPT_ANSWERS] = {{OK_A, ""}, {OK_B, ""}};
+    struct script s = {.connections = connections, .count = 2, .forward = true, .silent = true};
+    struct mrl_http_client *c;
+    uint8_t *body = calloc(1, SIZE);
+
+    (void)state;
+    script_start(&s);
+    c = client_to(s.server, NULL, "", 0);
+    expect(c, post("/", mrl_bytes_of(body, SIZE)), 200, "a"); /* never read by the server */
+    expect(c, post("/", mrl_bytes_of(body, SIZE)), 200, "b"); /* on a connection of its own */
+    free(body);
     mrl_http_client_free(c);
     script_stop(&s);
 }
@@ -537,7 +471,7 @@ static void a_server_that_speaks_no_tls_is_named(void **state)
         struct mrl_http_client *c;
 
         script_start(&scripts[i]);
-        c = client_to(scripts[i].server, tls, "localhost", 200);
+        c = client_to(scripts[i].server, tls, "localhost", i == 0 ? 10000 : 200);
         expect_failure(c, get("/"), i == 0 ? MRL_ERR_AUTH : MRL_ERR_TIMEOUT,
                        i == 0 ? "it speaks another protocol" : "no TLS handshake in time");
         mrl_http_client_free(c);
@@ -673,6 +607,7 @@ int main(void)
         cmocka_unit_test(nobody_there_is_said_in_words),
         cmocka_unit_test(get_is_repeated_when_a_kept_connection_dies),
         cmocka_unit_test(get_is_repeated_once_only),
+        cmocka_unit_test(an_answer_may_come_before_the_whole_request),
         cmocka_unit_test(answers_in_every_framing),
         cmocka_unit_test(broken_answers_are_refused),
         cmocka_unit_test(a_silent_server_is_a_timeout),

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2207
+# Written by `merlon help --completion bash`: do not edit.
+_merlon() {
+    local word=${COMP_WORDS[COMP_CWORD]} noun='' verb='' words='' at
+    local before=${COMP_WORDS[COMP_CWORD - 1]} options=' --output --server --cert --key --root --help --version'
+    for ((at = 1; at < COMP_CWORD; at++)); do
+        if [[ ${COMP_WORDS[at]} == -* ]]; then
+            break
+        elif [[ -z $noun ]]; then
+            noun=${COMP_WORDS[at]}
+        elif [[ -z $verb ]]; then
+            verb=${COMP_WORDS[at]}
+        fi
+    done
+    case $noun in
+    ca) words="show" ;;
+    device) words="add list show edit suspend resume quarantine release revoke retire" ;;
+    token) words="create list cancel" ;;
+    app) words="add list show disable enable revoke renew" ;;
+    operator) words="add list show roles disable enable revoke renew" ;;
+    role) words="create list show set delete assign unassign" ;;
+    policy) words="explain" ;;
+    audit) words="list verify export" ;;
+    '') words="status ca metrics device token app operator role grant policy audit watch help" ;;
+    esac
+    if [[ -n $verb ]]; then
+        words=''
+    fi
+    case "$noun $verb" in
+    "ca show") options+=" --pem" ;;
+    "device add") options+=" --group --note" ;;
+    "device list") options+=" --state --group" ;;
+    "device edit") options+=" --group --note" ;;
+    "device suspend") options+=" --reason" ;;
+    "device resume") options+=" --reason" ;;
+    "device quarantine") options+=" --reason" ;;
+    "device release") options+=" --reason" ;;
+    "device revoke") options+=" --reason" ;;
+    "device retire") options+=" --reason" ;;
+    "token create") options+=" --device --group --life --uses --token-only" ;;
+    "app add") options+=" --role --note --out" ;;
+    "app disable") options+=" --reason" ;;
+    "app revoke") options+=" --reason" ;;
+    "app renew") options+=" --out" ;;
+    "operator add") options+=" --role --note --out" ;;
+    "operator roles") options+=" --role" ;;
+    "operator disable") options+=" --reason" ;;
+    "operator revoke") options+=" --reason" ;;
+    "operator renew") options+=" --out" ;;
+    "role create") options+=" --publish --subscribe --text" ;;
+    "role set") options+=" --publish --subscribe" ;;
+    "role assign") options+=" --device --group --app" ;;
+    "role unassign") options+=" --device --group --app" ;;
+    "grant ") options+=" --device --group --app --publish --subscribe" ;;
+    "policy explain") options+=" --device --app --publish --subscribe" ;;
+    "audit list") options+=" --action --actor --target --outcome --since --limit --follow" ;;
+    "audit verify") options+=" --server-side --audit-key --head" ;;
+    "watch ") options+=" --count" ;;
+    "help ") options+=" --completion --markdown" ;;
+    esac
+    case "$noun $verb $before" in
+    "device list --state") words="expected active quarantined suspended retired" ;;
+    "operator add --role") words="viewer operator security auditor admin" ;;
+    "operator roles --role") words="viewer operator security auditor admin" ;;
+    "audit list --outcome") words="ok denied failed" ;;
+    *" --output" | *" -o") words="table json" ;;
+    *" --cert" | *" --key" | *" --root" | *" --out")
+        COMPREPLY=($(compgen -f -- "$word"))
+        return
+        ;;
+    esac
+    if [[ $word == -* ]]; then
+        words=$options
+    fi
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -F _merlon merlon

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "cli/request.h"
+
+static const struct mrl_cli_column listed[] = {
+    {"ID", "id"},           {"STATE", "state"}, {"GROUP", "group"},
+    {"CHANGED", "changed"}, {"NOTE", "note"},   {NULL},
+};
+static const struct mrl_cli_column shown[] = {
+    {"ID", "id"},         {"State", "state"},     {"Group", "group"},     {"Note", "note"},
+    {"Reason", "reason"}, {"Created", "created"}, {"Changed", "changed"}, {NULL},
+};
+static const struct mrl_cli_column credentials[] = {
+    {"CERTIFICATE", "fingerprint"}, {"STATE", "state"},   {"FROM", "not_before"},
+    {"UNTIL", "not_after"},         {"REASON", "reason"}, {NULL},
+};
+
+static const struct mrl_cli_option add_options[] = {
+    {"group", "GROUP", "The group it belongs to."},
+    {"note", "TEXT", "A note for people."},
+    {NULL},
+};
+static const struct mrl_cli_option edit_options[] = {
+    {"group", "GROUP", "The group it belongs to from now on; \"\" for none."},
+    {"note", "TEXT", "A note for people; \"\" for none."},
+    {NULL},
+};
+static const struct mrl_cli_option list_options[] = {
+    {"state", "expected|active|quarantined|suspended|retired", "Only devices in this state."},
+    {"group", "GROUP", "Only devices of this group."},
+    {NULL},
+};
+static const struct mrl_cli_option step_options[] = {
+    {"reason", "TEXT", "Why, for the audit log."},
+    {NULL},
+};
+static const char *const record_members[] = {"group", "note", NULL};
+
+static mrl_exit add(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+    MRL_AUTO(json_t) body = mrl_json_object();
+    const char *id = mrl_cli_operand(given, 0);
+
+    MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "id", id));
+    MRL_EXIT_TRY(mrl_cli_body_from(cli, given, record_members, body));
+    MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", MRL_LIT("/v1/devices"), body, &answer));
+    mrl_cli_show_answer(cli, &answer, shown);
+    mrl_cli_say(cli, "Next: merlon token create --device %s", id);
+    return MRL_EXIT_OK;
+}
+
+static mrl_exit edit(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+    MRL_AUTO(json_t) body = mrl_json_object();
+
+    MRL_EXIT_TRY(mrl_cli_body_from(cli, given, record_members, body));
+    if (json_object_size(body) == 0)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "nothing to change: give --group or --note");
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), NULL);
+    MRL_EXIT_TRY(mrl_cli_ask(cli, "PATCH", mrl_buf_bytes(&target), body, &answer));
+    mrl_cli_show_answer(cli, &answer, shown);
+    return MRL_EXIT_OK;
+}
+
+static mrl_exit list(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_buf) target = {0};
+
+    mrl_cli_target(&target, "/v1/devices", NULL);
+    mrl_cli_target_query(&target, "state", mrl_str(mrl_cli_value(given, "state")));
+    mrl_cli_target_query(&target, "group", mrl_str(mrl_cli_value(given, "group")));
+    return mrl_cli_show_list(cli, mrl_buf_bytes(&target), listed, "devices");
+}
+
+static mrl_exit show(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), NULL);
+    MRL_EXIT_TRY(mrl_cli_get(cli, mrl_buf_bytes(&target), &answer));
+    mrl_cli_show_answer(cli, &answer, shown);
+    if (cli->json)
+        return MRL_EXIT_OK;
+    mrl_cli_say(cli, "%s", "");
+    mrl_cli_print_table(cli, credentials, mrl_cli_member(answer.json, "credentials"),
+                        "certificates");
+    return MRL_EXIT_OK;
+}
+
+/* The verb is the last segment of the route. */
+static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+    MRL_AUTO(json_t) body = mrl_json_object();
+
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), given->command->verb, NULL);
+    MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "reason", mrl_cli_value(given, "reason")));
+    MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer));
+    mrl_cli_show_answer(cli, &answer, shown);
+    return MRL_EXIT_OK;
+}
+
+const struct mrl_cli_command mrl_cli_device_commands[] = {
+    {"device", "add", "ID", add_options, "Makes a device known, so that it may enrol.", add},
+    {"device", "list", NULL, list_options, "Lists devices.", list},
+    {"device", "show", "ID", NULL, "Shows a device and its certificates.", show},
+    {"device", "edit", "ID", edit_options, "Changes the group or note of a device.", edit},
+    {"device", "suspend", "ID", step_options, "Switches a device off until it is resumed.", step},
+    {"device", "resume", "ID", step_options, "Switches a suspended device on again.", step},
+    {"device", "quarantine", "ID", step_options,
+     "Cuts a device off from everything but its own repair.", step},
+    {"device", "release", "ID", step_options, "Lets a device out of quarantine.", step},
+    {"device", "revoke", "ID", step_options,
+     "Revokes all certificates and tokens of a device; it may enrol again with a new token.", step},
+    {"device", "retire", "ID", step_options,
+     "Takes a device out of service for ever; its id never comes back.", step},
+    {NULL},
+};

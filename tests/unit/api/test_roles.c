@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "tests/unit/api/fixture.h"
+
+static const char reader[] = "{\"name\":\"reader\",\"text\":\"reads climate\",\"rules\":"
+                             "[{\"publish\":false,\"subscribe\":true,\"filter\":\"climate/#\"}]}";
+
+static void a_role_is_made_changed_and_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r = expect(f, 201, "POST", "/v1/roles", reader);
+
+    assert_string_equal(member(&r, "text"), "reads climate");
+    reply_done(&r);
+    r = expect(f, 409, "POST", "/v1/roles", reader);
+    assert_problem(&r, 409, "exists");
+    reply_done(&r);
+    r = expect(f, 200, "PUT", "/v1/roles/reader/rules",
+               "{\"rules\":[{\"publish\":true,\"filter\":\"climate/set\"}]}");
+    assert_non_null(
+        strstr(r.body, "{\"filter\":\"climate/set\",\"publish\":true,\"subscribe\":false}"));
+    reply_done(&r);
+    expect_only(f, 204, "DELETE", "/v1/roles/reader", NULL);
+    expect_only(f, 404, "GET", "/v1/roles/reader", NULL);
+    expect_only(f, 404, "DELETE", "/v1/roles/reader", NULL);
+    assert_int_equal(audited(f->api.store, "role.", NULL), 3);
+}
+
+static void rules_that_are_none_are_refused(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"name\":\"r\"}",
+        "{\"name\":\"r\",\"rules\":{}}",
+        "{\"name\":\"r\",\"rules\":[7]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true}]}",
+        "{\"name\":\"r\",\"rules\":[{\"filter\":\"a\"}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":1,\"filter\":\"a\"}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a/#/b\"}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"$SYS/a\"}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a\",\"deny\":true}]}",
+        "{\"name\":\"r/s\",\"rules\":[{\"publish\":true,\"filter\":\"a\"}]}",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < MRL_COUNT(bodies); i++)
+        expect_only(f, 400, "POST", "/v1/roles", bodies[i]);
+    assert_int_equal(audited(f->api.store, "role.", NULL), 0);
+}
+
+static void rules_of_a_role_are_counted(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned count = MRL_ROLE_RULES_MAX; count <= MRL_ROLE_RULES_MAX + 1; count++) {
+        MRL_SCOPED(mrl_buf) body = {0};
+
+        assert_ok(mrl_buf_printf(&body, "{\"name\":\"big\",\"rules\":["));
+        for (unsigned i = 0; i < count; i++)
+            assert_ok(mrl_buf_printf(&body, "%s{\"publish\":true,\"filter\":\"t/%u\"}",
+                                     i > 0 ? "," : "", i));
+        assert_ok(mrl_buf_append(&body, MRL_LIT("]}\0")));
+        expect_only(f, count <= MRL_ROLE_RULES_MAX ? 201 : 400, "POST", "/v1/roles",
+                    (const char *)body.data);
+    }
+}
+
+static void a_role_is_given_and_taken_away(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r;
+
+    expect_only(f, 201, "POST", "/v1/roles", reader);
+    r = expect(f, 201, "POST", "/v1/roles/reader/assignments", "{\"to\":\"group:pumps\"}");
+    assert_non_null(strstr(r.body, "\"assigned_to\":[\"group:pumps\"]"));
+    reply_done(&r);
+    expect_only(f, 409, "POST", "/v1/roles/reader/assignments", "{\"to\":\"group:pumps\"}");
+    expect_only(f, 400, "POST", "/v1/roles/reader/assignments", "{\"to\":\"pumps\"}");
+    expect_only(f, 400, "POST", "/v1/roles/reader/assignments", "{\"to\":\"planet:mars\"}");
+    expect_only(f, 404, "POST", "/v1/roles/ghost/assignments", "{\"to\":\"group:pumps\"}");
+    expect_only(f, 409, "DELETE", "/v1/roles/reader", NULL); /* while somebody holds it */
+    expect_only(f, 204, "DELETE", "/v1/roles/reader/assignments/group:pumps", NULL);
+    expect_only(f, 404, "DELETE", "/v1/roles/reader/assignments/group:pumps", NULL);
+    expect_only(f, 204, "DELETE", "/v1/roles/reader", NULL);
+    assert_int_equal(audited(f->api.store, "role.granted", "\"holder\":\"pumps\""), 1);
+    assert_int_equal(audited(f->api.store, "role.withdrawn", "\"holder\":\"pumps\""), 1);
+}
+
+static void roles_of_the_program_cannot_be_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r = expect(f, 200, "GET", "/v1/roles/device-default", NULL);
+
+    assert_true(json_is_true(json_object_get(r.json, "built_in")));
+    reply_done(&r);
+    r = expect(f, 403, "DELETE", "/v1/roles/device-default", NULL);
+    assert_problem(&r, 403, "denied");
+    reply_done(&r);
+    expect_only(f, 201, "POST", "/v1/devices", "{\"id\":\"last\"}"); /* entries are in order */
+    assert_int_equal(audited(f->api.store, "api.denied", "\"target\":\"device-default\""), 1);
+}
+
+static void the_policy_is_explained(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r;
+
+    expect_only(f, 201, "POST", "/v1/roles", reader);
+    expect_only(f, 201, "POST", "/v1/devices", "{\"id\":\"d\",\"group\":\"pumps\"}");
+    expect_only(f, 201, "POST", "/v1/roles/reader/assignments", "{\"to\":\"group:pumps\"}");
+    r = expect(f, 200, "GET",
+               "/v1/policy/explain?principal=device:d&action=subscribe&topic=climate/%23", NULL);
+    assert_true(json_is_true(json_object_get(r.json, "allowed")));
+    assert_string_equal(member(&r, "role"), "reader");
+    assert_string_equal(member(&r, "filter"), "climate/#");
+    assert_true(json_is_false(json_object_get(r.json, "may_connect"))); /* not enrolled yet */
+    reply_done(&r);
+    r = expect(f, 200, "GET",
+               "/v1/policy/explain?principal=device:d&action=publish&topic=climate/a", NULL);
+    assert_true(json_is_false(json_object_get(r.json, "allowed")));
+    reply_done(&r);
+}
+
+static void a_question_that_is_none_is_refused(void **state)
+{
+    static const struct {
+        const char *query;
+        unsigned status;
+    } questions[] = {
+        {"", 400},
+        {"?principal=device:d&action=publish", 400},
+        {"?principal=d&action=publish&topic=a", 400},
+        {"?principal=group:g&action=publish&topic=a", 400},
+        {"?principal=device:d&action=read&topic=a", 400},
+        {"?principal=device:d&action=publish&topic=a/%23", 400},
+        {"?principal=device:ghost&action=publish&topic=a", 404},
+        {"?principal=device:d&principal=device:e&action=publish&topic=a", 400},
+    };
+    struct fixture *f = *state;
+    char target[256];
+
+    for (size_t i = 0; i < MRL_COUNT(questions); i++) {
+        (void)snprintf(target, sizeof(target), "/v1/policy/explain%s", questions[i].query);
+        expect_only(f, questions[i].status, "GET", target, NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_API(a_role_is_made_changed_and_deleted),
+        WITH_API(rules_that_are_none_are_refused),
+        WITH_API(rules_of_a_role_are_counted),
+        WITH_API(a_role_is_given_and_taken_away),
+        WITH_API(roles_of_the_program_cannot_be_changed),
+        WITH_API(the_policy_is_explained),
+        WITH_API(a_question_that_is_none_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onboarding/token.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "audit/read.h"
+#include "base/clock.h"
+#include "tests/unit/devices/fixture.h"
+
+static int set_up_tokens(void **state)
+{
+    struct fixture *f;
+
+    duties_more = &mrl_token_migrations;
+    (void)set_up(state);
+    f = *state;
+    assert_ok(mrl_registry_also_on_revoke(f->registry, mrl_token_cancel_all, NULL));
+    add(f, "d1", "");
+    add(f, "d2", "");
+    return 0;
+}
+
+static mrl_err create(struct fixture *f, const struct mrl_token_wish *wish,
+                      struct mrl_token_new *out)
+{
+    struct mrl_why why = {""};
+    mrl_err err = mrl_token_create(f->store, &admin, wish, out, &why);
+
+    assert_true(err == MRL_OK || why.text[0] != '\0'); /* every refusal has its sentence */
+    return err;
+}
+
+static struct mrl_token_new token_for(struct fixture *f, const char *device)
+{
+    struct mrl_token_new t = {0};
+
+    assert_ok(create(
+        f, &(struct mrl_token_wish){.device = mrl_str(device), .life_s = 60, .uses = 1}, &t));
+    return t;
+}
+
+struct use {
+    struct mrl_write write;
+    mrl_bytes text, device;
+    int64_t now;
+    struct mrl_token_match match;
+};
+
+static mrl_err run_use(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct use *u = MRL_CONTAINER(w, struct use, write);
+
+    return mrl_token_use_tx(tx, u->text, u->device, u->now, &u->match);
+}
+
+static struct mrl_token_match use_at(struct fixture *f, mrl_bytes text, const char *device,
+                                     int64_t now)
+{
+    struct use u = {.write = {.run = run_use}, .text = text, .device = mrl_str(device), .now = now};
+
+    assert_ok(mrl_store_write(f->store, &u.write));
+    return u.match;
+}
+
+static enum mrl_token_verdict use(struct fixture *f, mrl_bytes text, const char *device)
+{
+    return use_at(f, text, device, mrl_wall_s()).verdict;
+}
+
+static void a_token_admits_its_device_once(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new t = token_for(f, "d1");
+    mrl_bytes text = mrl_secret_bytes(t.text);
+
+    assert_int_equal(text.len, MRL_TOKEN_TEXT);
+    assert_int_equal(use(f, text, "d2"), MRL_TOKEN_OTHER_DEVICE);
+    assert_int_equal(use(f, text, "d1"), MRL_TOKEN_GOOD);
+    assert_int_equal(use(f, text, "d1"), MRL_TOKEN_USED);
+    assert_int_equal(use(f, text, "d2"), MRL_TOKEN_OTHER_DEVICE);
+    mrl_token_new_done(&t);
+}
+
+static void it_ends_with_its_second(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new t = token_for(f, "d1");
+    mrl_bytes text = mrl_secret_bytes(t.text);
+
+    assert_int_equal(use_at(f, text, "d1", t.expires).verdict, MRL_TOKEN_EXPIRED);
+    assert_int_equal(use_at(f, text, "d1", t.expires - 1).verdict, MRL_TOKEN_GOOD);
+    mrl_token_new_done(&t);
+}
+
+static void garbage_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new t = token_for(f, "d1");
+    char text[MRL_TOKEN_TEXT + 2] = {0};
+
+    memcpy(text, mrl_secret_bytes(t.text).data, MRL_TOKEN_TEXT);
+    text[0] = text[0] == 'A' ? 'B' : 'A';
+    assert_int_equal(use(f, mrl_str(text), "d1"), MRL_TOKEN_UNKNOWN);
+    text[MRL_TOKEN_TEXT] = 'A';
+    assert_int_equal(use(f, mrl_str(text), "d1"), MRL_TOKEN_UNKNOWN);
+    assert_int_equal(use(f, MRL_BYTES_NONE, "d1"), MRL_TOKEN_UNKNOWN);
+    memset(text, '!', MRL_TOKEN_TEXT);
+    assert_int_equal(use(f, mrl_bytes_of(text, MRL_TOKEN_TEXT), "d1"), MRL_TOKEN_UNKNOWN);
+    mrl_token_new_done(&t);
+}
+
+static void a_group_token_counts_its_uses(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new t = {0};
+    struct mrl_token_match match;
+
+    assert_ok(create(
+        f, &(struct mrl_token_wish){.group = MRL_LIT("north"), .life_s = 60, .uses = 2}, &t));
+    match = use_at(f, mrl_secret_bytes(t.text), "new-1", mrl_wall_s());
+    assert_int_equal(match.verdict, MRL_TOKEN_GOOD);
+    assert_string_equal(match.group, "north");
+    assert_string_equal(match.id, t.id);
+    assert_int_equal(use(f, mrl_secret_bytes(t.text), "new-2"), MRL_TOKEN_GOOD);
+    assert_int_equal(use(f, mrl_secret_bytes(t.text), "new-3"), MRL_TOKEN_USED);
+    mrl_token_new_done(&t);
+}
+
+static void wishes_have_limits(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        struct mrl_token_wish wish;
+        mrl_err err;
+    } cases[] = {
+        {{.device = MRL_LIT("d1"), .group = MRL_LIT("g"), .life_s = 1, .uses = 1}, MRL_ERR_INVALID},
+        {{.life_s = 1, .uses = 1}, MRL_ERR_INVALID},
+        {{.device = MRL_LIT("d1"), .life_s = 1, .uses = 2}, MRL_ERR_INVALID},
+        {{.device = MRL_LIT("d1"), .life_s = 0, .uses = 1}, MRL_ERR_INVALID},
+        {{.device = MRL_LIT("d1"), .life_s = MRL_TOKEN_LIFE_MAX_S + 1, .uses = 1}, MRL_ERR_INVALID},
+        {{.device = MRL_LIT("d1"), .life_s = MRL_TOKEN_LIFE_MAX_S, .uses = 1}, MRL_OK},
+        {{.group = MRL_LIT("g"), .life_s = 1, .uses = 0}, MRL_ERR_INVALID},
+        {{.group = MRL_LIT("g"), .life_s = 1, .uses = MRL_TOKEN_USES_MAX + 1}, MRL_ERR_INVALID},
+        {{.group = MRL_LIT("g"), .life_s = 1, .uses = MRL_TOKEN_USES_MAX}, MRL_OK},
+        {{.device = MRL_LIT("nobody"), .life_s = 1, .uses = 1}, MRL_ERR_NOT_FOUND},
+    };
+
+    for (size_t i = 0; i < MRL_COUNT(cases); i++) {
+        struct mrl_token_new t = {0};
+
+        assert_int_equal(create(f, &cases[i].wish, &t), cases[i].err);
+        mrl_token_new_done(&t);
+    }
+    assert_ok(change(f, "d2", MRL_DEVICE_SUSPEND));
+    assert_int_equal(
+        create(f, &(struct mrl_token_wish){.device = MRL_LIT("d2"), .life_s = 1, .uses = 1},
+               &(struct mrl_token_new){0}),
+        MRL_ERR_STATE);
+}
+
+static void revoking_a_device_cancels_its_tokens(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new mine = token_for(f, "d1"), other = token_for(f, "d2");
+
+    assert_ok(change(f, "d1", MRL_DEVICE_REVOKE));
+    assert_int_equal(use(f, mrl_secret_bytes(mine.text), "d1"), MRL_TOKEN_CANCELLED);
+    assert_int_equal(use(f, mrl_secret_bytes(other.text), "d2"), MRL_TOKEN_GOOD);
+    mrl_token_new_done(&mine);
+    mrl_token_new_done(&other);
+}
+
+static void cancelling_is_once_and_named(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new t = token_for(f, "d1");
+
+    assert_ok(mrl_token_cancel(f->store, &admin, mrl_str(t.id), NULL));
+    assert_int_equal(mrl_token_cancel(f->store, &admin, mrl_str(t.id), NULL), MRL_ERR_STATE);
+    assert_int_equal(mrl_token_cancel(f->store, &admin, MRL_LIT("0123"), NULL), MRL_ERR_NOT_FOUND);
+    assert_int_equal(use(f, mrl_secret_bytes(t.text), "d1"), MRL_TOKEN_CANCELLED);
+    mrl_token_new_done(&t);
+}
+
+struct racer {
+    struct fixture *f;
+    mrl_bytes text;
+    _Atomic unsigned *wins;
+};
+
+static void *race(void *argument)
+{
+    const struct racer *r = argument;
+
+    if (use(r->f, r->text, "d1") == MRL_TOKEN_GOOD)
+        atomic_fetch_add(r->wins, 1);
+    return NULL;
+}
+
+static void of_many_at_once_one_wins(void **state)
+{
+    enum { THREADS = 8 };
+    struct fixture *f = *state;
+    struct mrl_token_new t = token_for(f, "d1");
+    _Atomic unsigned wins = 0;
+    struct racer racer = {f, mrl_secret_bytes(t.text), &wins};
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &racer), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(wins, 1);
+    mrl_token_new_done(&t);
+}
+
+static void remember(void *context, const struct mrl_token_info *token)
+{
+    struct mrl_token_info *last = context;
+
+    assert_true(last->uses == 0 || token->uses > 0);
+    last->uses++;
+    last->used += token->used;
+}
+
+static void a_list_has_pages(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new a = token_for(f, "d1"), b = token_for(f, "d1");
+    struct mrl_token_info sum = {.id = MRL_BYTES_NONE};
+
+    assert_int_equal(use(f, mrl_secret_bytes(a.text), "d1"), MRL_TOKEN_GOOD);
+    assert_ok(mrl_token_list(f->store, MRL_BYTES_NONE, 10, remember, &sum));
+    assert_int_equal(sum.uses, 2);
+    assert_int_equal(sum.used, 1);
+    sum = (struct mrl_token_info){0};
+    assert_ok(mrl_token_list(f->store, MRL_BYTES_NONE, 1, remember, &sum));
+    assert_int_equal(sum.uses, 1);
+    assert_int_equal(mrl_token_list(f->store, MRL_BYTES_NONE, 0, remember, &sum), MRL_ERR_INVALID);
+    assert_int_equal(
+        mrl_token_list(f->store, MRL_BYTES_NONE, MRL_TOKEN_PAGE_MAX + 1, remember, &sum),
+        MRL_ERR_INVALID);
+    mrl_token_new_done(&a);
+    mrl_token_new_done(&b);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up_tokens, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_token_admits_its_device_once),
+        CASE(it_ends_with_its_second),
+        CASE(garbage_is_unknown),
+        CASE(a_group_token_counts_its_uses),
+        CASE(wishes_have_limits),
+        CASE(revoking_a_device_cancels_its_tokens),
+        CASE(cancelling_is_once_and_named),
+        CASE(of_many_at_once_one_wins),
+        CASE(a_list_has_pages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
