@@ -4,8 +4,8 @@
  * by one line:
  *   connect N   opens the next N connections and leaves them silent   -> connected N
  *   ping        asks every open connection whether it lives           -> alive N
- *   leave       closes all                                            -> left
- * Prints "ready" once every client has its certificate. Any failure ends it with status 1.
+ * Prints "ready" once every client has its certificate; the end of its input ends it, any failure
+ * with status 1.
  * usage: idle_clients COUNT CA.pem HOST:PORT mint CA.key
  *        idle_clients COUNT CA.pem HOST:PORT enrol HOST:PORT TOKEN */
 #include <pthread.h>
@@ -255,16 +255,6 @@ static void ping(struct member *m, struct device *d)
     exchange(d, MRL_LIT("\xc0\x00"), MRL_LIT("\xd0\x00"), "PINGREQ");
 }
 
-static void close_one(struct member *m, struct device *d)
-{
-    (void)m;
-    (void)SSL_write(d->ssl, "\xe0\x00", 2); /* DISCONNECT; best effort */
-    (void)SSL_shutdown(d->ssl);
-    SSL_free(d->ssl);
-    (void)close(d->fd);
-    d->ssl = NULL;
-}
-
 static void obey(struct run *r, const char *line)
 {
     size_t more = 0;
@@ -274,14 +264,10 @@ static void obey(struct run *r, const char *line)
         for_each(r, r->connected, r->connected + more, open_one);
         r->connected += more;
         printf("connected %zu\n", r->connected);
-    } else if (strcmp(line, "ping\n") == 0) {
+    } else {
+        must(strcmp(line, "ping\n") == 0, "understanding a line");
         for_each(r, 0, r->connected, ping);
         printf("alive %zu\n", r->connected);
-    } else {
-        must(strcmp(line, "leave\n") == 0, "understanding a line");
-        for_each(r, 0, r->connected, close_one);
-        r->connected = 0;
-        printf("left\n");
     }
 }
 
@@ -351,6 +337,8 @@ int main(int argc, char **argv)
     while (fgets(line, sizeof(line), stdin) != NULL)
         obey(&r, line);
     for (size_t i = 0; i < r.count; i++) {
+        if (r.devices[i].ssl != NULL)
+            (void)close(r.devices[i].fd);
         SSL_free(r.devices[i].ssl);
         mrl_cert_free(r.devices[i].cert);
         mrl_key_free(r.devices[i].key);
