@@ -187,7 +187,7 @@ static mrl_exit write_row(struct mrl_cli *cli, void *context, const struct mrl_a
         return MRL_EXIT_OK;
     }
     if (fwrite(line->text.data, 1, line->text.len, to) != line->text.len || fputc('\n', to) == EOF)
-        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "cannot write: %s", strerror(errno));
+        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "cannot write: %s", strerrordesc_np(errno));
     return MRL_EXIT_OK;
 }
 
@@ -201,10 +201,10 @@ static mrl_exit export_log(struct mrl_cli *cli, const struct mrl_cli_arguments *
         return mrl_audit_walk(cli, write_row, cli->out);
     to = fopen(path, "wxe"); /* never over a file that is there */
     if (to == NULL)
-        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerror(errno));
+        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerrordesc_np(errno));
     code = mrl_audit_walk(cli, write_row, to);
     if ((fflush(to) != 0 || fsync(fileno(to)) != 0) && code == MRL_EXIT_OK)
-        code = mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerror(errno));
+        code = mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerrordesc_np(errno));
     (void)fclose(to); /* flushed above */
     if (code == MRL_EXIT_OK)
         mrl_cli_say(cli, "Written to %s, one entry a line.", path);

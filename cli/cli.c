@@ -71,7 +71,7 @@ static mrl_exit end_output(struct mrl_cli *cli, mrl_exit code)
     if ((fflush(cli->out) == 0 && ferror(cli->out) == 0) || errno == EPIPE || code != MRL_EXIT_OK)
         return code;
     return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "cannot write the output: %s",
-                        errno != 0 ? strerror(errno) : "an earlier write failed");
+                        errno != 0 ? strerrordesc_np(errno) : "an earlier write failed");
 }
 
 static mrl_exit run(struct mrl_cli *cli, const struct mrl_cli_arguments *given)

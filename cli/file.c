@@ -8,7 +8,7 @@
 
 static mrl_exit failed(struct mrl_cli *cli, const char *path)
 {
-    return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerror(errno));
+    return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerrordesc_np(errno));
 }
 
 /* *got is 0 at the end of the file. */

@@ -46,7 +46,7 @@ static mrl_exit name_files(struct mrl_cli *cli, const char *dir, const char *nam
     if (strchr(name, '/') != NULL || name[0] == '.')
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not a name", name);
     if (mkdir(dir, DIR_MODE) != 0 && errno != EEXIST)
-        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", dir, strerror(errno));
+        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", dir, strerrordesc_np(errno));
     MRL_EXIT_TRY(make_path(cli, dir, name, ".key", out->key_path));
     MRL_EXIT_TRY(make_path(cli, dir, name, ".pem", out->cert_path));
     MRL_EXIT_TRY(make_path(cli, dir, "root", ".pem", out->root_path));
@@ -128,7 +128,7 @@ static void new_path(const char *path, char to[static 1024])
 static mrl_exit put_in_place(struct mrl_cli *cli, const char *from, const char *path)
 {
     if (rename(from, path) != 0)
-        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerror(errno));
+        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "%s: %s", path, strerrordesc_np(errno));
     return MRL_EXIT_OK;
 }
 

@@ -244,8 +244,9 @@ mrl_exit mrl_cli_open_interrupt(struct mrl_cli *cli, int *fd)
     (void)sigemptyset(&signals); /* these three cannot fail for valid signals */
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0 ||
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0 ||
         (*fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
-        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "cannot wait for signals: %s", strerror(errno));
+        return mrl_cli_fail(cli, MRL_EXIT_REFUSED, "cannot wait for signals: %s",
+                            strerrordesc_np(errno));
     return MRL_EXIT_OK;
 }

@@ -47,26 +47,15 @@ static void on_shown(void *context, const struct mrl_role_info *role)
     page->items = role_json(page->r, role);
 }
 
-static json_t *target_json(struct mrl_api_request *r, const struct mrl_role_target *target)
-{
-    MRL_SCOPED(mrl_buf) text = {0};
-    json_t *array = mrl_json_array(), *item;
-
-    if (mrl_buf_printf(&text, "%s:%.*s", mrl_role_target_kind_name(target->kind),
-                       MRL_FMT(target->name)) != MRL_OK)
-        return array;
-    mrl_api_add_text(r, array, mrl_buf_bytes(&text));
-    item = json_incref(json_array_get(array, 0));
-    json_decref(array);
-    return item;
-}
-
 static void on_holder(void *context, mrl_bytes role, const struct mrl_role_target *target)
 {
     struct mrl_api_page *page = context;
+    MRL_SCOPED(mrl_buf) text = {0};
 
     (void)role;
-    mrl_api_add(page->r, page->items, target_json(page->r, target));
+    if (mrl_buf_printf(&text, "%s:%.*s", mrl_role_target_kind_name(target->kind),
+                       MRL_FMT(target->name)) == MRL_OK) /* an unbounded buffer takes it */
+        mrl_api_add_text(page->r, page->items, mrl_buf_bytes(&text));
 }
 
 static mrl_err answer_role(struct mrl_api_request *r, unsigned status, mrl_bytes name)

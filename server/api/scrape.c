@@ -69,7 +69,7 @@ static mrl_err write_build(const struct mrl_api *api, struct mrl_buf *out)
     size_t at = sizeof("version=\"") - 1;
 
     for (const char *c = api->version; *c != '\0' && at < sizeof(label) - 2; c++)
-        label[at++] = *c == '"' || *c == '\\' || *c == '\n' ? '_' : *c;
+        label[at++] = (char)(*c == '"' || *c == '\\' || *c == '\n' ? '_' : *c);
     label[at] = '"';
     MRL_TRY(mrl_expose_family(out, "merlon_build_info", "gauge", "Version of the program."));
     return mrl_expose_sample(out, "merlon_build_info", label, 1);

@@ -28,7 +28,7 @@ static mrl_err sign(void *context, const struct mrl_audit_head *head, struct mrl
     return mrl_buf_append(signature, mrl_bytes_of(bytes, sizeof(bytes)));
 }
 
-static void sign_head(struct mrl_server *s)
+void mrl_housekeeping_sign_head(struct mrl_server *s)
 {
     mrl_err err = mrl_audit_sign_head(s->audit, sign, s);
 
@@ -46,10 +46,16 @@ static mrl_err run_entry(struct mrl_tx *tx, struct mrl_write *w)
     return mrl_audit_append(tx, MRL_CONTAINER(w, struct entry, write)->event, NULL);
 }
 
+mrl_err mrl_housekeeping_record(struct mrl_server *s, const struct mrl_audit_event *e)
+{
+    struct entry entry = {.write = {.run = run_entry}, .event = e};
+
+    return mrl_store_write(s->store, &entry.write);
+}
+
 /* The certificate goes into the log before it is used. */
 static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_identity *identity)
 {
-    struct entry entry = {.write = {.run = run_entry}};
     const struct mrl_cert_facts *facts = mrl_cert_facts(identity->chain.certs[0]);
     char fingerprint[2 * MRL_SHA256_SIZE + 1];
     struct mrl_audit_detail details[2];
@@ -61,8 +67,7 @@ static mrl_err record_identity(struct mrl_server *s, const struct mrl_server_ide
     details[1] = MRL_AUDIT_INT("not_after", facts->not_after);
     e.details = details;
     e.details_count = MRL_COUNT(details);
-    entry.event = &e;
-    return mrl_store_write(s->store, &entry.write);
+    return mrl_housekeeping_record(s, &e);
 }
 
 static mrl_err make_identity(struct mrl_server *s, struct mrl_server_identity *out,
@@ -100,7 +105,7 @@ static void run_chore(struct mrl_job *j)
     struct mrl_server *s = MRL_CONTAINER(j, struct mrl_server, chore);
     struct mrl_why why = {""};
 
-    sign_head(s);
+    mrl_housekeeping_sign_head(s);
     if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);
@@ -211,10 +216,4 @@ void mrl_housekeeping_stop(struct mrl_server *s)
     mrl_timer_cancel(&s->tick);
     unwatch(s, &s->signals);
     unwatch(s, &s->keys_died);
-}
-
-void mrl_housekeeping_sign_last(struct mrl_server *s)
-{
-    if (s->result == MRL_OK)
-        sign_head(s);
 }

@@ -30,7 +30,7 @@ static mrl_err run_and_wait(const char *const *argv, struct mrl_why *why)
     int status;
 
     if (child < 0)
-        return mrl_fail(why, MRL_ERR_IO, "cannot start %s: %s", argv[0], strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot start %s: %s", argv[0], strerrordesc_np(errno));
     if (child == 0) {
         (void)execv(argv[0], (char *const *)argv); /* returns only when it failed */
         _exit(127);

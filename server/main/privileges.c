@@ -41,14 +41,14 @@ mrl_err mrl_folder_make(const char *path, mode_t mode, const struct mrl_account 
     struct stat st;
 
     if (mkdir(path, mode) != 0 && errno != EEXIST)
-        return mrl_fail(why, MRL_ERR_IO, "cannot make %s: %s", path, strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot make %s: %s", path, strerrordesc_np(errno));
     if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode))
         return mrl_fail(why, MRL_ERR_IO, "%s is not a folder", path);
     if (geteuid() == 0 && chown(path, owner->uid, owner->gid) != 0)
         return mrl_fail(why, MRL_ERR_IO, "cannot give %s to %s: %s", path, owner->name,
-                        strerror(errno));
+                        strerrordesc_np(errno));
     if ((geteuid() == 0 || st.st_uid == geteuid()) && chmod(path, mode) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "cannot set the mode of %s: %s", path, strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot set the mode of %s: %s", path, strerrordesc_np(errno));
     return MRL_OK;
 }
 
@@ -58,7 +58,7 @@ mrl_err mrl_become(const struct mrl_account *account, struct mrl_why *why)
         return MRL_OK;
     if (setgroups(0, NULL) != 0 || setresgid(account->gid, account->gid, account->gid) != 0 ||
         setresuid(account->uid, account->uid, account->uid) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "cannot become %s: %s", account->name, strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot become %s: %s", account->name, strerrordesc_np(errno));
     if (setuid(0) == 0)
         return mrl_fail(why, MRL_ERR_STATE, "could become root again after becoming %s",
                         account->name);
@@ -71,6 +71,6 @@ mrl_err mrl_harden(struct mrl_why *why)
 
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "cannot give up privileges: %s", strerror(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot give up privileges: %s", strerrordesc_np(errno));
     return MRL_OK;
 }

@@ -262,6 +262,13 @@ static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *pa
     return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", paths->root_pem);
 }
 
+static mrl_err record(struct mrl_server *s, enum mrl_audit_action action)
+{
+    const struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
+
+    return mrl_housekeeping_record(s, &e);
+}
+
 static mrl_err start(struct mrl_server *s, struct mrl_why *why)
 {
     struct mrl_account account;
@@ -284,16 +291,22 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(listen_all(s, &paths, why));
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
+    MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
+    mrl_housekeeping_sign_head(s); /* from here on there is one to verify against */
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
 }
 
-static void record(struct mrl_server *s, enum mrl_audit_action action)
+/* The last entry of this run, and a signed head that covers it. */
+static void record_stop(struct mrl_server *s)
 {
-    struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
-
-    mrl_audit_record(s->audit, &e, NULL, NULL);
+    if (!s->ready || s->result != MRL_OK)
+        return;
+    mrl_audit_tick(s->audit, UINT64_MAX); /* what is still being counted goes in before */
+    if (record(s, MRL_AUDIT_SERVER_STOPPED) != MRL_OK)
+        mrl_log_error("audit.not_written", MRL_FIELD_STR("entry", "server.stopped"));
+    mrl_housekeeping_sign_head(s);
 }
 
 static void announce(const struct mrl_server *s)
@@ -324,10 +337,7 @@ static void stop(struct mrl_server *s)
     mrl_notify("STOPPING=1");
     mrl_housekeeping_stop(s);
     stop_workers(s);
-    if (s->audit != NULL && s->ready)
-        record(s, MRL_AUDIT_SERVER_STOPPED);
-    if (s->audit != NULL && s->ready)
-        mrl_housekeeping_sign_last(s);
+    record_stop(s);
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     for (unsigned i = 0; i < s->worker_count; i++)
@@ -356,7 +366,6 @@ mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
     err = start(s, why);
     if (err == MRL_OK) {
         s->ready = true;
-        record(s, MRL_AUDIT_SERVER_STARTED);
         announce(s);
         err = mrl_housekeeping_run(s, why); /* until a signal */
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/api/fixture.h"
 
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <semaphore.h>
 #include <string.h>
@@ -292,9 +293,10 @@ static int connect_local(struct fixture *f, const struct mrl_peer *peer)
 static int connect_remote(struct fixture *f)
 {
     const struct mrl_address *a = mrl_listener_address(f->listener);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
     set_patience(fd);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
     assert_int_equal(connect(fd, &a->sa.any, a->len), 0);
     return fd;
 }
@@ -358,24 +360,48 @@ static SSL_CTX *client_context(const struct identity *identity)
     return context;
 }
 
+bool remote_open(struct fixture *f, const struct identity *identity, struct remote *out)
+{
+    out->context = client_context(identity);
+    out->ssl = SSL_new(out->context);
+    out->fd = connect_remote(f);
+    assert_int_equal(SSL_set_fd(out->ssl, out->fd), 1);
+    return SSL_connect(out->ssl) == 1;
+}
+
+bool remote_send(struct remote *c, const char *text)
+{
+    return SSL_write(c->ssl, text, (int)strlen(text)) > 0;
+}
+
+size_t remote_read(struct remote *c, void *to, size_t cap)
+{
+    int n = SSL_read(c->ssl, to, (int)cap);
+
+    return n > 0 ? (size_t)n : 0;
+}
+
+void remote_close(struct remote *c)
+{
+    SSL_free(c->ssl);
+    SSL_CTX_free(c->context);
+    (void)close(c->fd);
+}
+
 static void ask_tls(struct fixture *f, const struct caller *caller, const char *text,
                     struct mrl_buf *to)
 {
-    SSL_CTX *context = client_context(caller->identity);
-    SSL *ssl = SSL_new(context);
-    int fd = connect_remote(f), n = 0;
+    struct remote c;
     uint8_t *space;
+    size_t n = 0;
 
-    assert_int_equal(SSL_set_fd(ssl, fd), 1);
-    if (SSL_connect(ssl) == 1 && SSL_write(ssl, text, (int)strlen(text)) > 0)
+    if (remote_open(f, caller->identity, &c) && remote_send(&c, text))
         do {
             assert_ok(mrl_buf_reserve(to, 65536, &space));
-            n = SSL_read(ssl, space, 65536);
-            mrl_buf_added(to, n > 0 ? (size_t)n : 0);
+            n = remote_read(&c, space, 65536);
+            mrl_buf_added(to, n);
         } while (n > 0);
-    SSL_free(ssl);
-    SSL_CTX_free(context);
-    (void)close(fd);
+    remote_close(&c);
 }
 
 static struct reply read_reply(const struct mrl_buf *raw)
@@ -391,7 +417,8 @@ static struct reply read_reply(const struct mrl_buf *raw)
         return r;
     }
     *body = '\0';
-    assert_int_equal(sscanf(text, "HTTP/1.1 %u", &r.status), 1);
+    assert_true(strncmp(text, "HTTP/1.1 ", 9) == 0);
+    r.status = (unsigned)strtoul(text + 9, NULL, 10);
     r.head = text;
     r.body = strdup(&body[4]);
     r.json = json_loads(r.body, 0, NULL);

@@ -74,6 +74,17 @@ int open_stream(struct fixture *f, const char *target);
 /* Reads until text stands in what came; false after ten seconds or at the end. */
 bool read_until(int fd, char *to, size_t cap, const char *text);
 
+/* A TLS connection to the management port; identity may be empty. */
+struct remote {
+    struct ssl_ctx_st *context;
+    struct ssl_st *ssl;
+    int fd;
+};
+bool remote_open(struct fixture *f, const struct identity *identity, struct remote *out);
+bool remote_send(struct remote *c, const char *text);
+size_t remote_read(struct remote *c, void *to, size_t cap); /* 0: the end */
+void remote_close(struct remote *c);                        /* also when open failed */
+
 /* A certificate by POST /v1/<kind>s/<id>/certificates. */
 void certify(struct fixture *f, const char *kind, const char *id, struct identity *out);
 void operator_with(struct fixture *f, const char *id, const char *role, struct identity *out);

@@ -45,7 +45,7 @@ static const struct {
 static void check_role(struct fixture *f, const struct identity *identity, const char *role)
 {
     const struct caller caller = {.identity = identity};
-    char letter = strcmp(role, "auditor") == 0 ? 'u' : role[0];
+    char letter = (char)(strcmp(role, "auditor") == 0 ? 'u' : role[0]);
 
     for (size_t i = 0; i < MRL_COUNT(matrix); i++) {
         bool let = strchr(matrix[i].let, letter) != NULL;

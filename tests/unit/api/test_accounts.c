@@ -69,8 +69,7 @@ static void what_is_no_request_gets_nothing(void **state)
         "{\"csr\":\"\"}",
         "{\"csr\":\"hello\"}",
         "{\"csr\":7}",
-        "{\"csr\":\"-----BEGIN CERTIFICATE REQUEST-----\\nAAAA\\n-----END CERTIFICATE "
-        "REQUEST-----\\n\"}",
+        "{\"csr\":\"-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\"}",
     };
     struct fixture *f = *state;
 

@@ -85,21 +85,17 @@ static void filters_have_a_largest_size(void **state)
 {
     struct fixture *f = *state;
     char target[2048], text[4096];
+    int fd;
 
     for (size_t len = 1024; len <= 1025; len++) {
-        (void)snprintf(target, sizeof(target), "/v1/events?topics=");
-        (void)memset(&target[strlen(target) + len], 0, 1);
-        (void)memset(&target[18], 'a', len);
+        (void)snprintf(target, sizeof(target), "/v1/events?topics=%0*d", (int)len, 0);
         if (len == 1025) {
             expect_only(f, 400, "GET", target, NULL);
             continue;
         }
-        {
-            int fd = open_stream(f, target);
-
-            assert_true(read_until(fd, text, sizeof(text), ": open\n\n"));
-            (void)close(fd);
-        }
+        fd = open_stream(f, target);
+        assert_true(read_until(fd, text, sizeof(text), ": open\n\n"));
+        (void)close(fd);
     }
 }
 
@@ -121,14 +117,11 @@ static void streams_of_a_worker_are_counted(void **state)
     for (int i = 0; i < MRL_API_STREAMS_MAX; i++)
         (void)close(fds[i]);
     for (int tries = 0; tries < 1000; tries++) { /* until the worker has seen one of them go */
-        const struct caller root = {0};
-
         fds[0] = open_stream(f, "/v1/events");
         if (read_until(fds[0], text, sizeof(text), "\n\n") && strstr(text, ": open") != NULL)
             break;
         (void)close(fds[0]);
         fds[0] = -1;
-        (void)root;
     }
     assert_true(fds[0] >= 0);
     (void)close(fds[0]);
@@ -154,6 +147,58 @@ static void a_reader_that_is_too_slow_is_cut_off(void **state)
     (void)close(fd);
 }
 
+static bool remote_until(struct remote *c, const char *wanted)
+{
+    char text[8192] = "";
+    size_t len = 0, n;
+
+    while (strstr(text, wanted) == NULL) {
+        n = remote_read(c, &text[len], sizeof(text) - len - 1);
+        if (n == 0)
+            return false;
+        len += n;
+        text[len] = '\0';
+    }
+    return true;
+}
+
+/* Not even the message that is sent right after the revocation. */
+static void a_revoked_operator_sees_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    struct identity identity = {0};
+    struct remote c;
+
+    operator_with(f, "ann", "viewer", &identity);
+    assert_true(remote_open(f, &identity, &c));
+    assert_true(remote_send(&c, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(remote_until(&c, ": open\n\n"));
+    send_one(f, "a", MRL_LIT("first"));
+    assert_true(remote_until(&c, "first"));
+    expect_only(f, 200, "POST", "/v1/operators/ann/revoke", NULL);
+    send_one(f, "a", MRL_LIT("second"));
+    assert_false(remote_until(&c, "second"));
+    remote_close(&c);
+    identity_done(&identity);
+}
+
+static void a_role_that_is_taken_away_ends_the_stream(void **state)
+{
+    struct fixture *f = *state;
+    struct identity identity = {0};
+    struct remote c;
+
+    operator_with(f, "ann", "viewer", &identity);
+    assert_true(remote_open(f, &identity, &c));
+    assert_true(remote_send(&c, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(remote_until(&c, ": open\n\n"));
+    expect_only(f, 200, "PUT", "/v1/operators/ann/roles", "{\"roles\":[\"auditor\"]}");
+    send_one(f, "a", MRL_LIT("secret"));
+    assert_false(remote_until(&c, "secret"));
+    remote_close(&c);
+    identity_done(&identity);
+}
+
 static void stopping_ends_the_streams(void **state)
 {
     struct fixture *f = *state;
@@ -174,6 +219,8 @@ int main(void)
         WITH_API(filters_have_a_largest_size),
         WITH_API(streams_of_a_worker_are_counted),
         WITH_API(a_reader_that_is_too_slow_is_cut_off),
+        WITH_API(a_revoked_operator_sees_nothing_more),
+        WITH_API(a_role_that_is_taken_away_ends_the_stream),
         WITH_API(stopping_ends_the_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ static void must(mrl_err err, const char *what)
     if (err == MRL_OK)
         return;
     (void)fprintf(stderr, "%s: %s\n", what, mrl_err_name(err));
-    exit(1);
+    abort();
 }
 
 static void save(const char *folder, const char *name, mrl_bytes content)

@@ -268,8 +268,8 @@ static void a_received_qos2_message_is_new_once(void **state)
     bool is_new;
 
     attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
-    for (uint16_t id = 1; id <= IN_FLIGHT; id++) {
-        assert_ok(mrl_session_receive_qos2(d.session, id, &is_new));
+    for (unsigned id = 1; id <= IN_FLIGHT; id++) {
+        assert_ok(mrl_session_receive_qos2(d.session, (uint16_t)id, &is_new));
         assert_true(is_new);
     }
     assert_ok(mrl_session_receive_qos2(d.session, 1, &is_new));

@@ -116,8 +116,7 @@ static void what_is_no_finite_number_is_refused(void **state)
         "{\"temperature\":1",
         "{\"temperature\":1} x",
         "{\"temperature\":1,\"temperature\":2}",
-        "{\"temperature\":1,\"deep\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}"
-        "}}}}",
+        "{\"temperature\":1,\"d\":[[[[[[[[1]]]]]]]]}", /* nine deep */
     };
     struct mrl_telemetry *t = open_with(climate, 1);
 
@@ -126,6 +125,15 @@ static void what_is_no_finite_number_is_refused(void **state)
         if (see(t, "a", payloads[i]) != 1)
             fail_msg("taken: %s", payloads[i]);
     assert_string_equal(text_of(t), "");
+    mrl_telemetry_free(t);
+}
+
+static void an_object_may_be_eight_deep(void **state)
+{
+    struct mrl_telemetry *t = open_with(climate, 1);
+
+    (void)state;
+    assert_int_equal(see(t, "a", "{\"temperature\":1,\"d\":[[[[[[[1]]]]]]]}"), 0);
     mrl_telemetry_free(t);
 }
 
@@ -281,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_topic_of_another_device_is_not_looked_at),
         cmocka_unit_test(fields_are_found_below_each_other),
         cmocka_unit_test(what_is_no_finite_number_is_refused),
+        cmocka_unit_test(an_object_may_be_eight_deep),
         cmocka_unit_test(a_payload_may_be_the_number_itself),
         cmocka_unit_test(devices_over_the_cap_are_not_shown),
         cmocka_unit_test(a_silent_device_gives_its_place_back),

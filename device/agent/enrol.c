@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device/agent/enrol.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "device/agent/est.h"
+
+enum { TOKEN_LIMIT = 1024, ROOT_LIMIT = 64 << 10, MQTT_PORT = 8883 };
+
+static void say(const char *text)
+{
+    printf("enrol: %s\n", text);
+    (void)fflush(stdout); /* progress only */
+}
+
+static mrl_err set(char *to, size_t cap, mrl_bytes value, const char *what, struct mrl_why *why)
+{
+    if (value.len == 0 || !mrl_bytes_to_cstr(value, to, cap))
+        return mrl_fail(why, MRL_ERR_INVALID, "%s is empty or too long", what);
+    return MRL_OK;
+}
+
+static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
+                      struct mrl_why *why)
+{
+    char mqtt[MRL_SETTING_MAX + 16];
+    mrl_bytes host, ignored;
+    uint16_t port;
+
+    if (!mrl_device_id_valid(mrl_str(o->device)))
+        return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no device id", o->device);
+    MRL_TRY(mrl_address_split(mrl_str(o->server), &host, &port, why));
+    if (o->mqtt != NULL)
+        MRL_TRY(mrl_address_split(mrl_str(o->mqtt), &ignored, &port, why));
+    (void)snprintf(mqtt, sizeof(mqtt),
+                   mrl_bytes_find(host, ':', 0) < host.len ? "[%.*s]:%d" : "%.*s:%d",
+                   MRL_FMT(mrl_bytes_sub(host, 0, MRL_SETTING_MAX)), MQTT_PORT);
+    MRL_TRY(set(s->device, sizeof(s->device), mrl_str(o->device), "--device", why));
+    MRL_TRY(set(s->server, sizeof(s->server), mrl_str(o->server), "--server", why));
+    MRL_TRY(
+        set(s->mqtt, sizeof(s->mqtt), mrl_str(o->mqtt != NULL ? o->mqtt : mqtt), "--mqtt", why));
+    return set(s->name, sizeof(s->name), o->name != NULL ? mrl_str(o->name) : host, "--name", why);
+}
+
+static mrl_err read_token(const char *file, struct mrl_secret **out, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) text = {.limit = TOKEN_LIMIT};
+    uint8_t *space;
+    mrl_err err;
+    mrl_bytes token;
+
+    MRL_TRY(mrl_buf_reserve(&text, TOKEN_LIMIT, &space)); /* at once: no copies while growing */
+    err = mrl_disk_read(NULL, file, &text, why);
+    token = mrl_bytes_trim(mrl_buf_bytes(&text));
+    if (err == MRL_OK && token.len > 0)
+        *out = mrl_secret_copy(token);
+    else if (err == MRL_OK)
+        err = mrl_fail(why, MRL_ERR_INVALID, "%s holds no token", file);
+    mrl_wipe(text.data, text.len);
+    return err;
+}
+
+/* ---- trust ---- */
+
+static mrl_err read_root(const char *file, struct mrl_cert_list *out, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) pem = {.limit = ROOT_LIMIT};
+
+    MRL_TRY(mrl_disk_read(NULL, file, &pem, why));
+    if (mrl_cert_list_add_pem(out, mrl_buf_bytes(&pem)) != MRL_OK || out->count != 1)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s does not hold exactly one certificate", file);
+    return MRL_OK;
+}
+
+static mrl_err open_client(const struct mrl_enrol_options *o, struct mrl_home *h,
+                           struct mrl_tls_context **tls, struct mrl_fingerprint *root,
+                           struct mrl_why *why)
+{
+    struct mrl_tls_client_config trust = {0};
+
+    if (o->root_file != NULL) {
+        MRL_TRY(read_root(o->root_file, &h->roots, why));
+        *root = mrl_cert_facts(h->roots.certs[0])->fingerprint;
+        trust.roots = &h->roots;
+    } else {
+        if (mrl_unhex(mrl_str(o->root_sha256), root->bytes, sizeof(root->bytes)) != MRL_OK)
+            return mrl_fail(why, MRL_ERR_INVALID, "--root-sha256 takes 64 hex digits");
+        trust.pin = root;
+    }
+    return mrl_tls_client_new(&trust, tls, why);
+}
+
+/* Splits the server's bundle into the root we were told and what lies below it. */
+static mrl_err sort_bundle(struct mrl_cert_list *bundle, const struct mrl_fingerprint *root,
+                           struct mrl_home *h, struct mrl_why *why)
+{
+    for (size_t i = 0; i < bundle->count; i++) {
+        struct mrl_cert *c = MRL_TAKE(bundle->certs[i]);
+        const struct mrl_cert_facts *f = mrl_cert_facts(c);
+        bool is_root =
+            mrl_bytes_eq(mrl_fingerprint_bytes(&f->fingerprint), mrl_fingerprint_bytes(root));
+
+        if (!f->is_ca || (is_root && h->roots.count > 0))
+            mrl_cert_free(c);
+        else
+            MRL_TRY(mrl_cert_list_add(is_root ? &h->roots : &h->ca, c));
+    }
+    if (h->roots.count != 1)
+        return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks the root certificate");
+    if (h->ca.count == 0)
+        return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks its issuing CA");
+    return MRL_OK;
+}
+
+static mrl_err get_bundle(struct mrl_http_client *c, const struct mrl_fingerprint *root,
+                          struct mrl_home *h, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_cert_list) bundle = {0};
+
+    MRL_TRY(mrl_est_cacerts(c, &bundle, why));
+    return sort_bundle(&bundle, root, h, why);
+}
+
+/* ---- the folder ---- */
+
+static mrl_err save_certs(const struct mrl_home *h, const char *name,
+                          const struct mrl_cert_list *certs, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) pem = {0};
+
+    for (size_t i = 0; i < certs->count; i++)
+        MRL_TRY(mrl_cert_to_pem(certs->certs[i], &pem));
+    return mrl_disk_replace(h->disk, h->dir, name, mrl_buf_bytes(&pem), why);
+}
+
+static mrl_err save_home(const struct mrl_home *h, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) json = {0};
+
+    MRL_TRY(mrl_settings_write(&h->settings, &json));
+    MRL_TRY(mrl_disk_replace(h->disk, h->dir, "settings.json", mrl_buf_bytes(&json), why));
+    MRL_TRY(save_certs(h, "root.pem", &h->roots, why));
+    return save_certs(h, "ca.pem", &h->ca, why);
+}
+
+static mrl_err check_free(const struct mrl_enrol_options *o, const struct mrl_disk *disk,
+                          struct mrl_why *why)
+{
+    struct mrl_home present;
+    bool good;
+
+    MRL_TRY(mrl_disk_folder(o->dir, why));
+    if (mrl_home_open(&present, o->dir, disk, NULL) != MRL_OK)
+        return MRL_OK;
+    good = mrl_cert_facts(present.identity.cert)->not_after > mrl_wall_s();
+    mrl_home_done(&present);
+    return good ? mrl_fail(why, MRL_ERR_EXISTS, "%s holds an identity that is still good", o->dir)
+                : MRL_OK;
+}
+
+/* ---- all of it ---- */
+
+/* The token is spent when the server answers; so everything else is on the disk before. */
+static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_home *h, mrl_bytes token,
+                            struct mrl_identity *i, struct mrl_why *why)
+{
+    mrl_bytes device = mrl_str(h->settings.device);
+
+    MRL_TRY(mrl_home_next_key(h, &i->key, why));
+    say("asking for a certificate");
+    MRL_TRY(mrl_est_enrol(c, device, token, i->key, &i->cert, why));
+    MRL_TRY(mrl_est_judge(i->cert, i->key, device, &h->ca, &h->roots, mrl_wall_s(), why));
+    MRL_TRY(mrl_home_save_identity(h, MRL_HOME_IDENTITY, i, why));
+    MRL_TRY(mrl_disk_remove(h->disk, h->dir, MRL_HOME_NEXT, why));
+    return mrl_disk_remove(h->disk, h->dir, MRL_HOME_NEXT_KEY, why);
+}
+
+static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, struct mrl_identity *i,
+                     struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) token = NULL;
+    MRL_AUTO(mrl_tls_context) tls = NULL;
+    MRL_AUTO(mrl_http_client) c = NULL;
+    struct mrl_http_client_config config = {.timeout_ms = MRL_EST_TIMEOUT_MS};
+    struct mrl_fingerprint root;
+
+    MRL_TRY(settle(o, &h->settings, why));
+    MRL_TRY(read_token(o->token_file, &token, why));
+    MRL_TRY(open_client(o, h, &tls, &root, why));
+    config.server = mrl_str(h->settings.server);
+    config.server_name = mrl_str(h->settings.name);
+    config.tls = tls;
+    MRL_TRY(mrl_http_client_new(&config, &c, why));
+    say("fetching the CA certificates");
+    MRL_TRY(get_bundle(c, &root, h, why));
+    MRL_TRY(save_home(h, why));
+    return get_identity(c, h, mrl_secret_bytes(token), i, why);
+}
+
+mrl_err mrl_agent_enrol(const struct mrl_enrol_options *o, const struct mrl_disk *disk,
+                        struct mrl_why *why)
+{
+    struct mrl_home h = {.dir = o->dir, .disk = disk};
+    struct mrl_identity i = {0};
+    char until[MRL_TIME_TEXT];
+    mrl_err err;
+
+    MRL_TRY(check_free(o, disk, why));
+    err = enrol(o, &h, &i, why);
+    if (err == MRL_OK) {
+        mrl_time_format(mrl_cert_facts(i.cert)->not_after * 1000, until);
+        printf("enrol: %s is enrolled, certificate valid until %s\n", h.settings.device, until);
+    }
+    mrl_identity_done(&i);
+    mrl_home_done(&h);
+    return err;
+}

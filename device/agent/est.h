@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EST from the device's side (RFC 7030): CA certificates, first enrolment, renewal; and the
+ * judgement of what comes back. Layer: device. Thread: one; blocks. */
+#ifndef MRL_AGENT_EST_H
+#define MRL_AGENT_EST_H
+
+#include "device/agent/home.h"
+#include "net/http_client.h"
+
+enum { MRL_EST_TIMEOUT_MS = 10000 };
+
+/* The server's bundle (4.1.3), appended to out. */
+mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out, struct mrl_why *why);
+/* First certificate for key (4.2.1), by token and bound to the open connection of c (3.5). Gives
+ * *out, not judged yet. MRL_ERR_AUTH, MRL_ERR_DENIED, MRL_ERR_BUSY, MRL_ERR_INVALID: the server
+ * said no, in why. */
+mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes token,
+                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why);
+/* A further one with the same names as the present (4.2.2); opens its own connection, in which the
+ * present certificate is shown. Judged already. */
+mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
+                      struct mrl_why *why);
+
+/* Is this our certificate: our key, our name, usable now, from our root? */
+mrl_err mrl_est_judge(const struct mrl_cert *cert, const struct mrl_key *key, mrl_bytes device,
+                      const struct mrl_cert_list *ca, const struct mrl_cert_list *roots,
+                      int64_t now_s, struct mrl_why *why);
+/* One message of certs-only as EST carries it: base64 with white space. Appends. */
+mrl_err mrl_est_read(mrl_bytes body, struct mrl_cert_list *out);
+
+#endif

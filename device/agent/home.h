@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's folder: who we are, whom we trust, where the server is. Layer: device. Thread: one.
+ *
+ *   settings.json  device id, addresses, name in the server's certificate
+ *   root.pem       the one trust anchor
+ *   ca.pem         issuing CAs, sent along with our certificate; never trusted by themselves
+ *   identity.pem   private key and certificate, one file so that one rename replaces both
+ *   next.key       a key that has no certificate yet
+ *   next.pem       a further identity that has not proven itself on a connection yet
+ *
+ * Every file is replaced whole; enrolled is who has a good identity.pem, and it is written last. */
+#ifndef MRL_AGENT_HOME_H
+#define MRL_AGENT_HOME_H
+
+#include "crypto/cert.h"
+#include "crypto/key.h"
+#include "device/agent/disk.h"
+
+#define MRL_HOME_IDENTITY "identity.pem"
+#define MRL_HOME_NEXT "next.pem"
+#define MRL_HOME_NEXT_KEY "next.key"
+
+enum { MRL_SETTING_MAX = 256, MRL_DEVICE_ID_MAX = 64 };
+
+struct mrl_settings {
+    char device[MRL_DEVICE_ID_MAX + 1];
+    char server[MRL_SETTING_MAX]; /* EST, host:port */
+    char mqtt[MRL_SETTING_MAX];   /* host:port */
+    char name[MRL_SETTING_MAX];   /* in the server's certificate */
+};
+mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why);
+mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out);
+/* What may be part of a topic and a common name. */
+bool mrl_device_id_valid(mrl_bytes id);
+
+struct mrl_identity {
+    struct mrl_key *key;
+    struct mrl_cert *cert;
+};
+void mrl_identity_done(struct mrl_identity *i); /* empty afterwards */
+/* The two as one text; the caller wipes out. */
+mrl_err mrl_identity_write(const struct mrl_identity *i, struct mrl_buf *out);
+/* MRL_ERR_CORRUPT: they do not belong together. */
+mrl_err mrl_identity_read(mrl_bytes pem, struct mrl_identity *out, struct mrl_why *why);
+
+struct mrl_home {
+    const char *dir; /* borrowed, as disk */
+    const struct mrl_disk *disk;
+    struct mrl_settings settings;
+    struct mrl_cert_list roots; /* exactly one */
+    struct mrl_cert_list ca;
+    struct mrl_identity identity;
+};
+/* Everything that running needs. MRL_ERR_NOT_FOUND: not enrolled. */
+mrl_err mrl_home_open(struct mrl_home *h, const char *dir, const struct mrl_disk *disk,
+                      struct mrl_why *why);
+void mrl_home_done(struct mrl_home *h);
+mrl_err mrl_home_load_identity(const struct mrl_home *h, const char *name, struct mrl_identity *out,
+                               struct mrl_why *why);
+mrl_err mrl_home_save_identity(const struct mrl_home *h, const char *name,
+                               const struct mrl_identity *i, struct mrl_why *why);
+/* The key of next.key, made and on the disk when it is not there yet. Gives *out. */
+mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why);
+/* The chain to send: the certificate and the CA that issued it. Appends new references. */
+mrl_err mrl_home_chain(const struct mrl_home *h, const struct mrl_cert *leaf,
+                       struct mrl_cert_list *out);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "device/agent/enrol.h"
+#include "device/agent/run.h"
+
+enum exit_code {
+    EXIT_GOOD = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_ENROLLED = 3,
+    EXIT_ENROLLED_ALREADY = 4,
+    EXIT_REFUSED = 5,
+    EXIT_NETWORK = 6,
+};
+
+static const char help[] =
+    "usage: merlon-agent enrol --server HOST:PORT --device ID --token-file FILE|-\n"
+    "                          (--root-sha256 HEX | --root FILE) --dir DIR\n"
+    "                          [--name SERVER_NAME] [--mqtt HOST:PORT]\n"
+    "       merlon-agent run --dir DIR [--interval 1s]\n"
+    "       merlon-agent show --dir DIR\n"
+    "\n"
+    "enrol  gets this machine an identity: a key made here, a certificate by a one-time token.\n"
+    "       The server is known by the SHA-256 of its root certificate, or by that certificate.\n"
+    "run    publishes readings of this machine to devices/ID/readings, logs commands, renews the\n"
+    "       certificate in time. SIGTERM ends it, SIGUSR1 renews now.\n"
+    "show   tells who this machine is; exit 0 only with a certificate that is still good.\n"
+    "\n"
+    "exit   0 done  1 failed  2 wrong use  3 not enrolled  4 enrolled already\n"
+    "       5 refused: token, certificate or server not accepted  6 server not reached\n";
+
+struct options {
+    struct mrl_enrol_options enrol;
+    const char *interval;
+};
+
+static int usage(const char *text)
+{
+    (void)fprintf(stderr, "merlon-agent: %s; see merlon-agent --help\n", text);
+    return EXIT_USAGE;
+}
+
+static enum exit_code exit_of(mrl_err err)
+{
+    static const struct {
+        mrl_err err;
+        enum exit_code code;
+    } table[] = {
+        {MRL_OK, EXIT_GOOD},
+        {MRL_ERR_INVALID, EXIT_USAGE},
+        {MRL_ERR_NOT_FOUND, EXIT_NOT_ENROLLED},
+        {MRL_ERR_EXISTS, EXIT_ENROLLED_ALREADY},
+        {MRL_ERR_AUTH, EXIT_REFUSED},
+        {MRL_ERR_DENIED, EXIT_REFUSED},
+        {MRL_ERR_CRYPTO, EXIT_REFUSED},
+        {MRL_ERR_IO, EXIT_NETWORK},
+        {MRL_ERR_TIMEOUT, EXIT_NETWORK},
+        {MRL_ERR_CLOSED, EXIT_NETWORK},
+        {MRL_ERR_BUSY, EXIT_NETWORK},
+    };
+
+    for (size_t i = 0; i < MRL_COUNT(table); i++)
+        if (table[i].err == err)
+            return table[i].code;
+    return EXIT_FAILED;
+}
+
+static int finish(const char *command, mrl_err err, const struct mrl_why *why)
+{
+    if (err != MRL_OK)
+        mrl_log_error("agent.failed", MRL_FIELD_STR("command", command),
+                      MRL_FIELD_STR("class", mrl_err_name(err)), MRL_FIELD_STR("why", why->text));
+    return (int)exit_of(err);
+}
+
+static int on_enrol(const struct options *o)
+{
+    const struct mrl_enrol_options *e = &o->enrol;
+    struct mrl_why why = {""};
+
+    if (e->server == NULL || e->device == NULL || e->token_file == NULL)
+        return usage("enrol needs --server, --device, --token-file");
+    if ((e->root_file == NULL) == (e->root_sha256 == NULL))
+        return usage("enrol needs one of --root-sha256 and --root");
+    return finish("enrol", mrl_agent_enrol(e, &mrl_disk_system, &why), &why);
+}
+
+static int on_run(const struct options *o)
+{
+    enum { LARGEST_S = 86400 };
+    struct mrl_why why = {""};
+    struct mrl_home h;
+    uint64_t seconds = 1;
+    mrl_err err;
+
+    if (o->interval != NULL && (!mrl_duration_parse(mrl_str(o->interval), &seconds) ||
+                                seconds == 0 || seconds > LARGEST_S))
+        return usage("--interval takes 1s to 1d");
+    err = mrl_home_open(&h, o->enrol.dir, &mrl_disk_system, &why);
+    if (err != MRL_OK)
+        return finish("run", err, &why);
+    err = mrl_agent_run(&h, seconds * 1000, &why);
+    mrl_home_done(&h);
+    return finish("run", err, &why);
+}
+
+static void print_identity(const struct mrl_home *h)
+{
+    const struct mrl_cert_facts *f = mrl_cert_facts(h->identity.cert);
+    char from[MRL_TIME_TEXT], until[MRL_TIME_TEXT], fingerprint[2 * MRL_SHA256_SIZE + 1];
+
+    mrl_time_format(f->not_before * 1000, from);
+    mrl_time_format(f->not_after * 1000, until);
+    mrl_hex(mrl_fingerprint_bytes(&f->fingerprint), fingerprint);
+    printf("device       %s\nfingerprint  %s\nvalid from   %s\nvalid until  %s\n",
+           h->settings.device, fingerprint, from, until);
+    printf("server       %s (EST), %s (MQTT), name %s\n", h->settings.server, h->settings.mqtt,
+           h->settings.name);
+}
+
+static int on_show(const struct options *o)
+{
+    struct mrl_why why = {""};
+    struct mrl_home h;
+    mrl_err err = mrl_home_open(&h, o->enrol.dir, &mrl_disk_system, &why);
+    bool good;
+
+    if (err != MRL_OK)
+        return finish("show", err, &why);
+    print_identity(&h);
+    good = mrl_cert_facts(h.identity.cert)->not_after > mrl_wall_s();
+    mrl_home_done(&h);
+    if (!good)
+        printf("the certificate has expired: enrol again\n");
+    return good ? EXIT_GOOD : EXIT_NOT_ENROLLED;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(const struct options *o);
+} commands[] = {{"enrol", on_enrol}, {"run", on_run}, {"show", on_show}};
+
+static bool read_options(int argc, char **argv, struct options *o)
+{
+    static const struct option names[] = {
+        {"server", required_argument, NULL, 's'},      {"device", required_argument, NULL, 'd'},
+        {"token-file", required_argument, NULL, 't'},  {"root", required_argument, NULL, 'r'},
+        {"root-sha256", required_argument, NULL, 'x'}, {"name", required_argument, NULL, 'n'},
+        {"mqtt", required_argument, NULL, 'm'},        {"dir", required_argument, NULL, 'D'},
+        {"interval", required_argument, NULL, 'i'},    {0},
+    };
+    const struct {
+        int letter;
+        const char **to;
+    } targets[] = {
+        {'s', &o->enrol.server},    {'d', &o->enrol.device}, {'t', &o->enrol.token_file},
+        {'r', &o->enrol.root_file}, {'n', &o->enrol.name},   {'x', &o->enrol.root_sha256},
+        {'m', &o->enrol.mqtt},      {'D', &o->enrol.dir},    {'i', &o->interval},
+    };
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        if (letter == '?')
+            return false;
+        for (size_t i = 0; i < MRL_COUNT(targets); i++)
+            if (targets[i].letter == letter)
+                *targets[i].to = optarg;
+    }
+    return optind == argc;
+}
+
+static mrl_err harden(struct mrl_why *why)
+{
+    const struct rlimit none = {0, 0};
+
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
+        return mrl_fail(why, MRL_ERR_STATE, "memory dumps cannot be turned off");
+    return mrl_random_check(why);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    struct mrl_why why = {""};
+    mrl_err err = harden(&why);
+
+    mrl_log_set_program("merlon-agent");
+    if (err != MRL_OK)
+        return finish("start", err, &why);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return fputs(help, stdout) >= 0 ? EXIT_GOOD : EXIT_FAILED;
+    if (argc < 2)
+        return usage("a command is missing");
+    for (size_t i = 0; i < MRL_COUNT(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        if (!read_options(argc - 1, &argv[1], &o))
+            return usage("wrong options");
+        if (o.enrol.dir == NULL)
+            return usage("--dir is missing");
+        return commands[i].run(&o);
+    }
+    return usage("unknown command");
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device/agent/run.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "device/agent/est.h"
+#include "device/agent/link.h"
+#include "device/agent/queue.h"
+#include "device/agent/readings.h"
+#include "device/agent/renewal.h"
+#include "merlon/backoff.h"
+
+enum { RECONNECT_BASE_MS = 500, RECONNECT_CAP_MS = 60000, TOPIC_SIZE = 128, WAIT_MOST = 60000 };
+
+struct agent {
+    struct mrl_home *home;
+    int signals;
+    bool stopping;
+    struct mrl_link link;
+    struct merlon_backoff reconnect;
+    uint64_t open_at_ms; /* monotonic: when to try to connect */
+    bool seen_server;    /* once connected: the session is kept from then on */
+    struct mrl_queue queue;
+    struct mrl_sampler sampler;
+    uint64_t interval_ms;
+    uint64_t sample_at_ms;
+    struct mrl_identity next; /* has not proven itself yet; empty: there is none */
+    bool trial;               /* the link shows next */
+    struct merlon_backoff renewal;
+    int64_t renew_at_ms; /* wall clock: when to ask for a certificate, or to try next */
+    char readings_topic[TOPIC_SIZE];
+    char commands_filter[TOPIC_SIZE];
+};
+
+static uint32_t below(void *context, uint32_t bound)
+{
+    (void)context;
+    return mrl_random_below(bound);
+}
+
+/* ---- readings ---- */
+
+static void pump(struct agent *a)
+{
+    struct mrl_queue_item *item;
+
+    while (mrl_link_is_up(&a->link) && (item = mrl_queue_next(&a->queue)) != NULL) {
+        const struct merlon_message m = {.topic = a->readings_topic,
+                                         .topic_len = strlen(a->readings_topic),
+                                         .payload = item->data,
+                                         .payload_len = item->len,
+                                         .qos = 1};
+        enum merlon_status s =
+            item->packet_id != 0 ? merlon_client_publish_again(&a->link.client, &m, item->packet_id)
+                                 : merlon_client_publish(&a->link.client, &m, &item->packet_id);
+
+        if (s == MERLON_FULL)
+            return;
+        item->sent = true;
+        if (s != MERLON_OK) { /* will never go: too large for this server, or no QoS 1 there */
+            mrl_log_warn("reading.dropped", MRL_FIELD_STR("why", merlon_status_name(s)));
+            item->done = true;
+        }
+    }
+}
+
+static void sample(struct agent *a, uint64_t now_ms)
+{
+    uint8_t memory[MRL_QUEUE_ITEM_MAX];
+    struct mrl_writer w = mrl_writer_on(memory, sizeof(memory));
+    uint64_t dropped = a->queue.dropped;
+    struct mrl_readings r;
+    mrl_bytes json;
+
+    if (now_ms < a->sample_at_ms)
+        return;
+    a->sample_at_ms += a->interval_ms;
+    if (a->sample_at_ms <= now_ms) /* the machine slept: do not catch up */
+        a->sample_at_ms = now_ms + a->interval_ms;
+    mrl_readings_take(&a->sampler, &r);
+    mrl_readings_write(&r, &w);
+    if (mrl_writer_end(&w, &json) != MRL_OK || !mrl_queue_add(&a->queue, json))
+        mrl_log_error("reading.lost", MRL_FIELD_INT("sequence", r.sequence));
+    if (a->queue.dropped > dropped && a->queue.dropped % 60 == 1)
+        mrl_log_warn("readings.dropped", MRL_FIELD_INT("total", a->queue.dropped));
+}
+
+/* ---- what the connection tells ---- */
+
+static void on_connected(void *context, bool session_present)
+{
+    struct agent *a = context;
+    uint16_t id;
+
+    mrl_queue_rewind(&a->queue, session_present);
+    if (merlon_client_subscribe(&a->link.client, a->commands_filter, 1, &id) != MERLON_OK)
+        mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", a->commands_filter));
+    a->reconnect.tries = 0;
+    a->seen_server = true;
+    mrl_log_info("connection.up", MRL_FIELD_STR("server", a->home->settings.mqtt),
+                 MRL_FIELD_STR("tls", mrl_tls_facts(a->link.tls)->cipher),
+                 MRL_FIELD_INT("session_present", session_present));
+}
+
+static void on_message(void *context, const struct merlon_message *m)
+{
+    enum { SHOWN = 256 };
+    mrl_bytes payload = mrl_bytes_of(m->payload, m->payload_len);
+
+    (void)context;
+    mrl_log_info("command.received", MRL_FIELD("topic", mrl_bytes_of(m->topic, m->topic_len)),
+                 MRL_FIELD_INT("bytes", payload.len),
+                 MRL_FIELD("payload", mrl_bytes_sub(payload, 0, SHOWN)));
+}
+
+static void on_acknowledged(void *context, uint16_t packet_id, uint8_t reason)
+{
+    struct agent *a = context;
+
+    (void)mrl_queue_acknowledge(&a->queue, packet_id); /* false: a subscription, or dropped */
+    if (reason >= 0x80)
+        mrl_log_warn("request.refused", MRL_FIELD_INT("reason", reason));
+}
+
+/* ---- renewal ---- */
+
+static void plan_renewal(struct agent *a)
+{
+    const struct mrl_cert_facts *f = mrl_cert_facts(a->home->identity.cert);
+
+    a->renewal = mrl_renewal_backoff(f->not_before, f->not_after);
+    a->renew_at_ms = mrl_renewal_at(f->not_before, f->not_after, f->cn);
+}
+
+static void renew_later(struct agent *a, const char *event, const struct mrl_why *why)
+{
+    uint32_t wait = merlon_backoff_next(&a->renewal, below, NULL);
+
+    a->renew_at_ms = mrl_wall_ms() + wait;
+    mrl_log_warn(event, MRL_FIELD_STR("why", why->text), MRL_FIELD_INT("retry_ms", wait));
+}
+
+static void forget_next(struct agent *a)
+{
+    struct mrl_why why = {""};
+
+    mrl_identity_done(&a->next);
+    a->trial = false;
+    if (mrl_disk_remove(a->home->disk, a->home->dir, MRL_HOME_NEXT, &why) != MRL_OK ||
+        mrl_disk_remove(a->home->disk, a->home->dir, MRL_HOME_NEXT_KEY, &why) != MRL_OK)
+        mrl_log_warn("disk.failed", MRL_FIELD_STR("why", why.text));
+}
+
+/* next.pem is on the disk before next.key goes, so that a cut leaves one of them. */
+static mrl_err ask_for_next(struct agent *a, struct mrl_why *why)
+{
+    struct mrl_identity i = {0};
+    mrl_err err = mrl_home_next_key(a->home, &i.key, why);
+
+    if (err == MRL_OK)
+        err = mrl_est_renew(a->home, i.key, &i.cert, why);
+    if (err == MRL_OK)
+        err = mrl_home_save_identity(a->home, MRL_HOME_NEXT, &i, why);
+    if (err == MRL_OK)
+        err = mrl_disk_remove(a->home->disk, a->home->dir, MRL_HOME_NEXT_KEY, why);
+    if (err != MRL_OK) {
+        mrl_identity_done(&i);
+        return err;
+    }
+    a->next = i;
+    return MRL_OK;
+}
+
+static void begin_trial(struct agent *a, uint64_t now_ms)
+{
+    mrl_link_close(&a->link, now_ms);
+    a->trial = true;
+    a->open_at_ms = now_ms;
+}
+
+static void renew(struct agent *a, uint64_t now_ms)
+{
+    struct mrl_why why = {""};
+
+    if (a->trial || mrl_wall_ms() < a->renew_at_ms)
+        return;
+    if (a->next.cert == NULL && ask_for_next(a, &why) != MRL_OK) {
+        renew_later(a, "renewal.failed", &why);
+        return;
+    }
+    begin_trial(a, now_ms);
+}
+
+/* The server let the new identity in: only now the old one goes. */
+static void end_trial(struct agent *a)
+{
+    struct mrl_why why = {""};
+    char fingerprint[2 * MRL_SHA256_SIZE + 1];
+
+    if (!a->trial || !mrl_link_is_up(&a->link))
+        return;
+    a->trial = false;
+    if (mrl_disk_move(a->home->disk, a->home->dir, MRL_HOME_NEXT, MRL_HOME_IDENTITY, &why) !=
+        MRL_OK) {
+        renew_later(a, "renewal.failed", &why);
+        return;
+    }
+    mrl_identity_done(&a->home->identity);
+    a->home->identity = a->next;
+    a->next = (struct mrl_identity){0};
+    plan_renewal(a);
+    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(a->home->identity.cert)->fingerprint),
+            fingerprint);
+    mrl_log_info("renewal.done", MRL_FIELD_STR("fingerprint", fingerprint),
+                 MRL_FIELD_INT("not_after", mrl_cert_facts(a->home->identity.cert)->not_after));
+}
+
+static void fail_trial(struct agent *a, mrl_err err, const struct mrl_why *why)
+{
+    a->trial = false;
+    renew_later(a, "renewal.unproven", why);
+    if (err == MRL_ERR_AUTH || mrl_cert_facts(a->next.cert)->not_after <= mrl_wall_s())
+        forget_next(a);
+}
+
+/* ---- the connection ---- */
+
+static void lose(struct agent *a, mrl_err err, const struct mrl_why *why)
+{
+    uint64_t now_ms = mrl_monotonic_ms();
+    uint32_t wait = merlon_backoff_next(&a->reconnect, below, NULL);
+
+    mrl_link_close(&a->link, now_ms);
+    mrl_log_warn("connection.down", MRL_FIELD_STR("class", mrl_err_name(err)),
+                 MRL_FIELD_STR("why", why->text), MRL_FIELD_INT("retry_ms", wait));
+    a->open_at_ms = now_ms + wait;
+    if (a->trial)
+        fail_trial(a, err, why);
+}
+
+static void open_link(struct agent *a, uint64_t now_ms)
+{
+    struct mrl_why why = {""};
+    mrl_err err;
+
+    if (a->link.fd >= 0 || now_ms < a->open_at_ms)
+        return;
+    err = mrl_link_open(&a->link, a->home, a->trial ? &a->next : &a->home->identity,
+                        /*clean_session=*/!a->seen_server, &why);
+    if (err != MRL_OK)
+        lose(a, err, &why);
+}
+
+static void move_link(struct agent *a)
+{
+    struct mrl_why why = {""};
+    mrl_err err = MRL_OK;
+
+    while (a->link.fd >= 0 && err == MRL_OK) {
+        err = mrl_link_step(&a->link, mrl_monotonic_ms(), &why);
+        if (err == MRL_OK || err == MRL_ERR_AGAIN) {
+            end_trial(a);
+            pump(a);
+        }
+    }
+    if (err != MRL_OK && err != MRL_ERR_AGAIN)
+        lose(a, err, &why);
+}
+
+/* ---- the loop ---- */
+
+static void read_signals(struct agent *a)
+{
+    struct signalfd_siginfo s;
+
+    while (read(a->signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+        if (s.ssi_signo == SIGUSR1)
+            a->renew_at_ms = 0;
+        else
+            a->stopping = true;
+    }
+}
+
+static uint64_t sooner(uint64_t wait, uint64_t at, uint64_t now)
+{
+    uint64_t left = at > now ? at - now : 0;
+
+    return left < wait ? left : wait;
+}
+
+static int wait_ms(const struct agent *a)
+{
+    uint64_t now = mrl_monotonic_ms(), wait = sooner(WAIT_MOST, a->sample_at_ms, now);
+    int64_t wall = mrl_wall_ms();
+    int link;
+
+    if (!a->trial)
+        wait = sooner(wait, a->renew_at_ms > 0 ? (uint64_t)a->renew_at_ms : 0, (uint64_t)wall);
+    if (a->link.fd < 0)
+        return (int)sooner(wait, a->open_at_ms, now);
+    link = mrl_link_wait_ms(&a->link, now);
+    return link >= 0 && (uint64_t)link < wait ? link : (int)wait;
+}
+
+static void turn(struct agent *a)
+{
+    struct pollfd fds[] = {{.fd = a->signals, .events = POLLIN}, {.fd = a->link.fd}};
+
+    if (a->link.fd >= 0)
+        fds[1].events = mrl_link_poll_events(&a->link);
+    (void)poll(fds, MRL_COUNT(fds), wait_ms(a)); /* fails: only by a signal, looked at next */
+    read_signals(a);
+    if (a->stopping)
+        return;
+    sample(a, mrl_monotonic_ms());
+    renew(a, mrl_monotonic_ms());
+    open_link(a, mrl_monotonic_ms());
+    pump(a);
+    move_link(a);
+}
+
+/* What an earlier run left behind: an identity to try, or nothing of use. */
+static void recover(struct agent *a)
+{
+    struct mrl_why why = {""};
+
+    plan_renewal(a);
+    if (mrl_home_load_identity(a->home, MRL_HOME_NEXT, &a->next, &why) != MRL_OK)
+        return;
+    if (mrl_est_judge(a->next.cert, a->next.key, mrl_str(a->home->settings.device), &a->home->ca,
+                      &a->home->roots, mrl_wall_s(), &why) == MRL_OK)
+        a->renew_at_ms = 0;
+    else
+        forget_next(a);
+}
+
+static mrl_err open_signals(struct agent *a, struct mrl_why *why)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return mrl_fail(why, MRL_ERR_IO, "signals cannot be set up");
+    a->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return a->signals >= 0 ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "signalfd failed");
+}
+
+static mrl_err run(struct agent *a, struct mrl_why *why)
+{
+    const struct merlon_client_events events = {a, on_connected, on_message, on_acknowledged};
+    const char *id = a->home->settings.device;
+
+    (void)snprintf(a->readings_topic, sizeof(a->readings_topic), "devices/%s/readings", id);
+    (void)snprintf(a->commands_filter, sizeof(a->commands_filter), "devices/%s/commands/#", id);
+    MRL_TRY(open_signals(a, why));
+    MRL_TRY(mrl_link_init(&a->link, a->home, &events));
+    a->reconnect = (struct merlon_backoff){RECONNECT_BASE_MS, RECONNECT_CAP_MS, 0};
+    a->sample_at_ms = a->open_at_ms = mrl_monotonic_ms();
+    recover(a);
+    mrl_log_info("agent.started", MRL_FIELD_STR("device", id));
+    while (!a->stopping)
+        turn(a);
+    mrl_link_close(&a->link, mrl_monotonic_ms());
+    mrl_log_info("agent.stopped", MRL_FIELD_INT("unacknowledged", a->queue.count),
+                 MRL_FIELD_INT("dropped", a->queue.dropped));
+    return MRL_OK;
+}
+
+mrl_err mrl_agent_run(struct mrl_home *h, uint64_t interval_ms, struct mrl_why *why)
+{
+    struct agent *a = calloc(1, sizeof(*a));
+    mrl_err err;
+
+    if (a == NULL)
+        abort();
+    a->home = h;
+    a->interval_ms = interval_ms;
+    a->signals = -1;
+    a->link.fd = -1;
+    mrl_queue_init(&a->queue);
+    err = run(a, why);
+    mrl_link_done(&a->link);
+    mrl_queue_done(&a->queue);
+    mrl_identity_done(&a->next);
+    if (a->signals >= 0)
+        (void)close(a->signals);
+    free(a);
+    return err;
+}
