@@ -89,7 +89,8 @@ static void make_cell(const struct mrl_cli_column *column, const json_t *item, s
 
 static void put(struct mrl_cli *cli, mrl_bytes text)
 {
-    (void)fwrite(text.data, 1, text.len, cli->out); /* the stream remembers an error */
+    if (text.len > 0)
+        (void)fwrite(text.data, 1, text.len, cli->out); /* the stream remembers an error */
 }
 
 static void put_padded(struct mrl_cli *cli, mrl_bytes text, size_t width)

@@ -58,6 +58,7 @@ void mrl_tls_free(struct mrl_tls *t)
     if (t == NULL)
         return;
     SSL_free(t->ssl);
+    mrl_tls_resume_done(t);
     mrl_tls_context_free(t->context);
     free(t->name);
     free(t);
@@ -124,9 +125,9 @@ static void note_peer(struct mrl_tls *t)
         t->facts.showed_certificate = true;
         return;
     }
-    if (t->facts.resumed) {
-        verified = t->offered.has_certificate;
-        t->facts.fingerprint = t->offered.fingerprint;
+    if (t->facts.resumed && t->offered != NULL) { /* nothing resumes but what was offered */
+        verified = t->offered->has_certificate;
+        t->facts.fingerprint = t->offered->fingerprint;
     }
     t->facts.has_certificate = t->facts.showed_certificate = verified;
     if (!verified)
@@ -177,6 +178,7 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
     note_facts(t);
     if (!t->context->is_client) {
         mrl_tls_resume_store(t);
+        mrl_tls_resume_done(t);
         drop_session(t);
     }
     ERR_clear_error();

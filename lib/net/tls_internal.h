@@ -61,8 +61,8 @@ struct mrl_tls {
     /* During the handshake of a server: what the certificate shown now says, and what the ticket
      * offered says. Only one of them counts: which, OpenSSL tells at the end. */
     bool verified;
-    struct mrl_tls_ticket offered; /* id_len 0: none; its secret is not kept */
-    char *name;                    /* client: of the server */
+    struct mrl_tls_ticket *offered; /* owned; NULL: none, or over; its secret is not kept */
+    char *name;                     /* client: of the server */
 };
 
 /* net/tls_context.c */
@@ -93,5 +93,7 @@ enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c,
 void mrl_tls_resume_settings(struct mrl_tls_context *c, SSL_CTX *ssl);
 /* TLS 1.2: after a full handshake. */
 void mrl_tls_resume_store(struct mrl_tls *t);
+/* The handshake is over: frees what was offered. */
+void mrl_tls_resume_done(struct mrl_tls *t);
 
 #endif

@@ -2,6 +2,7 @@
 /* Stateful resumption: OpenSSL asks for a session by the id in the ticket (or TLS 1.2 session id)
  * and gets one made from our record. The record has no certificate in it: the fingerprint is judged
  * again before OpenSSL sees the session, so what was revoked since does not resume. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -84,39 +85,55 @@ static bool may_resume(const struct mrl_tls_context *c, const SSL *ssl,
            mrl_tls_judged(c, &k->fingerprint) == MRL_TLS_ACCEPTED;
 }
 
+/* For the handshake only: an idle connection does without. */
+static void keep_offered(struct mrl_tls *t, const struct mrl_tls_ticket *ticket)
+{
+    t->offered = malloc(sizeof(*t->offered));
+    if (t->offered == NULL)
+        abort();
+    *t->offered = *ticket;
+}
+
+void mrl_tls_resume_done(struct mrl_tls *t)
+{
+    free(t->offered);
+    t->offered = NULL;
+}
+
 /* NULL leads to a full handshake, in which the judge gives the reason to the peer. */
 static SSL_SESSION *get_session(SSL *ssl, const unsigned char *id, int len, int *copy)
 {
     struct mrl_tls *t = mrl_tls_of(ssl);
     const struct mrl_tls_context *c = t->context;
+    struct mrl_tls_ticket ticket;
     SSL_SESSION *session = NULL;
 
     *copy = 0; /* OpenSSL takes our reference */
-    t->offered.id_len = 0;
+    mrl_tls_resume_done(t);
     if (len <= 0 || mrl_tls_tickets_get(c->tickets, mrl_bytes_of(id, (size_t)len), mrl_wall_s(),
-                                        &t->offered) != MRL_OK)
+                                        &ticket) != MRL_OK)
         return NULL;
-    if (may_resume(c, ssl, &t->offered))
-        session = to_session(c, &t->offered);
-    mrl_wipe(t->offered.secret, sizeof(t->offered.secret));
-    if (session == NULL)
-        t->offered.id_len = 0;
+    if (may_resume(c, ssl, &ticket))
+        session = to_session(c, &ticket);
+    mrl_wipe(ticket.secret, sizeof(ticket.secret));
+    if (session != NULL)
+        keep_offered(t, &ticket);
     return session;
 }
 
 static void store(struct mrl_tls *t, const SSL_SESSION *session)
 {
     const struct mrl_tls_context *c = t->context;
-    bool resumed = SSL_session_reused(t->ssl) == 1;
+    bool resumed = SSL_session_reused(t->ssl) == 1 && t->offered != NULL;
     const SSL_CIPHER *cipher = SSL_SESSION_get0_cipher(session);
     unsigned id_len = 0;
     const unsigned char *id = SSL_SESSION_get_id(session, &id_len);
     struct mrl_tls_ticket k = {
         .version = (uint16_t)SSL_SESSION_get_protocol_version(session),
         .scope = c->scope,
-        .created = resumed ? t->offered.created : mrl_wall_s(),
-        .has_certificate = resumed ? t->offered.has_certificate : t->verified,
-        .fingerprint = resumed ? t->offered.fingerprint : t->facts.fingerprint,
+        .created = resumed ? t->offered->created : mrl_wall_s(),
+        .has_certificate = resumed ? t->offered->has_certificate : t->verified,
+        .fingerprint = resumed ? t->offered->fingerprint : t->facts.fingerprint,
     };
 
     if (cipher == NULL || id_len == 0 || id_len > sizeof(k.id))
@@ -126,7 +143,7 @@ static void store(struct mrl_tls *t, const SSL_SESSION *session)
     k.id_len = (uint8_t)id_len;
     k.secret_len = (uint8_t)SSL_SESSION_get_master_key(session, k.secret, sizeof(k.secret));
     if (resumed) /* one ticket a device: the new one takes the place of the one used */
-        mrl_tls_tickets_remove(c->tickets, mrl_bytes_of(t->offered.id, t->offered.id_len));
+        mrl_tls_tickets_remove(c->tickets, mrl_bytes_of(t->offered->id, t->offered->id_len));
     (void)mrl_tls_tickets_put(c->tickets, &k); /* fails: it will not resume, that is all */
     mrl_wipe(k.secret, sizeof(k.secret));
 }

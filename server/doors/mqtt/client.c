@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/writer.h"
 #include "devices/snapshot.h"
 #include "doors/refusal.h"
 
@@ -28,6 +29,24 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
     return mrl_refusal_of(judged);
 }
 
+/* A copy: the snapshot it comes from may go. */
+static void take_subject(struct mrl_client *c, const struct mrl_subject *s)
+{
+    size_t size = s->id.len + s->group.len;
+    uint8_t *names = malloc(size > 0 ? size : 1);
+    struct mrl_writer w = mrl_writer_on(names, size);
+
+    if (names == NULL)
+        abort();
+    mrl_put_bytes(&w, s->id);
+    mrl_put_bytes(&w, s->group);
+    free(c->names);
+    c->names = names;
+    c->subject =
+        (struct mrl_subject){s->kind, mrl_bytes_of(names, s->id.len),
+                             mrl_bytes_sub(mrl_bytes_of(names, size), s->id.len, s->group.len)};
+}
+
 static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp, const char **why)
 {
     const struct mrl_principal *p;
@@ -39,11 +58,7 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
     if (judged != MRL_JUDGED_ACCEPTED ||
         !mrl_snapshot_credential(c->door->config.registry, fp, &credential, &p))
         return false;
-    if (!mrl_name_set(&c->id, p->subject.id))
-        return false;
-    (void)mrl_name_set(&c->group, p->subject.group); /* none leaves it empty */
-    c->subject =
-        (struct mrl_subject){p->subject.kind, mrl_name_bytes(&c->id), mrl_name_bytes(&c->group)};
+    take_subject(c, &p->subject);
     c->not_after = credential->not_after;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
@@ -141,8 +156,8 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
     mrl_rcu_read_begin();
     (void)mrl_registry_judge(c->door->config.registry, &facts->fingerprint, mrl_wall_s(),
                              DOOR_KINDS, &p);
-    if (p != NULL && mrl_name_set(&c->id, p->subject.id))
-        c->subject = (struct mrl_subject){p->subject.kind, mrl_name_bytes(&c->id), MRL_BYTES_NONE};
+    if (p != NULL)
+        take_subject(c, &p->subject);
     mrl_rcu_read_end();
 }
 
@@ -353,5 +368,6 @@ void mrl_client_drop(struct mrl_client *c)
         return; /* the writer thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
     mrl_policy_unref(c->policy);
+    free(c->names);
     free(c);
 }

@@ -3,7 +3,6 @@
 #ifndef MRL_DOORS_MQTT_CLIENT_H
 #define MRL_DOORS_MQTT_CLIENT_H
 
-#include "access/name.h"
 #include "access/policy.h"
 #include "doors/mqtt/door.h"
 #include "messages/session.h"
@@ -34,9 +33,8 @@ struct mrl_client {
     struct mrl_conn *conn; /* NULL: closed while RECORDING */
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
-    struct mrl_name id;
-    struct mrl_name group;
-    struct mrl_subject subject;      /* views into id and group */
+    uint8_t *names;                  /* owned: id and group in as many bytes as they have */
+    struct mrl_subject subject;      /* views into names */
     const struct mrl_policy *policy; /* own reference */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
