@@ -257,9 +257,11 @@ static void ping(struct member *m, struct device *d)
 
 static void obey(struct run *r, const char *line)
 {
-    size_t more = 0;
+    mrl_bytes order, number;
+    uint64_t more = 0;
 
-    if (sscanf(line, "connect %zu", &more) == 1) {
+    (void)mrl_bytes_split(mrl_bytes_trim(mrl_str(line)), ' ', &order, &number);
+    if (mrl_bytes_eq(order, MRL_LIT("connect")) && mrl_bytes_to_u64(number, SIZE_MAX, &more)) {
         must(more <= r->count - r->connected, "connecting more than there are");
         for_each(r, r->connected, r->connected + more, open_one);
         r->connected += more;
@@ -276,7 +278,7 @@ static void obey(struct run *r, const char *line)
 static void read_file(const char *path, struct mrl_buf *out)
 {
     FILE *f = fopen(path, "r");
-    uint8_t *to;
+    uint8_t *to = NULL;
     size_t got;
 
     must(f != NULL && mrl_buf_reserve(out, 1 << 16, &to) == MRL_OK, path);

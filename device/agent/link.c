@@ -181,7 +181,7 @@ short mrl_link_poll_events(const struct mrl_link *l)
     bool write =
         l->shaken ? merlon_client_wants_write(&l->client) : mrl_tls_want(l->tls) == MRL_WANT_WRITE;
 
-    return !l->shaken && write ? POLLOUT : (short)(POLLIN | (write ? POLLOUT : 0));
+    return (short)(!l->shaken && write ? POLLOUT : POLLIN | (write ? POLLOUT : 0));
 }
 
 int mrl_link_wait_ms(const struct mrl_link *l, uint64_t now_ms)

@@ -45,11 +45,11 @@ mrl_err mrl_csr_from_body(mrl_bytes body, struct mrl_csr **out, enum mrl_csr_rea
 /* What the request says. Views live as long as the request. */
 struct mrl_csr_facts {
     mrl_bytes der;
-    mrl_bytes subject;    /* Name DER; may be an empty Name */
+    mrl_bytes subject;            /* Name DER; may be an empty Name */
     struct mrl_subject_name name; /* what is in it: common name, other attributes */
-    mrl_bytes san;        /* requested GeneralNames DER for mrl_san_start; empty: none */
-    mrl_bytes spki;       /* SubjectPublicKeyInfo DER */
-    bool has_challenge;   /* challengePassword is present (and may be empty) */
+    mrl_bytes san;                /* requested GeneralNames DER for mrl_san_start; empty: none */
+    mrl_bytes spki;               /* SubjectPublicKeyInfo DER */
+    bool has_challenge;           /* challengePassword is present (and may be empty) */
     mrl_bytes challenge; /* RFC 7030 3.5: base64 of the channel binding. Compare in constant time */
     bool change_subject_name; /* attribute ChangeSubjectName, RFC 6402 2.8, RFC 7030 4.2.2 */
     mrl_bytes new_subject;    /* from it: Name DER; empty: not given */

@@ -49,7 +49,8 @@ static void take_submitted(struct mrl_store *s, struct fifo *f)
     f->tail = last;
 }
 
-/* A job that refused by itself has set its own sentence: the store adds one only where it has one. */
+/* A job that refused by itself has set its own sentence: the store adds one only where it has one.
+ */
 static void fail_job(struct mrl_write *w, mrl_err err, const struct mrl_why *why)
 {
     w->result = err;

@@ -59,7 +59,7 @@ mrl_err mrl_mqtt_read(const struct mrl_mqtt_frame *frame, enum mrl_mqtt_version 
                       enum mrl_mqtt_from from, struct mrl_mqtt_packet *out,
                       struct mrl_mqtt_fault *fault)
 {
-    struct mrl_mqtt_fault unwanted;
+    struct mrl_mqtt_fault unwanted = {0};
     struct mrl_mqtt_in in = {
         .r = {frame->body, 0},
         .version = version,

@@ -38,6 +38,7 @@ mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct m
 
     w->why = &of_store;
     err = mrl_store_write(r->store, w);
+    w->why = NULL;
     if (err != MRL_OK && of_store.text[0] != '\0')
         return mrl_fail(why, err, "%s", of_store.text);
     return err;

@@ -66,7 +66,7 @@ void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsi
 
     mrl_peer_format(peer, source);
     e.source = mrl_str(source);
-    if (closed != NULL && closed->facts != NULL && closed->facts->showed_certificate) {
+    if (closed->facts != NULL && closed->facts->showed_certificate) {
         mrl_hex(mrl_fingerprint_bytes(&closed->facts->fingerprint), hex);
         mrl_put_text(&w, "certificate:%s", hex);
         e.actor.auth = mrl_bytes_of(auth, w.len);

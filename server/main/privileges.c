@@ -48,7 +48,8 @@ mrl_err mrl_folder_make(const char *path, mode_t mode, const struct mrl_account 
         return mrl_fail(why, MRL_ERR_IO, "cannot give %s to %s: %s", path, owner->name,
                         strerrordesc_np(errno));
     if ((geteuid() == 0 || st.st_uid == geteuid()) && chmod(path, mode) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "cannot set the mode of %s: %s", path, strerrordesc_np(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot set the mode of %s: %s", path,
+                        strerrordesc_np(errno));
     return MRL_OK;
 }
 
@@ -58,7 +59,8 @@ mrl_err mrl_become(const struct mrl_account *account, struct mrl_why *why)
         return MRL_OK;
     if (setgroups(0, NULL) != 0 || setresgid(account->gid, account->gid, account->gid) != 0 ||
         setresuid(account->uid, account->uid, account->uid) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "cannot become %s: %s", account->name, strerrordesc_np(errno));
+        return mrl_fail(why, MRL_ERR_IO, "cannot become %s: %s", account->name,
+                        strerrordesc_np(errno));
     if (setuid(0) == 0)
         return mrl_fail(why, MRL_ERR_STATE, "could become root again after becoming %s",
                         account->name);

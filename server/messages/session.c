@@ -80,10 +80,11 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
 {
     size_t size = session_key_size(k);
     struct mrl_session *s = calloc(1, sizeof(*s) + size);
-    uint8_t *memory = (uint8_t *)(s + 1);
+    uint8_t *memory;
 
     if (s == NULL)
         abort();
+    memory = (uint8_t *)(s + 1);
     s->hub = h;
     s->number = atomic_fetch_add(&last_number, 1) + 1;
     s->in_hub.key = write_session_key(k, memory, size);

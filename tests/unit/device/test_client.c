@@ -249,8 +249,9 @@ static void messages_wait_for_room_for_their_acknowledgements(void **state)
     struct script s;
 
     (void)state;
-    memcpy(many, CONNACK, 5);
+    memcpy(many, CONNACK, 5); /* NOLINT(bugprone-not-null-terminated-result): bytes, no text */
     for (size_t i = 0; i < 100; i++) {
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes, no text */
         memcpy(&many[5 + i * 9], "\x32\x07\x00\x01t\x00\x05\x00x", 9);
         many[5 + i * 9 + 6] = (uint8_t)(i + 1);
     }
