@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "access/name.h"
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/hex.h"
@@ -54,6 +55,8 @@ static mrl_err check_wish(const struct mrl_token_wish *w, struct mrl_why *why)
 {
     if ((w->device.len > 0) == (w->group.len > 0))
         return mrl_fail(why, MRL_ERR_INVALID, "a token is for one device or for one group");
+    MRL_TRY(w->device.len > 0 ? mrl_name_check(w->device, "device id", why)
+                              : mrl_name_check(w->group, "group", why));
     if (w->device.len > 0 && w->uses != 1)
         return mrl_fail(why, MRL_ERR_INVALID, "a token of a device is used once");
     if (w->uses == 0 || w->uses > MRL_TOKEN_USES_MAX)

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -258,6 +259,11 @@ def test_a_connection_that_cannot_be_recorded_is_not_opened(merlon_of_bounded_fi
         client.send(wire.connect(5, "x"))
         with pytest.raises(Closed):
             client.packet()
+    before = merlon.refusals("no-certificate")
+    with pytest.raises((ssl.SSLError, OSError, Closed)):  # and a denial that finds no room either ...
+        with Mqtt(merlon.mqtt_port, merlon.root, None) as stranger:
+            stranger.connect()
+    merlon.wait_for_refusals("no-certificate", before + 1)
     limit_files(merlon, "unlimited")
 
     def connects() -> bool:
@@ -269,7 +275,7 @@ def test_a_connection_that_cannot_be_recorded_is_not_opened(merlon_of_bounded_fi
                 return False
 
     wait_until(connects, "room again")
-    merlon.wait_for_entry("audit.lost")
+    assert merlon.wait_for_entry("audit.lost")["repeated"] >= 1  # ... is at least counted
     assert merlon.cli("audit", "verify").code == 0
 
 
@@ -312,7 +318,6 @@ def test_the_api_socket_obeys_root_and_the_daemon_only(merlon):
 # --- the server's own certificate
 
 def test_the_servers_certificate_is_renewed_while_a_client_stays_connected(start_merlon):
-    import ssl
     merlon = start_merlon({"issuing": {"server_life": "9s"}})
 
     def serial(port: int) -> int:
