@@ -50,6 +50,7 @@ def test_no_certificate_is_lost_and_no_token_works_twice(merlon):
             client.join()
         merlon.start()
         rounds += 1
+    print(f"{rounds} rounds, {len(got)} certificates")
     assert rounds >= 5, f"{rounds} rounds in {SECONDS_AT_MOST} s"
     assert got, "no round got as far as a certificate"
 
