@@ -32,6 +32,7 @@ static void the_state_folder_is_all_that_must_be_said(void **state)
     mrl_arena_done(&arena);
     assert_int_equal(read_text("", &arena, &c, &why), MRL_ERR_INVALID);
     assert_non_null(strstr(why.text, "state"));
+    mrl_arena_done(&arena);
 }
 
 static void telemetry_tables_are_counted(void **state)
