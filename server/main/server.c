@@ -19,6 +19,8 @@
 #include "main/notify.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/schema.h"
+#include "main/sealing.h"
 #include "main/server_state.h"
 #include "main/worker.h"
 
@@ -77,13 +79,14 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
 
 static mrl_err open_store(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
-    const struct mrl_migration_list migrations[] = {mrl_audit_migrations, mrl_access_migrations,
-                                                    mrl_devices_migrations, mrl_token_migrations};
-    const struct mrl_store_options options = {.path = paths->database,
-                                              .migrations = migrations,
-                                              .migrations_count = MRL_COUNT(migrations)};
+    struct mrl_migration_list migrations[MRL_SCHEMA_LISTS];
+    const struct mrl_store_options options = {
+        .path = paths->database, .migrations = migrations, .migrations_count = MRL_SCHEMA_LISTS};
+    const struct mrl_seal_root root = mrl_sealing_root(s->keys);
 
-    return mrl_store_open(&options, &s->store, why);
+    mrl_schema(migrations);
+    MRL_TRY(mrl_store_open(&options, &s->store, why));
+    return mrl_sealer_open(s->store, &root, &s->sealer, why);
 }
 
 static void on_principal_changed(void *context, enum mrl_principal_kind kind, mrl_bytes id)
@@ -354,6 +357,7 @@ static void stop(struct mrl_server *s)
     record_stop(s);
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
+    mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_free(s->workers[i]);
     mrl_registry_free(s->registry);

@@ -7,6 +7,7 @@
 
 #include "main/config.h"
 #include "main/worker.h"
+#include "store/seal.h"
 
 enum { MRL_WORKERS_MAX = 256 };
 
@@ -14,6 +15,7 @@ struct mrl_server {
     const struct mrl_config *config;
     struct mrl_keys_client *keys;
     struct mrl_store *store;
+    struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
     struct mrl_access *access;
     struct mrl_registry *registry;
