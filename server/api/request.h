@@ -153,10 +153,9 @@ mrl_err mrl_api_role_assign(struct mrl_api_request *r);
 mrl_err mrl_api_role_unassign(struct mrl_api_request *r);
 mrl_err mrl_api_explain(struct mrl_api_request *r);
 mrl_err mrl_api_audit_list(struct mrl_api_request *r);
+mrl_err mrl_api_audit_entry(struct mrl_api_request *r);
 mrl_err mrl_api_audit_export(struct mrl_api_request *r);
-mrl_err mrl_api_audit_heads(struct mrl_api_request *r);
 mrl_err mrl_api_audit_key(struct mrl_api_request *r);
-mrl_err mrl_api_audit_verify(struct mrl_api_request *r);
 mrl_err mrl_api_events(struct mrl_api_request *r);
 
 #endif

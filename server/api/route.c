@@ -49,10 +49,9 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/policy/explain", MRL_MAY_READ_ROLES, mrl_api_explain},
 
     {"GET", "/v1/audit", MRL_MAY_READ_AUDIT, mrl_api_audit_list},
+    {"GET", "/v1/audit/entries/{seq}", MRL_MAY_READ_AUDIT, mrl_api_audit_entry},
     {"GET", "/v1/audit/export", MRL_MAY_READ_AUDIT, mrl_api_audit_export},
-    {"GET", "/v1/audit/heads", MRL_MAY_READ_AUDIT, mrl_api_audit_heads},
     {"GET", "/v1/audit/key", MRL_MAY_READ_AUDIT, mrl_api_audit_key},
-    {"POST", "/v1/audit/verify", MRL_MAY_READ_AUDIT, mrl_api_audit_verify},
 
     {"GET", "/v1/events", MRL_MAY_READ_EVENTS, mrl_api_events, .on_worker = true},
 };

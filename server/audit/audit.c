@@ -159,16 +159,23 @@ void mrl_audit_tick(struct mrl_audit *a, uint64_t now)
     record_lost(a);
 }
 
-mrl_err mrl_audit_new(struct mrl_store *store, struct mrl_audit **out)
+mrl_err mrl_audit_new(struct mrl_store *store, const struct mrl_audit_options *o,
+                      struct mrl_audit **out)
 {
     struct mrl_audit *a = calloc(1, sizeof(*a));
 
     if (a == NULL)
         abort();
+    if (!mrl_bytes_to_cstr(o->node, a->node, sizeof(a->node))) {
+        free(a);
+        return MRL_ERR_LIMIT;
+    }
     a->store = store;
+    a->sealer = o->sealer;
     (void)pthread_mutex_init(&a->lock, NULL);
     (void)pthread_cond_init(&a->idle, NULL);
     mrl_audit_notes_init(&a->notes);
+    mrl_store_attach(store, a, NULL);
     *out = a;
     return MRL_OK;
 }
@@ -190,6 +197,7 @@ void mrl_audit_free(struct mrl_audit *a)
     record_lost(a); /* what the last entries lost */
     wait_until_idle(a);
     mrl_audit_notes_done(&a->notes);
+    mrl_buf_done(&a->scratch);
     (void)pthread_cond_destroy(&a->idle);
     (void)pthread_mutex_destroy(&a->lock);
     free(a);

@@ -9,6 +9,12 @@
 #include "audit/audit.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "store/seal.h"
+
+/* Memory for the values of one row: text, openings, envelope. */
+enum {
+    MRL_AUDIT_ROW_MAX = MRL_AUDIT_ENTRY_MAX + 2 * MRL_AUDIT_OPENINGS_BYTES_MAX + MRL_SEAL_OVERHEAD
+};
 
 /* Open windows of equal denials. */
 struct mrl_audit_notes {
@@ -22,15 +28,25 @@ struct mrl_audit_notes {
 
 struct mrl_audit {
     struct mrl_store *store;
+    struct mrl_sealer *sealer;
+    char node[MRL_AUDIT_NODE_MAX + 1];
     struct mrl_audit_notes notes;
     _Atomic uint64_t lost; /* events that the store refused */
     pthread_mutex_t lock;
     pthread_cond_t idle;
     uint64_t outstanding; /* jobs not done; under lock */
+
+    /* The writer thread's. */
+    struct mrl_buf scratch;
+    uint64_t appended; /* since the last commit, undone ones included */
 };
 
-/* Size and hash of the log in tx; all zero when it is empty. */
-mrl_err mrl_audit_last(struct mrl_tx *tx, struct mrl_audit_head *out);
+/* Where the openings of an entry are sealed; memory is for the text of the number. */
+struct mrl_seal_place mrl_audit_private_place(uint64_t seq,
+                                              char memory[static MRL_SEAL_NUMBER_MAX]);
+
+/* Number of the last entry in tx; 0: the log is empty. */
+mrl_err mrl_audit_last(struct mrl_tx *tx, uint64_t *out);
 
 /* One block of memory with everything e points at, cut so far that the entry is the same. Gives;
  * free() it. */

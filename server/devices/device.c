@@ -84,6 +84,8 @@ static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
         details[n++] = MRL_AUDIT_TEXT("group", a->devices[0].group);
     e.details = details;
     e.details_count = n;
+    if (!many)
+        MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, a->devices[0].id, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
@@ -199,7 +201,9 @@ static mrl_err run_step(struct mrl_tx *tx, struct mrl_change *change)
     MRL_TRY(read_life(tx, change->id, &life, change->why));
     details[0] = MRL_AUDIT_TEXT("from", mrl_str(mrl_device_state_name(life.state)));
     MRL_TRY(mrl_device_step(&life, c->action, change->why));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.before));
     MRL_TRY(write_life(tx, change->id, &life, c->text));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.after));
     if (revokes)
         MRL_TRY(mrl_registry_revoke_all(change->registry, tx, MRL_PRINCIPAL_DEVICE, change->id,
                                         c->text, &revoked, change->why));
@@ -244,7 +248,9 @@ mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     MRL_TRY(mrl_device_step(&life, MRL_DEVICE_ACTIVATE, why));
     if (life.state == before)
         return MRL_OK;
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, id, &e.before));
     MRL_TRY(write_life(tx, id, &life, MRL_BYTES_NONE));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, id, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
@@ -262,8 +268,10 @@ static mrl_err run_set(struct mrl_tx *tx, struct mrl_change *change, const char 
     MRL_TRY(read_life(tx, change->id, &life, change->why));
     if (life.state == MRL_DEVICE_RETIRED)
         return mrl_fail(change->why, MRL_ERR_STATE, "a retired device does not change any more");
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.before));
     MRL_TRY(mrl_tx_exec(
         tx, sql, MRL_ARGS(MRL_TEXT(change->id), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())), NULL));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.after));
     e.details = details;
     e.details_count = MRL_COUNT(details);
     return mrl_audit_append(tx, &e, NULL);

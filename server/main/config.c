@@ -19,6 +19,8 @@ static const struct mrl_config_key server_keys[] = {
      "Account the daemon runs as when it is started by root.", 1, 32, NULL},
     {"tenant", MRL_CONFIG_STRING, KEY(server, tenant), "\"default\"",
      "Part of the URI in every certificate; fixed at init.", 1, 64, NULL},
+    {"node", MRL_CONFIG_STRING, KEY(server, node), "\"\"",
+     "Name of this server in every audit entry; empty: the host name.", 0, 255, NULL},
     {"names", MRL_CONFIG_STRINGS, KEY(server, names), "[\"localhost\", \"127.0.0.1\", \"::1\"]",
      "DNS names and IP addresses under which devices reach this server: they stand in its "
      "certificate.",

@@ -14,6 +14,7 @@ struct mrl_config {
         mrl_bytes state;
         mrl_bytes user;
         mrl_bytes tenant;
+        mrl_bytes node;
         struct mrl_config_strings names;
         int64_t workers;
         int log_level;

@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "audit/chain.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -18,23 +17,6 @@ enum { TICK_MS = 1000, RETRY_S = 60 };
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
-
-static mrl_err sign(void *context, const struct mrl_audit_head *head, struct mrl_buf *signature)
-{
-    struct mrl_server *s = context;
-    uint8_t bytes[MRL_KEYS_SIGNATURE_SIZE];
-
-    MRL_TRY(mrl_keys_sign_head(s->keys, head->size, head->hash, bytes, NULL));
-    return mrl_buf_append(signature, mrl_bytes_of(bytes, sizeof(bytes)));
-}
-
-void mrl_housekeeping_sign_head(struct mrl_server *s)
-{
-    mrl_err err = mrl_audit_sign_head(s->audit, sign, s);
-
-    if (err != MRL_OK)
-        mrl_log_error("audit.head_not_signed", MRL_FIELD_STR("why", mrl_err_name(err)));
-}
 
 struct entry {
     struct mrl_write write;
@@ -123,7 +105,6 @@ static void run_chore(struct mrl_job *j)
     struct mrl_server *s = MRL_CONTAINER(j, struct mrl_server, chore);
     struct mrl_why why = {""};
 
-    mrl_housekeeping_sign_head(s);
     if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);

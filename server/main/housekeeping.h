@@ -21,7 +21,5 @@ mrl_err mrl_housekeeping_run(struct mrl_server *s, struct mrl_why *why);
 void mrl_housekeeping_stop(struct mrl_server *s);
 /* [service, or main when no worker runs] One entry, durable when this returns. */
 mrl_err mrl_housekeeping_record(struct mrl_server *s, const struct mrl_audit_event *e);
-/* The same threads: signs the log as it is now. */
-void mrl_housekeeping_sign_head(struct mrl_server *s);
 
 #endif

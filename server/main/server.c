@@ -97,6 +97,18 @@ static void on_principal_changed(void *context, enum mrl_principal_kind kind, mr
         mrl_worker_post_rejudge(s->workers[i], kind, id);
 }
 
+static mrl_err open_audit(struct mrl_server *s, struct mrl_why *why)
+{
+    char host[MRL_AUDIT_NODE_MAX + 1] = "";
+    struct mrl_audit_options options = {.node = s->config->server.node, .sealer = s->sealer};
+
+    if (options.node.len == 0 && gethostname(host, sizeof(host) - 1) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "this machine has no host name: set [server] node");
+    if (options.node.len == 0)
+        options.node = mrl_str(host);
+    return mrl_audit_new(s->store, &options, &s->audit);
+}
+
 static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -110,7 +122,7 @@ static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
         .server_name_count = c->server.names.count,
     };
 
-    MRL_TRY(mrl_audit_new(s->store, &s->audit));
+    MRL_TRY(open_audit(s, why));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
     MRL_TRY(mrl_registry_open(s->store, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
@@ -309,13 +321,12 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
-    mrl_housekeeping_sign_head(s); /* from here on there is one to verify against */
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
 }
 
-/* The last entry of this run, and a signed head that covers it. */
+/* The last entry of this run. */
 static void record_stop(struct mrl_server *s)
 {
     if (!s->ready || s->result != MRL_OK)
@@ -323,7 +334,6 @@ static void record_stop(struct mrl_server *s)
     mrl_audit_tick(s->audit, UINT64_MAX); /* what is still being counted goes in before */
     if (record(s, MRL_AUDIT_SERVER_STOPPED) != MRL_OK)
         mrl_log_error("audit.not_written", MRL_FIELD_STR("entry", "server.stopped"));
-    mrl_housekeeping_sign_head(s);
 }
 
 static void announce(const struct mrl_server *s)

@@ -17,6 +17,7 @@ struct fixture {
     struct place place;
     char keys_folder[512];
     struct mrl_keys_client *keys;
+    struct log_on_store log;
     struct mrl_api api;
     struct mrl_api_worker worker;
     struct mrl_onboarding onboarding;

@@ -37,7 +37,7 @@ static const struct {
     {"GET", "/v1/policy/explain", NULL, "osa"},
     {"GET", "/v1/audit", NULL, "sua"},
     {"GET", "/v1/audit/export", NULL, "sua"},
-    {"POST", "/v1/audit/verify", NULL, "sua"},
+    {"GET", "/v1/audit/entries/1", NULL, "sua"},
     {"GET", "/v1/events?topics=/", NULL, "vosa"},
     {"GET", "/metrics", NULL, "vosa"},
 };
