@@ -112,7 +112,7 @@ static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
 
     MRL_TRY(mrl_audit_new(s->store, &s->audit));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
-    MRL_TRY(mrl_registry_open(s->store, s->access, &s->registry, why));
+    MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
