@@ -35,6 +35,29 @@ static void open_keys(struct fixture *f)
         fail_msg("%s", why.text);
 }
 
+static void on_begun(void *context)
+{
+    struct fixture *f = context;
+
+    f->begun++;
+}
+
+static void open_rotation(struct fixture *f)
+{
+    static const struct mrl_seal_column columns[] = {{"devices", "note", NULL, "id"},
+                                                     {"accounts", "note", "kind", "id"}};
+    const struct mrl_seal_rotation_config config = {.store = f->api.store,
+                                                    .sealer = f->sealer,
+                                                    .root = test_seal_root(&f->root),
+                                                    .columns = columns,
+                                                    .column_count = MRL_COUNT(columns)};
+
+    f->api.rotation = mrl_seal_rotation_new(&config);
+    f->api.seal_root = test_seal_root(&f->root);
+    f->api.rotation_begun = on_begun;
+    f->api.rotation_context = f;
+}
+
 static void open_store(struct fixture *f)
 {
     const struct mrl_migration_list lists[] = {mrl_seal_migrations, mrl_audit_migrations,
@@ -51,6 +74,7 @@ static void open_store(struct fixture *f)
     f->root = test_root_new();
     root = test_seal_root(&f->root);
     assert_ok(mrl_sealer_open(f->api.store, &root, &f->sealer, &why));
+    open_rotation(f);
 }
 
 static void open_duties(struct fixture *f)
@@ -236,6 +260,7 @@ static void close_worker(struct fixture *f)
     mrl_service_free(f->service);
     mrl_audit_free(f->api.audit);
     mrl_store_close(f->api.store);
+    mrl_seal_rotation_free(f->api.rotation);
     mrl_sealer_free(f->sealer);
     mrl_secret_free(f->root.key);
     mrl_mailbox_free(f->mailbox);

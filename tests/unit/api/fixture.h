@@ -20,6 +20,7 @@ struct fixture {
     struct mrl_keys_client *keys;
     struct test_root root;
     struct mrl_sealer *sealer;
+    unsigned begun; /* rotations the API said have begun */
     struct mrl_api api;
     struct mrl_api_worker worker;
     struct mrl_onboarding onboarding;
