@@ -196,6 +196,7 @@ void mrl_audit_free(struct mrl_audit *a)
     wait_until_idle(a);
     record_lost(a); /* what the last entries lost */
     wait_until_idle(a);
+    mrl_store_attach(a->store, NULL, NULL);
     mrl_audit_notes_done(&a->notes);
     mrl_buf_done(&a->scratch);
     (void)pthread_cond_destroy(&a->idle);

@@ -33,7 +33,7 @@ static inline struct mrl_store *duties_store(const struct place *p)
         lists[o.migrations_count++] = *duties_more;
     if (mrl_store_open(&o, &s, &why) != MRL_OK)
         fail_msg("%s", why.text);
-    log_open(&duties_log, s);
+    log_open(&duties_log, s, /*sealer=*/NULL);
     return s;
 }
 

@@ -24,7 +24,7 @@ static struct world *world_with(uint64_t bytes_max)
     place_make(&w->place);
     w->store = store_at(&w->place, &mrl_audit_migrations,
                         (struct mrl_store_options){.bytes_max = bytes_max});
-    log_open(&w->log, w->store);
+    log_open(&w->log, w->store, /*sealer=*/NULL);
     return w;
 }
 
@@ -49,7 +49,7 @@ static int close_world(void **state)
 static void flush(struct world *w)
 {
     mrl_audit_free(w->log.audit);
-    log_open(&w->log, w->store);
+    log_open(&w->log, w->store, /*sealer=*/NULL);
 }
 
 /* Numbers without a gap. */
