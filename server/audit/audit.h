@@ -29,9 +29,14 @@ struct mrl_audit;
 struct mrl_audit_options {
     mrl_bytes node; /* the name of this server, in every entry; at most MRL_AUDIT_NODE_MAX bytes */
     struct mrl_sealer *sealer; /* borrowed until mrl_audit_free: seals what is personal */
+    mrl_bytes origin;          /* of the checkpoints, "<tenant>/merlon-audit"; empty: none are made */
+    mrl_bytes public_key;      /* Ed25519, 32 bytes: what they are signed with */
+    /* May be NULL. On the writer thread, when mrl_audit_checkpoint_due begins to be true. */
+    void (*wake)(void *context);
+    void *wake_context;
 };
 /* Opens the log of a store, before its first job. Borrows store until mrl_audit_free. Gives *out.
- * MRL_ERR_LIMIT: the name is too long. */
+ * MRL_ERR_LIMIT: the name is too long. MRL_ERR_INVALID: origin or key are none. */
 mrl_err mrl_audit_new(struct mrl_store *store, const struct mrl_audit_options *o,
                       struct mrl_audit **out);
 /* Writes what is still counted, waits until all is written. No other thread may use a; the store

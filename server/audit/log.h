@@ -10,6 +10,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "store/seal.h"
+#include "tlog/note.h"
+#include "tlog/tile.h"
 
 /* Memory for the values of one row: text, openings, envelope. */
 enum {
@@ -26,6 +28,11 @@ struct mrl_audit_notes {
     uint64_t other_since;                    /* 0: none counted */
 };
 
+struct mrl_audit_edge { /* edge.h */
+    uint64_t size;
+    struct mrl_tlog_hash hashes[MRL_TLOG_LEVELS][MRL_TLOG_WIDTH]; /* as many as size says */
+};
+
 struct mrl_audit {
     struct mrl_store *store;
     struct mrl_sealer *sealer;
@@ -39,6 +46,18 @@ struct mrl_audit {
     /* The writer thread's. */
     struct mrl_buf scratch;
     uint64_t appended; /* since the last commit, undone ones included */
+
+    void (*wake)(void *context);
+    void *wake_context;
+    _Atomic uint64_t uncovered; /* entries committed since the last checkpoint began */
+
+    /* The checkpointer's, under checkpointing. */
+    pthread_mutex_t checkpointing;
+    struct mrl_note_key key;    /* key.key is NULL: this log signs nothing */
+    struct mrl_audit_edge edge; /* of the newest checkpoint; size 0: to be loaded */
+    uint64_t tried;             /* size that was last given to be signed */
+    _Atomic uint64_t signed_size, signed_count, refused, failed;
+    _Atomic int64_t signed_ms;
 };
 
 /* Where the openings of an entry are sealed; memory is for the text of the number. */

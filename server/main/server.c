@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "keys/spawn.h"
+#include "keys/text.h"
 #include "main/housekeeping.h"
 #include "main/notify.h"
 #include "main/paths.h"
@@ -97,15 +98,31 @@ static void on_principal_changed(void *context, enum mrl_principal_kind kind, mr
         mrl_worker_post_rejudge(s->workers[i], kind, id);
 }
 
+/* [server] node, else the name of this machine. */
+static mrl_err node_name(const struct mrl_config *c, char to[static MRL_AUDIT_NODE_MAX + 1],
+                         struct mrl_why *why)
+{
+    if (c->server.node.len > 0)
+        return mrl_bytes_to_cstr(c->server.node, to, MRL_AUDIT_NODE_MAX + 1) ? MRL_OK
+                                                                              : MRL_ERR_LIMIT;
+    if (gethostname(to, MRL_AUDIT_NODE_MAX) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "this machine has no host name: set [server] node");
+    return MRL_OK;
+}
+
 static mrl_err open_audit(struct mrl_server *s, struct mrl_why *why)
 {
-    char host[MRL_AUDIT_NODE_MAX + 1] = "";
-    struct mrl_audit_options options = {.node = s->config->server.node, .sealer = s->sealer};
+    MRL_SCOPED(mrl_keys_info) keys = {0};
+    char node[MRL_AUDIT_NODE_MAX + 1] = "", origin[MRL_KEYS_ORIGIN_MAX];
+    struct mrl_audit_options options = {
+        .sealer = s->sealer, .wake = mrl_housekeeping_wake, .wake_context = s};
 
-    if (options.node.len == 0 && gethostname(host, sizeof(host) - 1) != 0)
-        return mrl_fail(why, MRL_ERR_IO, "this machine has no host name: set [server] node");
-    if (options.node.len == 0)
-        options.node = mrl_str(host);
+    MRL_TRY(node_name(s->config, node, why));
+    MRL_TRY(mrl_keys_info_get(s->keys, &keys, why));
+    mrl_keys_audit_origin(keys.facts.tenant, origin);
+    options.node = mrl_str(node);
+    options.origin = mrl_str(origin);
+    options.public_key = keys.facts.audit_key;
     return mrl_audit_new(s->store, &options, &s->audit);
 }
 
@@ -327,13 +344,14 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
+    mrl_housekeeping_checkpoint(s); /* from here on there is one to verify against */
     mrl_rotation_wake(s->rotation); /* one may have been running */
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
 }
 
-/* The last entry of this run. */
+/* The last entry of this run, and a checkpoint over it. */
 static void record_stop(struct mrl_server *s)
 {
     if (!s->ready || s->result != MRL_OK)
@@ -341,6 +359,7 @@ static void record_stop(struct mrl_server *s)
     mrl_audit_tick(s->audit, UINT64_MAX); /* what is still being counted goes in before */
     if (record(s, MRL_AUDIT_SERVER_STOPPED) != MRL_OK)
         mrl_log_error("audit.not_written", MRL_FIELD_STR("entry", "server.stopped"));
+    mrl_housekeeping_checkpoint(s);
 }
 
 static void announce(const struct mrl_server *s)
@@ -387,6 +406,7 @@ static void stop(struct mrl_server *s)
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);
+    (void)pthread_mutex_destroy(&s->waking);
     free(s);
 }
 
@@ -398,6 +418,7 @@ mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
     if (s == NULL)
         abort();
     s->config = config;
+    (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
     mrl_rcu_register();
     err = start(s, why);
     if (err == MRL_OK) {

@@ -3,8 +3,10 @@
 #ifndef MRL_MAIN_SERVER_STATE_H
 #define MRL_MAIN_SERVER_STATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "audit/checkpoint.h"
 #include "main/config.h"
 #include "main/rotation.h"
 #include "main/worker.h"
@@ -42,6 +44,8 @@ struct mrl_server {
     struct mrl_timer tick;
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
+    pthread_mutex_t waking;
+    bool awake; /* under waking: between start and stop of housekeeping */
     _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
     mrl_err result;           /* of the run: not MRL_OK when the key process died */
 };
