@@ -3,14 +3,13 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.ca import CertificateAuthority
 from harness.merlon import run_program
-from harness.process import Processes
 from harness.tlog import Log, add_checkpoint, b64, cosignature_time, sha256, signature_line
 from harness.witness import Answer, Witness, answer_of
 
@@ -18,20 +17,6 @@ from harness.witness import Answer, Witness, answer_of
 @pytest.fixture
 def log() -> Log:
     return Log("acme/merlon-audit").grow(40)
-
-
-@pytest.fixture
-def make_witness(processes: Processes, workdir: Path) -> Iterator[Callable[..., Witness]]:
-    made: list[Witness] = []
-
-    def make(vkeys: list[str], **arguments) -> Witness:
-        made.append(Witness(processes, workdir / f"witness{len(made)}", vkeys, **arguments))
-        return made[-1].init()
-
-    yield make
-    for witness in made:
-        if witness.process is not None and witness.process.is_running():
-            witness.stop()
 
 
 @pytest.fixture
