@@ -322,7 +322,7 @@ def test_an_application_gets_a_key_made_here_and_its_certificate(issuing, merlon
     assert (folder / "root.pem").read_bytes() == test_ca.certificate.read_bytes()
     public = openssl("pkey", "-in", folder / "grafana.key", "-pubout")
     assert openssl("x509", "-in", folder / "grafana.pem", "-noout", "-pubkey") == public
-    assert b"CN = grafana" in openssl("x509", "-in", folder / "grafana.pem", "-noout", "-subject")
+    assert b"CN=grafana" in openssl("x509", "-in", folder / "grafana.pem", "-noout", "-subject", "-nameopt", "RFC2253")
     assert b"prime256v1" in openssl("pkey", "-in", folder / "grafana.key", "-noout", "-text")
     assert sorted(p.name for p in folder.iterdir()) == ["grafana.key", "grafana.pem", "root.pem"]
     asked = [(r.method, r.path, r.body) for r in issuing.requests]
