@@ -53,7 +53,7 @@ struct mrl_seal_place {
     mrl_bytes row; /* the values of the key columns as text, joined by '/' */
 };
 enum { MRL_SEAL_NUMBER_MAX = 21 };
-/* The row of a table whose key is one number, in memory. */
+/* The row of a table whose key is one number, somewhere in memory. */
 mrl_bytes mrl_seal_row_number(int64_t key, char memory[static MRL_SEAL_NUMBER_MAX]);
 
 /* Appends the envelope to out, which is unchanged on failure. MRL_ERR_STATE: no data key.
