@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness import mqtt_wire as wire
 from harness.memory import Secret, in_files
+from harness.merlon import Ended, run_program
 from harness.mqtt import Mqtt
 from harness.waiting import wait_until
 
@@ -165,3 +166,54 @@ def test_rotation_and_rewrapping_by_the_command_line(merlon):
     assert merlon.api.get("/v1/devices/one")["note"] == "kept"
     status = merlon.cli("keys", "status")
     assert status.code == 0 and status.out.splitlines()[1].split()[0] == "2", status
+
+
+# --- the sealing key itself
+
+
+def merlon_keys(merlon, *arguments: str) -> Ended:
+    return run_program("merlon-keys", arguments[0], "--dir", merlon.state / "keys", "--user", "merlon-keys", *arguments[1:])
+
+
+def sealing_keys(merlon) -> list[int]:
+    return [key["sealing_key"] for key in merlon.api.get("/v1/keys")["data_keys"]]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the account of the keys")
+def test_another_sealing_key_takes_over_and_the_old_one_goes(merlon):
+    merlon.api.post("/v1/devices", {"id": "one", "note": "kept"})
+    assert sealing_keys(merlon) == [1]
+    assert "another key process" in merlon_keys(merlon, "new-sealing-key").err  # while the daemon runs
+    merlon.stop()
+    assert merlon_keys(merlon, "new-sealing-key").code == 0
+    merlon.start()
+    assert sealing_keys(merlon) == [1]
+    assert merlon.cli("keys", "rewrap").code == 0
+    assert sealing_keys(merlon) == [2]
+    merlon.stop()
+    assert "newest" in merlon_keys(merlon, "drop-sealing-key", "--number", "2").err
+    done = merlon_keys(merlon, "drop-sealing-key", "--number", "1")
+    assert done.code == 0, done
+    assert not (merlon.state / "keys" / "sealing.key").exists()
+    merlon.start()
+    assert merlon.api.get("/v1/devices/one")["note"] == "kept"
+    merlon.restart()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the account of the keys")
+def test_a_sealing_key_dropped_too_early_is_told_and_can_be_put_back(merlon):
+    merlon.api.post("/v1/devices", {"id": "one", "note": "kept"})
+    merlon.stop()
+    old = merlon.state / "keys" / "sealing.key"
+    backup, owner = old.read_bytes(), old.stat()
+    assert merlon_keys(merlon, "new-sealing-key").code == 0
+    assert merlon_keys(merlon, "drop-sealing-key", "--number", "1").code == 0
+    with pytest.raises(RuntimeError, match="seal_keys, row 1"):
+        merlon.start()
+    merlon.killed.add(merlon.runs[-1].pid)  # it ended by itself, with an error
+    merlon.process = None
+    old.write_bytes(backup)
+    old.chmod(0o600)
+    os.chown(old, owner.st_uid, owner.st_gid)
+    merlon.start()
+    assert merlon.api.get("/v1/devices/one")["note"] == "kept"
