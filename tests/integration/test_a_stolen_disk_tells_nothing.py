@@ -168,6 +168,23 @@ def test_rotation_and_rewrapping_by_the_command_line(merlon):
     assert status.code == 0 and status.out.splitlines()[1].split()[0] == "2", status
 
 
+def test_a_dropped_data_key_is_not_left_in_the_file(merlon):
+    def wrapped() -> bytes:
+        merlon.stop()
+        with sqlite3.connect(merlon.database) as connection:
+            [(found,)] = connection.execute("SELECT wrapped FROM seal_keys").fetchall()
+        connection.close()
+        return found
+
+    old = Secret("wrapped data key", wrapped())
+    assert in_files(merlon.state, [old])
+    merlon.start()
+    merlon.api.post("/v1/keys/rotate")
+    wait_for_rotation(merlon)
+    assert wrapped() != old.value
+    assert not in_files(merlon.state, [old])
+
+
 # --- the sealing key itself
 
 
