@@ -142,13 +142,14 @@ static mrl_err data_key_new(uint32_t number, struct mrl_secret *key, struct data
     return MRL_OK;
 }
 
-struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *o)
+struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *options)
 {
     struct mrl_sealer *s = calloc(1, sizeof(*s));
 
     if (s == NULL || pthread_mutex_init(&s->changing, NULL) != 0)
         abort();
-    s->per_start = o != NULL && o->per_start > 0 ? o->per_start : MRL_SEAL_PER_START;
+    s->per_start =
+        options != NULL && options->per_start > 0 ? options->per_start : MRL_SEAL_PER_START;
     return s;
 }
 

@@ -32,8 +32,9 @@ struct mrl_sealer;
 struct mrl_seal_options {
     uint64_t per_start; /* 0: MRL_SEAL_PER_START */
 };
-/* Without data keys it seals and opens nothing. o is borrowed for the call, NULL: all defaults. */
-struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *o);
+/* Without data keys it seals and opens nothing. options are borrowed for the call, NULL: all
+ * defaults. */
+struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *options);
 /* Wipes all keys. No other thread may use s from here on. NULL is fine. */
 void mrl_sealer_free(struct mrl_sealer *s);
 MRL_AUTO_DEFINE(mrl_sealer);

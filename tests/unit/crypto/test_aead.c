@@ -105,8 +105,8 @@ static void a_kept_key_does_the_same(void **state)
     (void)state;
     assert_int_equal(mrl_aead_new(shorter, &kept), MRL_ERR_INVALID);
     assert_ok(mrl_aead_new(key, &kept));
-    for (uint8_t i = 0; i < MRL_COUNT(texts); i++) {
-        const uint8_t iv[MRL_AEAD_NONCE] = {i};
+    for (size_t i = 0; i < MRL_COUNT(texts); i++) {
+        const uint8_t iv[MRL_AEAD_NONCE] = {(uint8_t)i};
         MRL_SCOPED(mrl_buf) once = {0};
         MRL_SCOPED(mrl_buf) again = {0};
         MRL_SCOPED(mrl_buf) plain = {0};

@@ -2,7 +2,6 @@
 #include "store/seal.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,19 +399,17 @@ static unsigned copies_of(const uint8_t inverted[static MRL_SEAL_KEY])
         mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     FILE *maps = fopen("/proc/self/maps", "re");
     int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-    uintptr_t from, to;
     unsigned hits;
-    char line[512], mode[8];
+    char line[512];
 
     assert_true(s != MAP_FAILED && maps != NULL && memory >= 0);
     s->inverted = inverted;
     while (fgets(line, sizeof(line), maps) != NULL) {
-        bool ours;
+        char *end = NULL;
+        uintptr_t from = strtoul(line, &end, 16), to = strtoul(end + 1, &end, 16);
+        bool ours = (uintptr_t)s < to && (uintptr_t)s + sizeof(*s) > from;
 
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &from, &to, mode) != 3)
-            continue;
-        ours = (uintptr_t)s < to && (uintptr_t)s + sizeof(*s) > from;
-        if (mode[1] == 'w' && !ours)
+        if (end[2] == 'w' && !ours) /* "7f12-7f34 rw-p ..." */
             search_region(s, memory, from, to);
     }
     hits = s->hits;
