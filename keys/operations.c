@@ -113,6 +113,32 @@ static mrl_err sign_head(struct mrl_keys_server *s, const struct mrl_keys_reques
     return MRL_OK;
 }
 
+static mrl_err audit_key(const struct mrl_keystore *k, struct mrl_note_key *out)
+{
+    char origin[MRL_KEYS_ORIGIN_MAX];
+
+    mrl_keys_audit_origin(mrl_str(k->tenant), origin);
+    return mrl_note_key_make(mrl_str(origin), MRL_NOTE_ED25519,
+                             mrl_bytes_of(k->audit_public, sizeof(k->audit_public)), out);
+}
+
+static mrl_err sign_checkpoint(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                               struct mrl_operation *o, struct mrl_keys_answer *a,
+                               struct mrl_why *why)
+{
+    char memory[MRL_CHECKPOINT_TEXT_MAX];
+    MRL_SCOPED(mrl_note_key) own = {0};
+    struct mrl_checkpoint c;
+    mrl_bytes text;
+
+    MRL_TRY(audit_key(s->keystore, &own));
+    MRL_TRY(mrl_signed_advance(&s->policy.checkpoint, &q->checkpoint, &own, &c, why));
+    MRL_TRY(mrl_checkpoint_text(&c, memory, &text));
+    MRL_TRY(mrl_key_sign(s->keystore->audit, text, &o->bytes));
+    a->bytes = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
+}
+
 static mrl_err wrapping_key(const struct mrl_keystore *k, struct mrl_secret **out)
 {
     return mrl_hkdf_sha256(mrl_secret_bytes(k->sealing), MRL_BYTES_NONE, MRL_LIT("merlon wrap v1"),
@@ -149,8 +175,13 @@ typedef mrl_err operation(struct mrl_keys_server *s, const struct mrl_keys_reque
                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why);
 
 static operation *const operations[MRL_KEYS_TYPE_END_] = {
-    [MRL_KEYS_PING] = ping,           [MRL_KEYS_INFO] = info, [MRL_KEYS_ISSUE] = issue,
-    [MRL_KEYS_SIGN_HEAD] = sign_head, [MRL_KEYS_WRAP] = wrap, [MRL_KEYS_UNWRAP] = unwrap,
+    [MRL_KEYS_PING] = ping,
+    [MRL_KEYS_INFO] = info,
+    [MRL_KEYS_ISSUE] = issue,
+    [MRL_KEYS_SIGN_HEAD] = sign_head,
+    [MRL_KEYS_WRAP] = wrap,
+    [MRL_KEYS_UNWRAP] = unwrap,
+    [MRL_KEYS_SIGN_CHECKPOINT] = sign_checkpoint,
 };
 
 mrl_err mrl_operation_run(struct mrl_keys_server *s, const struct mrl_keys_request *q,

@@ -42,6 +42,9 @@
     X(OPERATOR_CHANGED, "operator.changed", "The record or a credential of an operator changed.") \
     X(OPERATOR_DELETED, "operator.deleted", "An operator was removed; the credentials no longer work.") \
     X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
+    X(KEYS_ROTATION_STARTED, "keys.rotation_started", "A new data key was made; everything sealed is sealed again under it.") \
+    X(KEYS_ROTATED, "keys.rotated", "A rotation of data keys ended; failed counts what does not open and was left.") \
+    X(KEYS_REWRAPPED, "keys.rewrapped", "All data keys were wrapped again under the newest sealing key.") \
     X(SERVER_STARTED, "server.started", "The daemon started.") \
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \

@@ -15,6 +15,7 @@ from harness.ca import CertificateAuthority  # noqa: E402
 from harness.merlon import Merlon, Settings  # noqa: E402
 from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
 from harness.process import Processes  # noqa: E402
+from harness.tlogcheck import Tlogcheck, build_tlogcheck  # noqa: E402
 
 
 def pytest_configure() -> None:
@@ -97,3 +98,9 @@ def mosquitto(processes: Processes, workdir: Path, test_ca: CertificateAuthority
         return start_mosquitto(processes, workdir, test_ca, extra)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def tlogcheck(tmp_path_factory: pytest.TempPathFactory) -> Tlogcheck:
+    """Go's own libraries judge a log that lies in files: tlogcheck(folder, vkey, *older_checkpoints)."""
+    return build_tlogcheck(tmp_path_factory.mktemp("tlogcheck"))

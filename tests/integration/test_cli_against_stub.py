@@ -110,6 +110,10 @@ SIMPLE = [
      {"action": "device.", "actor": "operator:alice", "target": "pump-7", "outcome": "ok", "order": "newest",
       "limit": "500"}, None, {"items": [ENTRY]}),
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
+    ("keys status", "GET", "/v1/keys", {}, None, {"data_keys": [{"number": 1, "seals": True}], "rotation": {"running": False}}),
+    ("keys rotate", "POST", "/v1/keys/rotate", {}, None,
+     {"data_keys": [], "rotation": {"running": True, "data_key": 2, "table": "devices"}}),
+    ("keys rewrap", "POST", "/v1/keys/rewrap", {}, None, {"data_keys": [], "rotation": {"running": False}}),
     ("audit export -", "GET", "/v1/audit/export", {"after": "0", "limit": "1000"}, None, b""),
 ]
 
