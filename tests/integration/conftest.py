@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests. The helpers behind them are in harness/."""
+import resource
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,12 @@ from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
 from harness.process import Processes  # noqa: E402
 from harness.tlogcheck import Tlogcheck, build_tlogcheck  # noqa: E402
 from harness.witness import Witness  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """Hundreds of clients live in this process; a login shell of Debian gives it 1024 open files."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.hookimpl(hookwrapper=True)
