@@ -23,6 +23,7 @@
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
+    X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
     X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \

@@ -448,7 +448,7 @@ static void as_root_it_becomes_the_user_given(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("only root can become another user");
     (void)snprintf(made, sizeof(made), "%s.made", folder);
     run_init(made, "--user", "nobody");
     o.dir = made;
