@@ -94,6 +94,7 @@ static json_t *entry_json(struct mrl_api_request *r, const struct mrl_audit_row 
     if (mrl_json_read(row->json, &MRL_JSON_LIMITS_DEFAULT, &o, NULL) == MRL_OK &&
         json_is_object(o)) {
         open_member(r, o, "source", row, MRL_LIT("source"));
+        open_member(r, o, "target", row, MRL_LIT("target"));
         open_member(r, json_object_get(o, "actor"), "id", row, MRL_LIT("actor.id"));
         mrl_api_put_flag(r, o, "committed", true);
         return o;
@@ -222,13 +223,4 @@ mrl_err mrl_api_audit_entry(struct mrl_api_request *r)
 
     MRL_TRY(read_seq(r, &s.seq));
     return mrl_store_read(r->api->store, run_entry, &s);
-}
-
-mrl_err mrl_api_audit_key(struct mrl_api_request *r)
-{
-    json_t *o = mrl_json_object();
-
-    mrl_api_put_text(r, o, "algorithm", MRL_LIT("Ed25519"));
-    mrl_api_put_hex(r, o, "public_key", mrl_issuing_audit_key(r->api->issuing));
-    return mrl_api_answer(r, 200, o);
 }

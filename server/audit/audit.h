@@ -29,8 +29,8 @@ struct mrl_audit;
 struct mrl_audit_options {
     mrl_bytes node; /* the name of this server, in every entry; at most MRL_AUDIT_NODE_MAX bytes */
     struct mrl_sealer *sealer; /* borrowed until mrl_audit_free: seals what is personal */
-    mrl_bytes origin;          /* of the checkpoints, "<tenant>/merlon-audit"; empty: none are made */
-    mrl_bytes public_key;      /* Ed25519, 32 bytes: what they are signed with */
+    mrl_bytes origin;     /* of the checkpoints, "<tenant>/merlon-audit"; empty: none are made */
+    mrl_bytes public_key; /* Ed25519, 32 bytes: what they are signed with */
     /* May be NULL. On the writer thread, when mrl_audit_checkpoint_due begins to be true. */
     void (*wake)(void *context);
     void *wake_context;

@@ -168,12 +168,11 @@ static mrl_err write_note(struct work *w, const uint8_t signature[static MRL_AUD
 /* Kept are the newest, the newest that witnesses cosigned, and the last of each day. */
 static mrl_err drop_older(struct mrl_tx *tx, const struct work *w)
 {
-    return mrl_tx_exec(tx,
-                       "DELETE FROM audit_checkpoints WHERE size < $1 AND time >= $2 AND size <>"
-                       " (SELECT COALESCE(MAX(size), 0) FROM audit_checkpoints WHERE cosigned > 0)",
-                       MRL_ARGS(MRL_INT(w->signing.size),
-                                MRL_INT(w->time_ms - w->time_ms % DAY_MS)),
-                       NULL);
+    return mrl_tx_exec(
+        tx,
+        "DELETE FROM audit_checkpoints WHERE size < $1 AND time >= $2 AND size <>"
+        " (SELECT COALESCE(MAX(size), 0) FROM audit_checkpoints WHERE cosigned > 0)",
+        MRL_ARGS(MRL_INT(w->signing.size), MRL_INT(w->time_ms - w->time_ms % DAY_MS)), NULL);
 }
 
 static mrl_err run_write(struct mrl_tx *tx, struct mrl_write *write)
@@ -273,4 +272,15 @@ void mrl_audit_stats(const struct mrl_audit *a, struct mrl_audit_stats *out)
         .refused = atomic_load(&a->refused),
         .failed = atomic_load(&a->failed),
     };
+}
+
+mrl_err mrl_audit_vkey(const struct mrl_audit *a, char to[static MRL_NOTE_VKEY_MAX])
+{
+    MRL_ENSURE(a->key.key != NULL, MRL_ERR_STATE);
+    return mrl_note_key_format(&a->key, to);
+}
+
+const char *mrl_audit_origin(const struct mrl_audit *a)
+{
+    return a->key.name;
 }

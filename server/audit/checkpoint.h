@@ -27,9 +27,9 @@ struct mrl_audit_signing {
 typedef mrl_err (*mrl_audit_sign)(void *context, const struct mrl_audit_signing *what,
                                   uint8_t signature[static MRL_AUDIT_SIGNATURE],
                                   struct mrl_why *why);
-/* Checkpoints over all that is committed now; nothing when the newest covers it. MRL_ERR_CORRUPT: the
- * log is shorter than its newest checkpoint, or its tiles are gone: nothing is signed, and it is
- * counted. MRL_ERR_STATE: the log was opened without an origin. */
+/* Checkpoints over all that is committed now; nothing when the newest covers it. MRL_ERR_CORRUPT:
+ * the log is shorter than its newest checkpoint, or its tiles are gone: nothing is signed, and it
+ * is counted. MRL_ERR_STATE: the log was opened without an origin. */
 mrl_err mrl_audit_checkpoint(struct mrl_audit *a, mrl_audit_sign sign, void *context,
                              struct mrl_why *why);
 /* Any thread: enough is committed since the last one. */
@@ -43,12 +43,16 @@ struct mrl_audit_newest {
 };
 mrl_err mrl_audit_newest(struct mrl_tx *tx, struct mrl_rows **rows, struct mrl_audit_newest *out);
 
+/* The verifier key of the log, "<origin>+<id>+<key>". MRL_ERR_STATE: opened without an origin. */
+mrl_err mrl_audit_vkey(const struct mrl_audit *a, char to[static MRL_NOTE_VKEY_MAX]);
+const char *mrl_audit_origin(const struct mrl_audit *a);
+
 struct mrl_audit_stats {
-    uint64_t size;     /* of the newest checkpoint of this run; 0: none yet */
-    int64_t time_ms;   /* when it was signed */
-    uint64_t signed_;  /* checkpoints of this run */
-    uint64_t refused;  /* of a log that was cut or changed */
-    uint64_t failed;   /* for other reasons: storage, key process */
+    uint64_t size;    /* of the newest checkpoint of this run; 0: none yet */
+    int64_t time_ms;  /* when it was signed */
+    uint64_t signed_; /* checkpoints of this run */
+    uint64_t refused; /* of a log that was cut or changed */
+    uint64_t failed;  /* for other reasons: storage, key process */
 };
 void mrl_audit_stats(const struct mrl_audit *a, struct mrl_audit_stats *out);
 

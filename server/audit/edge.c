@@ -113,8 +113,8 @@ mrl_err mrl_audit_edge_add(struct mrl_audit_edge *e, const struct mrl_tlog_hash 
     MRL_ENSURE(e->size < MRL_TLOG_SIZE_MAX, MRL_ERR_LIMIT);
     e->hashes[0][width] = hash;
     while (width == MRL_TLOG_WIDTH - 1) {
-        MRL_TRY(add_full(full, mrl_audit_tile_id(level, index_at(e->size, level)),
-                         e->hashes[level]));
+        MRL_TRY(
+            add_full(full, mrl_audit_tile_id(level, index_at(e->size, level)), e->hashes[level]));
         MRL_TRY(root_of(e->hashes[level], &hash));
         level++;
         width = width_at(e->size, level);

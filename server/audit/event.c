@@ -116,6 +116,17 @@ static void put_actor(struct object *o, const struct mrl_audit_event *e)
     o->failed = actor.failed;
 }
 
+/* What is done to an operator names a person. */
+static void put_target(struct object *o, const struct mrl_audit_event *e)
+{
+    mrl_bytes action = mrl_str(mrl_audit_action_name(e->action));
+
+    if (mrl_bytes_starts(action, MRL_LIT("operator.")))
+        put_committed(o, "target", MRL_LIT("target"), e->target, MRL_AUDIT_ID_MAX);
+    else
+        put_string(o, "target", e->target, MRL_AUDIT_TARGET_MAX);
+}
+
 static void put_digest(struct object *o, const char *name, const struct mrl_audit_digest *d)
 {
     char hex[2 * MRL_SHA256_SIZE + 1];
@@ -130,9 +141,7 @@ static bool is_name(const char *name)
 {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
-    /* chain.c finds the entry's own number by its name */
-    return len > 0 && len <= MRL_AUDIT_DETAIL_NAME_MAX && name[len] == '\0' &&
-           strcmp(name, "seq") != 0;
+    return len > 0 && len <= MRL_AUDIT_DETAIL_NAME_MAX && name[len] == '\0';
 }
 
 /* The next detail by name after `after` (NULL: the first); NULL when there is none. */
@@ -214,7 +223,7 @@ static void put_members(struct object *o, const struct mrl_audit_event *e, uint6
     put_string(o, "request", e->request, MRL_AUDIT_ID_MAX);
     put_number(o, "seq", (int64_t)seq);
     put_committed(o, "source", MRL_LIT("source"), e->source, MRL_AUDIT_SOURCE_MAX);
-    put_string(o, "target", e->target, MRL_AUDIT_TARGET_MAX);
+    put_target(o, e);
     put_number(o, "time", e->time_ms != 0 ? e->time_ms : mrl_wall_ms());
     if (o->truncated)
         mrl_put_text(o->to, ",\"truncated\":true");

@@ -3,7 +3,8 @@
  *
  * Redaction comes before hashing: no secret (key, token text, payload, pass phrase) is ever put
  * into an event, also not as its hash; things are named by id or fingerprint. Personal fields (the
- * source address, the id of an operator who acts) stand in the text as commitments, opening.h. */
+ * source address, the id of an operator who acts or is acted on) stand in the text as commitments,
+ * opening.h. */
 #ifndef MRL_AUDIT_EVENT_H
 #define MRL_AUDIT_EVENT_H
 
@@ -40,7 +41,7 @@ enum {
 };
 
 struct mrl_audit_detail {
-    const char *name; /* a constant of [a-z0-9_], each once, not "seq" */
+    const char *name; /* a constant of [a-z0-9_], each once */
     mrl_bytes text;   /* used when is_number is false */
     int64_t number;
     bool is_number;
@@ -79,7 +80,7 @@ struct mrl_audit_event {
 const char *mrl_audit_actor_kind_name(enum mrl_audit_actor_kind kind);
 const char *mrl_audit_outcome_name(enum mrl_audit_outcome outcome);
 
-enum { MRL_AUDIT_PRIVATE_MAX = 3 * (MRL_AUDIT_ID_MAX + MRL_AUDIT_SOURCE_MAX) };
+enum { MRL_AUDIT_PRIVATE_MAX = 3 * (2 * MRL_AUDIT_ID_MAX + MRL_AUDIT_SOURCE_MAX) };
 /* The openings of an entry with the memory they point into. */
 struct mrl_audit_private {
     struct mrl_audit_openings openings;

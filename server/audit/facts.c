@@ -17,6 +17,7 @@ static mrl_bytes member(const json_t *o, const char *name)
 mrl_err mrl_audit_facts_read(const struct mrl_audit_row *row, struct mrl_audit_facts *out)
 {
     const struct mrl_audit_opening *id = mrl_audit_opening_of(row->opened, MRL_LIT("actor.id"));
+    const struct mrl_audit_opening *target = mrl_audit_opening_of(row->opened, MRL_LIT("target"));
     struct mrl_audit_facts f = {0};
     const json_t *actor;
 
@@ -26,7 +27,7 @@ mrl_err mrl_audit_facts_read(const struct mrl_audit_row *row, struct mrl_audit_f
     f.action = member(f.root, "action");
     f.kind = member(actor, "kind");
     f.actor = id != NULL ? id->value : member(actor, "id");
-    f.target = member(f.root, "target");
+    f.target = target != NULL ? target->value : member(f.root, "target");
     f.outcome = member(f.root, "outcome");
     f.time_ms = json_integer_value(json_object_get(f.root, "time"));
     f.seq = (uint64_t)json_integer_value(json_object_get(f.root, "seq"));

@@ -9,7 +9,7 @@
 
 struct mrl_audit_facts {
     json_t *root;                                   /* owned */
-    mrl_bytes action, kind, actor, target, outcome; /* views; actor: opened, or as it stands */
+    mrl_bytes action, kind, actor, target, outcome; /* views; opened, or as it stands */
     int64_t time_ms;
     uint64_t seq;
 };

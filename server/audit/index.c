@@ -156,6 +156,9 @@ mrl_err mrl_audit_index_write(struct mrl_tx *tx, const struct mrl_audit_index *i
     MRL_SCOPED(mrl_buf) bytes = {0};
     size_t at = 0;
 
+    MRL_TRY(mrl_tx_exec(tx, "DELETE FROM audit_index WHERE id >= $1 AND id < $2",
+                        MRL_ARGS(MRL_INT(row_of(i->epoch, 0)), MRL_INT(row_of(i->epoch + 1, 0))),
+                        NULL));
     for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
         MRL_TRY(bucket_bytes(i, bucket, &at, &bytes));
         if (bytes.len > 0)
@@ -164,7 +167,9 @@ mrl_err mrl_audit_index_write(struct mrl_tx *tx, const struct mrl_audit_index *i
                 MRL_ARGS(MRL_INT(row_of(i->epoch, bucket)), MRL_BLOB(mrl_buf_bytes(&bytes))),
                 NULL));
     }
-    return mrl_tx_exec(tx, "INSERT INTO audit_epochs (epoch, oldest, newest) VALUES ($1, $2, $3)",
+    return mrl_tx_exec(tx,
+                       "INSERT INTO audit_epochs (epoch, oldest, newest) VALUES ($1, $2, $3)"
+                       " ON CONFLICT (epoch) DO UPDATE SET oldest = $2, newest = $3",
                        MRL_ARGS(MRL_INT(i->epoch), MRL_INT(i->oldest), MRL_INT(i->newest)), NULL);
 }
 

@@ -36,6 +36,7 @@ mrl_err mrl_audit_index_new(struct mrl_tx *tx, uint64_t epoch, struct mrl_audit_
                             struct mrl_why *why);
 void mrl_audit_index_free(struct mrl_audit_index *i);
 MRL_AUTO_DEFINE(mrl_audit_index);
+/* In the place of what is stored of that epoch. */
 mrl_err mrl_audit_index_write(struct mrl_tx *tx, const struct mrl_audit_index *i);
 /* MRL_ERR_CORRUPT: what is stored is another one. */
 mrl_err mrl_audit_index_compare(struct mrl_tx *tx, const struct mrl_audit_index *i);

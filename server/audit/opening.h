@@ -21,7 +21,7 @@ enum {
 };
 
 struct mrl_audit_opening {
-    mrl_bytes field; /* "actor.id", "source" */
+    mrl_bytes field; /* "actor.id", "source", "target" */
     uint8_t salt[MRL_AUDIT_SALT];
     mrl_bytes value;
 };

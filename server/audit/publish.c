@@ -88,9 +88,9 @@ static mrl_err publish_hashes(struct mrl_tx *tx, struct mrl_tlog_tile tile, stru
 {
     MRL_AUTO(mrl_rows) rows = NULL;
     size_t len = (size_t)tile.width * MRL_TLOG_HASH;
-    mrl_err err = mrl_tx_query_one(tx, "SELECT hashes FROM audit_tiles WHERE id = $1",
-                                   MRL_ARGS(MRL_INT(mrl_audit_tile_id(tile.level, tile.index))),
-                                   &rows);
+    mrl_err err =
+        mrl_tx_query_one(tx, "SELECT hashes FROM audit_tiles WHERE id = $1",
+                         MRL_ARGS(MRL_INT(mrl_audit_tile_id(tile.level, tile.index))), &rows);
 
     if (err == MRL_ERR_NOT_FOUND && tile.level == 0)
         return publish_leaves(tx, tile, out);
@@ -105,8 +105,7 @@ mrl_err mrl_audit_publish_tile(struct mrl_tx *tx, struct mrl_tlog_tile tile, str
     uint64_t size;
 
     MRL_TRY(newest_size(tx, &size));
-    MRL_ENSURE(tile.width > 0 &&
-                   tile.width <= mrl_tlog_tile_width(tile.level, tile.index, size),
+    MRL_ENSURE(tile.width > 0 && tile.width <= mrl_tlog_tile_width(tile.level, tile.index, size),
                MRL_ERR_NOT_FOUND);
     return tile.level == MRL_TLOG_ENTRIES ? publish_bundle(tx, tile, out)
                                           : publish_hashes(tx, tile, out);
@@ -139,8 +138,8 @@ static mrl_err write_extra(void *context, const struct mrl_audit_row *row)
     return mrl_json_write(o, context);
 }
 
-static mrl_err prove_in(struct mrl_tx *tx, uint64_t seq, uint64_t size,
-                        struct mrl_audit_edge *edge, struct mrl_tlog_proof *out)
+static mrl_err prove_in(struct mrl_tx *tx, uint64_t seq, uint64_t size, struct mrl_audit_edge *edge,
+                        struct mrl_tlog_proof *out)
 {
     struct mrl_audit_source source = {.tx = tx, .edge = edge};
     const struct mrl_tlog_tiles tiles = mrl_audit_source_tiles(&source);

@@ -6,8 +6,8 @@
 
 #include "audit/checkpoint.h"
 
-/* Appends the newest checkpoint, with the cosignatures collected for it. MRL_ERR_NOT_FOUND: there is
- * none yet. */
+/* Appends the newest checkpoint, with the cosignatures collected for it. MRL_ERR_NOT_FOUND: there
+ * is none yet. */
 mrl_err mrl_audit_publish_checkpoint(struct mrl_tx *tx, struct mrl_buf *out);
 /* Appends the bytes of a tile or bundle. MRL_ERR_NOT_FOUND: the log has none such. MRL_ERR_STATE: a
  * bundle that was pruned. MRL_ERR_CORRUPT: something is missing. */

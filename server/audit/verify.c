@@ -38,10 +38,10 @@ static bool opens(const struct mrl_audit_openings *opened, mrl_bytes field, cons
 {
     const struct mrl_audit_opening *o = mrl_audit_opening_of(opened, field);
 
-    return o == NULL || (json_is_string(stands) &&
-                         mrl_audit_opening_check(o, mrl_bytes_of(json_string_value(stands),
-                                                                 json_string_length(stands))) ==
-                             MRL_OK);
+    return o == NULL ||
+           (json_is_string(stands) &&
+            mrl_audit_opening_check(
+                o, mrl_bytes_of(json_string_value(stands), json_string_length(stands))) == MRL_OK);
 }
 
 static mrl_err check_text(struct walk *w, const struct mrl_audit_row *row)
@@ -53,6 +53,7 @@ static mrl_err check_text(struct walk *w, const struct mrl_audit_row *row)
         return bad(w, row->seq, row->seq, "is not the text of an entry");
     number = f.seq == row->seq;
     open = opens(row->opened, MRL_LIT("source"), json_object_get(f.root, "source")) &&
+           opens(row->opened, MRL_LIT("target"), json_object_get(f.root, "target")) &&
            opens(row->opened, MRL_LIT("actor.id"),
                  json_object_get(json_object_get(f.root, "actor"), "id"));
     mrl_audit_facts_done(&f);
@@ -97,9 +98,9 @@ static mrl_err compare_tiles(struct walk *w, const struct mrl_audit_full *full)
 {
     for (size_t i = 0; i < full->count; i++) {
         const int64_t *ids = (const int64_t *)(const void *)full->ids.data;
-        mrl_bytes made = mrl_bytes_sub(mrl_buf_bytes(&full->hashes),
-                                       i * MRL_TLOG_WIDTH * MRL_TLOG_HASH,
-                                       (size_t)MRL_TLOG_WIDTH * MRL_TLOG_HASH);
+        mrl_bytes made =
+            mrl_bytes_sub(mrl_buf_bytes(&full->hashes), i * MRL_TLOG_WIDTH * MRL_TLOG_HASH,
+                          (size_t)MRL_TLOG_WIDTH * MRL_TLOG_HASH);
 
         if (w->checkpoints != NULL)
             MRL_TRY(compare_tile(w, ids[i], made));
@@ -134,8 +135,8 @@ static mrl_err check_checkpoint(struct walk *w, uint64_t size)
     struct mrl_checkpoint c;
     struct mrl_tlog_hash root;
     struct mrl_note *note = malloc(sizeof(*note));
-    uint64_t from = w->found.signed_entries + 1 < w->found.first ? w->found.first
-                                                                 : w->found.signed_entries + 1;
+    uint64_t from =
+        w->found.signed_entries + 1 < w->found.first ? w->found.first : w->found.signed_entries + 1;
     mrl_err err;
 
     if (note == NULL)

@@ -6,12 +6,12 @@
 #include "audit/checkpoint.h"
 
 struct mrl_audit_verdict {
-    uint64_t first;              /* where the log begins: above 1 after pruning */
-    uint64_t entries;            /* number of the last entry that was looked at */
-    uint64_t signed_entries;     /* of the largest checkpoint that held */
-    struct mrl_tlog_hash root;   /* of the last checkpoint that held */
-    uint64_t bad_from, bad_to;   /* entries of which at least one is wrong or missing; 0: all good */
-    struct mrl_why why;          /* what is wrong */
+    uint64_t first;            /* where the log begins: above 1 after pruning */
+    uint64_t entries;          /* number of the last entry that was looked at */
+    uint64_t signed_entries;   /* of the largest checkpoint that held */
+    struct mrl_tlog_hash root; /* of the last checkpoint that held */
+    uint64_t bad_from, bad_to; /* entries of which at least one is wrong or missing; 0: all good */
+    struct mrl_why why;        /* what is wrong */
 };
 /* Recomputes all, streaming: entries and their numbers, what opens their commitments, leaf hashes
  * against the tiles, the root against every stored checkpoint and its signature, the search index.
