@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "audit/publish.h"
+#include "audit/rollback.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -114,11 +116,33 @@ static mrl_err sign(void *context, const struct mrl_audit_signing *what,
     return mrl_keys_sign_checkpoint(s->keys, &want, signature, why);
 }
 
+static mrl_err read_newest(struct mrl_tx *tx, void *context)
+{
+    return mrl_audit_publish_checkpoint(tx, context);
+}
+
+/* Beside the database, so that an older database is noticed at the next start. */
+static mrl_err remember(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) note = {0};
+    struct mrl_audit_stats stats;
+
+    mrl_audit_stats(s->audit, &stats);
+    if (stats.size == s->remembered)
+        return MRL_OK;
+    MRL_TRY(mrl_store_read(s->store, read_newest, &note));
+    MRL_TRY(mrl_audit_remember(s->checkpoint_file, mrl_buf_bytes(&note), why));
+    s->remembered = stats.size;
+    return MRL_OK;
+}
+
 void mrl_housekeeping_checkpoint(struct mrl_server *s)
 {
     struct mrl_why why = {""};
     mrl_err err = mrl_audit_checkpoint(s->audit, sign, s, &why);
 
+    if (err == MRL_OK)
+        err = remember(s, &why);
     if (err != MRL_OK)
         mrl_log_error("audit.checkpoint_not_signed",
                       MRL_FIELD_STR("why", why.text[0] != '\0' ? why.text : mrl_err_name(err)));

@@ -12,6 +12,7 @@ struct mrl_paths {
     char keys[MRL_PATH];  /* 0700, the key process alone */
     char store[MRL_PATH]; /* 0700, the daemon alone */
     char database[MRL_PATH];
+    char checkpoint[MRL_PATH];   /* the newest of the audit log, beside the database */
     char socket[MRL_PATH];       /* of the management API */
     char root_pem[MRL_PATH];     /* root certificate, for clients */
     char keys_program[MRL_PATH]; /* merlon-keys */

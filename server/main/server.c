@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/rollback.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -104,7 +105,7 @@ static mrl_err node_name(const struct mrl_config *c, char to[static MRL_AUDIT_NO
 {
     if (c->server.node.len > 0)
         return mrl_bytes_to_cstr(c->server.node, to, MRL_AUDIT_NODE_MAX + 1) ? MRL_OK
-                                                                              : MRL_ERR_LIMIT;
+                                                                             : MRL_ERR_LIMIT;
     if (gethostname(to, MRL_AUDIT_NODE_MAX) != 0)
         return mrl_fail(why, MRL_ERR_IO, "this machine has no host name: set [server] node");
     return MRL_OK;
@@ -126,7 +127,22 @@ static mrl_err open_audit(struct mrl_server *s, struct mrl_why *why)
     return mrl_audit_new(s->store, &options, &s->audit);
 }
 
-static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
+/* Before anything else is written: a log that was cut must not go on as if nothing were. */
+static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
+{
+    struct mrl_audit_event e =
+        mrl_actor_event(&system_actor, MRL_AUDIT_AUDIT_ROLLBACK_ACCEPTED, MRL_LIT("audit"));
+
+    s->checkpoint_file = strdup(paths->checkpoint);
+    if (s->checkpoint_file == NULL)
+        abort();
+    if (s->accept_rollback == NULL)
+        return mrl_audit_check_start(s->audit, s->checkpoint_file, why);
+    e.reason = mrl_str(s->accept_rollback);
+    return mrl_audit_accept_rollback(s->audit, s->checkpoint_file, &e, why);
+}
+
+static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
     const struct mrl_issuing_config issuing = {
@@ -140,6 +156,7 @@ static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
     };
 
     MRL_TRY(open_audit(s, why));
+    MRL_TRY(check_log(s, paths, why));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
@@ -334,7 +351,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_become(&account, why));
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
-    MRL_TRY(open_duties(s, why));
+    MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(make_shared(s, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
@@ -407,10 +424,12 @@ static void stop(struct mrl_server *s)
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);
     (void)pthread_mutex_destroy(&s->waking);
+    free(s->checkpoint_file);
     free(s);
 }
 
-mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
+mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollback,
+                       struct mrl_why *why)
 {
     struct mrl_server *s = calloc(1, sizeof(*s));
     mrl_err err;
@@ -418,6 +437,7 @@ mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
     if (s == NULL)
         abort();
     s->config = config;
+    s->accept_rollback = accept_rollback;
     (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
     mrl_rcu_register();
     err = start(s, why);

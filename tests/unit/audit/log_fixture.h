@@ -17,11 +17,10 @@ static inline void log_open(struct log_on_store *l, struct mrl_store *store,
 {
     if (sealer == NULL && l->own == NULL)
         l->own = test_sealer();
-    assert_ok(mrl_audit_new(
-        store,
-        &(struct mrl_audit_options){.node = MRL_LIT("test"),
-                                    .sealer = sealer != NULL ? sealer : l->own},
-        &l->audit));
+    assert_ok(mrl_audit_new(store,
+                            &(struct mrl_audit_options){.node = MRL_LIT("test"),
+                                                        .sealer = sealer != NULL ? sealer : l->own},
+                            &l->audit));
 }
 
 /* The store must still be open. */
