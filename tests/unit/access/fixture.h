@@ -58,10 +58,10 @@ static inline mrl_err audit_each(void *context, const struct mrl_audit_row *row)
     (void)snprintf(c->last, sizeof(c->last), "%.*s", MRL_FMT(row->json));
     for (size_t i = 0; i < row->opened->count; i++) {
         const struct mrl_audit_opening *o = &row->opened->at[i];
-        const char *name = mrl_bytes_eq(o->field, MRL_LIT("source")) ? "source" : "id";
+        mrl_bytes name = mrl_bytes_eq(o->field, MRL_LIT("actor.id")) ? MRL_LIT("id") : o->field;
 
         (void)snprintf(&c->last[strlen(c->last)], sizeof(c->last) - strlen(c->last),
-                       " \"%s\":\"%.*s\"", name, MRL_FMT(o->value));
+                       " \"%.*s\":\"%.*s\"", MRL_FMT(name), MRL_FMT(o->value));
     }
     return MRL_OK;
 }
