@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`merlon audit`: a log that a second implementation made (harness/tlog.py) is listed, exported, proven and verified; and
+"""`merlon audit`: a log that a second implementation made (harness/tlog_proven.py) is listed, exported, proven and verified; and
 each change of it is named. The server is a stub that says what the test wants."""
 import base64
 import json
@@ -12,8 +12,9 @@ import pytest
 
 from harness.api_stub import Answer, ApiStub, Request, page, problem
 from harness.process import Processes, program
-from harness.tlog import (COSIGNATURE, Log, Signer, bundle, commitment, extra_of, leaf_hash, read_bundle, tile_path,
-                          verify_folder, verify_proof)
+from harness.tlog import COSIGNATURE, leaf_hash
+from harness.tlog_proven import (Log, Signer, bundle, commitment, extra_of, read_bundle, tile_path, verify_folder,
+                                 verify_proof)
 
 OK, REFUSED, USAGE, UNREACHABLE, DENIED, UNVERIFIED = range(6)
 NDJSON = "application/x-ndjson"

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Merkle log from its specifications alone (RFC 6962, c2sp.org/signed-note, tlog-checkpoint, tlog-tiles, tlog-proof,
-tlog-cosignature): what the tests make logs with, and judge those of the daemon by. Nothing of it comes from lib/tlog."""
+"""Transparency logs in Python, straight from RFC 6962 and the C2SP texts, and slow: what our own code is compared with."""
 import base64
 import hashlib
-import json
-from collections.abc import Callable
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,251 +10,139 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-LOG, COSIGNATURE = 1, 4  # kinds of keys
-WIDTH = 256
+ED25519, COSIGNATURE = 1, 4
+DASH = "\N{EM DASH}"
 
 
-class Refused(Exception):
-    """What was verified does not hold."""
+def b64(data: bytes) -> str:
+    return base64.standard_b64encode(data).decode()
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    return hashlib.sha256(b"\0" + entry).digest()
+    return sha256(b"\0" + entry)
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\1" + left + right).digest()
-
-
-def split(size: int) -> int:
-    """The largest power of two below size."""
-    return 1 << (size - 1).bit_length() - 1
+def split_point(count: int) -> int:
+    """The largest power of two below count (RFC 6962 2.1)."""
+    return 1 << (count - 1).bit_length() - 1
 
 
 def root_of(leaves: list[bytes]) -> bytes:
-    """RFC 6962 2.1, as the definition says it."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    k = split(len(leaves))
-    return node_hash(root_of(leaves[:k]), root_of(leaves[k:]))
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256(b"")
+    k = split_point(len(leaves))
+    return sha256(b"\1" + root_of(leaves[:k]) + root_of(leaves[k:]))
 
 
-def inclusion_path(index: int, leaves: list[bytes]) -> list[bytes]:
-    """RFC 6962 2.1.1."""
-    if len(leaves) <= 1:
-        return []
-    k = split(len(leaves))
-    if index < k:
-        return inclusion_path(index, leaves[:k]) + [root_of(leaves[k:])]
-    return inclusion_path(index - k, leaves[k:]) + [root_of(leaves[:k])]
-
-
-def root_of_path(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
-    """What the path leads to (RFC 6962 2.1.1 backwards)."""
-    if size == 1:
-        if path:
-            raise Refused("the path is too long")
-        return leaf
-    if not path:
-        raise Refused("the path is too short")
-    k = split(size)
-    if index < k:
-        return node_hash(root_of_path(index, k, leaf, path[:-1]), path[-1])
-    return node_hash(path[-1], root_of_path(index - k, size - k, leaf, path[:-1]))
+def consistency(old: int, leaves: list[bytes], whole: bool = True) -> list[bytes]:
+    """RFC 6962 2.1.2: PROOF, and SUBPROOF when not whole."""
+    if old == len(leaves):
+        return [] if whole else [root_of(leaves)]
+    k = split_point(len(leaves))
+    if old <= k:
+        return consistency(old, leaves[:k], whole) + [root_of(leaves[k:])]
+    return consistency(old - k, leaves[k:], False) + [root_of(leaves[:k])]
 
 
 def key_id(name: str, kind: int, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + bytes([kind]) + public)[:4]
 
 
-def public_bytes(key: Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+def vkey(name: str, kind: int, public: bytes) -> str:
+    return f"{name}+{key_id(name, kind, public).hex()}+{b64(bytes([kind]) + public)}"
 
 
-@dataclass
-class Signer:
-    """A log's key or that of a witness."""
-
-    name: str
-    kind: int = LOG
-    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-
-    @property
-    def vkey(self) -> str:
-        public = public_bytes(self.key)
-        return f"{self.name}+{key_id(self.name, self.kind, public).hex()}+{base64.b64encode(bytes([self.kind]) + public).decode()}"
-
-    def line(self, text: str, time: int = 0) -> str:
-        if self.kind == COSIGNATURE:
-            signature = time.to_bytes(8, "big") + self.key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
-        else:
-            signature = self.key.sign(text.encode())
-        packed = base64.b64encode(key_id(self.name, self.kind, public_bytes(self.key)) + signature).decode()
-        return f"\N{EM DASH} {self.name} {packed}\n"
-
-
-def open_note(note: str, vkey: str) -> str:
-    """The text of a note, once the key has signed it."""
-    name, ident, packed = vkey.split("+", 2)
-    kind, public = base64.b64decode(packed)[0], base64.b64decode(packed)[1:]
-    text, _, lines = note.rpartition("\n\n")
-    for line in lines.splitlines():
-        dash, who, signature = line.split(" ")
-        decoded = base64.b64decode(signature)
-        if dash != "\N{EM DASH}" or who != name or decoded[:4].hex() != ident:
-            continue
-        signed, decoded = text + "\n", decoded[4:]
-        if kind == COSIGNATURE:
-            signed, decoded = f"cosignature/v1\ntime {int.from_bytes(decoded[:8], 'big')}\n{signed}", decoded[8:]
-        try:
-            Ed25519PublicKey.from_public_bytes(public).verify(decoded, signed.encode())
-        except InvalidSignature:
-            raise Refused(f"the signature of {name} does not hold") from None
-        return text + "\n"
-    raise Refused(f"not signed by {name}")
-
-
-@dataclass
-class Checkpoint:
-    origin: str
-    size: int
-    root: bytes
-
-    @staticmethod
-    def read(text: str) -> "Checkpoint":
-        origin, size, root = text.splitlines()[:3]
-        return Checkpoint(origin, int(size), base64.b64decode(root))
-
-    def text(self) -> str:
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
-
-
-def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
-    digits = f"{index % 1000:03d}"
-    while index >= 1000:
-        index //= 1000
-        digits = f"x{index % 1000:03d}/{digits}"
-    return f"tile/{level}/{digits}" + (f".p/{width}" if width < WIDTH else "")
-
-
-def bundle(entries: list[bytes]) -> bytes:
-    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
-
-
-def read_bundle(data: bytes) -> list[bytes]:
-    entries = []
-    while data:
-        length = int.from_bytes(data[:2], "big")
-        if len(data) < 2 + length:
-            raise Refused("a bundle is cut short")
-        entries.append(data[2:2 + length])
-        data = data[2 + length:]
-    return entries
-
-
-def verify_proof(text: str, vkey: str, entry: bytes) -> tuple[int, Checkpoint]:
-    """c2sp.org/tlog-proof. Gives the index and the checkpoint."""
-    head, _, note = text.partition("\n\n")
-    lines = head.split("\n")
-    if lines.pop(0) != "c2sp.org/tlog-proof@v1":
-        raise Refused("not a proof")
-    if lines[0].startswith("extra "):
-        lines.pop(0)
-    index = int(lines.pop(0).removeprefix("index "))
-    checkpoint = Checkpoint.read(open_note(note, vkey))
-    if checkpoint.origin != vkey.split("+")[0]:
-        raise Refused("a checkpoint of another log")
-    path = [base64.b64decode(line) for line in lines]
-    if root_of_path(index, checkpoint.size, leaf_hash(entry), path) != checkpoint.root:
-        raise Refused("the proof does not lead to the root")
-    return index, checkpoint
-
-
-def extra_of(proof: str) -> bytes:
-    for line in proof.partition("\n\n")[0].splitlines():
-        if line.startswith("extra "):
-            return base64.b64decode(line.removeprefix("extra "))
-    return b""
-
-
-def verify_folder(folder: Path, vkey: str) -> Checkpoint:
-    """All of a log in its published layout."""
-    checkpoint = Checkpoint.read(open_note((folder / "checkpoint").read_text(encoding="utf-8"), vkey))
-    leaves: list[bytes] = []
-    while len(leaves) < checkpoint.size:
-        index, width = len(leaves) // WIDTH, min(WIDTH, checkpoint.size - len(leaves))
-        entries = read_bundle((folder / tile_path("entries", index, width)).read_bytes())
-        hashes = [leaf_hash(entry) for entry in entries]
-        if b"".join(hashes) != (folder / tile_path(0, index, width)).read_bytes():
-            raise Refused(f"tile {index} is not of its entries")
-        leaves += hashes
-    if root_of(leaves) != checkpoint.root:
-        raise Refused("the entries do not give the root")
-    return checkpoint
-
-
-def commitment(salt: bytes, name: str, value: str) -> str:
-    return "sha256:" + hashlib.sha256(salt + name.encode() + b"\0" + value.encode()).hexdigest()
+def signature_line(name: str, identity: bytes, signature: bytes) -> str:
+    return f"{DASH} {name} {b64(identity + signature)}\n"
 
 
 @dataclass
 class Log:
-    """A log of its own, for a stub to serve."""
-
+    """A log with its key; entries are appended to it at will."""
+    origin: str
     entries: list[bytes] = field(default_factory=list)
-    signer: Signer = field(default_factory=lambda: Signer("acme/merlon-audit"))
-    witnesses: list[Signer] = field(default_factory=list)
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
 
-    @staticmethod
-    def of(size: int) -> "Log":
-        return Log([json.dumps({"action": "device.added", "seq": seq, "target": f"gr\u00fcn-{seq}\x1b", "v": 2},
-                               separators=(",", ":"), sort_keys=True).encode() for seq in range(1, size + 1)])
+    @property
+    def public(self) -> bytes:
+        return self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
-    def leaves(self) -> list[bytes]:
-        return [leaf_hash(entry) for entry in self.entries]
+    @property
+    def vkey(self) -> str:
+        return vkey(self.origin, ED25519, self.public)
 
-    def checkpoint(self, size: int | None = None, time: int = 1795472078) -> str:
-        leaves = self.leaves()[:size]
-        text = Checkpoint(self.signer.name, len(leaves), root_of(leaves)).text()
-        return text + "\n" + self.signer.line(text) + "".join(w.line(text, time) for w in self.witnesses)
+    def grow(self, size: int, what: str = "entry") -> "Log":
+        self.entries += [f"{what} {i}".encode() for i in range(len(self.entries), size)]
+        return self
 
-    def files(self) -> dict[str, bytes]:
-        """The published layout at the present size, with full tiles and the partial ones at the edge."""
-        made = {"checkpoint": self.checkpoint().encode()}
+    def leaves(self, size: int | None = None) -> list[bytes]:
+        return [leaf_hash(e) for e in self.entries[:size]]
+
+    def text(self, size: int | None = None) -> str:
+        leaves = self.leaves(size)
+        return f"{self.origin}\n{len(leaves)}\n{b64(root_of(leaves))}\n"
+
+    def sign(self, text: str) -> str:
+        """A note of any text."""
+        return text + "\n" + signature_line(self.origin, key_id(self.origin, ED25519, self.public),
+                                            self.key.sign(text.encode()))
+
+    def checkpoint(self, size: int | None = None) -> str:
+        return self.sign(self.text(size))
+
+    def proof(self, old: int, size: int | None = None) -> list[bytes]:
+        return consistency(old, self.leaves(size)) if old > 0 else []
+
+    def add_checkpoint(self, old: int, size: int | None = None) -> str:
+        """The body of a request to a witness."""
+        return add_checkpoint(old, self.proof(old, size), self.checkpoint(size))
+
+    def write(self, folder: Path) -> None:
+        """The log in files, as c2sp.org/tlog-tiles lays them out."""
         hashes, level = self.leaves(), 0
-        for at in range(0, len(self.entries), WIDTH):
-            part = self.entries[at:at + WIDTH]
-            made[tile_path("entries", at // WIDTH, len(part))] = bundle(part)
         while hashes:
-            above = []
-            for at in range(0, len(hashes), WIDTH):
-                part = hashes[at:at + WIDTH]
-                made[tile_path(level, at // WIDTH, len(part))] = b"".join(part)
-                if len(part) == WIDTH:
-                    above.append(root_of(part))
-            hashes, level = above, level + 1
-        return made
-
-    def proof(self, seq: int, extra: bytes = b"", size: int | None = None) -> str:
-        lines = ["c2sp.org/tlog-proof@v1"] + ([f"extra {base64.b64encode(extra).decode()}"] if extra else [])
-        lines.append(f"index {seq - 1}")
-        lines += [base64.b64encode(h).decode() for h in inclusion_path(seq - 1, self.leaves()[:size])]
-        return "\n".join(lines) + "\n\n" + self.checkpoint(size)
-
-    def write(self, folder: Path) -> Path:
-        for path, data in self.files().items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(data)
-        return folder
+            write_tiles(folder / f"tile/{level}", hashes)
+            hashes = [root_of(hashes[i:i + 256]) for i in range(0, len(hashes) // 256 * 256, 256)]
+            level += 1
+        write_tiles(folder / "tile/entries", [struct.pack(">H", len(e)) + e for e in self.entries])
+        (folder / "checkpoint").write_text(self.checkpoint(), encoding="utf-8")
 
 
-def fetch_folder(fetch: Callable[[str], bytes], size: int, folder: Path) -> None:
-    """Bundles and leaf tiles of a log of this size, from wherever fetch gets a path."""
-    for index in range((size + WIDTH - 1) // WIDTH):
-        width = min(WIDTH, size - index * WIDTH)
-        for level in ("entries", 0):
-            path = folder / tile_path(level, index, width)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(fetch(tile_path(level, index, width)))
+def write_tiles(folder: Path, parts: list[bytes]) -> None:
+    for index in range(0, (len(parts) + 255) // 256):
+        tile = parts[index * 256:index * 256 + 256]
+        path = folder / tile_name(index, len(tile))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(tile))
+
+
+def tile_name(index: int, width: int) -> str:
+    name = f"{index % 1000:03d}"
+    while index >= 1000:
+        index //= 1000
+        name = f"x{index % 1000:03d}/{name}"
+    return name if width == 256 else f"{name}.p/{width}"
+
+
+def add_checkpoint(old: int, proof: list[bytes], note: str) -> str:
+    return f"old {old}\n" + "".join(b64(h) + "\n" for h in proof) + "\n" + note
+
+
+def cosignature_time(line: str, witness_vkey: str, text: str) -> int | None:
+    """When the witness says that it saw the checkpoint with this text; None when the line is not its valid cosignature."""
+    name, identity, encoded = witness_vkey.split("+", 2)
+    key = base64.standard_b64decode(encoded)
+    dash, signer, signature = line.removesuffix("\n").split(" ")
+    data = base64.standard_b64decode(signature)
+    if (dash, signer, data[:4].hex(), key[0], len(data)) != (DASH, name, identity, COSIGNATURE, 4 + 8 + 64):
+        return None
+    time = struct.unpack(">Q", data[4:12])[0]
+    try:
+        Ed25519PublicKey.from_public_bytes(key[1:]).verify(data[12:], f"cosignature/v1\ntime {time}\n{text}".encode())
+    except InvalidSignature:
+        return None
+    return time
