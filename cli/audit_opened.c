@@ -61,7 +61,7 @@ static mrl_err put(json_t *entry, const char *dotted, mrl_bytes value)
     if (!mrl_bytes_split(mrl_str(dotted), '.', &head, &tail))
         return mrl_json_set_str(entry, dotted, value);
     MRL_ENSURE(mrl_bytes_to_cstr(head, name, sizeof(name)), MRL_ERR_INVALID);
-    return mrl_json_set_str(json_object_get(entry, name), dotted + head.len + 1, value);
+    return mrl_json_set_str(json_object_get(entry, name), &dotted[head.len + 1], value);
 }
 
 mrl_err mrl_audit_opened_merge(json_t *entry, const json_t *opened)
