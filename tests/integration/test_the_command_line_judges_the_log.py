@@ -431,6 +431,17 @@ def test_the_published_log_is_mirrored_and_only_what_is_new_is_fetched(stub, mer
     assert verify_folder(mirror, log.signer.vkey).size == 600
 
 
+def test_go_accepts_what_was_exported_and_refuses_a_changed_one(stub, merlon, workdir, tlogcheck):
+    log = Log.of(600)
+    serve(stub, log)
+    (workdir / "older").write_text(log.checkpoint(300), encoding="utf-8")
+    assert merlon("audit", "export", "--tiles", "m").returncode == OK
+    assert tlogcheck(workdir / "m", log.signer.vkey, workdir / "older").stdout.startswith("600 entries")
+    change(log, 260)
+    (workdir / "m" / tile_path("entries", 1)).write_bytes(log.files()[tile_path("entries", 1)])
+    assert "entry 259 is not the one in the tree" in tlogcheck(workdir / "m", log.signer.vkey).stderr  # counts from 0
+
+
 def test_a_pruned_log_is_mirrored_from_where_it_begins(stub, merlon, workdir):
     log = Log.of(600)
     serve(stub, log, **{tile_path("entries", 0): None})
