@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`merlon audit`: a log that a second implementation made (harness/tlog_proven.py) is listed, exported, proven and verified; and
 each change of it is named. The server is a stub that says what the test wants."""
-import base64
 import json
 import signal
 import stat
@@ -11,13 +10,14 @@ from collections.abc import Callable
 import pytest
 
 from harness.api_stub import Answer, ApiStub, Request, page, problem
-from harness.process import Processes, program
+from harness.process import ROOT, Processes, program
 from harness.tlog import COSIGNATURE, leaf_hash
 from harness.tlog_proven import (Log, Signer, bundle, commitment, extra_of, read_bundle, tile_path, verify_folder,
                                  verify_proof)
 
 OK, REFUSED, USAGE, UNREACHABLE, DENIED, UNVERIFIED = range(6)
 NDJSON = "application/x-ndjson"
+PAGE = (ROOT / "docs" / "operate" / "audit.md").read_text(encoding="utf-8")
 ENTRY = {"seq": 7, "time": 1795472078123, "action": "device.added", "outcome": "ok", "v": 2,
          "actor": {"kind": "operator", "id": "alice"}, "target": "pump-7"}
 Run = Callable[..., subprocess.CompletedProcess]
@@ -118,17 +118,27 @@ def test_an_erased_entry_shows_its_commitments(stub, merlon):
     assert "operator:sha256:" in done.stdout and "no checkpoint yet" in done.stdout
 
 
-def test_the_key_is_given_in_each_form(stub, merlon, workdir):
+# The lines of docs/operate/audit.md, after `merlon audit key --pem > log.pem`.
+WITH_NOTHING_OF_OURS = r"""
+sed '/^$/,$d' checkpoint > text
+sed -n 's/^— acme\/merlon-audit //p' checkpoint | base64 -d | tail -c +5 > signature
+openssl pkeyutl -verify -rawin -pubin -inkey log.pem -in text -sigfile signature
+"""
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_openssl_verifies_a_checkpoint(stub, merlon, workdir, good):
     log = Log.of(3)
     serve(stub, log)
     assert merlon("audit", "key", "--vkey").stdout == log.signer.vkey + "\n"
     (workdir / "log.pem").write_text(merlon("audit", "key", "--pem").stdout, encoding="ascii")
-    text, _, line = log.checkpoint().rpartition("\n\n")
-    (workdir / "text").write_text(text + "\n", encoding="utf-8")
-    (workdir / "signature").write_bytes(base64.b64decode(line.split(" ")[2])[4:])
-    done = subprocess.run(["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "log.pem", "-in", "text", "-sigfile",
-                           "signature"], cwd=workdir, capture_output=True, text=True, check=True)
-    assert "Signature Verified Successfully" in done.stdout
+    note = log.checkpoint() if good else log.checkpoint().replace("\n3\n", "\n2\n")
+    (workdir / "checkpoint").write_text(note, encoding="utf-8")
+    assert WITH_NOTHING_OF_OURS.strip() in PAGE.replace("\n    ", "\n")
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", WITH_NOTHING_OF_OURS], cwd=workdir, capture_output=True, text=True,
+                          check=False)
+    assert (done.returncode == 0) == good
+    assert ("Signature Verified Successfully" in done.stdout) == good
 
 
 # --- verifying the whole log
