@@ -11,7 +11,7 @@ import pytest
 
 from harness.api_stub import Answer, ApiStub, Request, page, problem
 from harness.process import ROOT, Processes, program
-from harness.tlog import COSIGNATURE, leaf_hash
+from harness.tlog import COSIGNATURE, add_checkpoint, leaf_hash
 from harness.tlog_proven import (Log, Signer, bundle, commitment, extra_of, read_bundle, tile_path, verify_folder,
                                  verify_proof)
 
@@ -371,6 +371,24 @@ def test_witnesses_must_have_cosigned(stub, merlon, workdir):
     for wrong in (log.signer.vkey, "none"):
         assert merlon(*base, "--witness", wrong).returncode == USAGE
     assert merlon("audit", "verify", "--dir", "log", "--log-key", first.vkey).returncode == USAGE
+
+
+def test_a_real_witness_stands_for_one_history(stub, merlon, make_witness):
+    """Two logs by one key: only the one that merlon-witness saw first has its cosignature."""
+    log = Log.of(300)
+    other = Log(list(log.entries), log.signer)
+    change(other, 200)
+    witness = make_witness([log.signer.vkey]).start()
+    line = witness.ask(add_checkpoint(0, [], log.checkpoint()))
+    assert line.status == 200
+    serve(stub, log, checkpoint=(log.checkpoint() + line.body).encode())
+    result = json.loads(merlon("audit", "verify", "--witness", witness.vkey, "-ojson").stdout)
+    assert result["witnesses"] == [witness.name]
+    assert witness.ask(add_checkpoint(300, [], other.checkpoint())).status == 409
+    serve(stub, other, checkpoint=(other.checkpoint() + line.body).encode())
+    done = merlon("audit", "verify", "--witness", witness.vkey)
+    assert (done.returncode, done.stderr) == (
+        UNVERIFIED, f"merlon: the checkpoint: the cosignature of {witness.name} does not hold\n")
 
 
 def test_a_cosignature_that_comes_a_moment_later_is_awaited(stub, merlon):
