@@ -37,7 +37,8 @@ static void a_key_is_given_as_it_is_or_in_a_file(void **state)
     struct log_folder *f = *state;
     MRL_SCOPED(mrl_audit_trust) t = {0};
     MRL_SCOPED(mrl_audit_trust) from_file = {0};
-    MRL_SCOPED(mrl_audit_trust) none = {0};
+    MRL_SCOPED(mrl_audit_trust) no_key = {0};
+    MRL_SCOPED(mrl_audit_trust) no_file = {0};
     char path[128];
 
     assert_int_equal(read_options(f, f->vkey, NULL, &t), MRL_EXIT_OK);
@@ -47,8 +48,8 @@ static void a_key_is_given_as_it_is_or_in_a_file(void **state)
     assert_int_equal(read_options(f, path, NULL, &from_file), MRL_EXIT_OK);
     assert_int_equal(from_file.key.id, t.key.id);
     log_folder_write(f, "vkey", MRL_LIT("acme+1+x"));
-    assert_int_equal(read_options(f, path, NULL, &none), MRL_EXIT_USAGE);
-    assert_int_equal(read_options(f, "none", NULL, &none), MRL_EXIT_USAGE);
+    assert_int_equal(read_options(f, path, NULL, &no_key), MRL_EXIT_USAGE);
+    assert_int_equal(read_options(f, "none", NULL, &no_file), MRL_EXIT_USAGE);
 }
 
 static void the_key_of_a_witness_signs_no_log_and_the_other_way_round(void **state)
