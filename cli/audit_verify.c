@@ -27,6 +27,8 @@ const struct mrl_cli_option mrl_audit_verify_options[] = {
 
 static const struct mrl_cli_column result_columns[] = {
     {"Verified", "verified"},
+    {"Entry number", "number"},
+    {"Entry", "entry"},
     {"Entries", "entries"},
     {"Oldest with its text", "first_entry"},
     {"Root", "root"},

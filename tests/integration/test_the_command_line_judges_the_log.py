@@ -546,6 +546,8 @@ def test_a_revealing_proof_carries_the_entry_and_what_opens_it(stub, merlon, wor
     done = merlon("audit", "verify", "--proof", "p", "--log-key", log.signer.vkey, "-ojson")
     entry = json.loads(done.stdout)["entry"]
     assert (entry["actor"]["id"], entry["source"]) == ("alice", "192.0.2.7:50112")
+    page_of_proof = merlon("audit", "verify", "--proof", "p", "--log-key", log.signer.vkey).stdout
+    assert '"id":"alice"' in page_of_proof and "Entry number:" in page_of_proof
     opened["source"]["value"] = "192.0.2.8:1"
     (workdir / "q").write_text(log.proof(7, json.dumps({"entry": text, "opened": opened}).encode()), encoding="utf-8")
     done = merlon("audit", "verify", "--proof", "q", "--log-key", log.signer.vkey)
