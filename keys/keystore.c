@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "keys/keystore_files.h"
 #include "keys/sealed.h"
+#include "keys/staging.h"
 
 enum { ED25519_SPKI_SIZE = 44 }; /* RFC 8410: 12 bytes that are always the same, then the key */
 
@@ -151,16 +152,24 @@ static mrl_err check_finished(const struct mrl_folder *f, struct mrl_why *why)
                     f->path, f->path);
 }
 
+mrl_err mrl_keystore_kek(const struct mrl_folder *f, const struct mrl_unlock *u,
+                         struct mrl_kek *out, struct mrl_why *why)
+{
+    uint8_t salt[MRL_UNLOCK_SALT];
+    enum mrl_unlock_kind kind;
+
+    MRL_TRY(mrl_staging_settle(f, why));
+    MRL_TRY(check_finished(f, why));
+    MRL_TRY(mrl_sealed_peek(f, MRL_KEYSTORE_MANIFEST, &kind, salt, why));
+    return mrl_kek_derive(f, u, kind, salt, out, why);
+}
+
 static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
                         struct mrl_keystore *k, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_kek) kek = {0};
-    uint8_t salt[MRL_UNLOCK_SALT];
-    enum mrl_unlock_kind kind;
 
-    MRL_TRY(check_finished(f, why));
-    MRL_TRY(mrl_sealed_peek(f, MRL_KEYSTORE_MANIFEST, &kind, salt, why));
-    MRL_TRY(mrl_kek_derive(f, u, kind, salt, &kek, why));
+    MRL_TRY(mrl_keystore_kek(f, u, &kek, why));
     MRL_TRY(load_keys(f, &kek, k, why));
     MRL_TRY(check_together(f, k, why));
     return read_export_record(f, &k->root_exported, why);

@@ -3,7 +3,8 @@
  *
  * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), manifest (tenant
  * and certificates, sealed, written last), root.export (empty until the root key was exported),
- * unlock.key (when unlocked by file), init.unfinished (while init works). */
+ * unlock.key, unlock.tpm or unlock.pkcs11 (see keys/unlock.h), init.unfinished (while init works),
+ * rekey.new and rekey.ready (see keys/staging.h). */
 #ifndef MRL_KEYS_KEYSTORE_H
 #define MRL_KEYS_KEYSTORE_H
 
@@ -30,6 +31,9 @@ struct mrl_keystore {
 mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
                           struct mrl_keystore *out, struct mrl_why *why);
 void mrl_keystore_done(struct mrl_keystore *k);
+/* The key of its files, not yet tried on one. Errors as above. */
+mrl_err mrl_keystore_kek(const struct mrl_folder *f, const struct mrl_unlock *u,
+                         struct mrl_kek *out, struct mrl_why *why);
 
 struct mrl_keystore_plan {
     enum mrl_key_type root_type; /* MRL_KEY_P256 or MRL_KEY_P384 */
