@@ -49,6 +49,15 @@ static mrl_err create(const struct mrl_keys_arguments *a, struct mrl_unlock *unl
     return mrl_keystore_create(&folder, unlock, &plan, why);
 }
 
+static const char *advice(enum mrl_unlock_kind kind)
+{
+    if (mrl_unlock_is_hardware(kind))
+        return "a copy opens with this hardware only: see docs/operate/keys.md for a backup";
+    return kind == MRL_UNLOCK_FILE
+               ? "keep a copy of the whole folder, as safe as the keys themselves"
+               : "keep a copy of the whole folder";
+}
+
 static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_unlock) unlock = {0};
@@ -56,8 +65,7 @@ static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
     MRL_TRY(mrl_sandbox_start(why));
     MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
     MRL_TRY(create(a, &unlock, why));
-    (void)printf("keystore made in %s; keep a copy of the whole folder%s\n", a->dir,
-                 unlock.kind == MRL_UNLOCK_FILE ? ", as safe as the keys themselves" : "");
+    (void)printf("keystore made in %s; %s\n", a->dir, advice(unlock.kind));
     return MRL_OK;
 }
 
