@@ -176,7 +176,7 @@ mrl_err mrl_export_root(const struct mrl_export *e, struct mrl_why *why)
 {
     MRL_AUTO(mrl_secret) text = NULL;
     mrl_err err;
-    int fd;
+    int fd = -1;
 
     MRL_TRY(create(e->out, &fd, why));
     err = ask(e, fd, &text, why);

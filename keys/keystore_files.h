@@ -18,10 +18,9 @@ enum {
 };
 
 /* Everything init writes but the manifest, when the keystore is unlocked by file. */
-#define MRL_KEYSTORE_PARTS                                                                 \
-    {                                                                                      \
-        MRL_UNLOCK_FILE_NAME, MRL_KEYSTORE_ROOT, MRL_KEYSTORE_ISSUING, MRL_KEYSTORE_AUDIT, \
-            MRL_KEYSTORE_SEALING, MRL_KEYSTORE_EXPORT                                      \
-    }
+/* clang-format off */
+#define MRL_KEYSTORE_PARTS {MRL_UNLOCK_FILE_NAME, MRL_KEYSTORE_ROOT, MRL_KEYSTORE_ISSUING, \
+    MRL_KEYSTORE_AUDIT, MRL_KEYSTORE_SEALING, MRL_KEYSTORE_EXPORT}
+/* clang-format on */
 
 #endif

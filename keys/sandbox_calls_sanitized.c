@@ -10,11 +10,3 @@ const int mrl_sandbox_extra_calls[] = {SCMP_SYS(sigaltstack),    SCMP_SYS(gettid
                                        SCMP_SYS(getuid),         SCMP_SYS(sched_getaffinity)};
 const size_t mrl_sandbox_extra_call_count =
     sizeof(mrl_sandbox_extra_calls) / sizeof(mrl_sandbox_extra_calls[0]);
-
-/* The search for leaks at exit stops the process from a traced clone, which the sandbox is there to
- * prevent. Leaks are found by the unit tests. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}

@@ -162,8 +162,8 @@ mrl_err mrl_keys_spawn(const struct mrl_keys_options *o, struct mrl_keys_client 
     MRL_AUTO(mrl_keys_client) client = NULL;
     struct command command = {0};
     mrl_err err;
-    pid_t pid;
-    int fd;
+    pid_t pid = -1;
+    int fd = -1;
 
     make_command(o, &command);
     err = start(&command, &fd, &pid, why);

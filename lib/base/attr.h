@@ -35,6 +35,6 @@
 #define MRL_SCOPED(type) __attribute__((cleanup(type##_done))) struct type
 
 #define MRL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define MRL_CONTAINER(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define MRL_CONTAINER(ptr, type, member) ((type *)(((char *)(ptr)) - offsetof(type, member)))
 
 #endif

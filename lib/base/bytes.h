@@ -14,10 +14,9 @@ typedef struct mrl_bytes {
 
 #define MRL_BYTES_NONE ((mrl_bytes){0})
 /* A string literal as bytes, without its NUL. MRL_LIT_INIT is the form for static initialisers. */
-#define MRL_LIT_INIT(text)                           \
-    {                                                \
-        (const uint8_t *)("" text), sizeof(text) - 1 \
-    }
+/* clang-format off */
+#define MRL_LIT_INIT(text) {(const uint8_t *)("" text), sizeof(text) - 1}
+/* clang-format on */
 #define MRL_LIT(text) ((mrl_bytes)MRL_LIT_INIT(text))
 /* For printf("%.*s"). */
 #define MRL_FMT(b) (int)(b).len, (b).data == NULL ? "" : (const char *)(b).data

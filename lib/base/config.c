@@ -217,7 +217,7 @@ static mrl_err read_key(struct reading *r)
     mrl_bytes name = read_name(&r->c, /*dots=*/false);
     struct mrl_config_value value;
     unsigned line = r->c.line;
-    size_t i;
+    size_t i = 0;
 
     mrl_config_skip_blanks(&r->c);
     if (name.len == 0 || !mrl_config_accept(&r->c, '='))

@@ -152,12 +152,14 @@ static void note_facts(struct mrl_tls *t)
 /* The certificate and the session make up a third of what OpenSSL keeps for an idle connection, and
  * nothing needs them any more. OpenSSL lets a session go only with the method the SSL_CTX was made
  * with, and by now the connection has that of its version: so it moves to an SSL_CTX of that one.
- */
+ * From 3.2 on it is the method the connection was made with, and there is no way. */
 static void drop_session(struct mrl_tls *t)
 {
     struct mrl_tls_context *c = t->context;
     SSL_CTX **idle = &c->idle[t->facts.version == MRL_TLS_1_3];
 
+    if (!mrl_tls_library_is_before_3_2())
+        return;
     if (*idle == NULL)
         *idle = SSL_CTX_new_ex(c->library.context, NULL, SSL_get_ssl_method(t->ssl));
     if (c->nothing == NULL)

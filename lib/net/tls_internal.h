@@ -20,6 +20,7 @@ struct mrl_tls_library {
 };
 mrl_err mrl_tls_library_init(struct mrl_tls_library *l);
 void mrl_tls_library_done(struct mrl_tls_library *l);
+bool mrl_tls_library_is_before_3_2(void); /* what runs, not what was compiled against */
 
 enum { MRL_ALPN_WIRE_MAX = MRL_ALPN_MAX * (MRL_ALPN_NAME_MAX + 1) };
 

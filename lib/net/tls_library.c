@@ -13,7 +13,7 @@
 
 #include "net/tls_internal.h"
 
-enum { SLOW_BEFORE_MINOR = 2, DECODERS_MAX = 16 };
+enum { DECODERS_MAX = 16 };
 
 /* Constant once made. The tables are the same for every instance of the default provider. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -91,9 +91,9 @@ static int thin_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
     return 1;
 }
 
-static bool decoding_is_slow(void)
+bool mrl_tls_library_is_before_3_2(void)
 {
-    return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < SLOW_BEFORE_MINOR;
+    return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2;
 }
 
 static bool load_thin(struct mrl_tls_library *l)
@@ -112,7 +112,7 @@ mrl_err mrl_tls_library_init(struct mrl_tls_library *l)
 {
     *l = (struct mrl_tls_library){.context = OSSL_LIB_CTX_new()};
     MRL_ENSURE(l->context != NULL, MRL_ERR_CRYPTO);
-    if (!decoding_is_slow())
+    if (!mrl_tls_library_is_before_3_2())
         return MRL_OK;
     (void)pthread_once(&once, pick_decoders);
     if (tables == NULL || load_thin(l))

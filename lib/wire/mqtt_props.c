@@ -31,7 +31,7 @@ struct prop {
     (IN(CONNACK) | IN(PUBACK) | IN(PUBREC) | IN(PUBREL) | IN(PUBCOMP) | IN(SUBACK) | \
      IN(UNSUBACK) | IN(DISCONNECT) | IN(AUTH))
 #define ANYWHERE (ANSWERS | MESSAGE | IN(CONNECT) | IN(SUBSCRIBE) | IN(UNSUBSCRIBE))
-#define AT(field) (uint16_t) offsetof(struct mrl_mqtt_props, field)
+#define AT(field) ((uint16_t)offsetof(struct mrl_mqtt_props, field))
 
 /* 2.2.2.2, table 2-4 */
 static const struct prop_rule {

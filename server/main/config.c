@@ -146,10 +146,9 @@ static const struct mrl_config_key telemetry_keys[] = {
      "Devices shown at most; further ones are counted only.", 1, 1000000, NULL},
 };
 
-#define SECTION(name, help)                                                 \
-    {                                                                       \
-#name, help, name##_keys, MRL_COUNT(name##_keys), AT(name), 0, 0, 0 \
-    }
+/* clang-format off */
+#define SECTION(name, help) {#name, help, name##_keys, MRL_COUNT(name##_keys), AT(name), 0, 0, 0}
+/* clang-format on */
 static const struct mrl_config_section sections[] = {
     SECTION(server, "The daemon itself."),
     SECTION(keys, "The key process."),

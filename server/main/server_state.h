@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 
 #include "main/config.h"
+#include "main/rotation.h"
 #include "main/worker.h"
+#include "store/seal.h"
 
 enum { MRL_WORKERS_MAX = 256 };
 
@@ -14,6 +16,7 @@ struct mrl_server {
     const struct mrl_config *config;
     struct mrl_keys_client *keys;
     struct mrl_store *store;
+    struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
     struct mrl_access *access;
     struct mrl_registry *registry;
@@ -25,6 +28,7 @@ struct mrl_server {
     struct mrl_retained *retained;
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;
+    struct mrl_rotation *rotation;
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;

@@ -110,6 +110,10 @@ SIMPLE = [
      {"action": "device.", "actor": "operator:alice", "target": "pump-7", "outcome": "ok", "order": "newest",
       "limit": "500"}, None, {"items": [ENTRY]}),
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
+    ("keys status", "GET", "/v1/keys", {}, None, {"data_keys": [{"number": 1, "seals": True}], "rotation": {"running": False}}),
+    ("keys rotate", "POST", "/v1/keys/rotate", {}, None,
+     {"data_keys": [], "rotation": {"running": True, "data_key": 2, "table": "devices"}}),
+    ("keys rewrap", "POST", "/v1/keys/rewrap", {}, None, {"data_keys": [], "rotation": {"running": False}}),
     ("audit export -", "GET", "/v1/audit/export", {"after": "0", "limit": "1000"}, None, b""),
 ]
 
@@ -318,7 +322,7 @@ def test_an_application_gets_a_key_made_here_and_its_certificate(issuing, merlon
     assert (folder / "root.pem").read_bytes() == test_ca.certificate.read_bytes()
     public = openssl("pkey", "-in", folder / "grafana.key", "-pubout")
     assert openssl("x509", "-in", folder / "grafana.pem", "-noout", "-pubkey") == public
-    assert b"CN = grafana" in openssl("x509", "-in", folder / "grafana.pem", "-noout", "-subject")
+    assert b"CN=grafana" in openssl("x509", "-in", folder / "grafana.pem", "-noout", "-subject", "-nameopt", "RFC2253")
     assert b"prime256v1" in openssl("pkey", "-in", folder / "grafana.key", "-noout", "-text")
     assert sorted(p.name for p in folder.iterdir()) == ["grafana.key", "grafana.pem", "root.pem"]
     asked = [(r.method, r.path, r.body) for r in issuing.requests]

@@ -9,10 +9,9 @@
 #define BOTH (MRL_ALLOW_PUBLISH | MRL_ALLOW_SUBSCRIBE)
 #define PUB MRL_ALLOW_PUBLISH
 #define SUB MRL_ALLOW_SUBSCRIBE
-#define RULE(actions, text)           \
-    {                                 \
-        (actions), MRL_LIT_INIT(text) \
-    }
+/* clang-format off */
+#define RULE(actions, text) {(actions), MRL_LIT_INIT(text)}
+/* clang-format on */
 
 static struct mrl_subject device(const char *id, const char *group)
 {
@@ -256,16 +255,16 @@ static void wildcard_rules_never_reach_server_topics(void **state)
 static void only_operators_see_the_state_of_the_server(void **state)
 {
     static const struct mrl_rule rules[] = {RULE(BOTH, "$SYS/#")};
-    struct mrl_subject operator= {MRL_PRINCIPAL_OPERATOR, MRL_LIT_INIT("o"), MRL_BYTES_NONE};
+    struct mrl_subject an_operator = {MRL_PRINCIPAL_OPERATOR, MRL_LIT_INIT("o"), MRL_BYTES_NONE};
     struct mrl_subject application = {MRL_PRINCIPAL_APPLICATION, MRL_LIT_INIT("a"), MRL_BYTES_NONE};
     struct mrl_policy *p = policy_of(rules, 1);
 
     (void)state;
-    assert_true(mrl_policy_may_subscribe(p, &operator, MRL_LIT("$SYS/#")));
-    assert_true(mrl_policy_may_subscribe(p, &operator, MRL_LIT("$SYS/broker/uptime")));
-    assert_false(mrl_policy_may_subscribe(p, &operator, MRL_LIT("$SYSX/#")));
+    assert_true(mrl_policy_may_subscribe(p, &an_operator, MRL_LIT("$SYS/#")));
+    assert_true(mrl_policy_may_subscribe(p, &an_operator, MRL_LIT("$SYS/broker/uptime")));
+    assert_false(mrl_policy_may_subscribe(p, &an_operator, MRL_LIT("$SYSX/#")));
     assert_false(mrl_policy_may_subscribe(p, &application, MRL_LIT("$SYS/#")));
-    assert_false(mrl_policy_may_publish(p, &operator, MRL_LIT("$SYS/x")));
+    assert_false(mrl_policy_may_publish(p, &an_operator, MRL_LIT("$SYS/x")));
     mrl_policy_unref(p);
 }
 

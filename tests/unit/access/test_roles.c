@@ -3,10 +3,9 @@
 
 #include "tests/unit/access/fixture.h"
 
-#define RULE(actions, text)           \
-    {                                 \
-        (actions), MRL_LIT_INIT(text) \
-    }
+/* clang-format off */
+#define RULE(actions, text) {(actions), MRL_LIT_INIT(text)}
+/* clang-format on */
 #define PUB MRL_ALLOW_PUBLISH
 #define SUB MRL_ALLOW_SUBSCRIBE
 

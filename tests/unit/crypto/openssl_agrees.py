@@ -12,7 +12,7 @@ def openssl(*words):
     done = subprocess.run(["openssl", *words], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"openssl {' '.join(words)}\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
+    return (done.stdout + done.stderr).replace("CN = ", "CN=")  # before 3.2 with blanks
 
 
 def refuses(*words):
@@ -42,7 +42,7 @@ def check_text():
     has(root, "Version: 3", "Basic Constraints: critical", "CA:TRUE, pathlen:1", "Key Usage: critical",
         "Certificate Sign, CRL Sign", "Subject Key Identifier", " 20")
     has(openssl("x509", "-in", "issuing.pem", "-noout", "-text"), "CA:TRUE, pathlen:0")
-    has(device, "Issuer: CN = Issuing", "Subject: CN = pump-7", "URI:urn:merlon:t:device:pump-7", "CA:FALSE",
+    has(device, "Issuer: CN=Issuing", "Subject: CN=pump-7", "URI:urn:merlon:t:device:pump-7", "CA:FALSE",
         "Digital Signature", "TLS Web Client Authentication", "Authority Key Identifier")
     if "Serial Number: -" in device or "Serial Number:\n" in device and "(Negative)" in device:
         sys.exit("negative serial number")
@@ -58,9 +58,9 @@ def check_keys():
 
 def check_messages():
     has(openssl("req", "-inform", "DER", "-in", "device.csr", "-noout", "-verify", "-text"), "verify OK",
-        "challengePassword", "URI:urn:merlon:t:device:pump-7", "CN = pump-7")
+        "challengePassword", "URI:urn:merlon:t:device:pump-7", "CN=pump-7")
     listed = openssl("pkcs7", "-inform", "DER", "-in", "cacerts.p7", "-print_certs")
-    has(listed, "subject=CN = Issuing", "subject=CN = Root")
+    has(listed, "subject=CN=Issuing", "subject=CN=Root")
     openssl("cms", "-cmsout", "-inform", "DER", "-in", "cacerts.p7", "-noout", "-print")
     has(openssl("asn1parse", "-inform", "DER", "-in", "csrattrs.der"), "challengePassword")
 

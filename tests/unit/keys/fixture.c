@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,4 +94,19 @@ void fixture_keystore(const char *folder)
 
     if (fixture_create(folder, &why) != MRL_OK)
         fail_msg("%s", why.text);
+}
+
+int fixture_process(const char *program, const char *folder, pid_t *pid)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    *pid = fork();
+    if (*pid == 0) {
+        if (dup2(fds[1], 3) == 3)
+            (void)execl(program, "merlon-keys", "serve", "--dir", folder, "--fd", "3", NULL);
+        _exit(127);
+    }
+    assert_int_equal(close(fds[1]), 0);
+    return fds[0];
 }

@@ -3,6 +3,8 @@
 #ifndef MRL_TESTS_KEYS_FIXTURE_H
 #define MRL_TESTS_KEYS_FIXTURE_H
 
+#include <sys/types.h>
+
 #include "keys/keystore.h"
 
 enum { FIXTURE_PATH_MAX = 512 };
@@ -20,5 +22,8 @@ void fixture_write(const char *folder, const char *name, mrl_bytes content);
 void fixture_keystore(const char *folder);
 mrl_err fixture_create(const char *folder, struct mrl_why *why);
 mrl_err fixture_open(const char *folder, struct mrl_keystore *out, struct mrl_why *why);
+
+/* program serving folder on a bare socket, which is returned; the caller waits for *pid. */
+int fixture_process(const char *program, const char *folder, pid_t *pid);
 
 #endif

@@ -35,7 +35,7 @@ static int try_socket(void)
 
 static int try_exec(void)
 {
-    char *argv[] = {(char *)(uintptr_t) "/bin/true", NULL};
+    char *argv[] = {"/bin/true", NULL};
 
     return verdict(execve(argv[0], argv, NULL));
 }

@@ -71,17 +71,10 @@ static int run(char *const *argv, int stream)
 static int export_with(const char *dir, const char *option, const char *value)
 {
     char passphrase[FIXTURE_PATH_MAX + 64], out[FIXTURE_PATH_MAX + 64];
-    char *argv[] = {getenv("MERLON_KEYS"),
-                    (char *)(uintptr_t) "export-root",
-                    (char *)(uintptr_t) "--dir",
-                    (char *)(uintptr_t)dir,
-                    (char *)(uintptr_t) "--out",
-                    out,
-                    (char *)(uintptr_t) "--export-passphrase-file",
-                    passphrase,
-                    (char *)(uintptr_t)option,
-                    (char *)(uintptr_t)value,
-                    NULL};
+    char *argv[] = {getenv("MERLON_KEYS"),      "export-root", "--dir",
+                    (char *)(uintptr_t)dir,     "--out",       out,
+                    "--export-passphrase-file", passphrase,    (char *)(uintptr_t)option,
+                    (char *)(uintptr_t)value,   NULL};
 
     (void)snprintf(passphrase, sizeof(passphrase), "%s/passphrase", desk);
     (void)snprintf(out, sizeof(out), "%s/root.pem", desk);
@@ -111,15 +104,9 @@ static void assert_no_result(void)
 static void read_with_openssl(const char *command, const char *option, const char *more, char *to)
 {
     char passphrase[FIXTURE_PATH_MAX + 64], in[FIXTURE_PATH_MAX + 64];
-    char *argv[] = {getenv("OPENSSL"),
-                    (char *)(uintptr_t)command,
-                    (char *)(uintptr_t) "-in",
-                    in,
-                    (char *)(uintptr_t) "-passin",
-                    passphrase,
-                    (char *)(uintptr_t)option,
-                    (char *)(uintptr_t)more,
-                    NULL};
+    char *argv[] = {
+        getenv("OPENSSL"),         (char *)(uintptr_t)command, "-in", in, "-passin", passphrase,
+        (char *)(uintptr_t)option, (char *)(uintptr_t)more,    NULL};
 
     (void)snprintf(passphrase, sizeof(passphrase), "file:%s/passphrase", desk);
     (void)snprintf(in, sizeof(in), "%s/root.pem", desk);
@@ -303,13 +290,8 @@ static void an_export_counts_only_with_its_record(void **state)
 
 static void init_for(const char *dir, const char *user)
 {
-    char *argv[] = {getenv("MERLON_KEYS"),
-                    (char *)(uintptr_t) "init",
-                    (char *)(uintptr_t) "--dir",
-                    (char *)(uintptr_t)dir,
-                    (char *)(uintptr_t) "--user",
-                    (char *)(uintptr_t)user,
-                    NULL};
+    char *argv[] = {getenv("MERLON_KEYS"),   "init", "--dir", (char *)(uintptr_t)dir, "--user",
+                    (char *)(uintptr_t)user, NULL};
 
     assert_int_equal(run(argv, STDERR_FILENO), 0);
 }
@@ -321,7 +303,7 @@ static void root_gets_the_file_although_another_owns_the_keystore(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("only root can become another user");
     (void)snprintf(made, sizeof(made), "%s.made", folder);
     init_for(made, "nobody");
     assert_refused(export_with(made, NULL, NULL), "belongs to user");

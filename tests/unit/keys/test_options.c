@@ -8,7 +8,7 @@ enum { MOST = 32 };
 /* Parses up to MOST words. */
 static mrl_err parse(const char *const *words, struct mrl_keys_arguments *out)
 {
-    char *argv[MOST + 1] = {(char *)(uintptr_t) "merlon-keys"};
+    char *argv[MOST + 1] = {"merlon-keys"};
     int argc = 1;
 
     for (; words[argc - 1] != NULL; argc++)

@@ -53,21 +53,10 @@ static struct mrl_keys_client *spawn(void)
     return c;
 }
 
-/* The process on a bare socket, to say to it what the client never would. */
+/* To say to it what the client never would. */
 static int spawn_bare(pid_t *pid)
 {
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-    *pid = fork();
-    if (*pid == 0) {
-        if (dup2(fds[1], 3) == 3)
-            (void)execl(getenv("MERLON_KEYS"), "merlon-keys", "serve", "--dir", folder, "--fd", "3",
-                        NULL);
-        _exit(127);
-    }
-    assert_int_equal(close(fds[1]), 0);
-    return fds[0];
+    return fixture_process(getenv("MERLON_KEYS"), folder, pid);
 }
 
 static mrl_err issue(struct mrl_keys_client *c, const char *id, struct mrl_buf *der,
@@ -408,7 +397,7 @@ static void as_root_it_becomes_the_user_given(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("only root can become another user");
     (void)snprintf(made, sizeof(made), "%s.made", folder);
     run_init(made, "--user", "nobody");
     o.dir = made;

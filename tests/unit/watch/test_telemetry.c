@@ -14,10 +14,10 @@ uint64_t __wrap_mrl_monotonic_ms(void)
     return now_ms;
 }
 
-#define MAPPING(t, f, m, h, s)                                                \
-    {                                                                         \
-        MRL_LIT_INIT(t), MRL_LIT_INIT(f), MRL_LIT_INIT(m), MRL_LIT_INIT(h), s \
-    }
+/* clang-format off */
+#define MAPPING(t, f, m, h, s) {MRL_LIT_INIT(t), MRL_LIT_INIT(f), MRL_LIT_INIT(m), \
+    MRL_LIT_INIT(h), s}
+/* clang-format on */
 
 static const struct mrl_telemetry_mapping climate[] = {
     MAPPING("devices/${id}/climate", "temperature", "iot_device_temperature", "Degrees.", 3),

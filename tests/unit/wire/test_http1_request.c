@@ -60,10 +60,9 @@ struct refused {
     size_t len;
     unsigned status;
 };
-#define REFUSED(text, status)              \
-    {                                      \
-        (text), sizeof(text) - 1, (status) \
-    }
+/* clang-format off */
+#define REFUSED(text, status) {(text), sizeof(text) - 1, (status)}
+/* clang-format on */
 #define HEAD "GET / HTTP/1.1\r\nHost: a\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: a\r\n"
 
