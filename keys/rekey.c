@@ -8,15 +8,16 @@
 
 struct rekeying {
     const struct mrl_folder *from;
-    const struct mrl_folder *to;
-    struct mrl_kek old_kek; /* owned */
-    struct mrl_kek new_kek; /* owned */
+    struct mrl_staging second; /* all owned from here */
+    struct mrl_kek old_kek;
+    struct mrl_kek new_kek;
 };
 
 static void rekeying_done(struct rekeying *r)
 {
     mrl_kek_done(&r->old_kek);
     mrl_kek_done(&r->new_kek);
+    mrl_staging_done(&r->second);
 }
 
 static mrl_err seal_again(const struct rekeying *r, const char *name, struct mrl_why *why)
@@ -24,7 +25,7 @@ static mrl_err seal_again(const struct rekeying *r, const char *name, struct mrl
     MRL_AUTO(mrl_secret) plain = NULL;
 
     MRL_TRY(mrl_sealed_read(r->from, name, &r->old_kek, &plain, why));
-    return mrl_sealed_create(r->to, name, &r->new_kek, mrl_secret_bytes(plain), why);
+    return mrl_sealed_create(&r->second.folder, name, &r->new_kek, mrl_secret_bytes(plain), why);
 }
 
 static mrl_err seal_all_again(const struct rekeying *r, struct mrl_why *why)
@@ -43,12 +44,12 @@ static mrl_err copy_export_record(const struct rekeying *r, struct mrl_why *why)
     MRL_AUTO(mrl_secret) record = NULL;
 
     MRL_TRY(mrl_folder_read(r->from, MRL_KEYSTORE_EXPORT, &record, why));
-    return mrl_folder_create(r->to, MRL_KEYSTORE_EXPORT, mrl_secret_bytes(record), why);
+    return mrl_folder_create(&r->second.folder, MRL_KEYSTORE_EXPORT, mrl_secret_bytes(record), why);
 }
 
 static mrl_err fill(struct rekeying *r, const struct mrl_unlock *to, struct mrl_why *why)
 {
-    MRL_TRY(mrl_kek_make(r->to, to, &r->new_kek, why));
+    MRL_TRY(mrl_kek_make(&r->second.folder, to, &r->new_kek, why));
     MRL_TRY(seal_all_again(r, why));
     return copy_export_record(r, why);
 }
@@ -65,19 +66,16 @@ static mrl_err try_to_open(const struct mrl_folder *f, const struct mrl_unlock *
 static mrl_err make_second(const struct mrl_folder *f, struct rekeying *r,
                            const struct mrl_unlock *to, struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_staging) s = {.folder = {.fd = -1}};
-
-    MRL_TRY(mrl_staging_begin(f, &s, why));
-    r->to = &s.folder;
+    MRL_TRY(mrl_staging_begin(f, &r->second, why));
     MRL_TRY(fill(r, to, why));
-    MRL_TRY(try_to_open(&s.folder, to, why));
-    return mrl_staging_commit(f, &s, why);
+    MRL_TRY(try_to_open(&r->second.folder, to, why));
+    return mrl_staging_commit(f, &r->second, why);
 }
 
 mrl_err mrl_rekey(const struct mrl_folder *f, const struct mrl_unlock *from,
                   const struct mrl_unlock *to, struct mrl_why *why)
 {
-    struct rekeying r = {.from = f};
+    struct rekeying r = {.from = f, .second = {.folder = {.fd = -1}}};
     mrl_err err;
 
     MRL_TRY(try_to_open(f, from, why)); /* names what is damaged, before anything is made */
