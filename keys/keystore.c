@@ -71,18 +71,6 @@ static mrl_err load_key(const struct mrl_folder *f, const char *name, const stru
     return MRL_OK;
 }
 
-static mrl_err load_sealing(const struct mrl_folder *f, const struct mrl_kek *kek,
-                            struct mrl_secret **out, struct mrl_why *why)
-{
-    MRL_AUTO(mrl_secret) plain = NULL;
-
-    MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_SEALING, kek, &plain, why));
-    if (mrl_secret_bytes(plain).len != MRL_KEYSTORE_SEALING_SIZE)
-        return fail_part(f, MRL_KEYSTORE_SEALING, MRL_ERR_CORRUPT, why);
-    *out = MRL_TAKE(plain);
-    return MRL_OK;
-}
-
 static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
                          struct mrl_keystore *k, struct mrl_why *why)
 {
@@ -93,7 +81,7 @@ static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
     MRL_TRY(load_key(f, MRL_KEYSTORE_ROOT, kek, &k->root, why));
     MRL_TRY(load_key(f, MRL_KEYSTORE_ISSUING, kek, &k->issuing, why));
     MRL_TRY(load_key(f, MRL_KEYSTORE_AUDIT, kek, &k->audit, why));
-    return load_sealing(f, kek, &k->sealing, why);
+    return mrl_sealing_load(f, kek, &k->sealing, why);
 }
 
 static bool is_key_of(const struct mrl_key *key, const struct mrl_cert *cert)
@@ -191,7 +179,7 @@ void mrl_keystore_done(struct mrl_keystore *k)
     mrl_key_free(k->root);
     mrl_key_free(k->issuing);
     mrl_key_free(k->audit);
-    mrl_secret_free(k->sealing);
+    mrl_sealing_keys_done(&k->sealing);
     mrl_cert_free(k->root_cert);
     mrl_cert_free(k->issuing_cert);
     *k = (struct mrl_keystore){0};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All keys of one Merlon. Layer: keys. Thread: one owner.
  *
- * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), manifest (tenant
+ * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), sealing-N.key
+ * (those made later), manifest (tenant
  * and certificates, sealed, written last), root.export (empty until the root key was exported),
  * unlock.key, unlock.tpm or unlock.pkcs11 (see keys/unlock.h), init.unfinished (while init works),
  * rekey.new and rekey.ready (see keys/staging.h). */
@@ -10,6 +11,7 @@
 
 #include "crypto/cert.h"
 #include "crypto/key.h"
+#include "keys/sealing.h"
 #include "keys/text.h"
 #include "keys/unlock.h"
 
@@ -17,7 +19,7 @@ struct mrl_keystore {
     struct mrl_key *root; /* all owned */
     struct mrl_key *issuing;
     struct mrl_key *audit;
-    struct mrl_secret *sealing;
+    struct mrl_sealing_keys sealing;
     struct mrl_cert *root_cert;
     struct mrl_cert *issuing_cert;
     char tenant[MRL_KEYS_TENANT_MAX + 1];

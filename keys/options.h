@@ -12,6 +12,8 @@ enum mrl_keys_command {
     MRL_KEYS_SERVE,
     MRL_KEYS_EXPORT_ROOT,
     MRL_KEYS_REKEY,
+    MRL_KEYS_NEW_SEALING,
+    MRL_KEYS_DROP_SEALING,
     MRL_KEYS_HELP
 };
 
@@ -28,6 +30,7 @@ struct mrl_keys_arguments { /* texts are views into argv */
     int export_passphrase_fd; /* export-root: -1 when it comes from the file */
     const char *export_passphrase_file;
     const char *out;
+    uint32_t sealing_number; /* drop-sealing-key */
 };
 
 extern const char mrl_keys_usage[];

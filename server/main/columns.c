@@ -92,6 +92,9 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("tokens", "uses"),
     PUBLIC("tokens", "used"),
     PUBLIC("tokens", "cancelled"),
+    PUBLIC("token_answers", "token"), /* its id, not its text */
+    PUBLIC("token_answers", "device"),
+    PUBLIC("token_answers", "fingerprint"),
 };
 /* clang-format on */
 const size_t mrl_columns_count = MRL_COUNT(mrl_columns);

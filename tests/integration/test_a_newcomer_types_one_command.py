@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness.process import ROOT, build_folder
@@ -56,7 +57,8 @@ def test_it_shows_readings_and_how_to_watch_until_ctrl_c(workdir, processes):
     wait_until(lambda: command.log().count("/readings") > 5, "readings")
     for part in ("merlon watch", "merlon device revoke", "mosquitto_sub --cafile", "/metrics", f"it lies in   {workdir}/q"):
         assert part in command.log()
-    children = subprocess.run(["pgrep", "-P", str(command.pid)], capture_output=True, text=True, check=False).stdout.split()
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text(encoding="ascii").split()
+    assert len(children) == 3, "daemon, agent, watcher"
     assert command.stop(signal.SIGINT) == 130
     wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "all it started to end")
 

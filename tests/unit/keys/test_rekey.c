@@ -203,6 +203,22 @@ static void the_record_of_an_export_goes_along(void **state)
     assert_true(k.root_exported);
 }
 
+static void every_sealing_key_goes_along(void **state)
+{
+    const struct mrl_unlock file = {MRL_UNLOCK_FILE, NULL};
+    MRL_SCOPED(mrl_unlock) to = credential("0123456789abcdef0123456789abcdef");
+    MRL_SCOPED(mrl_folder) f = {.fd = -1};
+    MRL_SCOPED(mrl_keystore) k = {0};
+    uint32_t number;
+
+    (void)state;
+    assert_ok(mrl_folder_open(folder, &f, NULL));
+    assert_ok(mrl_sealing_make(&f, &file, &number, NULL));
+    assert_ok(mrl_rekey(&f, &file, &to, NULL));
+    assert_ok(mrl_keystore_open(&f, &to, &k, NULL));
+    assert_int_equal(k.sealing.count, 2);
+}
+
 /* A rekey from file to `to` that is stopped at call n, in a process of its own. Gives whether it
  * came to its end. */
 static bool rekey_stopped_at(unsigned n, bool kills, const struct mrl_unlock *to)
@@ -288,6 +304,7 @@ int main(void)
         FRESH(the_wrong_old_source_changes_nothing),
         FRESH(a_damaged_file_is_named_and_nothing_is_changed),
         FRESH(the_record_of_an_export_goes_along),
+        FRESH(every_sealing_key_goes_along),
         FRESH(killed_at_any_call_one_source_opens_it),
         FRESH(failing_at_any_call_one_source_opens_it),
     };

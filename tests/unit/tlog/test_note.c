@@ -159,7 +159,6 @@ static void a_cosignature_after_the_end_of_time_does_not_hold(void **state)
 static void only_name_and_id_together_are_a_key(void **state)
 {
     MRL_SCOPED(mrl_buf) text = {0};
-    MRL_SCOPED(mrl_note_key) none = {0};
     struct mrl_note note;
 
     (void)state;
