@@ -142,7 +142,8 @@ static mrl_err fail_decrypt(CK_RV rv, struct mrl_why *why)
     if (rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE ||
         rv == CKR_GENERAL_ERROR) /* SoftHSM 2.6 for a tag that does not hold */
         return mrl_fail(why, MRL_ERR_NOT_FOUND,
-                        "the key in the token is another one than " MRL_UNLOCK_PKCS11_NAME
+                        "the token does not decrypt: the key in the token is another one "
+                        "than " MRL_UNLOCK_PKCS11_NAME
                         " was made with, or that file was changed: restore both");
     return mrl_token_fail("decrypt with AES-GCM", rv, why);
 }
