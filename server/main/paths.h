@@ -16,8 +16,6 @@ struct mrl_paths {
     char socket[MRL_PATH];       /* of the management API */
     char root_pem[MRL_PATH];     /* root certificate, for clients */
     char keys_program[MRL_PATH]; /* merlon-keys */
-    char passphrase[MRL_PATH];   /* "" without */
-    char credential[MRL_PATH];
 };
 
 /* MRL_ERR_INVALID: a path in the configuration is too long or not absolute. */

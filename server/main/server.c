@@ -24,12 +24,14 @@
 #include "main/schema.h"
 #include "main/sealing.h"
 #include "main/server_state.h"
+#include "main/unlock_source.h"
 #include "main/worker.h"
 
 enum {
     SERVICE_THREADS = 4,
     SERVICE_QUEUE = 4096,
     STOP_GRACE_MS = 5000,
+    HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
     LIFE_MARGIN_S =
         2 * 3600, /* notBefore lies an hour back: what the key process counts is longer */
 };
@@ -72,10 +74,9 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
         mrl_log_warn(
             "keys.same_account",
             MRL_FIELD_STR("why", "not started by root: daemon and key process share one account"));
-    if (c->keys.unlock == MRL_UNLOCK_PASSPHRASE)
-        options.passphrase_file = paths->passphrase;
-    if (c->keys.unlock == MRL_UNLOCK_CREDENTIAL)
-        options.credential = paths->credential;
+    MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
+    if (mrl_unlock_is_hardware(options.source.kind))
+        options.start_timeout_ms = HARDWARE_START_MS;
     return mrl_keys_spawn(&options, &s->keys, why);
 }
 
