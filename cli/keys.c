@@ -8,6 +8,7 @@ static const struct mrl_cli_column listed[] = {
     {"SEALS", "seals"},
     {"CREATED", "created"},
     {"WRAPPED", "wrapped"},
+    {"BY SEALING KEY", "sealing_key"},
     {NULL},
 };
 static const struct mrl_cli_column rotation[] = {

@@ -2,9 +2,7 @@
 #include "keys/operations.h"
 
 #include "base/clock.h"
-#include "crypto/aead.h"
 #include "crypto/cert_build.h"
-#include "crypto/hash.h"
 
 void mrl_operation_done(struct mrl_operation *o)
 {
@@ -139,20 +137,11 @@ static mrl_err sign_checkpoint(struct mrl_keys_server *s, const struct mrl_keys_
     return MRL_OK;
 }
 
-static mrl_err wrapping_key(const struct mrl_keystore *k, struct mrl_secret **out)
-{
-    return mrl_hkdf_sha256(mrl_secret_bytes(k->sealing), MRL_BYTES_NONE, MRL_LIT("merlon wrap v1"),
-                           MRL_AEAD_KEY, out);
-}
-
 static mrl_err wrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                     struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_secret) key = NULL;
-
     (void)why;
-    MRL_TRY(wrapping_key(s->keystore, &key));
-    MRL_TRY(mrl_envelope_seal(key, q->wrap.context, q->wrap.key, &o->bytes));
+    MRL_TRY(mrl_sealing_wrap(&s->keystore->sealing, q->wrap.context, q->wrap.key, &o->bytes));
     a->bytes = mrl_buf_bytes(&o->bytes);
     return MRL_OK;
 }
@@ -160,10 +149,8 @@ static mrl_err wrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
 static mrl_err unwrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                       struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_secret) key = NULL;
-
-    MRL_TRY(wrapping_key(s->keystore, &key));
-    if (mrl_envelope_open(key, q->unwrap.context, q->unwrap.sealed, &o->secret) != MRL_OK)
+    if (mrl_sealing_unwrap(&s->keystore->sealing, q->unwrap.context, q->unwrap.sealed,
+                           &o->secret) != MRL_OK)
         return mrl_fail(why, MRL_ERR_CRYPTO,
                         "the wrapped key was changed, is for another context, or was not wrapped "
                         "by this keystore");

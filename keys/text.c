@@ -111,3 +111,10 @@ mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
                    MRL_FMT(id)); /* at most 11 + 64 + 10 + 64: fits always */
     return MRL_OK;
 }
+
+mrl_err mrl_keys_wrapped_by(mrl_bytes wrapped, uint32_t *number)
+{
+    struct mrl_reader r = {wrapped, 0};
+
+    return mrl_read_u32(&r, number);
+}

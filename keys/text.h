@@ -23,6 +23,8 @@ mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
 /* "<tenant>/merlon-audit" with a NUL: the origin of the audit log's checkpoints and the name of its
  * key. tenant is valid. */
 void mrl_keys_audit_origin(mrl_bytes tenant, char to[static MRL_KEYS_ORIGIN_MAX]);
+/* Which sealing key a result of WRAP says it is under; only UNWRAP checks. MRL_ERR_MALFORMED. */
+mrl_err mrl_keys_wrapped_by(mrl_bytes wrapped, uint32_t *number);
 /* 1 to 64 characters of [A-Za-z0-9._:-], the first not '.' or '-'. */
 bool mrl_keys_id_valid(mrl_bytes id);
 /* 1 to 64 characters of [a-z0-9-], the first not '-': no ':' may forge the parts of a URI. */

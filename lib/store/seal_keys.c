@@ -59,8 +59,9 @@ static mrl_err read_key(const struct mrl_rows *rows, struct wrapped_keys *keys)
 
     MRL_ENSURE(keys->count < MRL_SEAL_KEYS_MAX, MRL_ERR_CORRUPT);
     MRL_ENSURE(number > 0 && number <= UINT32_MAX, MRL_ERR_CORRUPT);
-    k->info =
-        (struct mrl_seal_key_info){(uint32_t)number, mrl_row_int(rows, 2), mrl_row_int(rows, 3)};
+    k->info = (struct mrl_seal_key_info){.number = (uint32_t)number,
+                                         .created_ms = mrl_row_int(rows, 2),
+                                         .wrapped_ms = mrl_row_int(rows, 3)};
     MRL_TRY(mrl_buf_append(&k->wrapped, mrl_row_bytes(rows, 1)));
     keys->count++;
     return MRL_OK;
@@ -257,15 +258,17 @@ mrl_err mrl_seal_keys_rewrap(struct mrl_store *store, const struct mrl_seal_root
     return MRL_OK;
 }
 
-mrl_err mrl_seal_keys_list(struct mrl_store *store,
+mrl_err mrl_seal_keys_list(struct mrl_store *store, const struct mrl_seal_root *root,
                            struct mrl_seal_key_info out[static MRL_SEAL_KEYS_MAX], size_t *count,
                            struct mrl_why *why)
 {
     MRL_SCOPED(wrapped_keys) keys = {0};
 
     MRL_TRY(read_all(store, &keys, why));
-    for (size_t i = 0; i < keys.count; i++)
+    for (size_t i = 0; i < keys.count; i++) {
         out[i] = keys.at[i].info;
+        out[i].root = root->root_of(mrl_buf_bytes(&keys.at[i].wrapped));
+    }
     *count = keys.count;
     return MRL_OK;
 }

@@ -18,6 +18,8 @@ struct mrl_seal_root {
     /* MRL_ERR_CRYPTO: not wrapped by this root key, or under another name. Gives *key. */
     mrl_err (*unwrap)(void *context, mrl_bytes name, mrl_bytes wrapped, struct mrl_secret **key,
                       struct mrl_why *why);
+    /* The number of the root key a wrapped key says it is under; 0: none. */
+    uint32_t (*root_of)(mrl_bytes wrapped);
 };
 
 /* A sealer with all data keys of the store; when there is none yet, the first is made and durable
@@ -45,11 +47,12 @@ mrl_err mrl_seal_keys_rewrap(struct mrl_store *store, const struct mrl_seal_root
 
 struct mrl_seal_key_info {
     uint32_t number;
+    uint32_t root; /* what wraps it */
     int64_t created_ms;
     int64_t wrapped_ms;
 };
 /* All data keys by number; *count of them. */
-mrl_err mrl_seal_keys_list(struct mrl_store *store,
+mrl_err mrl_seal_keys_list(struct mrl_store *store, const struct mrl_seal_root *root,
                            struct mrl_seal_key_info out[static MRL_SEAL_KEYS_MAX], size_t *count,
                            struct mrl_why *why);
 

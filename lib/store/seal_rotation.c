@@ -392,7 +392,7 @@ static mrl_err end(const struct mrl_seal_rotation_config *c, const struct mrl_se
     struct mrl_seal_key_info keys[MRL_SEAL_KEYS_MAX];
     size_t count;
 
-    MRL_TRY(mrl_seal_keys_list(c->store, keys, &count, why));
+    MRL_TRY(mrl_seal_keys_list(c->store, &c->root, keys, &count, why));
     for (size_t i = 0; i < count; i++) {
         if (keys[i].number < p->data_key)
             e.old[e.count++] = keys[i].number;

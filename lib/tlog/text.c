@@ -115,7 +115,7 @@ bool mrl_tlog_name_valid(mrl_bytes name)
     if (name.len == 0 || name.len > MRL_NOTE_NAME_MAX || !mrl_tlog_text_valid(name))
         return false;
     for (size_t i = 0; i < name.len; i++)
-        if (name.data[i] == '+' || name.data[i] == '\n' || name.data[i] == 0x7f ||
+        if (name.data[i] == '+' || name.data[i] == '\n' ||
             starts_with_space(mrl_bytes_sub(name, i, SIZE_MAX)))
             return false;
     return true;

@@ -14,6 +14,7 @@ static json_t *key_json(struct mrl_api_request *r, const struct mrl_seal_key_inf
     mrl_api_put_flag(r, o, "seals", seals);
     mrl_api_put_time(r, o, "created", k->created_ms);
     mrl_api_put_time(r, o, "wrapped", k->wrapped_ms);
+    mrl_api_put_number(r, o, "sealing_key", k->root);
     return o;
 }
 
@@ -42,7 +43,7 @@ static mrl_err answer_status(struct mrl_api_request *r, unsigned status)
     size_t count;
     json_t *o, *list;
 
-    MRL_TRY(mrl_seal_keys_list(r->api->store, keys, &count, &r->why));
+    MRL_TRY(mrl_seal_keys_list(r->api->store, &r->api->seal_root, keys, &count, &r->why));
     MRL_TRY(mrl_seal_rotation_progress(r->api->rotation, &progress, &r->why));
     o = mrl_json_object();
     list = mrl_json_array();

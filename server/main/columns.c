@@ -92,7 +92,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("tokens", "uses"),
     PUBLIC("tokens", "used"),
     PUBLIC("tokens", "cancelled"),
-    PUBLIC("token_answers", "token"),
+    PUBLIC("token_answers", "token"), /* its id, not its text */
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),
 };

@@ -23,6 +23,7 @@ static void the_first_key_is_shown(void **state)
 
     assert_int_equal(keys_in(&r), 1);
     assert_int_equal(json_integer_value(json_object_get(key, "number")), 1);
+    assert_int_equal(json_integer_value(json_object_get(key, "sealing_key")), 1);
     assert_true(json_is_true(json_object_get(key, "seals")));
     assert_false(is_running(&r));
     reply_done(&r);

@@ -34,6 +34,11 @@ static inline mrl_err test_root_unwrap(void *context, mrl_bytes name, mrl_bytes 
     return mrl_envelope_open(r->key, name, wrapped, key) == MRL_OK ? MRL_OK : MRL_ERR_CRYPTO;
 }
 
+static inline uint32_t test_root_of(mrl_bytes wrapped)
+{
+    return wrapped.len > 0 ? 1 : 0;
+}
+
 static inline struct test_root test_root_new(void)
 {
     return (struct test_root){.key = mrl_secret_copy(MRL_LIT("0123456789abcdef0123456789abcdef"))};
@@ -41,7 +46,7 @@ static inline struct test_root test_root_new(void)
 
 static inline struct mrl_seal_root test_seal_root(struct test_root *r)
 {
-    return (struct mrl_seal_root){r, test_root_wrap, test_root_unwrap};
+    return (struct mrl_seal_root){r, test_root_wrap, test_root_unwrap, test_root_of};
 }
 
 /* A sealer with one data key, for stores that keep none. */

@@ -152,9 +152,10 @@ static void all_keys_are_wrapped_again_or_none(void **state)
         MRL_AUTO(mrl_sealer) s = sealer_in(&f);
 
         assert_opens(s, &sealed, MRL_LIT("note"));
-        assert_ok(mrl_seal_keys_list(f.store, list, &count, NULL));
+        assert_ok(mrl_seal_keys_list(f.store, &root, list, &count, NULL));
         assert_int_equal(count, 2);
         assert_int_equal(list[1].number, 2);
+        assert_int_equal(list[1].root, 1);
         assert_true(list[1].wrapped_ms >= list[1].created_ms);
     }
     end(&f);
