@@ -100,8 +100,6 @@ def test_every_denial_names_actor_target_and_reason(history):
         assert entry.get("target") or entry["action"] == "connection.refused", entry
 
 
-# --- tampering
-
 def test_what_a_stranger_writes_cannot_break_the_log(merlon):
     """Control characters, quotes, other encodings: in names, tokens, topics and client ids."""
     est = Est(merlon.enrolment_port, merlon.root)
