@@ -47,6 +47,10 @@
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \
     X(EVENTS_OPENED, "events.opened", "An operator began to read live messages; the target is the topic filter.") \
+    X(EXPORT_FAILED, "export.failed", "A sink of the audit log does not take entries; they wait. The target is the sink.") \
+    X(EXPORT_RESUMED, "export.resumed", "A sink that failed takes entries again.") \
+    X(EXPORT_LAGGING, "export.lagging", "A sink is further behind the log than its alarm allows.") \
+    X(EXPORT_GAP, "export.gap", "Entries that a sink never got are no longer in the log; the details name them.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 
