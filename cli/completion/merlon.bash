@@ -22,7 +22,8 @@ _merlon() {
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain" ;;
     audit) words="list verify export" ;;
-    '') words="status ca metrics device token app operator role grant policy audit watch help" ;;
+    export) words="list" ;;
+    '') words="status ca metrics device token app operator role grant policy audit export watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''

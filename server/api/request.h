@@ -157,6 +157,7 @@ mrl_err mrl_api_audit_export(struct mrl_api_request *r);
 mrl_err mrl_api_audit_heads(struct mrl_api_request *r);
 mrl_err mrl_api_audit_key(struct mrl_api_request *r);
 mrl_err mrl_api_audit_verify(struct mrl_api_request *r);
+mrl_err mrl_api_export_list(struct mrl_api_request *r);
 mrl_err mrl_api_events(struct mrl_api_request *r);
 
 #endif

@@ -54,6 +54,8 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/audit/key", MRL_MAY_READ_AUDIT, mrl_api_audit_key},
     {"POST", "/v1/audit/verify", MRL_MAY_READ_AUDIT, mrl_api_audit_verify},
 
+    {"GET", "/v1/exports", MRL_MAY_READ_AUDIT, mrl_api_export_list},
+
     {"GET", "/v1/events", MRL_MAY_READ_EVENTS, mrl_api_events, .on_worker = true},
 };
 /* clang-format on */
