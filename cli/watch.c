@@ -107,7 +107,10 @@ static bool on_event(void *context, const char *name, mrl_bytes data)
     /* Each at once, also into a pipe; nobody reads any more: the end. */
     if (fflush(w->cli->out) != 0)
         return false;
-    return w->left == 0 || --w->left > 0;
+    if (w->left == 0) /* without end */
+        return true;
+    w->left--;
+    return w->left > 0;
 }
 
 static bool on_piece(void *context, mrl_bytes piece)

@@ -324,6 +324,15 @@ mrl_err mrl_keys_sign_head(struct mrl_keys_client *c, uint64_t size,
     return call(c, &q, take_signature, signature, why);
 }
 
+mrl_err mrl_keys_sign_checkpoint(struct mrl_keys_client *c, const struct mrl_keys_checkpoint *want,
+                                 uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE],
+                                 struct mrl_why *why)
+{
+    struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_CHECKPOINT, .checkpoint = *want};
+
+    return call(c, &q, take_signature, signature, why);
+}
+
 mrl_err mrl_keys_wrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes key,
                       struct mrl_buf *sealed, struct mrl_why *why)
 {

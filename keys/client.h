@@ -55,6 +55,17 @@ mrl_err mrl_keys_sign_head(struct mrl_keys_client *c, uint64_t size,
                            const uint8_t hash[static MRL_KEYS_HASH_SIZE],
                            uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE], struct mrl_why *why);
 
+/* Ed25519 over the text of a checkpoint (tlog/checkpoint.h) of origin mrl_keys_audit_origin: with
+ * mrl_note_put_signature it becomes a note. The key process signs only what is consistent with what
+ * it signed last, or for its first request with want->note, which must bear its own signature (no
+ * note: the log has no checkpoint yet, and old is 0). The same size and root again is always fine.
+ * MRL_ERR_DENIED: it is not consistent. MRL_ERR_STATE: want->old is not the size signed last: after
+ * MRL_ERR_TIMEOUT, or when a signed checkpoint could not be stored, ask for that one again first,
+ * or go on from its size. */
+mrl_err mrl_keys_sign_checkpoint(struct mrl_keys_client *c, const struct mrl_keys_checkpoint *want,
+                                 uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE],
+                                 struct mrl_why *why);
+
 /* Seals a 32-byte key under the sealing root key; context (1 to MRL_KEYS_CONTEXT_MAX bytes) must be
  * given again to unwrap. Appends to sealed. */
 mrl_err mrl_keys_wrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes key,

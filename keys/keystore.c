@@ -70,18 +70,6 @@ static mrl_err load_key(const struct mrl_folder *f, const char *name, const stru
     return MRL_OK;
 }
 
-static mrl_err load_sealing(const struct mrl_folder *f, const struct mrl_kek *kek,
-                            struct mrl_secret **out, struct mrl_why *why)
-{
-    MRL_AUTO(mrl_secret) plain = NULL;
-
-    MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_SEALING, kek, &plain, why));
-    if (mrl_secret_bytes(plain).len != MRL_KEYSTORE_SEALING_SIZE)
-        return fail_part(f, MRL_KEYSTORE_SEALING, MRL_ERR_CORRUPT, why);
-    *out = MRL_TAKE(plain);
-    return MRL_OK;
-}
-
 static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
                          struct mrl_keystore *k, struct mrl_why *why)
 {
@@ -92,7 +80,7 @@ static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
     MRL_TRY(load_key(f, MRL_KEYSTORE_ROOT, kek, &k->root, why));
     MRL_TRY(load_key(f, MRL_KEYSTORE_ISSUING, kek, &k->issuing, why));
     MRL_TRY(load_key(f, MRL_KEYSTORE_AUDIT, kek, &k->audit, why));
-    return load_sealing(f, kek, &k->sealing, why);
+    return mrl_sealing_load(f, kek, &k->sealing, why);
 }
 
 static bool is_key_of(const struct mrl_key *key, const struct mrl_cert *cert)
@@ -151,16 +139,23 @@ static mrl_err check_finished(const struct mrl_folder *f, struct mrl_why *why)
                     f->path, f->path);
 }
 
-static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
-                        struct mrl_keystore *k, struct mrl_why *why)
+mrl_err mrl_keystore_kek(const struct mrl_folder *f, const struct mrl_unlock *u,
+                         struct mrl_kek *out, struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_kek) kek = {0};
     uint8_t salt[MRL_UNLOCK_SALT];
     enum mrl_unlock_kind kind;
 
     MRL_TRY(check_finished(f, why));
     MRL_TRY(mrl_sealed_peek(f, MRL_KEYSTORE_MANIFEST, &kind, salt, why));
-    MRL_TRY(mrl_kek_derive(f, u, kind, salt, &kek, why));
+    return mrl_kek_derive(f, u, kind, salt, out, why);
+}
+
+static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
+                        struct mrl_keystore *k, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_kek) kek = {0};
+
+    MRL_TRY(mrl_keystore_kek(f, u, &kek, why));
     MRL_TRY(load_keys(f, &kek, k, why));
     MRL_TRY(check_together(f, k, why));
     return read_export_record(f, &k->root_exported, why);
@@ -182,7 +177,7 @@ void mrl_keystore_done(struct mrl_keystore *k)
     mrl_key_free(k->root);
     mrl_key_free(k->issuing);
     mrl_key_free(k->audit);
-    mrl_secret_free(k->sealing);
+    mrl_sealing_keys_done(&k->sealing);
     mrl_cert_free(k->root_cert);
     mrl_cert_free(k->issuing_cert);
     *k = (struct mrl_keystore){0};

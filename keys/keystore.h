@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All keys of one Merlon. Layer: keys. Thread: one owner.
  *
- * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), manifest (tenant
+ * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), sealing-N.key
+ * (those made later), manifest (tenant
  * and certificates, sealed, written last), root.export (empty until the root key was exported),
  * unlock.key (when unlocked by file), init.unfinished (while init works). */
 #ifndef MRL_KEYS_KEYSTORE_H
@@ -9,6 +10,7 @@
 
 #include "crypto/cert.h"
 #include "crypto/key.h"
+#include "keys/sealing.h"
 #include "keys/text.h"
 #include "keys/unlock.h"
 
@@ -16,7 +18,7 @@ struct mrl_keystore {
     struct mrl_key *root; /* all owned */
     struct mrl_key *issuing;
     struct mrl_key *audit;
-    struct mrl_secret *sealing;
+    struct mrl_sealing_keys sealing;
     struct mrl_cert *root_cert;
     struct mrl_cert *issuing_cert;
     char tenant[MRL_KEYS_TENANT_MAX + 1];
@@ -30,6 +32,9 @@ struct mrl_keystore {
 mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
                           struct mrl_keystore *out, struct mrl_why *why);
 void mrl_keystore_done(struct mrl_keystore *k);
+/* The key of its files, not yet tried on one. Errors as above. */
+mrl_err mrl_keystore_kek(const struct mrl_folder *f, const struct mrl_unlock *u,
+                         struct mrl_kek *out, struct mrl_why *why);
 
 struct mrl_keystore_plan {
     enum mrl_key_type root_type; /* MRL_KEY_P256 or MRL_KEY_P384 */

@@ -146,6 +146,40 @@ static mrl_err run_export(const struct mrl_keys_arguments *a, struct mrl_why *wh
     return MRL_OK;
 }
 
+static mrl_err open_to_change(const struct mrl_keys_arguments *a, struct mrl_unlock *unlock,
+                              struct mrl_folder *folder, struct mrl_why *why)
+{
+    MRL_TRY(mrl_sandbox_start(why));
+    MRL_TRY(mrl_unlock_gather(&a->source, unlock, why));
+    MRL_TRY(mrl_sandbox_drop_user(a->user, why));
+    return mrl_folder_open(a->dir, folder, why);
+}
+
+static mrl_err run_new_sealing(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_unlock) unlock = {0};
+    MRL_SCOPED(mrl_folder) folder = {.fd = -1};
+    uint32_t number;
+
+    MRL_TRY(open_to_change(a, &unlock, &folder, why));
+    MRL_TRY(mrl_sealing_make(&folder, &unlock, &number, why));
+    (void)printf("sealing key %u made; make a backup of %s, start merlond and run: merlon keys "
+                 "rewrap\n",
+                 number, a->dir);
+    return MRL_OK;
+}
+
+static mrl_err run_drop_sealing(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_unlock) unlock = {0};
+    MRL_SCOPED(mrl_folder) folder = {.fd = -1};
+
+    MRL_TRY(open_to_change(a, &unlock, &folder, why));
+    MRL_TRY(mrl_sealing_drop(&folder, &unlock, a->sealing_number, why));
+    (void)printf("sealing key %u is gone\n", a->sealing_number);
+    return MRL_OK;
+}
+
 static int report(const struct mrl_keys_arguments *a, mrl_err err, const struct mrl_why *why)
 {
     const char *text = why->text[0] != '\0' ? why->text : mrl_err_name(err);
@@ -164,6 +198,8 @@ static mrl_err (*const commands[])(const struct mrl_keys_arguments *a, struct mr
     [MRL_KEYS_INIT] = run_init,
     [MRL_KEYS_SERVE] = run_serve,
     [MRL_KEYS_EXPORT_ROOT] = run_export,
+    [MRL_KEYS_NEW_SEALING] = run_new_sealing,
+    [MRL_KEYS_DROP_SEALING] = run_drop_sealing,
 };
 
 int main(int argc, char **argv)

@@ -151,6 +151,29 @@ static mrl_err read_head(struct mrl_reader *r, struct mrl_keys_request *q)
     return read_exact(r, MRL_KEYS_HASH_SIZE, &q->head.hash);
 }
 
+static void put_checkpoint(const struct mrl_keys_request *q, struct mrl_writer *w)
+{
+    const struct mrl_keys_checkpoint *c = &q->checkpoint;
+
+    mrl_put_u64(w, c->old);
+    mrl_put_u64(w, c->size);
+    mrl_put_blob16(w, c->root);
+    mrl_put_blob16(w, c->proof);
+    mrl_put_blob16(w, c->note);
+}
+
+static mrl_err read_checkpoint(struct mrl_reader *r, struct mrl_keys_request *q)
+{
+    struct mrl_keys_checkpoint *c = &q->checkpoint;
+
+    MRL_TRY(mrl_read_u64(r, &c->old));
+    MRL_TRY(mrl_read_u64(r, &c->size));
+    MRL_TRY(read_exact(r, MRL_KEYS_HASH_SIZE, &c->root));
+    MRL_TRY(read_limited(r, 0, (size_t)MRL_KEYS_PROOF_MAX * MRL_KEYS_HASH_SIZE, &c->proof));
+    MRL_ENSURE(c->proof.len % MRL_KEYS_HASH_SIZE == 0, MRL_ERR_MALFORMED);
+    return read_limited(r, 0, MRL_KEYS_NOTE_MAX, &c->note);
+}
+
 static void put_wrap(const struct mrl_keys_request *q, struct mrl_writer *w)
 {
     mrl_put_blob16(w, q->wrap.context);
@@ -254,6 +277,8 @@ static const struct body_rule rules[MRL_KEYS_TYPE_END_] = {
     [MRL_KEYS_SIGN_HEAD] = {put_head, read_head, put_answer_bytes, read_signature},
     [MRL_KEYS_WRAP] = {put_wrap, read_wrap, put_answer_bytes, read_answer_bytes},
     [MRL_KEYS_UNWRAP] = {put_unwrap, read_unwrap, put_answer_bytes, read_key},
+    [MRL_KEYS_SIGN_CHECKPOINT] = {put_checkpoint, read_checkpoint, put_answer_bytes,
+                                  read_signature},
 };
 
 static bool known_type(unsigned type)

@@ -14,7 +14,7 @@
 #include "base/writer.h"
 
 enum {
-    MRL_KEYS_VERSION = 1,
+    MRL_KEYS_VERSION = 2,
     MRL_KEYS_REPLY = 0x80,
     MRL_KEYS_MESSAGE_MAX = 65536, /* bytes, headers included */
     MRL_KEYS_ID_MAX = 64,         /* bytes of an id: what a common name holds, RFC 5280 A.1 */
@@ -25,6 +25,8 @@ enum {
     MRL_KEYS_SEALED_MAX = 512,
     MRL_KEYS_WRAPPED_SIZE = 32, /* the keys that WRAP takes are 256 bit */
     MRL_KEYS_HASH_SIZE = 32,
+    MRL_KEYS_PROOF_MAX = 64,      /* hashes of a consistency proof */
+    MRL_KEYS_NOTE_MAX = 16384,    /* bytes of a stored checkpoint with its signatures */
     MRL_KEYS_SIGNATURE_SIZE = 64, /* Ed25519 */
     MRL_KEYS_AUDIT_KEY_SIZE = 32,
 };
@@ -36,6 +38,7 @@ enum mrl_keys_type {
     MRL_KEYS_SIGN_HEAD,
     MRL_KEYS_WRAP,
     MRL_KEYS_UNWRAP,
+    MRL_KEYS_SIGN_CHECKPOINT,
     MRL_KEYS_TYPE_END_,
 };
 
@@ -60,11 +63,21 @@ struct mrl_keys_issue {
     mrl_bytes ip[MRL_KEYS_NAMES_MAX]; /* 4 or 16 bytes each */
 };
 
+/* A checkpoint of the audit log to be signed, and why it may be. */
+struct mrl_keys_checkpoint {
+    uint64_t old; /* size of the checkpoint signed before: where the proof begins */
+    uint64_t size;
+    mrl_bytes root;  /* MRL_KEYS_HASH_SIZE */
+    mrl_bytes proof; /* of consistency: hashes one after another, at most MRL_KEYS_PROOF_MAX */
+    mrl_bytes note;  /* the newest stored checkpoint, for the first request; empty: there is none */
+};
+
 struct mrl_keys_request {
     uint64_t id;
     enum mrl_keys_type type;
     union {
         struct mrl_keys_issue issue;
+        struct mrl_keys_checkpoint checkpoint;
         struct {
             uint64_t size;
             mrl_bytes hash; /* MRL_KEYS_HASH_SIZE */
@@ -100,7 +113,7 @@ struct mrl_keys_answer {
     mrl_bytes why; /* the sentence, when status is not MRL_OK; at most 255 bytes */
     union {
         struct mrl_keys_facts facts; /* INFO */
-        mrl_bytes bytes;             /* ISSUE: DER; SIGN_HEAD; WRAP: sealed; UNWRAP: the key */
+        mrl_bytes bytes; /* ISSUE: DER; SIGN_...: the signature; WRAP: sealed; UNWRAP: the key */
     };
 };
 

@@ -2,9 +2,7 @@
 #include "keys/operations.h"
 
 #include "base/clock.h"
-#include "crypto/aead.h"
 #include "crypto/cert_build.h"
-#include "crypto/hash.h"
 
 void mrl_operation_done(struct mrl_operation *o)
 {
@@ -113,20 +111,37 @@ static mrl_err sign_head(struct mrl_keys_server *s, const struct mrl_keys_reques
     return MRL_OK;
 }
 
-static mrl_err wrapping_key(const struct mrl_keystore *k, struct mrl_secret **out)
+static mrl_err audit_key(const struct mrl_keystore *k, struct mrl_note_key *out)
 {
-    return mrl_hkdf_sha256(mrl_secret_bytes(k->sealing), MRL_BYTES_NONE, MRL_LIT("merlon wrap v1"),
-                           MRL_AEAD_KEY, out);
+    char origin[MRL_KEYS_ORIGIN_MAX];
+
+    mrl_keys_audit_origin(mrl_str(k->tenant), origin);
+    return mrl_note_key_make(mrl_str(origin), MRL_NOTE_ED25519,
+                             mrl_bytes_of(k->audit_public, sizeof(k->audit_public)), out);
+}
+
+static mrl_err sign_checkpoint(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                               struct mrl_operation *o, struct mrl_keys_answer *a,
+                               struct mrl_why *why)
+{
+    char memory[MRL_CHECKPOINT_TEXT_MAX];
+    MRL_SCOPED(mrl_note_key) own = {0};
+    struct mrl_checkpoint c;
+    mrl_bytes text;
+
+    MRL_TRY(audit_key(s->keystore, &own));
+    MRL_TRY(mrl_signed_advance(&s->policy.checkpoint, &q->checkpoint, &own, &c, why));
+    MRL_TRY(mrl_checkpoint_text(&c, memory, &text));
+    MRL_TRY(mrl_key_sign(s->keystore->audit, text, &o->bytes));
+    a->bytes = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
 }
 
 static mrl_err wrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                     struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_secret) key = NULL;
-
     (void)why;
-    MRL_TRY(wrapping_key(s->keystore, &key));
-    MRL_TRY(mrl_envelope_seal(key, q->wrap.context, q->wrap.key, &o->bytes));
+    MRL_TRY(mrl_sealing_wrap(&s->keystore->sealing, q->wrap.context, q->wrap.key, &o->bytes));
     a->bytes = mrl_buf_bytes(&o->bytes);
     return MRL_OK;
 }
@@ -134,10 +149,8 @@ static mrl_err wrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
 static mrl_err unwrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                       struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_secret) key = NULL;
-
-    MRL_TRY(wrapping_key(s->keystore, &key));
-    if (mrl_envelope_open(key, q->unwrap.context, q->unwrap.sealed, &o->secret) != MRL_OK)
+    if (mrl_sealing_unwrap(&s->keystore->sealing, q->unwrap.context, q->unwrap.sealed,
+                           &o->secret) != MRL_OK)
         return mrl_fail(why, MRL_ERR_CRYPTO,
                         "the wrapped key was changed, is for another context, or was not wrapped "
                         "by this keystore");
@@ -149,8 +162,13 @@ typedef mrl_err operation(struct mrl_keys_server *s, const struct mrl_keys_reque
                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why);
 
 static operation *const operations[MRL_KEYS_TYPE_END_] = {
-    [MRL_KEYS_PING] = ping,           [MRL_KEYS_INFO] = info, [MRL_KEYS_ISSUE] = issue,
-    [MRL_KEYS_SIGN_HEAD] = sign_head, [MRL_KEYS_WRAP] = wrap, [MRL_KEYS_UNWRAP] = unwrap,
+    [MRL_KEYS_PING] = ping,
+    [MRL_KEYS_INFO] = info,
+    [MRL_KEYS_ISSUE] = issue,
+    [MRL_KEYS_SIGN_HEAD] = sign_head,
+    [MRL_KEYS_WRAP] = wrap,
+    [MRL_KEYS_UNWRAP] = unwrap,
+    [MRL_KEYS_SIGN_CHECKPOINT] = sign_checkpoint,
 };
 
 mrl_err mrl_operation_run(struct mrl_keys_server *s, const struct mrl_keys_request *q,

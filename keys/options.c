@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "keys/sealing.h"
 #include "keys/text.h"
 
 const char mrl_keys_usage[] =
@@ -13,6 +14,8 @@ const char mrl_keys_usage[] =
     "       merlon-keys serve --dir DIR --fd N [--user NAME] [SOURCE] [LIMITS]\n"
     "       merlon-keys export-root --dir DIR [--user NAME] [SOURCE] --out FILE\n"
     "                        --export-passphrase-fd N | --export-passphrase-file PATH\n"
+    "       merlon-keys new-sealing-key --dir DIR [--user NAME] [SOURCE]\n"
+    "       merlon-keys drop-sealing-key --dir DIR [--user NAME] [SOURCE] --number N\n"
     "SOURCE of the unlock key, when it is not unlock.key in DIR:\n"
     "       --passphrase-fd N | --passphrase-file PATH | --credential NAME\n"
     "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server; for example device=90d)\n"
@@ -23,7 +26,12 @@ const char mrl_keys_usage[] =
     "root\n"
     "key, encrypted with the export passphrase (12 bytes or more, one line), and the root "
     "certificate\n"
-    "go into FILE, which is new and belongs to whoever runs the command.\n";
+    "go into FILE, which is new and belongs to whoever runs the command.\n"
+    "new-sealing-key, drop-sealing-key, only while merlond is stopped: another key that wraps the "
+    "data\n"
+    "keys of the store. Then start merlond, run `merlon keys rewrap`, see in `merlon keys status` "
+    "that\n"
+    "no data key needs the old one, and drop it: what it wrapped opens no more.\n";
 
 typedef mrl_err take_option(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why);
 
@@ -181,11 +189,23 @@ static mrl_err take_out(struct mrl_keys_arguments *a, const char *value, struct 
     return MRL_OK;
 }
 
+static mrl_err take_sealing_number(struct mrl_keys_arguments *a, const char *value,
+                                   struct mrl_why *why)
+{
+    uint64_t number;
+
+    MRL_TRY(take_number("--number", value, MRL_SEALING_NUMBER_MAX, &number, why));
+    a->sealing_number = (uint32_t)number;
+    return MRL_OK;
+}
+
 enum {
     FOR_INIT = 1 << MRL_KEYS_INIT,
     FOR_SERVE = 1 << MRL_KEYS_SERVE,
     FOR_EXPORT = 1 << MRL_KEYS_EXPORT_ROOT,
-    FOR_ALL = FOR_INIT | FOR_SERVE | FOR_EXPORT,
+    FOR_NEW_SEALING = 1 << MRL_KEYS_NEW_SEALING,
+    FOR_DROP_SEALING = 1 << MRL_KEYS_DROP_SEALING,
+    FOR_ALL = FOR_INIT | FOR_SERVE | FOR_EXPORT | FOR_NEW_SEALING | FOR_DROP_SEALING,
 };
 
 static const struct {
@@ -208,6 +228,7 @@ static const struct {
     {"export-passphrase-fd", FOR_EXPORT, take_export_fd},
     {"export-passphrase-file", FOR_EXPORT, take_export_file},
     {"out", FOR_EXPORT, take_out},
+    {"number", FOR_DROP_SEALING, take_sealing_number},
 };
 
 static mrl_err parse_options(int argc, char **argv, struct mrl_keys_arguments *a,
@@ -267,6 +288,8 @@ static mrl_err check_arguments(const struct mrl_keys_arguments *a, struct mrl_wh
         return mrl_fail(why, MRL_ERR_INVALID, "--fd is missing: merlond starts this command");
     if (a->command == MRL_KEYS_EXPORT_ROOT)
         MRL_TRY(check_export(a, why));
+    if (a->command == MRL_KEYS_DROP_SEALING && a->sealing_number == 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--number is missing: the sealing key to drop");
     return check_unlock(a, why);
 }
 
@@ -278,6 +301,8 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
     } commands[] = {{"init", MRL_KEYS_INIT},
                     {"serve", MRL_KEYS_SERVE},
                     {"export-root", MRL_KEYS_EXPORT_ROOT},
+                    {"new-sealing-key", MRL_KEYS_NEW_SEALING},
+                    {"drop-sealing-key", MRL_KEYS_DROP_SEALING},
                     {"--help", MRL_KEYS_HELP}};
 
     for (size_t i = 0; argc > 1 && i < MRL_COUNT(commands); i++) {
@@ -287,7 +312,8 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
         }
     }
     return mrl_fail(why, MRL_ERR_INVALID,
-                    "the first argument is init, serve, export-root or --help");
+                    "the first argument is init, serve, export-root, new-sealing-key, "
+                    "drop-sealing-key or --help");
 }
 
 mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, struct mrl_why *why)

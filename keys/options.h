@@ -7,7 +7,14 @@
 #include "keys/policy.h"
 #include "keys/unlock.h"
 
-enum mrl_keys_command { MRL_KEYS_INIT, MRL_KEYS_SERVE, MRL_KEYS_EXPORT_ROOT, MRL_KEYS_HELP };
+enum mrl_keys_command {
+    MRL_KEYS_INIT,
+    MRL_KEYS_SERVE,
+    MRL_KEYS_EXPORT_ROOT,
+    MRL_KEYS_NEW_SEALING,
+    MRL_KEYS_DROP_SEALING,
+    MRL_KEYS_HELP
+};
 
 struct mrl_keys_arguments { /* texts are views into argv */
     enum mrl_keys_command command;
@@ -22,6 +29,7 @@ struct mrl_keys_arguments { /* texts are views into argv */
     int export_passphrase_fd; /* export-root: -1 when it comes from the file */
     const char *export_passphrase_file;
     const char *out;
+    uint32_t sealing_number; /* drop-sealing-key */
 };
 
 extern const char mrl_keys_usage[];

@@ -5,7 +5,7 @@
 #define MRL_KEYS_POLICY_H
 
 #include "crypto/key.h"
-#include "keys/message.h"
+#include "keys/checkpoint.h"
 
 enum {
     MRL_POLICY_PAST_S = 65 * 60,  /* notBefore may be this old: back-dating of one hour and delay */
@@ -30,6 +30,7 @@ struct mrl_policy {
     uint64_t head_size;
     uint8_t head_hash[MRL_KEYS_HASH_SIZE];
     bool head_seen;
+    struct mrl_signed checkpoint;
 };
 struct mrl_policy mrl_policy_start(const struct mrl_policy_limits *limits, uint64_t now_ms);
 

@@ -95,6 +95,11 @@ mrl_bytes mrl_keys_head_text(uint64_t size, const uint8_t hash[static MRL_KEYS_H
     return mrl_bytes_of(to, (size_t)len); /* 21 + 21 + 65 bytes at most: fits always */
 }
 
+void mrl_keys_audit_origin(mrl_bytes tenant, char to[static MRL_KEYS_ORIGIN_MAX])
+{
+    (void)snprintf(to, MRL_KEYS_ORIGIN_MAX, "%.*s/merlon-audit", MRL_FMT(tenant));
+}
+
 mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
                      char to[static MRL_KEYS_URI_MAX])
 {
@@ -105,4 +110,11 @@ mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
     (void)snprintf(to, MRL_KEYS_URI_MAX, "urn:merlon:%.*s:%s:%.*s", MRL_FMT(tenant), name,
                    MRL_FMT(id)); /* at most 11 + 64 + 10 + 64: fits always */
     return MRL_OK;
+}
+
+mrl_err mrl_keys_wrapped_by(mrl_bytes wrapped, uint32_t *number)
+{
+    struct mrl_reader r = {wrapped, 0};
+
+    return mrl_read_u32(&r, number);
 }

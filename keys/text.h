@@ -9,6 +9,7 @@ enum {
     MRL_KEYS_HEAD_TEXT_MAX = 128,
     MRL_KEYS_TENANT_MAX = 64,
     MRL_KEYS_URI_MAX = 256,
+    MRL_KEYS_ORIGIN_MAX = MRL_KEYS_TENANT_MAX + 16,
 };
 
 /* "merlon audit head v1\n<size>\n<hash hex>\n": what SIGN_HEAD signs, for whoever verifies. No NUL.
@@ -19,6 +20,11 @@ mrl_bytes mrl_keys_head_text(uint64_t size, const uint8_t hash[static MRL_KEYS_H
  * Borrows all. */
 mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
                      char to[static MRL_KEYS_URI_MAX]);
+/* "<tenant>/merlon-audit" with a NUL: the origin of the audit log's checkpoints and the name of its
+ * key. tenant is valid. */
+void mrl_keys_audit_origin(mrl_bytes tenant, char to[static MRL_KEYS_ORIGIN_MAX]);
+/* Which sealing key a result of WRAP says it is under; only UNWRAP checks. MRL_ERR_MALFORMED. */
+mrl_err mrl_keys_wrapped_by(mrl_bytes wrapped, uint32_t *number);
 /* 1 to 64 characters of [A-Za-z0-9._:-], the first not '.' or '-'. */
 bool mrl_keys_id_valid(mrl_bytes id);
 /* 1 to 64 characters of [a-z0-9-], the first not '-': no ':' may forge the parts of a URI. */

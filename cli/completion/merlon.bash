@@ -23,7 +23,8 @@ _merlon() {
     policy) words="explain" ;;
     audit) words="list verify export" ;;
     export) words="list" ;;
-    '') words="status ca metrics device token app operator role grant policy audit export watch help" ;;
+    keys) words="status rotate rewrap" ;;
+    '') words="status ca metrics device token app operator role grant policy audit export keys watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''

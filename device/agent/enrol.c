@@ -164,7 +164,21 @@ static mrl_err check_free(const struct mrl_enrol_options *o, const struct mrl_di
 
 /* ---- all of it ---- */
 
-/* The token is spent when the server answers; so everything else is on the disk before. */
+/* What the server says of a token is the same for every reason. */
+static mrl_err explain(mrl_err err, const struct mrl_settings *s, struct mrl_why *why)
+{
+    const struct mrl_why said = *why;
+
+    if (err != MRL_ERR_AUTH)
+        return err;
+    return mrl_fail(why, err,
+                    "%.120s; make a new one on the server (merlon token create --device %s) and "
+                    "enrol again",
+                    said.text, s->device);
+}
+
+/* The token is spent when the server answers; so everything else is on the disk before. When the
+ * answer gets lost, the same token and key bring it again. */
 static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_home *h, mrl_bytes token,
                             struct mrl_identity *i, struct mrl_why *why)
 {
@@ -172,7 +186,7 @@ static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_home *h,
 
     MRL_TRY(mrl_home_next_key(h, &i->key, why));
     say("asking for a certificate");
-    MRL_TRY(mrl_est_enrol(c, device, token, i->key, &i->cert, why));
+    MRL_TRY(explain(mrl_est_enrol(c, device, token, i->key, &i->cert, why), &h->settings, why));
     MRL_TRY(mrl_est_judge(i->cert, i->key, device, &h->ca, &h->roots, mrl_wall_s(), why));
     MRL_TRY(mrl_home_save_identity(h, MRL_HOME_IDENTITY, i, why));
     MRL_TRY(mrl_disk_remove(h->disk, h->dir, MRL_HOME_NEXT, why));

@@ -136,15 +136,21 @@ mrl_err mrl_home_save_identity(const struct mrl_home *h, const char *name,
     return err;
 }
 
+/* MRL_ERR_EXISTS: the identity has that key already, only the end of its enrolment was cut off. */
 static mrl_err load_next_key(const struct mrl_home *h, struct mrl_key **out)
 {
     MRL_SCOPED(mrl_buf) pem = {.limit = FILE_LIMIT};
+    MRL_AUTO(mrl_key) key = NULL;
     mrl_err err = mrl_disk_read(h->dir, MRL_HOME_NEXT_KEY, &pem, NULL);
 
     if (err == MRL_OK)
-        err = mrl_key_from_pem(mrl_buf_bytes(&pem), MRL_BYTES_NONE, out);
+        err = mrl_key_from_pem(mrl_buf_bytes(&pem), MRL_BYTES_NONE, &key);
     mrl_wipe(pem.data, pem.len);
-    return err;
+    MRL_TRY(err);
+    if (h->identity.key != NULL && mrl_key_public_eq(key, h->identity.key))
+        return MRL_ERR_EXISTS;
+    *out = MRL_TAKE(key);
+    return MRL_OK;
 }
 
 mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why)

@@ -60,7 +60,8 @@ mrl_err mrl_home_load_identity(const struct mrl_home *h, const char *name, struc
                                struct mrl_why *why);
 mrl_err mrl_home_save_identity(const struct mrl_home *h, const char *name,
                                const struct mrl_identity *i, struct mrl_why *why);
-/* The key of next.key, made and on the disk when it is not there yet. Gives *out. */
+/* The key of next.key, made and on the disk when it is not there yet or that of the identity.
+ * Gives *out. */
 mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why);
 /* The chain to send: the certificate and the CA that issued it. Appends new references. */
 mrl_err mrl_home_chain(const struct mrl_home *h, const struct mrl_cert *leaf,

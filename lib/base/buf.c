@@ -6,7 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 enum { SMALLEST = 64 };
+
+/* realloc would leave a copy behind. */
+static uint8_t *move_secret(struct mrl_buf *b, size_t cap)
+{
+    uint8_t *grown = malloc(cap);
+
+    if (grown != NULL && b->len > 0)
+        memcpy(grown, b->data, b->len);
+    mrl_wipe(b->data, b->cap);
+    free(b->data);
+    return grown;
+}
 
 mrl_err mrl_buf_reserve(struct mrl_buf *b, size_t n, uint8_t **to)
 {
@@ -17,7 +31,7 @@ mrl_err mrl_buf_reserve(struct mrl_buf *b, size_t n, uint8_t **to)
     while (cap < need)
         cap += cap / 2 + 1;
     if (cap > b->cap) {
-        uint8_t *grown = realloc(b->data, cap);
+        uint8_t *grown = b->secret ? move_secret(b, cap) : realloc(b->data, cap);
 
         if (grown == NULL)
             abort();
@@ -81,6 +95,8 @@ void mrl_buf_clear(struct mrl_buf *b)
 
 void mrl_buf_done(struct mrl_buf *b)
 {
+    if (b->secret)
+        mrl_wipe(b->data, b->cap);
     free(b->data);
-    *b = (struct mrl_buf){.limit = b->limit};
+    *b = (struct mrl_buf){.limit = b->limit, .secret = b->secret};
 }

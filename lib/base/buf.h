@@ -13,6 +13,7 @@ struct mrl_buf {
     size_t len;
     size_t cap;
     size_t limit;
+    bool secret; /* memory it leaves is wiped: when it grows, and when it is freed */
 };
 
 static inline mrl_bytes mrl_buf_bytes(const struct mrl_buf *b)

@@ -18,7 +18,9 @@ struct mrl_log_field {
 
 #define MRL_FIELD(name, bytes) ((struct mrl_log_field){(name), (bytes), 0, false})
 #define MRL_FIELD_STR(name, cstr) MRL_FIELD(name, mrl_str(cstr))
-#define MRL_FIELD_INT(name, number) ((struct mrl_log_field){(name), {0}, (int64_t)(number), true})
+/* The plus keeps pointers out. */
+#define MRL_FIELD_INT(name, number) \
+    ((struct mrl_log_field){(name), {0}, (int64_t)(+(number)), true})
 
 void mrl_log_set_level(enum mrl_log_level least);
 /* Name of this program in each line. Borrows name for ever. */

@@ -24,6 +24,8 @@ struct mrl_secret *mrl_secret_new(size_t len)
         abort();
     (void)mlock(s, mapped);                  /* RLIMIT_MEMLOCK may be small: best effort */
     (void)madvise(s, mapped, MADV_DONTDUMP); /* the process is not dumpable either */
+    /* Not MADV_WIPEONFORK: the export of the root key hands its passphrases to a child that way,
+     * and the daemon forks only before it has secrets. */
     s->mapped = mapped;
     s->len = len;
     return s;

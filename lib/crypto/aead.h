@@ -31,6 +31,20 @@ mrl_err mrl_aead_open_secret(const struct mrl_secret *key,
                              const uint8_t nonce[static MRL_AEAD_NONCE], mrl_bytes aad,
                              mrl_bytes sealed, struct mrl_secret **out);
 
+/* A key that is used often: OpenSSL's expanded form of it is kept, in ordinary memory that is wiped
+ * on free, and used by any number of threads at once. Nonces, limits and errors as above. */
+struct mrl_aead;
+/* Copies key. Gives *out. */
+mrl_err mrl_aead_new(const struct mrl_secret *key, struct mrl_aead **out);
+void mrl_aead_free(struct mrl_aead *a); /* NULL is fine */
+MRL_AUTO_DEFINE(mrl_aead);
+mrl_err mrl_aead_seal_with(struct mrl_aead *a, const uint8_t nonce[static MRL_AEAD_NONCE],
+                           mrl_bytes aad, mrl_bytes plain, struct mrl_buf *out);
+mrl_err mrl_aead_open_with(struct mrl_aead *a, const uint8_t nonce[static MRL_AEAD_NONCE],
+                           mrl_bytes aad, mrl_bytes sealed, struct mrl_buf *out);
+mrl_err mrl_aead_open_secret_with(struct mrl_aead *a, const uint8_t nonce[static MRL_AEAD_NONCE],
+                                  mrl_bytes aad, mrl_bytes sealed, struct mrl_secret **out);
+
 /* Envelope: a format byte, a random nonce, sealed bytes. For keys used rarely, such as a keystore
  * file: with random nonces one key may seal at most 2^32 envelopes (NIST SP 800-38D 8.3).
  * MRL_ENVELOPE_OVERHEAD bytes longer than the plaintext. The format byte is authenticated. */

@@ -56,6 +56,7 @@ struct mrl_conn_kind {
     void (*on_closed)(struct mrl_conn *c, const struct mrl_conn_closed *closed);
     size_t input_limit;   /* bytes on_data may leave behind; 0: 64 KiB */
     size_t backlog_limit; /* bytes that may wait to leave; 0: 1 MiB */
+    bool secret;          /* credentials pass: what was read or written stays nowhere */
 };
 
 /* The connections of one worker: what they share. */

@@ -101,6 +101,7 @@ void mrl_conn_readable(struct mrl_conn *c)
         if (c->state != CONN_OPEN || c->paused)
             return;
         c->read_wants_write = false;
+        c->in.secret = c->kind->secret;
         mrl_conns_lend(c->conns, &c->in);
         err = c->tls == NULL ? read_plain(c) : mrl_tls_read(c->tls, &c->in, MRL_TLS_RECORD);
         if (err != MRL_OK) {
@@ -188,6 +189,7 @@ mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data)
         mrl_conn_finish(c, MRL_END_BACKLOG);
         return MRL_ERR_LIMIT;
     }
+    c->out.secret = c->kind->secret;
     mrl_conns_lend(c->conns, &c->out);
     MRL_TRY(mrl_buf_append(&c->out, data));
     if (!c->blocked)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "net/conn_internal.h"
 
 enum {
@@ -11,14 +12,15 @@ enum {
 
 void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b)
 {
-    size_t limit = b->limit;
+    const struct mrl_buf of = *b;
     uint8_t *to;
 
     if (b->data != NULL)
         return;
     if (cs->spare_count > 0)
         *b = cs->spare[--cs->spare_count];
-    b->limit = limit;
+    b->limit = of.limit;
+    b->secret = of.secret;
     (void)mrl_buf_reserve(b, FIRST_SIZE, &to); /* within every limit */
     cs->counts.buffers++;
 }
@@ -32,8 +34,11 @@ void mrl_conns_take_back(struct mrl_conns *cs, struct mrl_buf *b)
         mrl_buf_done(b);
         return;
     }
+    if (b->secret)
+        mrl_wipe(b->data, b->cap);
     mrl_buf_clear(b);
-    cs->spare[cs->spare_count++] = *b;
+    cs->spare[cs->spare_count] = *b;
+    cs->spare[cs->spare_count++].secret = false;
     *b = (struct mrl_buf){.limit = b->limit};
 }
 

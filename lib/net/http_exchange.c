@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/secret.h"
 #include "net/http_internal.h"
 
 struct mrl_exchange *mrl_exchange_new(struct http_conn *h)
@@ -17,6 +16,8 @@ struct mrl_exchange *mrl_exchange_new(struct http_conn *h)
     x->context = h->server->config.context;
     x->mailbox = h->server->config.mailbox;
     x->status = 200;
+    /* Credentials, enrolment tokens and keys pass through here. */
+    x->head.secret = x->body.secret = x->answer.secret = true;
     x->body.limit = h->server->config.body_bytes;
     x->peer = *mrl_conn_peer(h->conn);
     x->has_facts = facts != NULL;
@@ -26,20 +27,13 @@ struct mrl_exchange *mrl_exchange_new(struct http_conn *h)
     return x;
 }
 
-/* Credentials, enrolment tokens and keys pass through here. */
-static void wipe(struct mrl_buf *b)
-{
-    mrl_wipe(b->data, b->len);
-    mrl_buf_done(b);
-}
-
 void mrl_exchange_free(struct mrl_exchange *x)
 {
     if (x == NULL)
         return;
-    wipe(&x->head);
-    wipe(&x->body);
-    wipe(&x->answer);
+    mrl_buf_done(&x->head);
+    mrl_buf_done(&x->body);
+    mrl_buf_done(&x->answer);
     mrl_buf_done(&x->binding);
     mrl_arena_done(&x->arena);
     free(x);

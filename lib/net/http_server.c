@@ -336,6 +336,7 @@ mrl_err mrl_http_server_new(const struct mrl_http_server_config *config,
         .on_closed = on_closed,
         .input_limit = s->config.head_bytes, /* on_data leaves at most this, or pauses */
         .backlog_limit = SIZE_MAX,           /* an answer is ours; see BACKLOG_MAX */
+        .secret = true,                      /* passwords and tokens */
     };
     mrl_list_init(&s->connections);
     /* Ids of one server follow each other and so never meet; those of two start far apart. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys are published by RCU: sealing and opening take no lock, and a key that was dropped is wiped
  * when the last thread that could use it has left. */
+#define _LGPL_SOURCE /* the reader's side of RCU inline */
 #include "store/seal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ _Static_assert(HEADER + MRL_AEAD_TAG == MRL_SEAL_OVERHEAD, "the overhead is head
 struct start_key {
     struct rcu_head rcu;
     uint8_t start[START];
-    struct mrl_secret *key;
+    struct mrl_aead *aead;
     _Atomic uint64_t sealed;
 };
 
@@ -63,7 +63,7 @@ static void start_key_free(struct start_key *k)
 {
     if (k == NULL)
         return;
-    mrl_secret_free(k->key);
+    mrl_aead_free(k->aead);
     free(k);
 }
 
@@ -98,18 +98,20 @@ static void reclaim_data_key(struct rcu_head *head)
 
 static mrl_err start_key_new(const struct data_key *k, const uint8_t *start, struct start_key **out)
 {
-    struct start_key *made = calloc(1, sizeof(*made));
-    mrl_err err;
+    MRL_AUTO(mrl_secret) key = NULL;
+    MRL_AUTO(mrl_aead) aead = NULL;
+    struct start_key *made;
 
+    MRL_TRY(mrl_hkdf_sha256(mrl_secret_bytes(k->key), mrl_bytes_of(start, START),
+                            MRL_LIT("merlon seal v1"), MRL_AEAD_KEY, &key));
+    MRL_TRY(mrl_aead_new(key, &aead));
+    made = calloc(1, sizeof(*made));
     if (made == NULL)
         abort();
     memcpy(made->start, start, START);
-    err = mrl_hkdf_sha256(mrl_secret_bytes(k->key), mrl_bytes_of(start, START),
-                          MRL_LIT("merlon seal v1"), MRL_AEAD_KEY, &made->key);
-    if (err == MRL_OK)
-        *out = MRL_TAKE(made);
-    free(made);
-    return err;
+    made->aead = MRL_TAKE(aead);
+    *out = made;
+    return MRL_OK;
 }
 
 static mrl_err own_key_new(const struct data_key *k, struct start_key **out)
@@ -140,13 +142,14 @@ static mrl_err data_key_new(uint32_t number, struct mrl_secret *key, struct data
     return MRL_OK;
 }
 
-struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *o)
+struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *options)
 {
     struct mrl_sealer *s = calloc(1, sizeof(*s));
 
     if (s == NULL || pthread_mutex_init(&s->changing, NULL) != 0)
         abort();
-    s->per_start = o != NULL && o->per_start > 0 ? o->per_start : MRL_SEAL_PER_START;
+    s->per_start =
+        options != NULL && options->per_start > 0 ? options->per_start : MRL_SEAL_PER_START;
     return s;
 }
 
@@ -287,8 +290,16 @@ static void nonce_of(uint64_t counter, uint8_t nonce[static MRL_AEAD_NONCE])
 
 mrl_bytes mrl_seal_row_number(int64_t key, char memory[static MRL_SEAL_NUMBER_MAX])
 {
-    (void)snprintf(memory, MRL_SEAL_NUMBER_MAX, "%lld", (long long)key); /* 20 bytes at most */
-    return mrl_str(memory);
+    uint64_t left = key < 0 ? -(uint64_t)key : (uint64_t)key;
+    size_t at = MRL_SEAL_NUMBER_MAX;
+
+    do {
+        memory[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (key < 0)
+        memory[--at] = '-';
+    return mrl_bytes_of(&memory[at], MRL_SEAL_NUMBER_MAX - at);
 }
 
 static mrl_err check_place(const struct mrl_seal_place *at)
@@ -339,7 +350,7 @@ static mrl_err seal_under(struct mrl_sealer *s, struct data_key *k, const struct
     MRL_TRY(take_counter(s, k, &with, &counter));
     MRL_TRY(put_header(k, with, counter, out));
     nonce_of(counter, nonce);
-    return mrl_aead_seal(with->key, nonce, aad_of(at, k->number, memory), plain, out);
+    return mrl_aead_seal_with(with->aead, nonce, aad_of(at, k->number, memory), plain, out);
 }
 
 mrl_err mrl_seal(struct mrl_sealer *s, const struct mrl_seal_place *at, mrl_bytes plain,
@@ -437,8 +448,8 @@ static mrl_err decrypt(const struct start_key *with, const struct envelope *e,
 
     nonce_of(e->counter, nonce);
     if (to.secret != NULL)
-        return mrl_aead_open_secret(with->key, nonce, aad, e->sealed, to.secret);
-    return mrl_aead_open(with->key, nonce, aad, e->sealed, to.buf);
+        return mrl_aead_open_secret_with(with->aead, nonce, aad, e->sealed, to.secret);
+    return mrl_aead_open_with(with->aead, nonce, aad, e->sealed, to.buf);
 }
 
 static mrl_err open_envelope(struct mrl_sealer *s, const struct mrl_seal_place *at,

@@ -32,8 +32,9 @@ struct mrl_sealer;
 struct mrl_seal_options {
     uint64_t per_start; /* 0: MRL_SEAL_PER_START */
 };
-/* Without data keys it seals and opens nothing. o is borrowed for the call, NULL: all defaults. */
-struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *o);
+/* Without data keys it seals and opens nothing. options are borrowed for the call, NULL: all
+ * defaults. */
+struct mrl_sealer *mrl_sealer_new(const struct mrl_seal_options *options);
 /* Wipes all keys. No other thread may use s from here on. NULL is fine. */
 void mrl_sealer_free(struct mrl_sealer *s);
 MRL_AUTO_DEFINE(mrl_sealer);
@@ -53,7 +54,7 @@ struct mrl_seal_place {
     mrl_bytes row; /* the values of the key columns as text, joined by '/' */
 };
 enum { MRL_SEAL_NUMBER_MAX = 21 };
-/* The row of a table whose key is one number, in memory. */
+/* The row of a table whose key is one number, somewhere in memory. */
 mrl_bytes mrl_seal_row_number(int64_t key, char memory[static MRL_SEAL_NUMBER_MAX]);
 
 /* Appends the envelope to out, which is unchanged on failure. MRL_ERR_STATE: no data key.

@@ -18,6 +18,8 @@ struct mrl_seal_root {
     /* MRL_ERR_CRYPTO: not wrapped by this root key, or under another name. Gives *key. */
     mrl_err (*unwrap)(void *context, mrl_bytes name, mrl_bytes wrapped, struct mrl_secret **key,
                       struct mrl_why *why);
+    /* The number of the root key a wrapped key says it is under; 0: none. */
+    uint32_t (*root_of)(mrl_bytes wrapped);
 };
 
 /* A sealer with all data keys of the store; when there is none yet, the first is made and durable
@@ -27,9 +29,31 @@ struct mrl_seal_root {
 mrl_err mrl_sealer_open(struct mrl_store *store, const struct mrl_seal_root *root,
                         struct mrl_sealer **out, struct mrl_why *why);
 
+/* What belongs into the same transaction; an error undoes all of it. */
+struct mrl_seal_also {
+    mrl_err (*run)(void *context, struct mrl_tx *tx, uint32_t data_key);
+    void *context;
+};
 /* Makes a data key. When it returns, the key is durable and seals; every write job after the one
- * that stored it seals under it. One call at a time. *number may be NULL. */
+ * that stored it seals under it. also may be NULL. MRL_ERR_LIMIT: there are MRL_SEAL_KEYS_MAX. */
 mrl_err mrl_seal_keys_make(struct mrl_store *store, const struct mrl_seal_root *root,
-                           struct mrl_sealer *s, uint32_t *number, struct mrl_why *why);
+                           struct mrl_sealer *s, const struct mrl_seal_also *also,
+                           struct mrl_why *why);
+
+/* Wraps every data key again, under the newest root key, in one transaction with also (NULL is
+ * fine; its data_key is the newest). *count may be NULL: how many. */
+mrl_err mrl_seal_keys_rewrap(struct mrl_store *store, const struct mrl_seal_root *root,
+                             const struct mrl_seal_also *also, size_t *count, struct mrl_why *why);
+
+struct mrl_seal_key_info {
+    uint32_t number;
+    uint32_t root; /* what wraps it */
+    int64_t created_ms;
+    int64_t wrapped_ms;
+};
+/* All data keys by number; *count of them. */
+mrl_err mrl_seal_keys_list(struct mrl_store *store, const struct mrl_seal_root *root,
+                           struct mrl_seal_key_info out[static MRL_SEAL_KEYS_MAX], size_t *count,
+                           struct mrl_why *why);
 
 #endif

@@ -20,11 +20,14 @@ mrl_err mrl_checkpoint_text(const struct mrl_checkpoint *c, char to[static MRL_C
 /* From the text of a note; extension lines are passed over. MRL_ERR_MALFORMED. */
 mrl_err mrl_checkpoint_read(mrl_bytes text, struct mrl_checkpoint *out);
 
-/* Reads a note, checks that k signed it and that its origin is the name of k. */
+/* Reads a note, checks that k signed it and that its origin is the name of k. Errors of
+ * mrl_note_read and mrl_note_check; MRL_ERR_MALFORMED: no checkpoint; MRL_ERR_INVALID: of another
+ * origin. */
 mrl_err mrl_checkpoint_open(mrl_bytes note, const struct mrl_note_key *k, struct mrl_note *parsed,
                             struct mrl_checkpoint *out, struct mrl_why *why);
 
-/* POST /add-checkpoint of c2sp.org/tlog-witness: "old <size>\n", proof lines, blank line, note. */
+/* POST /add-checkpoint of c2sp.org/tlog-witness: "old <size>\n", proof lines, blank line, note.
+ * At most 63 lines of proof: MRL_ERR_LIMIT. The note is not looked at. */
 struct mrl_add_checkpoint {
     uint64_t old;
     struct mrl_tlog_proof proof;
@@ -42,6 +45,7 @@ struct mrl_proof_file {
     mrl_bytes note; /* view */
 };
 mrl_err mrl_proof_file_write(const struct mrl_proof_file *p, struct mrl_buf *out);
+/* The same limits. extra is cleared first; its own limit applies. */
 mrl_err mrl_proof_file_read(mrl_bytes text, struct mrl_buf *extra, struct mrl_proof_file *out);
 
 #endif

@@ -13,8 +13,9 @@ enum {
     MRL_NOTE_MAX = 1 << 20,
     MRL_NOTE_SIGNATURES_MAX = 32,
     MRL_NOTE_NAME_MAX = 255,
-    MRL_NOTE_SIGNATURE_MAX = 512, /* bytes, without the key id */
-    MRL_NOTE_VKEY_MAX = 384,      /* text of a verifier key, with NUL */
+    MRL_NOTE_SIGNATURE_MAX =
+        128,                 /* bytes without the key id; longer ones are of kinds we do not know */
+    MRL_NOTE_VKEY_MAX = 384, /* text of a verifier key, with NUL */
 };
 enum mrl_note_kind {
     MRL_NOTE_ED25519 = 0x01,     /* signature over the text: logs */
@@ -28,6 +29,7 @@ struct mrl_note_key {
     enum mrl_note_kind kind;
     struct mrl_key *key; /* owned */
 };
+/* MRL_ERR_MALFORMED, or MRL_ERR_UNSUPPORTED for another kind, with a sentence. */
 mrl_err mrl_note_key_parse(mrl_bytes vkey, struct mrl_note_key *out, struct mrl_why *why);
 /* From a raw Ed25519 public key of 32 bytes. MRL_ERR_INVALID: not a name. */
 mrl_err mrl_note_key_make(mrl_bytes name, enum mrl_note_kind kind, mrl_bytes public_key,
@@ -38,7 +40,7 @@ mrl_err mrl_note_key_format(const struct mrl_note_key *k, char to[static MRL_NOT
 struct mrl_note_signature {
     mrl_bytes name;
     uint32_t id;
-    uint16_t len;
+    uint16_t len;                          /* above MRL_NOTE_SIGNATURE_MAX: bytes were not kept */
     uint8_t bytes[MRL_NOTE_SIGNATURE_MAX]; /* decoded, without the key id */
 };
 struct mrl_note {   /* views into what was read */
@@ -50,12 +52,12 @@ struct mrl_note {   /* views into what was read */
 mrl_err mrl_note_read(mrl_bytes note, struct mrl_note *out, struct mrl_why *why);
 
 /* MRL_OK: a signature of k is there and holds; *time (may be NULL) is that of a cosignature,
- * seconds since 1970, else 0. MRL_ERR_NOT_FOUND: none of k. MRL_ERR_CRYPTO: one that does not hold.
- */
+ * seconds since 1970 (the newest of several), else 0. MRL_ERR_NOT_FOUND: none of k. MRL_ERR_CRYPTO:
+ * one that does not hold. */
 mrl_err mrl_note_check(const struct mrl_note *n, const struct mrl_note_key *k, uint64_t *time);
 
 /* Appends a signature line ("— name base64", RFC 4648 4) for a signature that was made elsewhere.
- */
+ * MRL_ERR_INVALID: not a name, or an empty signature; MRL_ERR_NO_SPACE: a signature too long. */
 mrl_err mrl_note_put_signature(struct mrl_buf *note, mrl_bytes name, uint32_t id,
                                mrl_bytes signature);
 /* What a cosigner signs: "cosignature/v1\ntime <t>\n" and the text. Appends to out. The signature

@@ -13,14 +13,15 @@ struct mrl_tlog_proof {
     struct mrl_tlog_hash path[MRL_TLOG_PROOF_MAX];
 };
 
-/* MRL_ERR_INVALID: index is not below size, or old is above size. From size 0 everything is
- * consistent, and the proof is empty. */
+/* MRL_ERR_INVALID: index is not below size, old is above size, size is above MRL_TLOG_SIZE_MAX.
+ * MRL_ERR_CORRUPT: a tile is too short; errors of read are handed on. From size 0 everything is
+ * consistent, and the proof is empty. On failure out holds nothing of use. */
 mrl_err mrl_tlog_prove_inclusion(const struct mrl_tlog_tiles *t, uint64_t index, uint64_t size,
                                  struct mrl_tlog_proof *out);
 mrl_err mrl_tlog_prove_consistency(const struct mrl_tlog_tiles *t, uint64_t old, uint64_t size,
                                    struct mrl_tlog_proof *out);
 
-/* MRL_ERR_CORRUPT: the proof does not hold. */
+/* MRL_ERR_CORRUPT: the proof does not hold, for whatever reason. */
 mrl_err mrl_tlog_check_inclusion(const struct mrl_tlog_proof *p, uint64_t index, uint64_t size,
                                  const struct mrl_tlog_hash *leaf,
                                  const struct mrl_tlog_hash *root);

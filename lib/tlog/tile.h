@@ -10,7 +10,8 @@
 #include "tlog/hash.h"
 
 enum {
-    MRL_TLOG_WIDTH = 256,
+    MRL_TLOG_TILE_HEIGHT = 8,
+    MRL_TLOG_WIDTH = 1 << MRL_TLOG_TILE_HEIGHT,
     MRL_TLOG_LEVELS = 8,        /* 256^8 leaves are more than a number holds */
     MRL_TLOG_ENTRIES = 63,      /* as a level: an entry bundle */
     MRL_TLOG_ENTRY_MAX = 65535, /* bytes, a uint16 length */

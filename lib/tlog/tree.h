@@ -12,7 +12,7 @@ struct mrl_tlog_tree {
     struct mrl_tlog_hash peaks[64];
 };
 
-/* Appends one leaf hash: about one node hash, amortised. */
+/* Appends one leaf hash: about one node hash, amortised. MRL_ERR_LIMIT at MRL_TLOG_SIZE_MAX. */
 mrl_err mrl_tlog_tree_add(struct mrl_tlog_tree *t, const struct mrl_tlog_hash *leaf);
 /* RFC 6962 2.1; the root of the empty tree is SHA-256 of nothing. */
 mrl_err mrl_tlog_tree_root(const struct mrl_tlog_tree *t, struct mrl_tlog_hash *out);

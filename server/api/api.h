@@ -12,6 +12,7 @@
 #include "messages/hub.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
+#include "store/seal_rotation.h"
 #include "watch/metrics.h"
 #include "watch/telemetry.h"
 
@@ -26,6 +27,11 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;
     struct mrl_retained *retained;
+    struct mrl_seal_rotation *rotation;
+    struct mrl_seal_root seal_root;
+    /* The steps of a rotation that just began are to be made. Any thread. May be NULL. */
+    void (*rotation_begun)(void *context);
+    void *rotation_context;
     int64_t started_ms; /* wall time */
     const char *version;
     /* Where devices reach the server, for what `merlon token create` prints. */

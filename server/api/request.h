@@ -158,6 +158,9 @@ mrl_err mrl_api_audit_heads(struct mrl_api_request *r);
 mrl_err mrl_api_audit_key(struct mrl_api_request *r);
 mrl_err mrl_api_audit_verify(struct mrl_api_request *r);
 mrl_err mrl_api_export_list(struct mrl_api_request *r);
+mrl_err mrl_api_keys_status(struct mrl_api_request *r);
+mrl_err mrl_api_keys_rotate(struct mrl_api_request *r);
+mrl_err mrl_api_keys_rewrap(struct mrl_api_request *r);
 mrl_err mrl_api_events(struct mrl_api_request *r);
 
 #endif

@@ -55,6 +55,9 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/audit/verify", MRL_MAY_READ_AUDIT, mrl_api_audit_verify},
 
     {"GET", "/v1/exports", MRL_MAY_READ_AUDIT, mrl_api_export_list},
+    {"GET", "/v1/keys", MRL_MAY_READ_SERVER, mrl_api_keys_status},
+    {"POST", "/v1/keys/rotate", MRL_MAY_MANAGE_SERVER, mrl_api_keys_rotate},
+    {"POST", "/v1/keys/rewrap", MRL_MAY_MANAGE_SERVER, mrl_api_keys_rewrap},
 
     {"GET", "/v1/events", MRL_MAY_READ_EVENTS, mrl_api_events, .on_worker = true},
 };

@@ -23,6 +23,7 @@
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
+    X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
     X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \
@@ -41,6 +42,9 @@
     X(OPERATOR_CHANGED, "operator.changed", "The record or a credential of an operator changed.") \
     X(OPERATOR_DELETED, "operator.deleted", "An operator was removed; the credentials no longer work.") \
     X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
+    X(KEYS_ROTATION_STARTED, "keys.rotation_started", "A new data key was made; everything sealed is sealed again under it.") \
+    X(KEYS_ROTATED, "keys.rotated", "A rotation of data keys ended; failed counts what does not open and was left.") \
+    X(KEYS_REWRAPPED, "keys.rewrapped", "All data keys were wrapped again under the newest sealing key.") \
     X(SERVER_STARTED, "server.started", "The daemon started.") \
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \

@@ -68,20 +68,24 @@ static mrl_err audit_roles(struct mrl_tx *tx, const struct change *c, bool added
 static mrl_err run_add(struct mrl_tx *tx, struct mrl_change *change)
 {
     const struct change *c = MRL_CONTAINER(change, struct change, base);
+    const struct mrl_note_of of = {change->kind, change->id};
     MRL_AUTO(mrl_rows) rows = NULL;
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    struct mrl_value note;
     uint64_t added;
 
     MRL_TRY(mrl_tx_query_one(tx, "SELECT COUNT(*) FROM accounts WHERE kind = $1",
                              MRL_ARGS(MRL_INT(change->kind)), &rows));
     if (mrl_row_int(rows, 0) >= MRL_ACCOUNTS_MAX)
         return mrl_fail(change->why, MRL_ERR_LIMIT, "there are %d already", MRL_ACCOUNTS_MAX);
-    MRL_TRY(mrl_tx_exec(
-        tx,
-        "INSERT INTO accounts (kind, id, roles, state, note, reason, created, changed) "
-        "VALUES ($1, $2, $3, $4, $5, '', $6, $6) ON CONFLICT DO NOTHING",
-        MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->roles),
-                 MRL_INT(MRL_ACCOUNT_ACTIVE), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())),
-        &added));
+    MRL_TRY(mrl_note_seal(change->registry->sealer, &of, c->text, &sealed, &note));
+    MRL_TRY(
+        mrl_tx_exec(tx,
+                    "INSERT INTO accounts (kind, id, roles, state, note, reason, created, changed) "
+                    "VALUES ($1, $2, $3, $4, $5, '', $6, $6) ON CONFLICT DO NOTHING",
+                    MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->roles),
+                             MRL_INT(MRL_ACCOUNT_ACTIVE), note, MRL_INT(mrl_wall_ms())),
+                    &added));
     if (added == 0)
         return mrl_fail(change->why, MRL_ERR_EXISTS, "%s %.*s is known already",
                         mrl_principal_kind_name(change->kind), MRL_FMT(change->id));
@@ -236,12 +240,26 @@ mrl_err mrl_operator_set_roles(struct mrl_registry *r, const struct mrl_actor *a
 /* --- reading --- */
 
 struct reading {
+    struct mrl_registry *registry;
     enum mrl_principal_kind kind;
     mrl_bytes id; /* or the cursor of a list */
     size_t limit;
     mrl_account_visit *visit;
     void *context;
+    struct mrl_buf note; /* of the present row */
+    struct mrl_why *why;
 };
+
+/* The note is in r until the next row. */
+static mrl_err open_note(struct reading *r, const struct mrl_rows *rows,
+                         struct mrl_account_info *info)
+{
+    const struct mrl_note_of of = {info->kind, info->id};
+
+    MRL_TRY(mrl_note_open(r->registry->sealer, &of, mrl_row_bytes(rows, 4), &r->note, r->why));
+    info->note = mrl_buf_bytes(&r->note);
+    return MRL_OK;
+}
 
 static struct mrl_account_info info_of_row(const struct mrl_rows *rows)
 {
@@ -250,7 +268,6 @@ static struct mrl_account_info info_of_row(const struct mrl_rows *rows)
         .id = mrl_row_bytes(rows, 1),
         .operator_roles = (uint32_t)mrl_row_int(rows, 2),
         .state = (enum mrl_account_state)mrl_row_int(rows, 3),
-        .note = mrl_row_bytes(rows, 4),
         .reason = mrl_row_bytes(rows, 5),
         .created_ms = mrl_row_int(rows, 6),
         .changed_ms = mrl_row_int(rows, 7),
@@ -259,7 +276,7 @@ static struct mrl_account_info info_of_row(const struct mrl_rows *rows)
 
 static mrl_err run_list(struct mrl_tx *tx, void *context)
 {
-    const struct reading *r = context;
+    struct reading *r = context;
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err;
 
@@ -270,6 +287,7 @@ static mrl_err run_list(struct mrl_tx *tx, void *context)
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
         struct mrl_account_info info = info_of_row(rows);
 
+        MRL_TRY(open_note(r, rows, &info));
         r->visit(r->context, &info);
     }
     return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
@@ -278,17 +296,26 @@ static mrl_err run_list(struct mrl_tx *tx, void *context)
 mrl_err mrl_account_list(struct mrl_registry *r, enum mrl_principal_kind kind, mrl_bytes after,
                          size_t limit, mrl_account_visit *visit, void *context, struct mrl_why *why)
 {
-    struct reading reading = {kind, after, limit, visit, context};
+    struct reading reading = {.registry = r,
+                              .kind = kind,
+                              .id = after,
+                              .limit = limit,
+                              .visit = visit,
+                              .context = context,
+                              .why = why};
+    mrl_err err;
 
     MRL_TRY(check_account(kind, after.len == 0 ? MRL_LIT("any") : after, why));
     if (limit < 1 || limit > MRL_DEVICE_PAGE_MAX)
         return mrl_fail(why, MRL_ERR_INVALID, "a page has 1 to %d accounts", MRL_DEVICE_PAGE_MAX);
-    return mrl_store_read(r->store, run_list, &reading);
+    err = mrl_store_read(r->store, run_list, &reading);
+    mrl_buf_done(&reading.note);
+    return err;
 }
 
 static mrl_err run_show(struct mrl_tx *tx, void *context)
 {
-    const struct reading *r = context;
+    struct reading *r = context;
     MRL_AUTO(mrl_rows) rows = NULL;
     struct mrl_arena arena = {0};
     struct mrl_account_info info;
@@ -297,6 +324,7 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
     MRL_TRY(mrl_tx_query_one(tx, "SELECT " COLUMNS " FROM accounts WHERE kind = $1 AND id = $2",
                              MRL_ARGS(MRL_INT(r->kind), MRL_TEXT(r->id)), &rows));
     info = info_of_row(rows);
+    MRL_TRY(open_note(r, rows, &info));
     err =
         mrl_credentials_read(tx, &arena, r->kind, r->id, &info.credentials, &info.credential_count);
     if (err == MRL_OK)
@@ -308,10 +336,12 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
 mrl_err mrl_account_show(struct mrl_registry *r, enum mrl_principal_kind kind, mrl_bytes id,
                          mrl_account_visit *visit, void *context, struct mrl_why *why)
 {
-    struct reading reading = {.kind = kind, .id = id, .visit = visit, .context = context};
+    struct reading reading = {
+        .registry = r, .kind = kind, .id = id, .visit = visit, .context = context, .why = why};
     mrl_err err;
 
     MRL_TRY(check_account(kind, id, why));
     err = mrl_store_read(r->store, run_show, &reading);
+    mrl_buf_done(&reading.note);
     return err == MRL_ERR_NOT_FOUND ? mrl_fail(why, err, "there is no such account") : err;
 }

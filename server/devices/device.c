@@ -50,17 +50,23 @@ static mrl_err check_new(const struct mrl_device_new *d, struct mrl_why *why)
     return mrl_text_check(d->note, MRL_NOTE_MAX, "note", why);
 }
 
-static mrl_err insert(struct mrl_tx *tx, const struct mrl_device_new *d, struct mrl_why *why)
+/* sealer may be NULL for a device without a note. */
+static mrl_err insert(struct mrl_tx *tx, struct mrl_sealer *sealer, const struct mrl_device_new *d,
+                      struct mrl_why *why)
 {
+    const struct mrl_note_of of = {MRL_PRINCIPAL_DEVICE, d->id};
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    struct mrl_value note;
     int64_t now = mrl_wall_ms();
     uint64_t added;
 
+    MRL_TRY(mrl_note_seal(sealer, &of, d->note, &sealed, &note));
     MRL_TRY(
         mrl_tx_exec(tx,
                     "INSERT INTO devices (id, grp, state, resume, note, reason, created, changed) "
                     "VALUES ($1, $2, $3, $3, $4, '', $5, $5) ON CONFLICT DO NOTHING",
                     MRL_ARGS(MRL_TEXT(d->id), MRL_TEXT(d->group), MRL_INT(MRL_DEVICE_EXPECTED),
-                             MRL_TEXT(d->note), MRL_INT(now)),
+                             note, MRL_INT(now)),
                     &added));
     if (added == 0)
         return mrl_fail(why, MRL_ERR_EXISTS,
@@ -92,7 +98,7 @@ static mrl_err run_add(struct mrl_tx *tx, struct mrl_write *w)
     struct addition *a = MRL_CONTAINER(w, struct addition, write);
 
     for (size_t i = 0; i < a->count; i++)
-        MRL_TRY(insert(tx, &a->devices[i], a->why));
+        MRL_TRY(insert(tx, a->registry->sealer, &a->devices[i], a->why));
     return audit_added(tx, a);
 }
 
@@ -156,7 +162,8 @@ mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     if (err != MRL_ERR_NOT_FOUND)
         return err;
     MRL_TRY(check_new(device, why));
-    MRL_TRY(insert(tx, device, why));
+    MRL_ENSURE(device->note.len == 0, MRL_ERR_INVALID);
+    MRL_TRY(insert(tx, /*sealer=*/NULL, device, why));
     return audit_added(tx, &a);
 }
 
@@ -251,32 +258,50 @@ mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
 /* --- group and note --- */
 
 static mrl_err run_set(struct mrl_tx *tx, struct mrl_change *change, const char *sql,
-                       const char *field)
+                       struct mrl_value value)
 {
-    const struct change *c = MRL_CONTAINER(change, struct change, base);
-    struct mrl_audit_event e = mrl_actor_event(change->actor, MRL_AUDIT_DEVICE_CHANGED, change->id);
-    const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("field", mrl_str(field)),
-                                               MRL_AUDIT_TEXT("value", c->text)};
     struct mrl_device_life life;
 
     MRL_TRY(read_life(tx, change->id, &life, change->why));
     if (life.state == MRL_DEVICE_RETIRED)
         return mrl_fail(change->why, MRL_ERR_STATE, "a retired device does not change any more");
-    MRL_TRY(mrl_tx_exec(
-        tx, sql, MRL_ARGS(MRL_TEXT(change->id), MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())), NULL));
+    return mrl_tx_exec(tx, sql, MRL_ARGS(MRL_TEXT(change->id), value, MRL_INT(mrl_wall_ms())),
+                       NULL);
+}
+
+static mrl_err audit_set(struct mrl_tx *tx, const struct mrl_change *change,
+                         const struct mrl_audit_detail *details, size_t count)
+{
+    struct mrl_audit_event e = mrl_actor_event(change->actor, MRL_AUDIT_DEVICE_CHANGED, change->id);
+
     e.details = details;
-    e.details_count = MRL_COUNT(details);
+    e.details_count = count;
     return mrl_audit_append(tx, &e, NULL);
 }
 
 static mrl_err run_set_group(struct mrl_tx *tx, struct mrl_change *change)
 {
-    return run_set(tx, change, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1", "group");
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
+    const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("field", MRL_LIT("group")),
+                                               MRL_AUDIT_TEXT("value", c->text)};
+
+    MRL_TRY(run_set(tx, change, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1",
+                    MRL_TEXT(c->text)));
+    return audit_set(tx, change, details, MRL_COUNT(details));
 }
 
+/* What is sealed in the record is not told in the log. */
 static mrl_err run_set_note(struct mrl_tx *tx, struct mrl_change *change)
 {
-    return run_set(tx, change, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", "note");
+    const struct change *c = MRL_CONTAINER(change, struct change, base);
+    const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("field", MRL_LIT("note"));
+    const struct mrl_note_of of = {MRL_PRINCIPAL_DEVICE, change->id};
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    struct mrl_value note;
+
+    MRL_TRY(mrl_note_seal(change->registry->sealer, &of, c->text, &sealed, &note));
+    MRL_TRY(run_set(tx, change, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", note));
+    return audit_set(tx, change, &detail, 1);
 }
 
 mrl_err mrl_device_set_group(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,

@@ -40,8 +40,8 @@ mrl_err mrl_device_set_note(struct mrl_registry *r, const struct mrl_actor *acto
                             mrl_bytes note, struct mrl_why *why);
 
 /* [writer] Inside the write job of an enrolment that names a group: a device that is not known yet
- * is added like mrl_device_add does; a known one must be of this group. MRL_ERR_INVALID,
- * MRL_ERR_DENIED. The job stages and publishes. */
+ * is added like mrl_device_add does; a known one must be of this group. It
+ * has no note. MRL_ERR_INVALID, MRL_ERR_DENIED. The job stages and publishes. */
 mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                              const struct mrl_device_new *device, struct mrl_why *why);
 /* [writer] First enrolment, inside the write job of the enrolment: expected becomes active with its

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "devices/note.h"
 #include "devices/registry.h"
 
 /* What the store says about a principal; texts are borrowed. */
@@ -46,6 +47,7 @@ void mrl_snapshot_roles_changed(struct mrl_snapshot *s, const struct mrl_role_ta
 
 struct mrl_registry {
     struct mrl_store *store;   /* borrowed */
+    struct mrl_sealer *sealer; /* borrowed */
     struct mrl_access *access; /* borrowed */
     struct mrl_snapshot snapshot;
     mrl_registry_changed *changed;

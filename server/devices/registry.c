@@ -226,8 +226,8 @@ static void roles_changed(void *context, const struct mrl_role_target *target)
 
 /* --- begin and end --- */
 
-mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_access *access,
-                          struct mrl_registry **out, struct mrl_why *why)
+mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_sealer *sealer,
+                          struct mrl_access *access, struct mrl_registry **out, struct mrl_why *why)
 {
     MRL_AUTO(mrl_registry) r = calloc(1, sizeof(*r));
     struct loading l = {.why = why};
@@ -235,6 +235,7 @@ mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_access *access,
     if (r == NULL)
         abort();
     r->store = store;
+    r->sealer = sealer;
     r->access = access;
     l.snapshot = &r->snapshot;
     MRL_TRY(mrl_snapshot_init(&r->snapshot, access, why));

@@ -12,15 +12,17 @@
 
 #include "access/roles.h"
 #include "devices/snapshot.h"
+#include "store/seal.h"
 
 /* For mrl_store_options; after those of audit and access. */
 extern const struct mrl_migration_list mrl_devices_migrations;
 
-/* Loads the snapshot from the store and listens to changes of roles. Borrows both, which outlive
- * it. Before the first write job that concerns principals or roles. MRL_ERR_CORRUPT: a stored
- * record cannot be. Gives *out. */
-mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_access *access,
-                          struct mrl_registry **out, struct mrl_why *why);
+/* Loads the snapshot from the store and listens to changes of roles. Borrows all three, which
+ * outlive it. Before the first write job that concerns principals or roles. MRL_ERR_CORRUPT: a
+ * stored record cannot be. Gives *out. */
+mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_sealer *sealer,
+                          struct mrl_access *access, struct mrl_registry **out,
+                          struct mrl_why *why);
 /* After the store has stopped and no reader is left. NULL is fine. */
 void mrl_registry_free(struct mrl_registry *r);
 MRL_AUTO_DEFINE(mrl_registry);

@@ -41,6 +41,11 @@ static const struct mrl_migration migrations[] = {
      "CREATE INDEX credentials_by_principal ON credentials (kind, principal, state);"
      "CREATE INDEX credentials_by_serial ON credentials (serial);"},
     {"devices", 2, "CREATE INDEX credentials_by_end ON credentials (kind, state, not_after);"},
+    {"devices", 3, /* notes are sealed (devices/note.h); those in the clear are not kept */
+     "ALTER TABLE devices DROP COLUMN note;"
+     "ALTER TABLE devices ADD COLUMN note BLOB;"
+     "ALTER TABLE accounts DROP COLUMN note;"
+     "ALTER TABLE accounts ADD COLUMN note BLOB;"},
 };
 
 const struct mrl_migration_list mrl_devices_migrations = {migrations, MRL_COUNT(migrations)};

@@ -137,6 +137,7 @@ static void on_tick(struct mrl_timer *t)
     struct mrl_server *s = MRL_CONTAINER(t, struct mrl_server, tick);
 
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
+    mrl_rotation_tick(s->rotation);
     if (!atomic_exchange(&s->chore_busy, true)) {
         s->chore.run = run_chore;
         if (mrl_service_submit(s->service, &s->chore) != MRL_OK)

@@ -112,7 +112,7 @@ static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
 
     MRL_TRY(mrl_audit_new(s->store, &s->audit));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
-    MRL_TRY(mrl_registry_open(s->store, s->access, &s->registry, why));
+    MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
@@ -208,6 +208,10 @@ static void fill_api(struct mrl_server *s)
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
+        .rotation = mrl_rotation_of(s->rotation),
+        .seal_root = mrl_sealing_root(s->keys),
+        .rotation_begun = mrl_rotation_wake,
+        .rotation_context = s->rotation,
         .started_ms = mrl_wall_ms(),
         .version = version,
         .server_name = s->config->server.names.at[0],
@@ -264,7 +268,9 @@ static mrl_err make_shared(struct mrl_server *s, struct mrl_why *why)
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
-    return mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service);
+    MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
+    s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
+    return MRL_OK;
 }
 
 static mrl_err listen_on(struct mrl_server *s, enum mrl_port port, mrl_bytes text,
@@ -342,7 +348,8 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
-    mrl_housekeeping_sign_head(s); /* from here on there is one to verify against */
+    mrl_rotation_wake(s->rotation); /* one may have been running */
+    mrl_housekeeping_sign_head(s);  /* from here on there is one to verify against */
     MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
@@ -392,6 +399,7 @@ static void stop(struct mrl_server *s)
     record_stop(s);
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
+    mrl_rotation_free(s->rotation);
     mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_free(s->workers[i]);

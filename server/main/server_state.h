@@ -7,6 +7,7 @@
 
 #include "export/export.h"
 #include "main/config.h"
+#include "main/rotation.h"
 #include "main/worker.h"
 #include "store/seal.h"
 
@@ -30,6 +31,7 @@ struct mrl_server {
     struct mrl_retained *retained;
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;
+    struct mrl_rotation *rotation;
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;

@@ -126,6 +126,8 @@ static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
 
 static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
 {
+    if (err == MRL_OK)
+        return MRL_ENROL_OK;
     if (err == MRL_ERR_AUTH) {
         note_refused(g->o, g->e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(g->token.verdict));
         (void)mrl_fail(g->why, err, "token refused");
@@ -139,8 +141,7 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
     return err == MRL_ERR_INVALID ? MRL_ENROL_BAD_REQUEST : MRL_ENROL_UNAVAILABLE;
 }
 
-static enum mrl_enrol_refusal grant(struct grant *g, const struct mrl_csr_facts *facts,
-                                    struct mrl_buf *der)
+static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct mrl_buf *der)
 {
     const struct mrl_grant wish = {
         .kind = MRL_PRINCIPAL_DEVICE,
@@ -152,9 +153,8 @@ static enum mrl_enrol_refusal grant(struct grant *g, const struct mrl_csr_facts 
         .before = run_grant,
         .context = g,
     };
-    mrl_err err = mrl_grant_write(g->o, &wish, der, g->why);
 
-    return err == MRL_OK ? MRL_ENROL_OK : refusal_of(g, err);
+    return mrl_grant_write(g->o, &wish, der, g->why);
 }
 
 static struct grant grant_for(struct mrl_onboarding *o, const struct mrl_enrolment *e,
@@ -176,13 +176,31 @@ static struct grant grant_for(struct mrl_onboarding *o, const struct mrl_enrolme
 struct token_look {
     const struct mrl_enrolment *e;
     struct mrl_token_match match;
+    bool answered; /* it gave this device a certificate before */
+    struct mrl_fingerprint certificate;
 };
 
 static mrl_err look_at_token(struct mrl_tx *tx, void *context)
 {
     struct token_look *look = context;
+    int64_t now = mrl_wall_s();
+    mrl_err err;
 
-    return mrl_token_judge(tx, look->e->token, look->e->device, mrl_wall_s(), &look->match);
+    MRL_TRY(mrl_token_judge(tx, look->e->token, look->e->device, now, &look->match));
+    if (look->match.verdict != MRL_TOKEN_GOOD && look->match.verdict != MRL_TOKEN_USED)
+        return MRL_OK;
+    err = mrl_token_answer(tx, mrl_str(look->match.id), look->e->device, now, &look->certificate);
+    look->answered = err == MRL_OK;
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+static enum mrl_enrol_refusal refuse_token(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                           enum mrl_token_verdict verdict, struct mrl_why *why)
+{
+    note_refused(o, e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(verdict));
+    (void)mrl_fail(why, MRL_ERR_AUTH,
+                   "token refused"); /* which reason it was is for the log only */
+    return MRL_ENROL_NOT_AUTHENTIC;
 }
 
 /* Before any work is done for a stranger: is the token good? It is judged again when it is used. */
@@ -193,12 +211,128 @@ static enum mrl_enrol_refusal check_token(struct mrl_onboarding *o, const struct
         (void)mrl_fail(why, MRL_ERR_IO, "the store does not answer, try again");
         return MRL_ENROL_UNAVAILABLE;
     }
-    if (look->match.verdict == MRL_TOKEN_GOOD && mrl_name_valid(e->device))
+    if ((look->match.verdict == MRL_TOKEN_GOOD || look->answered) && mrl_name_valid(e->device))
         return MRL_ENROL_OK;
-    note_refused(o, e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(look->match.verdict));
-    (void)mrl_fail(why, MRL_ERR_AUTH,
-                   "token refused"); /* which reason it was is for the log only */
-    return MRL_ENROL_NOT_AUTHENTIC;
+    return refuse_token(o, e, look->match.verdict, why);
+}
+
+/* ---- the answer was lost ---- */
+
+struct repetition {
+    const struct mrl_csr_facts *facts;
+    struct mrl_buf *der;
+    bool same;
+};
+
+static void compare_key(void *context, const struct mrl_credential_info *credential, mrl_bytes der)
+{
+    struct repetition *r = context;
+    MRL_AUTO(mrl_cert) cert = NULL;
+    MRL_AUTO(mrl_key) key = NULL;
+    MRL_SCOPED(mrl_buf) spki = {0};
+
+    (void)credential;
+    if (mrl_cert_from_der(der, &cert) != MRL_OK || mrl_cert_key(cert, &key) != MRL_OK ||
+        mrl_key_to_spki(key, &spki) != MRL_OK)
+        return;
+    r->same =
+        mrl_bytes_eq(mrl_buf_bytes(&spki), r->facts->spki) && mrl_buf_append(r->der, der) == MRL_OK;
+}
+
+/* Whose certificate it is, when it and the device are in order; else why not. */
+static bool is_in_use(struct mrl_onboarding *o, const struct mrl_fingerprint *certificate,
+                      struct mrl_name *id, const char **reason)
+{
+    const struct mrl_principal *p = NULL;
+    enum mrl_judgement judged = MRL_JUDGED_UNKNOWN;
+    bool good;
+
+    mrl_rcu_read_begin();
+    if (certificate != NULL)
+        judged =
+            mrl_registry_judge_renewal(o->registry, certificate, mrl_wall_s(), /*grace=*/0, &p);
+    good = judged == MRL_JUDGED_ACCEPTED && mrl_name_set(id, p->subject.id);
+    mrl_rcu_read_end();
+    *reason = mrl_judgement_name(judged);
+    return good;
+}
+
+static void note_repeated(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                          const struct token_look *look)
+{
+    char fingerprint[2 * MRL_SHA256_SIZE + 1];
+    struct mrl_audit_detail details[2];
+    const struct mrl_audit_event event = {
+        .action = MRL_AUDIT_ENROL_REPEATED,
+        .outcome = MRL_AUDIT_OK,
+        .actor = {.kind = MRL_ACTOR_DEVICE, .id = e->device},
+        .source = e->source,
+        .target = e->device,
+        .request = e->request_id,
+        .details = details,
+        .details_count = MRL_COUNT(details),
+    };
+
+    mrl_hex(mrl_fingerprint_bytes(&look->certificate), fingerprint);
+    details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
+    details[1] = MRL_AUDIT_TEXT("token", mrl_str(look->match.id));
+    mrl_audit_note(o->audit, &event);
+}
+
+/* A device that lost the answer asks again with token and key. It gets the certificate it has got,
+ * and only when the request is bound to this very connection: so it holds the key now, and a
+ * request that was overheard or kept is of no use. docs/decisions/0005 */
+static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                         const struct token_look *look, const struct mrl_csr_facts *facts,
+                         struct mrl_buf *der)
+{
+    struct repetition r = {.facts = facts, .der = der};
+    struct mrl_name id;
+    const char *reason;
+
+    if (!look->answered || !facts->has_challenge ||
+        !is_in_use(o, &look->certificate, &id, &reason) ||
+        !mrl_bytes_eq(mrl_name_bytes(&id), e->device) ||
+        mrl_credential_show(o->registry, &look->certificate, compare_key, &r, NULL) != MRL_OK ||
+        !r.same)
+        return false;
+    note_repeated(o, e, look);
+    return true;
+}
+
+/* ---- both enrolments ---- */
+
+static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                             struct mrl_csr **csr, struct mrl_why *why)
+{
+    const struct mrl_csr_facts *facts;
+
+    MRL_TRY(mrl_grant_read_request(e->request, e->device, csr, why));
+    facts = mrl_csr_facts(*csr);
+    MRL_TRY(check_name_change(facts, why));
+    MRL_TRY(check_san(o, e, facts, why));
+    return check_binding(o, e, facts, /*first=*/true, why);
+}
+
+static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token_look *look,
+                                          const struct mrl_csr_facts *facts, struct mrl_buf *der,
+                                          struct mrl_why *why)
+{
+    const struct mrl_enrolment *e = look->e;
+    char auth[sizeof("token:") + MRL_TOKEN_ID_TEXT];
+    struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
+    struct grant g;
+    mrl_err err;
+
+    mrl_put_text(&w, "token:%s", look->match.id);
+    g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
+    g.token = look->match;
+    err = grant(&g, facts, der);
+    /* Used since we looked: perhaps by a request of this device that it gave up waiting for. */
+    if (err == MRL_ERR_AUTH && mrl_store_read(o->store, look_at_token, look) == MRL_OK &&
+        answer_again(o, e, look, facts, der))
+        return MRL_ENROL_OK;
+    return refusal_of(&g, err);
 }
 
 enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
@@ -207,39 +341,17 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
     struct token_look look = {.e = e};
     enum mrl_enrol_refusal refusal = check_token(o, e, &look, why);
     MRL_AUTO(mrl_csr) csr = NULL;
-    const struct mrl_csr_facts *facts;
-    char auth[sizeof("token:") + MRL_TOKEN_ID_TEXT];
-    struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
-    struct grant g;
+    mrl_err err;
 
     if (refusal != MRL_ENROL_OK)
         return refusal;
-    if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK)
-        return bad_request(o, e, why);
-    facts = mrl_csr_facts(csr);
-    if (check_name_change(facts, why) != MRL_OK || check_san(o, e, facts, why) != MRL_OK ||
-        check_binding(o, e, facts, /*first=*/true, why) != MRL_OK)
-        return bad_request(o, e, why);
-    mrl_put_text(&w, "token:%s", look.match.id);
-    g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
-    g.token = look.match;
-    return grant(&g, facts, der);
-}
-
-static bool present_is_good(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                            struct mrl_name *id, const char **reason)
-{
-    const struct mrl_principal *p = NULL;
-    enum mrl_judgement judged = MRL_JUDGED_UNKNOWN;
-    bool good;
-
-    mrl_rcu_read_begin();
-    if (e->present != NULL)
-        judged = mrl_registry_judge_renewal(o->registry, e->present, mrl_wall_s(), /*grace=*/0, &p);
-    good = judged == MRL_JUDGED_ACCEPTED && mrl_name_set(id, p->subject.id);
-    mrl_rcu_read_end();
-    *reason = mrl_judgement_name(judged);
-    return good;
+    err = check_request(o, e, &csr, why);
+    if (err == MRL_OK && answer_again(o, e, &look, mrl_csr_facts(csr), der))
+        return MRL_ENROL_OK;
+    if (look.match.verdict != MRL_TOKEN_GOOD)
+        return refuse_token(o, e, look.match.verdict, why);
+    return err == MRL_OK ? spend_token(o, &look, mrl_csr_facts(csr), der, why)
+                         : bad_request(o, e, why);
 }
 
 struct same_names {
@@ -291,7 +403,7 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_REENROLLED, why);
-    return grant(&g, mrl_csr_facts(csr), der);
+    return refusal_of(&g, grant(&g, mrl_csr_facts(csr), der));
 }
 
 enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
@@ -301,7 +413,7 @@ enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_en
     struct mrl_name id;
     const char *reason;
 
-    if (!present_is_good(o, e, &id, &reason)) {
+    if (!is_in_use(o, e->present, &id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);

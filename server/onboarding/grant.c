@@ -68,6 +68,8 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
     if (j->grant->before != NULL)
         MRL_TRY(j->grant->before(tx, j->grant->context, j->why));
     MRL_TRY(mrl_registry_credential_add(tx, &credential, j->why));
+    if (j->grant->token.len > 0)
+        MRL_TRY(mrl_token_answered_tx(tx, j->grant->token, j->grant->id, &j->cert->fingerprint));
     MRL_TRY(append_entry(tx, j));
     return mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update);
 }

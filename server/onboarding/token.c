@@ -27,6 +27,12 @@ static const struct mrl_migration migrations[] = {
      " CHECK ((device IS NULL) <> (device_group IS NULL)),"
      " CHECK (used <= uses));"
      "CREATE INDEX tokens_device ON tokens (device);"},
+    {"onboarding", 2,
+     "CREATE TABLE token_answers ("
+     " token TEXT NOT NULL,"
+     " device TEXT NOT NULL,"
+     " fingerprint BLOB NOT NULL,"
+     " PRIMARY KEY (token, device));"},
 };
 const struct mrl_migration_list mrl_token_migrations = {migrations, MRL_COUNT(migrations)};
 
@@ -337,4 +343,32 @@ mrl_err mrl_token_use_tx(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, in
     MRL_TRY(hash_text(text, hash));
     return mrl_tx_exec(tx, "UPDATE tokens SET used = used + 1 WHERE hash = $1",
                        MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, sizeof(hash)))), NULL);
+}
+
+mrl_err mrl_token_answered_tx(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device,
+                              const struct mrl_fingerprint *certificate)
+{
+    return mrl_tx_exec(
+        tx,
+        "INSERT INTO token_answers (token, device, fingerprint) VALUES ($1, $2, $3)"
+        " ON CONFLICT (token, device) DO UPDATE SET fingerprint = $3",
+        MRL_ARGS(MRL_TEXT(id), MRL_TEXT(device), MRL_BLOB(mrl_fingerprint_bytes(certificate))),
+        NULL);
+}
+
+mrl_err mrl_token_answer(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device, int64_t now,
+                         struct mrl_fingerprint *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_bytes found;
+
+    MRL_TRY(mrl_tx_query_one(tx,
+                             "SELECT fingerprint FROM token_answers JOIN tokens ON id = token"
+                             " WHERE token = $1 AND token_answers.device = $2 AND cancelled = 0"
+                             " AND expires > $3",
+                             MRL_ARGS(MRL_TEXT(id), MRL_TEXT(device), MRL_INT(now)), &rows));
+    found = mrl_row_bytes(rows, 0);
+    MRL_ENSURE(found.len == sizeof(out->bytes), MRL_ERR_CORRUPT);
+    memcpy(out->bytes, found.data, found.len);
+    return MRL_OK;
 }

@@ -9,6 +9,7 @@
 #include "access/name.h"
 #include "access/policy.h"
 #include "base/secret.h"
+#include "crypto/cert.h"
 #include "store/store.h"
 
 enum {
@@ -87,6 +88,13 @@ mrl_err mrl_token_judge(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, int
 /* [writer] Judges again and uses it once: two requests with one token cannot both pass. */
 mrl_err mrl_token_use_tx(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, int64_t now,
                          struct mrl_token_match *out);
+/* [writer] Remembers what the use of the token `id` by device was answered with. */
+mrl_err mrl_token_answered_tx(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device,
+                              const struct mrl_fingerprint *certificate);
+/* In any transaction: that certificate, while the token's life lasts and it was not cancelled.
+ * MRL_ERR_NOT_FOUND: none. */
+mrl_err mrl_token_answer(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device, int64_t now,
+                         struct mrl_fingerprint *out);
 /* [writer] All open tokens of a device; for mrl_registry_also_on_revoke, whose shape it has. */
 mrl_err mrl_token_cancel_all(void *context, struct mrl_tx *tx, enum mrl_principal_kind kind,
                              mrl_bytes id, struct mrl_why *why);

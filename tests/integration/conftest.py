@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests. The helpers behind them are in harness/."""
+import resource
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,14 @@ from harness.ca import CertificateAuthority  # noqa: E402
 from harness.merlon import Merlon, Settings  # noqa: E402
 from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
 from harness.process import Processes  # noqa: E402
+from harness.tlogcheck import Tlogcheck, build_tlogcheck  # noqa: E402
+from harness.witness import Witness  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """Hundreds of clients live in this process; a login shell of Debian gives it 1024 open files."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -90,3 +99,24 @@ def mosquitto(processes: Processes, workdir: Path, test_ca: CertificateAuthority
         return start_mosquitto(processes, workdir, test_ca, extra)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def tlogcheck(tmp_path_factory: pytest.TempPathFactory) -> Tlogcheck:
+    """Go's own libraries judge a log that lies in files: tlogcheck(folder, vkey, *older_checkpoints)."""
+    return build_tlogcheck(tmp_path_factory.mktemp("tlogcheck"))
+
+
+@pytest.fixture
+def make_witness(processes: Processes, workdir: Path) -> Iterator[Callable[..., Witness]]:
+    """A witness of the logs with these keys, initialised and not yet started. At the end each stops in good order."""
+    made: list[Witness] = []
+
+    def make(vkeys: list[str], **arguments) -> Witness:
+        made.append(Witness(processes, workdir / f"witness{len(made)}", vkeys, **arguments))
+        return made[-1].init()
+
+    yield make
+    for witness in made:
+        if witness.process is not None and witness.process.is_running():
+            witness.stop()

@@ -75,6 +75,25 @@ def test_a_wrong_token_is_told(merlon):
     assert done.code not in (0, 2) and "token" in done.err.lower(), done
 
 
+def test_the_exit_code_says_what_is_wrong(merlon):
+    """docs/operate/agent.md has the table."""
+    folder = merlon.folder / "agent-press-7"
+    assert run_program("merlon-agent", "enrol", "--device", "press-7", "--dir", folder).code == 2
+    assert run_program("merlon-agent", "show", "--dir", folder).code == 3
+    assert run_program("merlon-agent", "run", "--dir", folder).code == 3
+    merlon.add_device("press-7")
+    assert enrol(merlon, "press-7", root_sha256(merlon), "A" * 43).code == 5
+    token = merlon.token("press-7")
+    merlon.stop()
+    unreached = enrol(merlon, "press-7", root_sha256(merlon), token)
+    assert unreached.code == 6 and "refused" in unreached.err, unreached
+    merlon.start()
+    assert enrol(merlon, "press-7", root_sha256(merlon), token).code == 0
+    assert enrol(merlon, "press-7", root_sha256(merlon), token).code == 4
+    (folder / "settings.json").write_text("{", encoding="ascii")
+    assert run_program("merlon-agent", "show", "--dir", folder).code == 1
+
+
 def test_no_secret_is_left_for_others_to_read(merlon):
     enrolled(merlon, "press-7")
     folder = merlon.folder / "agent-press-7"

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("MERLON_BUILD", "build")
-PROGRAMS = ["server/main/merlond", "keys/merlon-keys", "cli/merlon", "device/merlon-agent"]
+PROGRAMS = ["server/main/merlond", "keys/merlon-keys", "witness/merlon-witness", "cli/merlon", "device/merlon-agent"]
 
 
 def readelf(option: str, program: str) -> str:

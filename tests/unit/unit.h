@@ -19,4 +19,11 @@
             assert_memory_equal(left_.data, right_.data, left_.len); \
     } while (0)
 
+/* Instead of skip(), whose TAP line counts as a failure with the cmocka of Debian 12. */
+#define skip_because(reason)                      \
+    do {                                          \
+        print_message("# skipped: " reason "\n"); \
+        return;                                   \
+    } while (0)
+
 #endif

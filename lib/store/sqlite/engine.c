@@ -115,7 +115,7 @@ static mrl_err configure(struct mrl_engine_conn *c, const struct mrl_engine_db *
     MRL_TRY(check_wal(c, why));
     if (writer && db->bytes_max > 0) {
         (void)snprintf(text, sizeof(text), "PRAGMA max_page_count=%llu;",
-                       (unsigned long long)(db->bytes_max / PAGE + 1));
+                       (unsigned long long)db->bytes_max / PAGE + 1);
         MRL_TRY(script(c, text, why));
     }
     return writer ? MRL_OK : script(c, "PRAGMA query_only=ON;", why);

@@ -35,17 +35,46 @@ static void open_keys(struct fixture *f)
         fail_msg("%s", why.text);
 }
 
+static void on_begun(void *context)
+{
+    struct fixture *f = context;
+
+    f->begun++;
+}
+
+static void open_rotation(struct fixture *f)
+{
+    static const struct mrl_seal_column columns[] = {{"devices", "note", NULL, "id"},
+                                                     {"accounts", "note", "kind", "id"}};
+    const struct mrl_seal_rotation_config config = {.store = f->api.store,
+                                                    .sealer = f->sealer,
+                                                    .root = test_seal_root(&f->root),
+                                                    .columns = columns,
+                                                    .column_count = MRL_COUNT(columns)};
+
+    f->api.rotation = mrl_seal_rotation_new(&config);
+    f->api.seal_root = test_seal_root(&f->root);
+    f->api.rotation_begun = on_begun;
+    f->api.rotation_context = f;
+}
+
 static void open_store(struct fixture *f)
 {
-    const struct mrl_migration_list lists[] = {mrl_audit_migrations, mrl_access_migrations,
-                                               mrl_devices_migrations, mrl_token_migrations};
+    const struct mrl_migration_list lists[] = {mrl_seal_migrations, mrl_audit_migrations,
+                                               mrl_access_migrations, mrl_devices_migrations,
+                                               mrl_token_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
+    struct mrl_seal_root root;
     struct mrl_why why = {""};
 
     place_make(&f->place);
     if (mrl_store_open(&o, &f->api.store, &why) != MRL_OK)
         fail_msg("%s", why.text);
+    f->root = test_root_new();
+    root = test_seal_root(&f->root);
+    assert_ok(mrl_sealer_open(f->api.store, &root, &f->sealer, &why));
+    open_rotation(f);
 }
 
 static void open_duties(struct fixture *f)
@@ -61,7 +90,7 @@ static void open_duties(struct fixture *f)
 
     assert_ok(mrl_audit_new(f->api.store, &f->api.audit));
     assert_ok(mrl_access_open(f->api.store, &f->api.access, NULL));
-    assert_ok(mrl_registry_open(f->api.store, f->api.access, &f->api.registry, NULL));
+    assert_ok(mrl_registry_open(f->api.store, f->sealer, f->api.access, &f->api.registry, NULL));
     assert_ok(mrl_registry_also_on_revoke(f->api.registry, mrl_token_cancel_all, NULL));
     assert_ok(mrl_issuing_new(&issuing, &f->api.issuing, NULL));
     assert_ok(mrl_telemetry_new(mappings, MRL_COUNT(mappings), &f->api.telemetry, NULL));
@@ -231,6 +260,9 @@ static void close_worker(struct fixture *f)
     mrl_service_free(f->service);
     mrl_audit_free(f->api.audit);
     mrl_store_close(f->api.store);
+    mrl_seal_rotation_free(f->api.rotation);
+    mrl_sealer_free(f->sealer);
+    mrl_secret_free(f->root.key);
     mrl_mailbox_free(f->mailbox);
     mrl_http_server_free(f->server);
     mrl_tls_context_free(f->tls);

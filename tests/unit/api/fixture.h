@@ -12,11 +12,15 @@
 #include "keys/client.h"
 #include "net/listener.h"
 #include "tests/unit/access/fixture.h"
+#include "tests/unit/store/seal_fixture.h"
 
 struct fixture {
     struct place place;
     char keys_folder[512];
     struct mrl_keys_client *keys;
+    struct test_root root;
+    struct mrl_sealer *sealer;
+    unsigned begun; /* rotations the API said have begun */
     struct mrl_api api;
     struct mrl_api_worker worker;
     struct mrl_onboarding onboarding;

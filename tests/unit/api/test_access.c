@@ -38,6 +38,9 @@ static const struct {
     {"GET", "/v1/audit", NULL, "sua"},
     {"GET", "/v1/audit/export", NULL, "sua"},
     {"POST", "/v1/audit/verify", NULL, "sua"},
+    {"GET", "/v1/keys", NULL, "vosa"},
+    {"POST", "/v1/keys/rotate", "[]", "a"},
+    {"POST", "/v1/keys/rewrap", "[]", "a"},
     {"GET", "/v1/events?topics=/", NULL, "vosa"},
     {"GET", "/metrics", NULL, "vosa"},
 };

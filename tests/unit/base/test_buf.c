@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "tests/unit/unit.h"
@@ -23,6 +27,46 @@ static void consume_keeps_the_rest(void **state)
     assert_bytes_equal(mrl_buf_bytes(&b), MRL_LIT("42"));
     mrl_buf_consume(&b, 100);
     assert_int_equal(b.len, 0);
+}
+
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+/* Every block that is freed passes here (--wrap=free): how many of them still hold the password? */
+static unsigned with_password;
+void __wrap_free(void *p)
+{
+    if (p != NULL && memmem(p, malloc_usable_size(p), "password", 8) != NULL)
+        with_password++;
+    __real_free(p);
+}
+
+static void an_ordinary_buffer_leaves_its_bytes_behind(void **state)
+{
+    struct mrl_buf b = {0};
+
+    (void)state;
+    with_password = 0;
+    assert_ok(mrl_buf_append(&b, MRL_LIT("the password")));
+    mrl_buf_done(&b);
+    assert_int_equal(with_password, 1);
+}
+
+static void a_secret_buffer_wipes_what_it_leaves(void **state)
+{
+    struct mrl_buf b = {.secret = true};
+    uint8_t *to;
+
+    (void)state;
+    with_password = 0;
+    assert_ok(mrl_buf_append(&b, MRL_LIT("password")));
+    assert_ok(mrl_buf_reserve(&b, 100000, &to));
+    assert_bytes_equal(mrl_buf_bytes(&b), MRL_LIT("password"));
+    mrl_buf_consume(&b, 8); /* what is behind len counts, too */
+    mrl_buf_done(&b);
+    assert_int_equal(with_password, 0);
+    assert_true(b.secret);
+    assert_null(b.data);
 }
 
 static void it_grows_over_many_appends(void **state)
@@ -61,6 +105,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_limit_holds_at_limit_and_one_above),
         cmocka_unit_test(consume_keeps_the_rest),
+        cmocka_unit_test(an_ordinary_buffer_leaves_its_bytes_behind),
+        cmocka_unit_test(a_secret_buffer_wipes_what_it_leaves),
         cmocka_unit_test(it_grows_over_many_appends),
         cmocka_unit_test(an_arena_gives_aligned_zeroed_memory),
     };

@@ -95,6 +95,61 @@ static void keys_of_another_size_are_refused(void **state)
     assert_int_equal(out.len, 0);
 }
 
+static void a_kept_key_does_the_same(void **state)
+{
+    MRL_AUTO(mrl_secret) key = mrl_secret_copy(MRL_LIT("0123456789abcdef0123456789abcdef"));
+    MRL_AUTO(mrl_secret) shorter = mrl_secret_new(31);
+    MRL_AUTO(mrl_aead) kept = NULL;
+    static const mrl_bytes texts[] = {MRL_LIT_INIT("one"), MRL_LIT_INIT(""), MRL_LIT_INIT("three")};
+
+    (void)state;
+    assert_int_equal(mrl_aead_new(shorter, &kept), MRL_ERR_INVALID);
+    assert_ok(mrl_aead_new(key, &kept));
+    for (size_t i = 0; i < MRL_COUNT(texts); i++) {
+        const uint8_t iv[MRL_AEAD_NONCE] = {(uint8_t)i};
+        MRL_SCOPED(mrl_buf) once = {0};
+        MRL_SCOPED(mrl_buf) again = {0};
+        MRL_SCOPED(mrl_buf) plain = {0};
+        MRL_AUTO(mrl_secret) secret = NULL;
+
+        assert_ok(mrl_aead_seal(key, iv, MRL_LIT("aad"), texts[i], &once));
+        assert_ok(mrl_aead_seal_with(kept, iv, MRL_LIT("aad"), texts[i], &again));
+        assert_bytes_equal(mrl_buf_bytes(&once), mrl_buf_bytes(&again));
+        assert_ok(mrl_aead_open_with(kept, iv, MRL_LIT("aad"), mrl_buf_bytes(&once), &plain));
+        assert_bytes_equal(mrl_buf_bytes(&plain), texts[i]);
+        assert_ok(
+            mrl_aead_open_secret_with(kept, iv, MRL_LIT("aad"), mrl_buf_bytes(&once), &secret));
+        assert_bytes_equal(mrl_secret_bytes(secret), texts[i]);
+    }
+}
+
+/* A context that refused something works for the next one. */
+static void a_kept_key_refuses_and_goes_on(void **state)
+{
+    MRL_AUTO(mrl_secret) key = mrl_secret_copy(MRL_LIT("0123456789abcdef0123456789abcdef"));
+    MRL_AUTO(mrl_aead) kept = NULL;
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    MRL_SCOPED(mrl_buf) changed = {0};
+    MRL_SCOPED(mrl_buf) plain = {0};
+
+    (void)state;
+    assert_ok(mrl_aead_new(key, &kept));
+    assert_ok(mrl_aead_seal_with(kept, nonce, MRL_LIT("aad"), MRL_LIT("text"), &sealed));
+    for (size_t i = 0; i < sealed.len; i++) {
+        flipped(mrl_buf_bytes(&sealed), i, &changed);
+        assert_int_equal(
+            mrl_aead_open_with(kept, nonce, MRL_LIT("aad"), mrl_buf_bytes(&changed), &plain),
+            MRL_ERR_CRYPTO);
+        assert_int_equal(plain.len, 0);
+        assert_ok(mrl_aead_open_with(kept, nonce, MRL_LIT("aad"), mrl_buf_bytes(&sealed), &plain));
+        assert_bytes_equal(mrl_buf_bytes(&plain), MRL_LIT("text"));
+        mrl_buf_clear(&plain);
+    }
+    assert_int_equal(mrl_aead_open_with(kept, nonce, MRL_LIT("aad"),
+                                        mrl_bytes_sub(mrl_buf_bytes(&sealed), 0, 15), &plain),
+                     MRL_ERR_MALFORMED);
+}
+
 static void an_envelope_opens_only_unchanged(void **state)
 {
     MRL_AUTO(mrl_secret) key = mrl_secret_copy(MRL_LIT("0123456789abcdef0123456789abcdef"));
@@ -131,6 +186,8 @@ int main(void)
         cmocka_unit_test(any_changed_bit_is_refused_and_nothing_is_left),
         cmocka_unit_test(other_aad_nonce_or_key_does_not_open),
         cmocka_unit_test(keys_of_another_size_are_refused),
+        cmocka_unit_test(a_kept_key_does_the_same),
+        cmocka_unit_test(a_kept_key_refuses_and_goes_on),
         cmocka_unit_test(an_envelope_opens_only_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

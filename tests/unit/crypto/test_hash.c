@@ -2,6 +2,8 @@
 #include "crypto/hash.h"
 
 #include <openssl/err.h>
+#include <pthread.h>
+#include <string.h>
 
 #include "base/hex.h"
 #include "tests/unit/unit.h"
@@ -39,6 +41,32 @@ static void pieces_hash_as_the_whole_and_the_hash_is_reusable(void **state)
         assert_ok(mrl_sha256_end(h, digest));
         assert_hex(digest, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
+}
+
+static void *hash_on_a_thread(void *digest)
+{
+    const mrl_bytes parts[] = {MRL_LIT("a"), MRL_BYTES_NONE, MRL_LIT("bc")};
+
+    assert_ok(mrl_sha256_parts(parts, MRL_COUNT(parts), digest));
+    return NULL;
+}
+
+static void parts_hash_as_the_whole_on_every_thread(void **state)
+{
+    uint8_t digest[MRL_SHA256_SIZE];
+    pthread_t thread;
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        (void)hash_on_a_thread(digest);
+        assert_hex(digest, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        memset(digest, 0, sizeof(digest));
+        assert_int_equal(pthread_create(&thread, NULL, hash_on_a_thread, digest), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_hex(digest, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+    assert_ok(mrl_sha256_parts(NULL, 0, digest));
+    assert_hex(digest, 32, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 static void sha1_names_a_key(void **state)
@@ -163,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_of_fips_180),
         cmocka_unit_test(pieces_hash_as_the_whole_and_the_hash_is_reusable),
+        cmocka_unit_test(parts_hash_as_the_whole_on_every_thread),
         cmocka_unit_test(sha1_names_a_key),
         cmocka_unit_test(hmac_of_rfc_4231),
         cmocka_unit_test(hkdf_of_rfc_5869),

@@ -92,6 +92,21 @@ static void next_key_is_on_the_disk_before_it_is_used_and_is_used_again(void **s
     assert_int_equal(steps, 6);
 }
 
+static void the_key_in_use_is_not_taken_for_the_next_one(void **state)
+{
+    char dir[] = "/tmp/merlon-home-XXXXXX";
+    struct mrl_home h = home_in(dir, &mrl_disk_system);
+    MRL_AUTO(mrl_key) next = NULL;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_ok(mrl_home_next_key(&h, &h.identity.key, NULL));
+    assert_ok(mrl_home_next_key(&h, &next, NULL));
+    assert_false(mrl_key_public_eq(next, h.identity.key));
+    mrl_home_done(&h);
+    remove_folder(dir);
+}
+
 static void identity_of_another_key_or_device_is_corrupt(void **state)
 {
     char dir[] = "/tmp/merlon-home-XXXXXX";
@@ -147,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_renewal_leaves_a_whole_identity_and_can_go_on),
         cmocka_unit_test(next_key_is_on_the_disk_before_it_is_used_and_is_used_again),
+        cmocka_unit_test(the_key_in_use_is_not_taken_for_the_next_one),
         cmocka_unit_test(identity_of_another_key_or_device_is_corrupt),
         cmocka_unit_test(settings_come_back_and_strangers_in_them_are_refused),
         cmocka_unit_test(device_ids_fit_topics),

@@ -8,10 +8,12 @@
 #include "devices/credential.h"
 #include "devices/device.h"
 #include "tests/unit/access/fixture.h"
+#include "tests/unit/store/seal_fixture.h"
 
 struct fixture {
     struct place place;
     struct mrl_store *store;
+    struct mrl_sealer *sealer;
     struct mrl_access *access;
     struct mrl_registry *registry;
     /* The listener: called on the writer thread, read after the call that caused it. */
@@ -24,14 +26,16 @@ static inline void registry_start(struct fixture *f)
     struct mrl_why why = {{0}};
 
     f->store = duties_store(&f->place);
+    f->sealer = test_sealer();
     assert_ok(mrl_access_open(f->store, &f->access, NULL));
-    if (mrl_registry_open(f->store, f->access, &f->registry, &why) != MRL_OK)
+    if (mrl_registry_open(f->store, f->sealer, f->access, &f->registry, &why) != MRL_OK)
         fail_msg("%s", why.text);
 }
 
 static inline void registry_stop(struct fixture *f)
 {
     mrl_store_close(f->store);
+    mrl_sealer_free(f->sealer);
     mrl_registry_free(f->registry);
     mrl_access_free(f->access);
 }

@@ -107,7 +107,7 @@ static void there_are_at_most_10000_of_a_kind(void **state)
         store_exec(f->store,
                    "INSERT INTO accounts (kind, id, roles, state, note, reason, created, changed) "
                    "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < $1) "
-                   "SELECT 2, 'x' || i, 0, 1, '', '', 1, 1 FROM n",
+                   "SELECT 2, 'x' || i, 0, 1, NULL, '', 1, 1 FROM n",
                    MRL_ARGS(MRL_INT(MRL_ACCOUNTS_MAX - 1))));
     assert_ok(add_account(f, APP, "last", 0));
     assert_int_equal(add_account(f, APP, "one-more", 0), MRL_ERR_LIMIT);

@@ -180,8 +180,8 @@ static mrl_err also_called(void *context, struct mrl_tx *tx, enum mrl_principal_
     assert_int_equal(kind, MRL_PRINCIPAL_DEVICE);
     if (a->result != MRL_OK)
         return mrl_fail(why, a->result, "the tokens cannot be cancelled");
-    return mrl_tx_exec(tx, "UPDATE devices SET note = 'also' WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
-                       NULL);
+    return mrl_tx_exec(tx, "UPDATE devices SET reason = 'also' WHERE id = $1",
+                       MRL_ARGS(MRL_TEXT(id)), NULL);
 }
 
 static void revoking_takes_all_certificates_and_what_else_is_registered(void **state)
@@ -204,7 +204,8 @@ static void revoking_takes_all_certificates_and_what_else_is_registered(void **s
     assert_int_equal(judged(f, &one.it.fingerprint, 1500), MRL_JUDGED_REVOKED);
     assert_int_equal(judged(f, &two.it.fingerprint, 1500), MRL_JUDGED_REVOKED);
     assert_int_equal(audited(f->store, "device.revoked", "\"certificates\":2"), 1);
-    assert_int_equal(store_number(f->store, "SELECT COUNT(*) FROM devices WHERE note = 'also'"), 1);
+    assert_int_equal(store_number(f->store, "SELECT COUNT(*) FROM devices WHERE reason = 'also'"),
+                     1);
     assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
     assert_int_equal(also.calls, 2);
 }
@@ -286,7 +287,7 @@ static void show_tells_everything(void **state)
     assert_string_equal(s.note, "roof");
     assert_string_equal(s.reason, "because");
     assert_int_equal(s.credentials, 1);
-    assert_int_equal(audited(f->store, "device.changed", "\"value\":\"roof\""), 2);
+    assert_int_equal(audited(f->store, "device.changed", "\"details\":{\"field\":\"note\"}"), 2);
     assert_int_equal(mrl_device_show(f->registry, MRL_LIT("d2"), see, &s, NULL), MRL_ERR_NOT_FOUND);
     assert_int_equal(mrl_device_show(f->registry, MRL_LIT("a/b"), see, &s, NULL),
                      MRL_ERR_NOT_FOUND);

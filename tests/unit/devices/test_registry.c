@@ -381,7 +381,8 @@ static void a_damaged_record_is_refused_at_start(void **state)
         fake_cert(&c, DEVICE, "d1", 1);
         assert_ok(enrol(f, &c.it));
         assert_ok(store_exec(f->store, damage[i], MRL_NO_ARGS));
-        assert_int_equal(mrl_registry_open(f->store, f->access, &again, &why), MRL_ERR_CORRUPT);
+        assert_int_equal(mrl_registry_open(f->store, f->sealer, f->access, &again, &why),
+                         MRL_ERR_CORRUPT);
         assert_null(again);
         assert_int_not_equal(why.text[0], '\0');
         assert_int_equal(tear_down(state), 0);

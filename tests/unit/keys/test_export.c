@@ -303,7 +303,7 @@ static void root_gets_the_file_although_another_owns_the_keystore(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("only root can become another user");
     (void)snprintf(made, sizeof(made), "%s.made", folder);
     init_for(made, "nobody");
     assert_refused(export_with(made, NULL, NULL), "belongs to user");

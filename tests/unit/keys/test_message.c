@@ -40,7 +40,12 @@ static size_t make_requests(struct mrl_keys_request *q)
         .id = 4, .type = MRL_KEYS_WRAP, .wrap = {MRL_LIT("context"), some_hash}};
     q[5] = (struct mrl_keys_request){
         .id = 5, .type = MRL_KEYS_UNWRAP, .unwrap = {MRL_LIT("context"), MRL_LIT("sealed")}};
-    return 6;
+    q[6] = (struct mrl_keys_request){
+        .id = 6,
+        .type = MRL_KEYS_SIGN_CHECKPOINT,
+        .checkpoint = {
+            .old = 5, .size = 9, .root = some_hash, .proof = some_hash, .note = MRL_LIT("note")}};
+    return 7;
 }
 
 static void every_request_reads_back_as_it_was_written(void **state)
@@ -196,6 +201,44 @@ static void more_names_than_allowed_are_neither_written_nor_read(void **state)
     assert_int_equal(mrl_keys_read_request(message, &q), MRL_ERR_MALFORMED);
 }
 
+static mrl_err read_checkpoint(const struct mrl_keys_checkpoint *c, struct mrl_keys_request *read)
+{
+    static uint8_t memory[MRL_KEYS_MESSAGE_MAX];
+    const struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_CHECKPOINT, .checkpoint = *c};
+
+    return mrl_keys_read_request(written(&q, memory, sizeof(memory)), read);
+}
+
+static void a_checkpoint_has_bounded_parts(void **state)
+{
+    static const uint8_t many[MRL_KEYS_NOTE_MAX + 1];
+    const size_t proof_max = (size_t)MRL_KEYS_PROOF_MAX * MRL_KEYS_HASH_SIZE;
+    struct mrl_keys_checkpoint c = {.old = UINT64_MAX,
+                                    .size = 3,
+                                    .root = mrl_bytes_of(many, MRL_KEYS_HASH_SIZE),
+                                    .proof = mrl_bytes_of(many, proof_max),
+                                    .note = mrl_bytes_of(many, MRL_KEYS_NOTE_MAX)};
+    struct mrl_keys_request read;
+
+    (void)state;
+    assert_ok(read_checkpoint(&c, &read));
+    assert_int_equal(read.checkpoint.old, UINT64_MAX);
+    assert_int_equal(read.checkpoint.size, 3);
+    assert_int_equal(read.checkpoint.proof.len, proof_max);
+    assert_int_equal(read.checkpoint.note.len, MRL_KEYS_NOTE_MAX);
+    c.note.len++;
+    assert_int_equal(read_checkpoint(&c, &read), MRL_ERR_MALFORMED);
+    c.note.len = 0;
+    c.proof.len += MRL_KEYS_HASH_SIZE;
+    assert_int_equal(read_checkpoint(&c, &read), MRL_ERR_MALFORMED);
+    c.proof.len = MRL_KEYS_HASH_SIZE - 1;
+    assert_int_equal(read_checkpoint(&c, &read), MRL_ERR_MALFORMED);
+    c.proof.len = 0;
+    assert_ok(read_checkpoint(&c, &read));
+    c.root.len--;
+    assert_int_equal(read_checkpoint(&c, &read), MRL_ERR_MALFORMED);
+}
+
 static void a_time_before_1970_or_a_kind_unknown_is_malformed(void **state)
 {
     struct mrl_keys_issue i = {
@@ -289,6 +332,7 @@ int main(void)
         cmocka_unit_test(another_version_or_an_unknown_type_is_malformed),
         cmocka_unit_test(sizes_hold_at_the_limit_and_not_one_above),
         cmocka_unit_test(more_names_than_allowed_are_neither_written_nor_read),
+        cmocka_unit_test(a_checkpoint_has_bounded_parts),
         cmocka_unit_test(a_time_before_1970_or_a_kind_unknown_is_malformed),
         cmocka_unit_test(facts_survive_the_way_and_every_cut_is_seen),
         cmocka_unit_test(a_refusal_carries_its_class_and_sentence),

@@ -44,6 +44,23 @@ static void serve_takes_its_limits(void **state)
     assert_int_equal(a.limits.issue_burst, 9);
 }
 
+static void a_sealing_key_is_dropped_by_number(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "new-sealing-key", "--dir", "d"));
+    assert_int_equal(a.command, MRL_KEYS_NEW_SEALING);
+    assert_ok(PARSE(&a, "drop-sealing-key", "--dir", "d", "--number", "99"));
+    assert_int_equal(a.command, MRL_KEYS_DROP_SEALING);
+    assert_int_equal(a.sealing_number, 99);
+    assert_int_equal(PARSE(&a, "drop-sealing-key", "--dir", "d", "--number", "100"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "drop-sealing-key", "--dir", "d", "--number", "0"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "drop-sealing-key", "--dir", "d"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "new-sealing-key", "--dir", "d", "--number", "2"), MRL_ERR_INVALID);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
     struct mrl_keys_arguments a;
@@ -118,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_has_safe_defaults),
         cmocka_unit_test(serve_takes_its_limits),
+        cmocka_unit_test(a_sealing_key_is_dropped_by_number),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(unlock_and_its_source_must_agree),
         cmocka_unit_test(an_export_needs_a_file_and_one_passphrase),

@@ -75,7 +75,7 @@ static void landlock_alone_closes_the_file_system(void **state)
 
     (void)state;
     if (attempt("nothing", "landlock") == SETUP << 8)
-        skip(); /* this kernel has none */
+        skip_because("this kernel has no Landlock");
     for (size_t i = 0; i < MRL_COUNT(ways); i++)
         assert_int_equal(attempt(ways[i], "landlock"), COULD_NOT << 8);
 }
@@ -88,7 +88,7 @@ static void root_becomes_the_user_for_good(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("only root can become another user");
     pid = fork();
     if (pid == 0)
         _exit(mrl_sandbox_drop_user("nobody", NULL) == MRL_OK && geteuid() != 0 && getegid() != 0 &&

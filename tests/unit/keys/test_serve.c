@@ -201,6 +201,45 @@ static void a_head_is_signed_as_the_text_says(void **state)
     assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
 }
 
+/* A log of one leaf is its own root; with a second leaf the proof is that leaf. */
+static void a_checkpoint_is_signed_as_a_note_of_the_tenant(void **state)
+{
+    struct mrl_tlog_hash first = {{1}}, second = {{2}}, root;
+    struct mrl_keys_request q = {
+        .type = MRL_KEYS_SIGN_CHECKPOINT,
+        .checkpoint = {.size = 1, .root = mrl_bytes_of(first.bytes, MRL_TLOG_HASH)}};
+    struct mrl_keys_answer a = ask(&q);
+    MRL_SCOPED(mrl_note_key) key = {0};
+    MRL_SCOPED(mrl_buf) note = {0};
+    struct mrl_note parsed;
+    struct mrl_checkpoint c;
+    char text[MRL_CHECKPOINT_TEXT_MAX];
+    mrl_bytes written;
+
+    (void)state;
+    assert_ok(a.status);
+    assert_ok(mrl_checkpoint_text(&(struct mrl_checkpoint){MRL_LIT("acme/merlon-audit"), 1, first},
+                                  text, &written));
+    assert_ok(mrl_note_key_make(MRL_LIT("acme/merlon-audit"), MRL_NOTE_ED25519,
+                                mrl_bytes_of(keystore.audit_public, MRL_KEYS_AUDIT_KEY_SIZE),
+                                &key));
+    assert_ok(mrl_buf_append(&note, written));
+    assert_ok(mrl_buf_append(&note, MRL_LIT("\n")));
+    assert_ok(mrl_note_put_signature(&note, mrl_str(key.name), key.id, a.bytes));
+    assert_ok(mrl_checkpoint_open(mrl_buf_bytes(&note), &key, &parsed, &c, NULL));
+    assert_int_equal(c.size, 1);
+    assert_ok(mrl_tlog_node(&first, &second, &root));
+    q.checkpoint = (struct mrl_keys_checkpoint){.old = 1,
+                                                .size = 2,
+                                                .root = mrl_bytes_of(root.bytes, MRL_TLOG_HASH),
+                                                .proof = mrl_bytes_of(first.bytes, MRL_TLOG_HASH)};
+    assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
+    q.checkpoint.proof = mrl_bytes_of(second.bytes, MRL_TLOG_HASH);
+    assert_ok(ask(&q).status);
+    q.checkpoint.size = 1;
+    assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
+}
+
 static void a_wrapped_key_opens_only_unchanged_and_in_its_context(void **state)
 {
     uint8_t key[MRL_KEYS_WRAPPED_SIZE] = {9}, sealed[MRL_KEYS_SEALED_MAX];
@@ -272,6 +311,7 @@ int main(void)
         cmocka_unit_test(the_keys_of_the_ca_get_no_certificate),
         cmocka_unit_test(a_key_that_is_none_is_refused),
         cmocka_unit_test(a_head_is_signed_as_the_text_says),
+        cmocka_unit_test(a_checkpoint_is_signed_as_a_note_of_the_tenant),
         cmocka_unit_test(a_wrapped_key_opens_only_unchanged_and_in_its_context),
         cmocka_unit_test(the_bucket_answers_busy),
         cmocka_unit_test(what_is_no_request_is_counted_and_answered_only_with_an_id),

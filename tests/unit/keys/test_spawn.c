@@ -17,6 +17,7 @@
 #include "keys/keystore_files.h"
 #include "tests/unit/keys/fixture.h"
 #include "tests/unit/unit.h"
+#include "tlog/checkpoint.h"
 
 enum { THREADS = 2, CALLS = 40, FLOOD = 5000 };
 
@@ -116,6 +117,56 @@ static void every_call_works_inside_the_sandbox(void **state)
     assert_ok(mrl_keys_unwrap(c, MRL_LIT("ctx"), mrl_buf_bytes(&sealed), &key, NULL));
     assert_bytes_equal(mrl_secret_bytes(key), mrl_bytes_of(bytes, sizeof(bytes)));
     assert_int_equal(issue(c, "-bad", &sealed, &why), MRL_ERR_INVALID);
+}
+
+static void sign_first(const struct mrl_tlog_hash *root, struct mrl_buf *note)
+{
+    MRL_AUTO(mrl_keys_client) c = spawn();
+    const struct mrl_keys_checkpoint want = {.size = 1,
+                                             .root = mrl_bytes_of(root->bytes, MRL_TLOG_HASH)};
+    MRL_SCOPED(mrl_keys_info) info = {0};
+    MRL_SCOPED(mrl_note_key) key = {0};
+    uint8_t signature[MRL_KEYS_SIGNATURE_SIZE];
+    char text[MRL_CHECKPOINT_TEXT_MAX];
+    mrl_bytes written;
+
+    assert_ok(mrl_keys_info_get(c, &info, NULL));
+    assert_ok(mrl_keys_sign_checkpoint(c, &want, signature, NULL));
+    assert_ok(mrl_note_key_make(MRL_LIT("acme/merlon-audit"), MRL_NOTE_ED25519,
+                                info.facts.audit_key, &key));
+    assert_ok(
+        mrl_checkpoint_text(&(struct mrl_checkpoint){mrl_str(key.name), 1, *root}, text, &written));
+    assert_ok(mrl_buf_append(note, written));
+    assert_ok(mrl_buf_append(note, MRL_LIT("\n")));
+    assert_ok(mrl_note_put_signature(note, mrl_str(key.name), key.id,
+                                     mrl_bytes_of(signature, sizeof(signature))));
+}
+
+/* The note of the first request is verified, and the proof of the second, inside the sandbox. */
+static void checkpoints_go_on_after_a_start_inside_the_sandbox(void **state)
+{
+    struct mrl_tlog_hash first = {{1}}, second = {{2}}, root;
+    struct mrl_keys_checkpoint want = {.size = 1, .root = mrl_bytes_of(first.bytes, MRL_TLOG_HASH)};
+    uint8_t signature[MRL_KEYS_SIGNATURE_SIZE];
+    MRL_SCOPED(mrl_buf) note = {0};
+    struct mrl_why why = {0};
+
+    (void)state;
+    assert_ok(mrl_tlog_node(&first, &second, &root));
+    sign_first(&first, &note);
+    for (int start = 0; start < 2; start++) {
+        MRL_AUTO(mrl_keys_client) c = spawn();
+
+        want = (struct mrl_keys_checkpoint){.old = 1,
+                                            .size = 2,
+                                            .root = mrl_bytes_of(root.bytes, MRL_TLOG_HASH),
+                                            .proof = mrl_bytes_of(second.bytes, MRL_TLOG_HASH),
+                                            .note = mrl_buf_bytes(&note)};
+        assert_ok(mrl_keys_sign_checkpoint(c, &want, signature, NULL));
+        want.size = 1;
+        assert_int_equal(mrl_keys_sign_checkpoint(c, &want, signature, &why), MRL_ERR_DENIED);
+        assert_non_null(strstr(why.text, "would go back"));
+    }
 }
 
 static void every_kind_of_key_can_be_certified_inside_the_sandbox(void **state)
@@ -397,7 +448,7 @@ static void as_root_it_becomes_the_user_given(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip_because("only root can become another user");
     (void)snprintf(made, sizeof(made), "%s.made", folder);
     run_init(made, "--user", "nobody");
     o.dir = made;
@@ -418,6 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(a_certificate_from_the_process_chains_to_its_root),
         FRESH(every_call_works_inside_the_sandbox),
+        FRESH(checkpoints_go_on_after_a_start_inside_the_sandbox),
         FRESH(every_kind_of_key_can_be_certified_inside_the_sandbox),
         FRESH(limits_reach_the_process),
         FRESH(garbage_is_counted_and_the_next_request_served),

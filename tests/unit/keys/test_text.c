@@ -94,6 +94,18 @@ static void the_text_of_a_head_is_fixed(void **state)
                 "ab00000000000000000000000000000000000000000000000000000000000000\n"));
 }
 
+static void the_origin_of_the_audit_log_names_the_tenant(void **state)
+{
+    char origin[MRL_KEYS_ORIGIN_MAX], tenant[MRL_KEYS_TENANT_MAX];
+
+    (void)state;
+    mrl_keys_audit_origin(MRL_LIT("acme"), origin);
+    assert_string_equal(origin, "acme/merlon-audit");
+    memset(tenant, 't', sizeof(tenant));
+    mrl_keys_audit_origin(mrl_bytes_of(tenant, sizeof(tenant)), origin);
+    assert_int_equal(strlen(origin), sizeof(tenant) + strlen("/merlon-audit"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +115,7 @@ int main(void)
         cmocka_unit_test(host_names_are_strict),
         cmocka_unit_test(a_uri_names_tenant_kind_and_id),
         cmocka_unit_test(the_text_of_a_head_is_fixed),
+        cmocka_unit_test(the_origin_of_the_audit_log_names_the_tenant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,70 @@ static void a_group_token_counts_its_uses(void **state)
     mrl_token_new_done(&t);
 }
 
+struct answer {
+    struct mrl_write write;
+    const char *id, *device;
+    uint8_t first; /* of the fingerprint */
+};
+
+static mrl_err run_answer(struct mrl_tx *tx, struct mrl_write *w)
+{
+    const struct answer *a = MRL_CONTAINER(w, struct answer, write);
+    const struct mrl_fingerprint f = {{a->first}};
+
+    return mrl_token_answered_tx(tx, mrl_str(a->id), mrl_str(a->device), &f);
+}
+
+static void answered(struct fixture *f, const char *id, const char *device, uint8_t first)
+{
+    struct answer a = {.write = {.run = run_answer}, .id = id, .device = device, .first = first};
+
+    assert_ok(mrl_store_write(f->store, &a.write));
+}
+
+struct look {
+    const char *id, *device;
+    int64_t now;
+    struct mrl_fingerprint found;
+};
+
+static mrl_err run_look(struct mrl_tx *tx, void *context)
+{
+    struct look *l = context;
+
+    return mrl_token_answer(tx, mrl_str(l->id), mrl_str(l->device), l->now, &l->found);
+}
+
+static mrl_err look_for(struct fixture *f, const char *id, const char *device, int64_t now,
+                        uint8_t *first)
+{
+    struct look l = {id, device, now, {{0}}};
+    mrl_err err = mrl_store_read(f->store, run_look, &l);
+
+    *first = l.found.bytes[0];
+    return err;
+}
+
+static void what_it_gave_is_remembered_for_its_life(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_token_new t = token_for(f, "d1");
+    uint8_t first;
+
+    assert_int_equal(look_for(f, t.id, "d1", t.expires - 1, &first), MRL_ERR_NOT_FOUND);
+    answered(f, t.id, "d1", 7);
+    assert_ok(look_for(f, t.id, "d1", t.expires - 1, &first));
+    assert_int_equal(first, 7);
+    assert_int_equal(look_for(f, t.id, "d1", t.expires, &first), MRL_ERR_NOT_FOUND);
+    assert_int_equal(look_for(f, t.id, "d2", t.expires - 1, &first), MRL_ERR_NOT_FOUND);
+    answered(f, t.id, "d1", 8);
+    assert_ok(look_for(f, t.id, "d1", t.expires - 1, &first));
+    assert_int_equal(first, 8); /* the newest */
+    assert_ok(mrl_token_cancel(f->store, &admin, mrl_str(t.id), NULL));
+    assert_int_equal(look_for(f, t.id, "d1", t.expires - 1, &first), MRL_ERR_NOT_FOUND);
+    mrl_token_new_done(&t);
+}
+
 static void wishes_have_limits(void **state)
 {
     struct fixture *f = *state;
@@ -258,6 +322,7 @@ int main(void)
         CASE(it_ends_with_its_second),
         CASE(garbage_is_unknown),
         CASE(a_group_token_counts_its_uses),
+        CASE(what_it_gave_is_remembered_for_its_life),
         CASE(wishes_have_limits),
         CASE(revoking_a_device_cancels_its_tokens),
         CASE(cancelling_is_once_and_named),

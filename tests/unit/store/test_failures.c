@@ -137,9 +137,12 @@ static void collect(int pipe, struct told *t)
 
     while (read(pipe, &id, sizeof(id)) == sizeof(id)) {
         if (t->count == t->cap) {
-            t->cap = t->cap == 0 ? 1024 : t->cap * 2;
-            t->ids = realloc(t->ids, t->cap * sizeof(*t->ids));
-            assert_non_null(t->ids);
+            size_t cap = t->cap == 0 ? 1024 : t->cap * 2;
+            int64_t *ids = realloc(t->ids, cap * sizeof(*ids));
+
+            assert_non_null(ids);
+            t->ids = ids;
+            t->cap = cap;
         }
         t->ids[t->count++] = id;
     }

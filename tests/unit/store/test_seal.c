@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/seal.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/random.h"
+#include "crypto/hash.h"
 #include "tests/unit/unit.h"
 
 static const struct mrl_seal_place place = {"audit_entries", "private", MRL_LIT_INIT("17")};
@@ -359,6 +365,110 @@ static void more_starts_than_are_kept_still_open(void **state)
     }
 }
 
+/* Keys that are looked for are kept inverted, or the search would find what it searches for. */
+enum { PIECE = 1 << 16 };
+struct search {
+    const uint8_t *inverted; /* MRL_SEAL_KEY bytes */
+    uint8_t piece[PIECE + MRL_SEAL_KEY];
+    unsigned hits;
+};
+
+static bool is_it(const struct search *s, const uint8_t *at)
+{
+    for (size_t i = 0; i < MRL_SEAL_KEY; i++)
+        if ((at[i] ^ s->inverted[i]) != 0xff)
+            return false;
+    return true;
+}
+
+static void search_region(struct search *s, int memory, uintptr_t from, uintptr_t to)
+{
+    for (; from < to; from += PIECE) {
+        size_t want = to - from < sizeof(s->piece) ? to - from : sizeof(s->piece);
+        ssize_t got = pread(memory, s->piece, want, (off_t)from);
+
+        for (ssize_t i = 0; i + MRL_SEAL_KEY <= got; i++)
+            s->hits += is_it(s, &s->piece[i]);
+    }
+}
+
+/* In all memory this process can write, but for the search itself. */
+static unsigned copies_of(const uint8_t inverted[static MRL_SEAL_KEY])
+{
+    struct search *s =
+        mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    FILE *maps = fopen("/proc/self/maps", "re");
+    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    unsigned hits;
+    char line[512];
+
+    assert_true(s != MAP_FAILED && maps != NULL && memory >= 0);
+    s->inverted = inverted;
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        char *end = NULL;
+        uintptr_t from = strtoul(line, &end, 16), to = strtoul(end + 1, &end, 16);
+        bool ours = (uintptr_t)s < to && (uintptr_t)s + sizeof(*s) > from;
+
+        if (end[2] == 'w' && !ours) /* "7f12-7f34 rw-p ..." */
+            search_region(s, memory, from, to);
+    }
+    hits = s->hits;
+    (void)fclose(maps);
+    (void)close(memory);
+    assert_int_equal(munmap(s, sizeof(*s)), 0);
+    return hits;
+}
+
+static void invert(const struct mrl_secret *key, uint8_t out[static MRL_SEAL_KEY])
+{
+    for (size_t i = 0; i < MRL_SEAL_KEY; i++)
+        out[i] = (uint8_t)~mrl_secret_bytes(key).data[i];
+}
+
+/* The key of one start, from the header of what it sealed. */
+static void invert_derived(const struct mrl_secret *key, const struct mrl_buf *sealed,
+                           uint8_t out[static MRL_SEAL_KEY])
+{
+    MRL_AUTO(mrl_secret) derived = NULL;
+
+    assert_ok(mrl_hkdf_sha256(mrl_secret_bytes(key), mrl_bytes_of(&sealed->data[5], 16),
+                              MRL_LIT("merlon seal v1"), MRL_SEAL_KEY, &derived));
+    invert(derived, out);
+}
+
+static bool comes_to(const uint8_t inverted[static MRL_SEAL_KEY], unsigned copies)
+{
+    for (unsigned i = 0; i < 200; i++) { /* wiped a moment after it was dropped */
+        if (copies_of(inverted) == copies)
+            return true;
+        (void)usleep(20000);
+    }
+    return false;
+}
+
+static void a_dropped_key_is_nowhere_in_memory(void **state)
+{
+    struct mrl_secret *key = mrl_secret_new(MRL_SEAL_KEY);
+    MRL_AUTO(mrl_sealer) s = sealer_with(0);
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    MRL_SCOPED(mrl_buf) plain = {0};
+    uint8_t data_key[MRL_SEAL_KEY], derived[MRL_SEAL_KEY];
+
+    (void)state;
+    mrl_random(mrl_secret_data(key), MRL_SEAL_KEY);
+    invert(key, data_key);
+    assert_ok(mrl_sealer_add(s, 2, key));
+    assert_ok(mrl_seal(s, &place, MRL_LIT("x"), &sealed));
+    assert_ok(mrl_unseal(s, &place, mrl_buf_bytes(&sealed), &plain, NULL));
+    invert_derived(key, &sealed, derived); /* the sealer still has it */
+    assert_int_equal(copies_of(data_key), 1);
+    assert_int_equal(copies_of(derived), 4); /* for sealing and for opening: itself and expanded */
+    add_key(s, 3, 0xa3);
+    assert_ok(mrl_sealer_drop(s, 2));
+    assert_true(comes_to(data_key, 0));
+    assert_true(comes_to(derived, 0));
+}
+
 static void a_number_is_a_row(void **state)
 {
     char memory[MRL_SEAL_NUMBER_MAX];
@@ -385,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_start_that_is_used_up_is_replaced),
         cmocka_unit_test(threads_share_a_sealer_while_keys_and_starts_change),
         cmocka_unit_test(more_starts_than_are_kept_still_open),
+        cmocka_unit_test(a_dropped_key_is_nowhere_in_memory),
         cmocka_unit_test(a_number_is_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,48 +3,19 @@
 
 #include <string.h>
 
-#include "crypto/aead.h"
-#include "tests/unit/store/fixture.h"
+#include "tests/unit/store/seal_fixture.h"
 
 static const struct mrl_seal_place place = {"devices", "note", MRL_LIT_INIT("pump-1")};
-
-/* A root key in this process, as the key process has one. */
-struct root {
-    struct mrl_secret *key;
-    unsigned wraps;
-    mrl_err fails;
-};
-
-static mrl_err wrap(void *context, mrl_bytes name, mrl_bytes key, struct mrl_buf *wrapped,
-                    struct mrl_why *why)
-{
-    struct root *r = context;
-
-    (void)why;
-    r->wraps++;
-    MRL_TRY(r->fails);
-    return mrl_envelope_seal(r->key, name, key, wrapped);
-}
-
-static mrl_err unwrap(void *context, mrl_bytes name, mrl_bytes wrapped, struct mrl_secret **key,
-                      struct mrl_why *why)
-{
-    struct root *r = context;
-
-    (void)why;
-    MRL_TRY(r->fails);
-    return mrl_envelope_open(r->key, name, wrapped, key) == MRL_OK ? MRL_OK : MRL_ERR_CRYPTO;
-}
 
 struct fixture {
     struct place place;
     struct mrl_store *store;
-    struct root root;
+    struct test_root root;
 };
 
 static void start(struct fixture *f)
 {
-    *f = (struct fixture){.root.key = mrl_secret_copy(MRL_LIT("0123456789abcdef0123456789abcdef"))};
+    *f = (struct fixture){.root = test_root_new()};
     place_make(&f->place);
     f->store = store_at(&f->place, &mrl_seal_migrations, (struct mrl_store_options){0});
 }
@@ -58,7 +29,7 @@ static void end(struct fixture *f)
 
 static mrl_err open_in(struct fixture *f, struct mrl_sealer **out, struct mrl_why *why)
 {
-    const struct mrl_seal_root root = {&f->root, wrap, unwrap};
+    const struct mrl_seal_root root = test_seal_root(&f->root);
 
     return mrl_sealer_open(f->store, &root, out, why);
 }
@@ -106,23 +77,87 @@ static void a_made_key_seals_and_the_old_one_still_opens(void **state)
     struct fixture f;
     MRL_SCOPED(mrl_buf) old = {0};
     MRL_SCOPED(mrl_buf) young = {0};
-    uint32_t number = 0;
 
     (void)state;
     start(&f);
     {
-        const struct mrl_seal_root root = {&f.root, wrap, unwrap};
+        const struct mrl_seal_root root = test_seal_root(&f.root);
         MRL_AUTO(mrl_sealer) s = sealer_in(&f);
 
         assert_ok(mrl_seal(s, &place, MRL_LIT("old"), &old));
-        assert_ok(mrl_seal_keys_make(f.store, &root, s, &number, NULL));
-        assert_int_equal(number, 2);
+        assert_ok(mrl_seal_keys_make(f.store, &root, s, NULL, NULL));
+        assert_int_equal(mrl_sealer_newest(s), 2);
         assert_ok(mrl_seal(s, &place, MRL_LIT("young"), &young));
     }
     MRL_AUTO(mrl_sealer) s = sealer_in(&f);
     assert_int_equal(mrl_sealer_newest(s), 2);
     assert_opens(s, &old, MRL_LIT("old"));
     assert_opens(s, &young, MRL_LIT("young"));
+    end(&f);
+}
+
+static mrl_err refuse(void *context, struct mrl_tx *tx, uint32_t data_key)
+{
+    (void)tx;
+    *(uint32_t *)context = data_key;
+    return MRL_ERR_NO_SPACE;
+}
+
+static void a_key_whose_entry_fails_is_not_made(void **state)
+{
+    struct fixture f;
+    const struct mrl_seal_root root = test_seal_root(&f.root);
+    uint32_t asked = 0;
+    const struct mrl_seal_also also = {refuse, &asked};
+
+    (void)state;
+    start(&f);
+    {
+        MRL_AUTO(mrl_sealer) s = sealer_in(&f);
+
+        assert_int_equal(mrl_seal_keys_make(f.store, &root, s, &also, NULL), MRL_ERR_NO_SPACE);
+        assert_int_equal(asked, 2);
+        assert_int_equal(mrl_sealer_newest(s), 1);
+    }
+    assert_int_equal(store_number(f.store, "SELECT COUNT(*) FROM seal_keys"), 1);
+    end(&f);
+}
+
+static void all_keys_are_wrapped_again_or_none(void **state)
+{
+    struct fixture f;
+    const struct mrl_seal_root root = test_seal_root(&f.root);
+    uint32_t asked = 0;
+    const struct mrl_seal_also also = {refuse, &asked};
+    MRL_SCOPED(mrl_buf) sealed = {0};
+    size_t count = 0;
+
+    (void)state;
+    start(&f);
+    {
+        MRL_AUTO(mrl_sealer) s = sealer_in(&f);
+
+        assert_ok(mrl_seal(s, &place, MRL_LIT("note"), &sealed));
+        assert_ok(mrl_seal_keys_make(f.store, &root, s, NULL, NULL));
+    }
+    assert_ok(store_exec(f.store, "UPDATE seal_keys SET wrapped_ms = 1", MRL_NO_ARGS));
+    assert_int_equal(mrl_seal_keys_rewrap(f.store, &root, &also, &count, NULL), MRL_ERR_NO_SPACE);
+    assert_int_equal(asked, 2);
+    assert_int_equal(store_number(f.store, "SELECT MAX(wrapped_ms) FROM seal_keys"), 1);
+    assert_ok(mrl_seal_keys_rewrap(f.store, &root, NULL, &count, NULL));
+    assert_int_equal(count, 2);
+    assert_true(store_number(f.store, "SELECT MIN(wrapped_ms) FROM seal_keys") > 1);
+    {
+        struct mrl_seal_key_info list[MRL_SEAL_KEYS_MAX];
+        MRL_AUTO(mrl_sealer) s = sealer_in(&f);
+
+        assert_opens(s, &sealed, MRL_LIT("note"));
+        assert_ok(mrl_seal_keys_list(f.store, &root, list, &count, NULL));
+        assert_int_equal(count, 2);
+        assert_int_equal(list[1].number, 2);
+        assert_int_equal(list[1].root, 1);
+        assert_true(list[1].wrapped_ms >= list[1].created_ms);
+    }
     end(&f);
 }
 
@@ -169,7 +204,7 @@ static void another_root_key_is_told(void **state)
 
 static void make_keys(struct fixture *f, unsigned count)
 {
-    const struct mrl_seal_root root = {&f->root, wrap, unwrap};
+    const struct mrl_seal_root root = test_seal_root(&f->root);
     MRL_AUTO(mrl_sealer) s = sealer_in(f);
 
     for (unsigned i = 0; i < count; i++)
@@ -194,7 +229,7 @@ static void wrapped_keys_do_not_change_places(void **state)
 static void as_many_keys_as_a_sealer_knows_and_no_more(void **state)
 {
     struct fixture f;
-    const struct mrl_seal_root root = {&f.root, wrap, unwrap};
+    const struct mrl_seal_root root = test_seal_root(&f.root);
 
     (void)state;
     start(&f);
@@ -206,7 +241,7 @@ static void as_many_keys_as_a_sealer_knows_and_no_more(void **state)
         assert_int_equal(mrl_seal_keys_make(f.store, &root, s, NULL, NULL), MRL_ERR_LIMIT);
     }
     assert_int_equal(store_number(f.store, "SELECT COUNT(*) FROM seal_keys"), MRL_SEAL_KEYS_MAX);
-    assert_ok(store_exec(f.store, "INSERT INTO seal_keys VALUES (99, $1, 0)",
+    assert_ok(store_exec(f.store, "INSERT INTO seal_keys VALUES (99, $1, 0, 0)",
                          MRL_ARGS(MRL_BLOB(MRL_LIT("x")))));
     assert_not_opened(&f, "seal_keys");
     end(&f);
@@ -218,7 +253,7 @@ static void a_number_that_is_none_is_told(void **state)
 
     (void)state;
     start(&f);
-    assert_ok(store_exec(f.store, "INSERT INTO seal_keys VALUES ($1, $2, 0)",
+    assert_ok(store_exec(f.store, "INSERT INTO seal_keys VALUES ($1, $2, 0, 0)",
                          MRL_ARGS(MRL_INT(UINT32_MAX + INT64_C(1)), MRL_BLOB(MRL_LIT("x")))));
     assert_not_opened(&f, "seal_keys");
     end(&f);
@@ -229,6 +264,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_start_makes_a_key_that_later_starts_have),
         cmocka_unit_test(a_made_key_seals_and_the_old_one_still_opens),
+        cmocka_unit_test(a_key_whose_entry_fails_is_not_made),
+        cmocka_unit_test(all_keys_are_wrapped_again_or_none),
         cmocka_unit_test(a_root_key_that_fails_leaves_nothing),
         cmocka_unit_test(another_root_key_is_told),
         cmocka_unit_test(wrapped_keys_do_not_change_places),

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/columns.h"
+
+/* clang-format off */
+#define PUBLIC(table, column) {MRL_COLUMN_PUBLIC, {table, column, NULL, NULL}}
+#define HASHED(table, column) {MRL_COLUMN_HASHED, {table, column, NULL, NULL}}
+#define WRAPPED(table, column) {MRL_COLUMN_WRAPPED, {table, column, NULL, NULL}}
+#define SEALED(table, column, number_key, text_key) \
+    {MRL_COLUMN_SEALED, {table, column, number_key, text_key}}
+
+/* Reasons of steps are public: they stand in the audit log, which is there to be read. */
+const struct mrl_column mrl_columns[] = {
+    PUBLIC("schema_migrations", "component"),
+    PUBLIC("schema_migrations", "number"),
+    PUBLIC("schema_migrations", "applied_ms"),
+
+    PUBLIC("seal_keys", "number"),
+    WRAPPED("seal_keys", "wrapped"),
+    PUBLIC("seal_keys", "wrapped_ms"),
+    PUBLIC("seal_keys", "created_ms"),
+    PUBLIC("seal_rotation", "id"),
+    PUBLIC("seal_rotation", "data_key"),
+    PUBLIC("seal_rotation", "tbl"),
+    PUBLIC("seal_rotation", "col"),
+    PUBLIC("seal_rotation", "last"),
+    PUBLIC("seal_rotation", "walked"),
+    PUBLIC("seal_rotation", "seen"),
+    PUBLIC("seal_rotation", "sealed"),
+    PUBLIC("seal_rotation", "failed"),
+    PUBLIC("seal_rotation", "failure"),
+    PUBLIC("seal_rotation", "started_ms"),
+
+    PUBLIC("audit_entries", "seq"),
+    PUBLIC("audit_entries", "time"),
+    PUBLIC("audit_entries", "action"),
+    PUBLIC("audit_entries", "actor"),
+    PUBLIC("audit_entries", "target"),
+    PUBLIC("audit_entries", "outcome"),
+    PUBLIC("audit_entries", "json"),
+    PUBLIC("audit_entries", "hash"),
+    PUBLIC("audit_heads", "size"),
+    PUBLIC("audit_heads", "hash"),
+    PUBLIC("audit_heads", "signature"),
+    PUBLIC("audit_heads", "time"),
+
+    PUBLIC("export_cursors", "sink"),
+    PUBLIC("export_cursors", "seq"),
+    PUBLIC("export_cursors", "changed"),
+
+    PUBLIC("roles", "name"),
+    PUBLIC("roles", "text"),
+    PUBLIC("roles", "changed"),
+    PUBLIC("role_rules", "role"),
+    PUBLIC("role_rules", "position"),
+    PUBLIC("role_rules", "actions"),
+    PUBLIC("role_rules", "filter"),
+    PUBLIC("role_bindings", "target_kind"),
+    PUBLIC("role_bindings", "target"),
+    PUBLIC("role_bindings", "role"),
+    PUBLIC("role_bindings", "created"),
+
+    PUBLIC("devices", "id"),
+    PUBLIC("devices", "grp"),
+    PUBLIC("devices", "state"),
+    PUBLIC("devices", "resume"),
+    SEALED("devices", "note", NULL, "id"),
+    PUBLIC("devices", "reason"),
+    PUBLIC("devices", "created"),
+    PUBLIC("devices", "changed"),
+    PUBLIC("accounts", "kind"),
+    PUBLIC("accounts", "id"),
+    PUBLIC("accounts", "roles"),
+    PUBLIC("accounts", "state"),
+    SEALED("accounts", "note", "kind", "id"),
+    PUBLIC("accounts", "reason"),
+    PUBLIC("accounts", "created"),
+    PUBLIC("accounts", "changed"),
+    PUBLIC("credentials", "fingerprint"),
+    PUBLIC("credentials", "serial"),
+    PUBLIC("credentials", "kind"),
+    PUBLIC("credentials", "principal"),
+    PUBLIC("credentials", "not_before"),
+    PUBLIC("credentials", "not_after"),
+    PUBLIC("credentials", "state"),
+    PUBLIC("credentials", "reason"),
+    PUBLIC("credentials", "created"),
+    PUBLIC("credentials", "changed"),
+    PUBLIC("credentials", "der"),
+
+    HASHED("tokens", "hash"), /* SHA-256 of 32 random bytes */
+    PUBLIC("tokens", "id"),
+    PUBLIC("tokens", "device"),
+    PUBLIC("tokens", "device_group"),
+    PUBLIC("tokens", "created_ms"),
+    PUBLIC("tokens", "expires"),
+    PUBLIC("tokens", "uses"),
+    PUBLIC("tokens", "used"),
+    PUBLIC("tokens", "cancelled"),
+    PUBLIC("token_answers", "token"), /* its id, not its text */
+    PUBLIC("token_answers", "device"),
+    PUBLIC("token_answers", "fingerprint"),
+};
+/* clang-format on */
+const size_t mrl_columns_count = MRL_COUNT(mrl_columns);
+
+size_t mrl_columns_sealed(struct mrl_seal_column *out, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < MRL_COUNT(mrl_columns); i++) {
+        if (mrl_columns[i].class != MRL_COLUMN_SEALED)
+            continue;
+        if (n < max)
+            out[n] = mrl_columns[i].at;
+        n++;
+    }
+    return n;
+}
