@@ -28,6 +28,7 @@ enum {
     TOPIC_SIZE = 128,
     WAIT_MOST = 60000,
     CLOCK_JUMP_MS = 5000,
+    HEAD_EVERY_MS = 60000, /* the server takes one in ten seconds */
 };
 
 struct agent {
@@ -49,6 +50,8 @@ struct agent {
     char readings_topic[TOPIC_SIZE];
     char commands_filter[TOPIC_SIZE];
     struct mrl_eventlog events;
+    uint64_t head_seq;   /* line of the event log that the server was told of last */
+    uint64_t head_at_ms; /* monotonic: when the next one may be told */
     mrl_err down; /* class of the failure that is in the event log; MRL_OK: connected since */
     int64_t clock_offset_ms; /* wall clock against the monotonic one */
 };
@@ -86,6 +89,28 @@ static void watch_clock(struct agent *a)
     (void)snprintf(text, sizeof(text), "%lld ms", (long long)jump);
     mrl_log_warn("clock.jumped", MRL_FIELD_INT("by_ms", jump));
     keep_event(a, "clock.jumped", "by", text);
+}
+
+/* The head goes to the server, which anchors it: from then on a cut or exchanged log shows. */
+static void tell_head(struct agent *a, uint64_t now_ms)
+{
+    static const char topic[] = "$merlon/log/head";
+    const struct mrl_eventlog_walk *at = &a->events.at;
+    char hash[2 * MRL_SHA256_SIZE + 1], text[160];
+    struct merlon_message m = {.topic = topic, .topic_len = strlen(topic), .qos = 1};
+    uint16_t id;
+
+    if (!mrl_link_is_up(&a->link) || at->seq == a->head_seq || now_ms < a->head_at_ms)
+        return;
+    mrl_hex(mrl_bytes_of(at->head, sizeof(at->head)), hash);
+    (void)snprintf(text, sizeof(text), "{\"hash\":\"%s\",\"seq\":%" PRIu64 "}", hash,
+                   at->seq); /* fits: a number and a hash */
+    m.payload = text;
+    m.payload_len = strlen(text);
+    if (merlon_client_publish(&a->link.client, &m, &id) != MERLON_OK)
+        return; /* full: the next turn */
+    a->head_seq = at->seq;
+    a->head_at_ms = now_ms + HEAD_EVERY_MS;
 }
 
 /* ---- readings ---- */
@@ -148,6 +173,7 @@ static void on_connected(void *context, bool session_present)
     a->reconnect.tries = 0;
     a->seen_server = true;
     a->down = MRL_OK;
+    a->head_at_ms = a->head_seq = 0; /* whether the last one arrived is not known */
     keep_event(a, "connection.up", "server", a->home->settings.mqtt);
     mrl_log_info("connection.up", MRL_FIELD_STR("server", a->home->settings.mqtt),
                  MRL_FIELD_STR("tls", mrl_tls_facts(a->link.tls)->cipher),
@@ -319,6 +345,7 @@ static void move_link(struct agent *a)
         err = mrl_link_step(&a->link, mrl_monotonic_ms(), &why);
         if (err == MRL_OK || err == MRL_ERR_AGAIN) {
             end_trial(a);
+            tell_head(a, mrl_monotonic_ms());
             pump(a);
         }
     }
@@ -375,6 +402,7 @@ static void turn(struct agent *a)
     sample(a, mrl_monotonic_ms());
     renew(a, mrl_monotonic_ms());
     open_link(a, mrl_monotonic_ms());
+    tell_head(a, mrl_monotonic_ms());
     pump(a);
     move_link(a);
 }

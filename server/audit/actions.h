@@ -19,6 +19,8 @@
     X(DEVICE_RETIRED, "device.retired", "A device was taken out of service for ever.") \
     X(DEVICE_REVOKED, "device.revoked", "A certificate of a device was revoked.") \
     X(DEVICE_CHANGED, "device.changed", "The record of a device (name, groups, labels) changed.") \
+    X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
+    X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
     X(TOKEN_CREATED, "token.created", "A one-time enrolment token was made; the entry has its id, never its text.") \
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \

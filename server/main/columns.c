@@ -43,6 +43,10 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("audit_heads", "signature"),
     PUBLIC("audit_heads", "time"),
 
+    PUBLIC("device_logs", "device"),
+    PUBLIC("device_logs", "seq"),
+    PUBLIC("device_logs", "hash"),
+    PUBLIC("device_logs", "changed"),
     PUBLIC("export_cursors", "sink"),
     PUBLIC("export_cursors", "seq"),
     PUBLIC("export_cursors", "changed"),

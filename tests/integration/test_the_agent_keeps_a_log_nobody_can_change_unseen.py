@@ -4,6 +4,7 @@ import json
 
 import pytest
 from harness.merlon import run_program
+from harness.mqtt import Mqtt
 from harness.waiting import wait_until
 from test_the_agent_looks_after_itself import enrolled, run
 
@@ -51,7 +52,7 @@ def test_a_start_on_a_broken_chain_keeps_it_and_says_so(merlon, processes, log):
     broken = log.read_text().replace("connection.up", "connection.xx")
     log.write_text(broken)
     agent = run(merlon, processes, "press-7")
-    wait_until(lambda: "connection.up" in log.read_text(), "the connection in the new log")
+    wait_until(lambda: log.exists() and "connection.up" in log.read_text(), "the connection in the new log")
     assert agent.stop() == 0
     assert log.with_name("events.broken.log").read_text() == broken
     second = json.loads(log.read_text().splitlines()[1])
@@ -67,3 +68,56 @@ def test_kill_9_leaves_a_log_that_goes_on(merlon, processes, log):
         agent.popen.kill()
         agent.popen.wait()
     assert verify(log).code == 0
+
+
+def run_once(merlon, processes, log, anchored: str) -> dict:
+    """The agent connects, and the new entry about its log is given."""
+    before = len(merlon.audit(action=anchored))
+    agent = run(merlon, processes, "press-7")
+    wait_until(lambda: len(merlon.audit(action=anchored)) > before, anchored)
+    assert agent.stop() == 0
+    return merlon.audit(action=anchored)[-1]
+
+
+def test_heads_are_anchored_in_the_audit_log(merlon, processes, log):
+    entry = run_once(merlon, processes, log, "device.log_anchored")
+    assert entry["target"] == "press-7" and entry["actor"]["id"] == "press-7"
+    hashes = {line["seq"]: line["hash"] for line in map(json.loads, log.read_text().splitlines())}
+    for anchor in merlon.audit(action="device.log_anchored"):
+        assert hashes[anchor["details"]["device_seq"]] == anchor["details"]["device_hash"]
+    assert merlon.audit(action="device.log_rolled_back") == []
+
+
+def test_a_cut_tail_and_a_log_made_anew_are_told_by_the_audit_log(merlon, processes, log):
+    run_once(merlon, processes, log, "device.log_anchored")
+    run_once(merlon, processes, log, "device.log_anchored")
+    anchored = merlon.audit(action="device.log_anchored")[-1]["details"]
+    whole = log.read_text().splitlines(keepends=True)
+    for cut in (whole[:2], []):
+        log.write_text("".join(cut))
+        assert not cut or verify(log).code == 0  # by itself it looks good
+        entry = run_once(merlon, processes, log, "device.log_rolled_back")
+        assert entry["outcome"] == "failed" and entry["target"] == "press-7"
+        assert entry["details"]["anchored_seq"] == anchored["device_seq"]
+        assert entry["details"]["anchored_hash"] == anchored["device_hash"]
+        assert entry["details"]["device_seq"] < anchored["device_seq"]
+
+
+def test_no_subscriber_sees_a_head_and_nothing_else_may_be_said_there(merlon):
+    application = merlon.application("app", subscribe=("#", "+/log/head"), publish=("#",))
+    head = json.dumps({"hash": "a" * 64, "seq": 1}).encode()
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as reader, \
+            Mqtt(merlon.mqtt_port, merlon.root, merlon.device("d")) as device:
+        reader.connect("r")
+        reader.subscribe("#")
+        device.connect("d")
+        assert device.publish("$merlon/log/head", head) == 0
+        assert device.publish("$merlon/log/head", b'{"seq":1}') == 0x99
+        assert device.publish("$merlon/log/head", head, qos=2) == 0x87
+        assert device.publish("$merlon/other", head) == 0x87
+        assert reader.publish("$merlon/log/head", head) == 0x87
+        reader.publish("end", b"x")
+        assert reader.receive().topic == "end"
+    merlon.wait_for_entry("device.log_anchored", target="d")
+    merlon.wait_for_entry("publish.denied", target="$merlon/log/head", actor_id="app")
+    assert len(merlon.audit(action="device.log_anchored")) == 1
