@@ -15,7 +15,7 @@ _merlon() {
     done
     case $noun in
     ca) words="show" ;;
-    device) words="add list show edit suspend resume quarantine release revoke retire" ;;
+    device) words="add list show edit suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;

@@ -10,8 +10,8 @@
 #ifndef MRL_AGENT_EVENTLOG_H
 #define MRL_AGENT_EVENTLOG_H
 
-#include "crypto/hash.h"
 #include "device/agent/disk.h"
+#include "device/agent/eventlog_walk.h"
 
 #define MRL_EVENTLOG_FILE "events.log"
 #define MRL_EVENTLOG_OLD "events.old.log"
@@ -19,20 +19,9 @@
 
 enum {
     MRL_EVENTLOG_FILE_MAX = 128 << 10, /* then it becomes the old one, which goes */
-    MRL_EVENTLOG_LINE_MAX = 2048,
-    MRL_EVENTLOG_VALUE_MAX = 256, /* bytes of a value; longer ones are cut */
+    MRL_EVENTLOG_VALUE_MAX = 256,      /* bytes of a value; longer ones are cut */
 };
 
-/* Following the chain: start with {0}. */
-struct mrl_eventlog_walk {
-    uint64_t first; /* 0: no line yet */
-    uint64_t seq;   /* of the last good line */
-    uint8_t head[MRL_SHA256_SIZE];
-};
-/* The next file, oldest first. *good: bytes of whole good lines; less than text.len with MRL_OK is
- * half a line of a power cut. MRL_ERR_CORRUPT: why names the first line that is wrong. */
-mrl_err mrl_eventlog_walk_text(struct mrl_eventlog_walk *w, mrl_bytes text, size_t *good,
-                               struct mrl_why *why);
 /* Both files of dir, for reading and verifying: texts go to out, one after the other. Errors as
  * above and of mrl_disk_read; MRL_ERR_NOT_FOUND: no log. */
 mrl_err mrl_eventlog_read(const char *dir, struct mrl_buf *out, struct mrl_eventlog_walk *w,

@@ -9,7 +9,8 @@
  *   next.pem       a further identity that has not proven itself on a connection yet
  *   events.log     what happened, see device/agent/eventlog.h; appended
  *
- * Every other file is replaced whole; enrolled is who has a good identity.pem, and it is written last. */
+ * Every other file is replaced whole; enrolled is who has a good identity.pem, and it is written
+ * last. */
 #ifndef MRL_AGENT_HOME_H
 #define MRL_AGENT_HOME_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "device/agent/eventlog.h"
+#include "device/agent/eventlog_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

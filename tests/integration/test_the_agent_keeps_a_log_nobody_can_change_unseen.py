@@ -74,6 +74,7 @@ def run_once(merlon, processes, log, anchored: str) -> dict:
     """The agent connects, and the new entry about its log is given."""
     before = len(merlon.audit(action=anchored))
     agent = run(merlon, processes, "press-7")
+    agent.wait_for_log('"event":"connection.up"')
     wait_until(lambda: len(merlon.audit(action=anchored)) > before, anchored)
     assert agent.stop() == 0
     return merlon.audit(action=anchored)[-1]
@@ -121,3 +122,23 @@ def test_no_subscriber_sees_a_head_and_nothing_else_may_be_said_there(merlon):
     merlon.wait_for_entry("device.log_anchored", target="d")
     merlon.wait_for_entry("publish.denied", target="$merlon/log/head", actor_id="app")
     assert len(merlon.audit(action="device.log_anchored")) == 1
+
+
+def test_a_fetched_log_is_compared_with_what_the_device_told(merlon, processes, log):
+    for _ in range(2):
+        run_once(merlon, processes, log, "device.log_anchored")
+    whole = log.read_text().splitlines(keepends=True)
+    told = merlon.audit(action="device.log_anchored")[-1]["details"]["device_seq"]
+    fetched = merlon.folder / "fetched.log"
+
+    def compare(lines):
+        fetched.write_text("".join(lines))
+        return merlon.cli("device", "verify-log", "press-7", fetched)
+
+    assert compare(whole).code == 0
+    changed = compare([whole[0], whole[1].replace("press-7", "press-8"), *whole[2:]])
+    assert changed.code == 5 and "line 2 " in changed.err, changed
+    short = compare(whole[:told - 1])
+    assert short.code == 5 and f"told of number {told}" in short.err, short
+    merlon.add_device("silent")
+    assert merlon.cli("device", "verify-log", "silent", fetched).code == 1
