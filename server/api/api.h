@@ -8,6 +8,7 @@
 #define MRL_API_API_H
 
 #include "access/roles.h"
+#include "export/export.h"
 #include "messages/hub.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
@@ -20,6 +21,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_registry *registry;
     struct mrl_access *access;
     struct mrl_audit *audit;
+    struct mrl_exports *exports; /* may be NULL: none */
     struct mrl_onboarding *onboarding;
     struct mrl_issuing *issuing;
     struct mrl_metrics *metrics;
