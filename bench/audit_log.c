@@ -27,11 +27,20 @@ enum {
     PROOFS = 200, /* at each size */
     OPERATIONS = 20000,
     SUBMITTERS = 64, /* operations in flight */
-    SAMPLE = 102400, /* entries whose cost is measured at a size */
+    SAMPLE = 614400, /* entries whose cost is measured at a size */
     ROUNDS = 5,
 };
 
+struct bench;
+/* As in the daemon: checkpoints are made beside the writer. */
+struct checkpointer {
+    struct bench *bench;
+    pthread_t thread;
+    atomic_bool stop;
+};
+
 struct bench {
+    struct checkpointer checkpointer;
     char folder[128], path[192];
     struct mrl_store *store;
     struct mrl_sealer *sealer;
@@ -161,6 +170,41 @@ static mrl_err run_batch(struct mrl_tx *tx, struct mrl_write *w)
     return mrl_audit_append_many(tx, b->events, b->count, NULL);
 }
 
+static void checkpoint(struct bench *b)
+{
+    check(mrl_audit_checkpoint(b->audit, sign, b, NULL), "checkpoint");
+}
+
+static void *checkpoint_until_stopped(void *context)
+{
+    struct checkpointer *c = context;
+
+    while (!atomic_load(&c->stop)) {
+        if (mrl_audit_checkpoint_due(c->bench->audit))
+            checkpoint(c->bench);
+        else
+            (void)usleep(1000); /* a nap: what woke us does not matter */
+    }
+    return NULL;
+}
+
+static void start_checkpointer(struct bench *b)
+{
+    b->checkpointer.bench = b;
+    atomic_store(&b->checkpointer.stop, false);
+    if (pthread_create(&b->checkpointer.thread, NULL, checkpoint_until_stopped, &b->checkpointer) !=
+        0)
+        abort();
+}
+
+/* Everything that was appended is covered when this returns. */
+static void stop_checkpointer(struct bench *b)
+{
+    atomic_store(&b->checkpointer.stop, true);
+    (void)pthread_join(b->checkpointer.thread, NULL);
+    checkpoint(b);
+}
+
 static void grow(struct bench *b, uint64_t to)
 {
     struct event *made = calloc(BATCH, sizeof(*made));
@@ -169,6 +213,7 @@ static void grow(struct bench *b, uint64_t to)
 
     if (made == NULL || events == NULL)
         abort();
+    start_checkpointer(b);
     while (b->size < to) {
         batch.count = to - b->size < BATCH ? (size_t)(to - b->size) : BATCH;
         for (size_t i = 0; i < batch.count; i++) {
@@ -176,9 +221,9 @@ static void grow(struct bench *b, uint64_t to)
             events[i] = made[i].event;
         }
         check(mrl_store_write(b->store, &batch.write), "append");
-        check(mrl_audit_checkpoint(b->audit, sign, b, NULL), "checkpoint");
         b->size += batch.count;
     }
+    stop_checkpointer(b);
     free(made);
     free(events);
 }
@@ -282,35 +327,16 @@ static void operation_done(void *context, mrl_err result)
     (void)sem_post(o->room); /* far below the most */
 }
 
-struct checkpointer {
-    struct bench *bench;
-    atomic_bool stop;
-};
-
-static void *checkpoint_until_stopped(void *context)
-{
-    struct checkpointer *c = context;
-
-    while (!atomic_load(&c->stop)) {
-        if (mrl_audit_checkpoint_due(c->bench->audit))
-            check(mrl_audit_checkpoint(c->bench->audit, sign, c->bench, NULL), "checkpoint");
-        (void)usleep(1000); /* a nap: what woke us does not matter */
-    }
-    return NULL;
-}
-
 /* SUBMITTERS wait for their own entry to be on the disk before the next one. */
 static double operations_per_second(struct bench *b)
 {
-    struct checkpointer c = {.bench = b};
     struct operation *all = calloc(SUBMITTERS, sizeof(*all));
-    pthread_t thread;
     sem_t room;
     double start = now();
 
-    if (all == NULL || sem_init(&room, 0, SUBMITTERS) != 0 ||
-        pthread_create(&thread, NULL, checkpoint_until_stopped, &c) != 0)
+    if (all == NULL || sem_init(&room, 0, SUBMITTERS) != 0)
         abort();
+    start_checkpointer(b);
     for (unsigned n = 0; n < OPERATIONS; n++) {
         struct operation *o = &all[n % SUBMITTERS];
 
@@ -324,8 +350,7 @@ static double operations_per_second(struct bench *b)
         while (sem_wait(&room) != 0)
             continue;
     start = now() - start;
-    atomic_store(&c.stop, true);
-    (void)pthread_join(thread, NULL);
+    stop_checkpointer(b);
     (void)sem_destroy(&room);
     free(all);
     b->size += OPERATIONS;
@@ -405,8 +430,6 @@ int main(int argc, char **argv)
     double operations;
     int missed = 0;
 
-    if (largest < 2 * SAMPLE)
-        largest = (uint64_t)2 * SAMPLE;
     make_folder(&b, argc > 2 ? argv[2] : "/tmp");
     make_keys(&b);
     open_log(&b);
