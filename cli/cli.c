@@ -34,19 +34,25 @@ static const char *setting(const struct mrl_cli_arguments *given, const char *op
     return value != NULL && value[0] != '\0' ? value : fallback;
 }
 
+static bool is_terminal(FILE *stream)
+{
+    int fd = fileno(stream);
+
+    return fd >= 0 && isatty(fd) == 1;
+}
+
 static void settle(struct mrl_cli *cli, const struct mrl_cli_arguments *given,
                    const char *(*env)(const char *name))
 {
     const char *output = mrl_cli_value(given, "output");
     const char *no_colour = env("NO_COLOR"), *term = env("TERM");
     struct winsize size;
-    int fd = fileno(cli->out);
 
     cli->json = output != NULL && strcmp(output, "json") == 0;
-    cli->terminal = fd >= 0 && isatty(fd) == 1;
+    cli->terminal = is_terminal(cli->out);
     cli->colour = cli->terminal && (no_colour == NULL || no_colour[0] == '\0') && term != NULL &&
                   strcmp(term, "dumb") != 0;
-    if (cli->terminal && ioctl(fd, TIOCGWINSZ, &size) == 0)
+    if (cli->terminal && ioctl(fileno(cli->out), TIOCGWINSZ, &size) == 0)
         cli->width = size.ws_col;
     cli->server = setting(given, "server", env, "MERLON_SERVER", MRL_CLI_DEFAULT_SERVER);
     cli->cert = setting(given, "cert", env, "MERLON_CERT", NULL);
@@ -100,6 +106,8 @@ mrl_exit mrl_cli_main(int argc, char *const *argv, const char *(*env)(const char
 
     if (code == MRL_EXIT_OK) {
         settle(&cli, &given, env);
+        if (is_terminal(err))
+            cli.progress = err;
         code = run(&cli, &given);
     }
     if (code != MRL_EXIT_OK)

@@ -20,6 +20,7 @@ struct mrl_cli {
     bool terminal;      /* out is a terminal */
     bool colour;        /* and may be coloured */
     unsigned width;     /* columns of the terminal; 0: lines are not cut */
+    FILE *progress;     /* where progress.h draws; NULL: nowhere */
     const char *server; /* "unix:/path" or "https://host:port" */
     const char *cert;   /* files, for https; NULL: not given */
     const char *key;

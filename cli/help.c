@@ -108,7 +108,7 @@ static const char markdown_start[] =
     "as they are\n"
     "(control characters are shown as `\\x1b`). `-o json` is for programs: the JSON of the API, "
     "times in RFC 3339; lists are\n"
-    "one array of all items; what follows (`watch`, `audit list --follow`) is one object a line. "
+    "one array of all items; what follows (`watch`, `audit tail`) is one object a line. "
     "Errors are one sentence on\n"
     "the standard error.\n";
 

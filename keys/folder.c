@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -185,6 +187,66 @@ mrl_err mrl_folder_remove(const struct mrl_folder *f, const char *name, struct m
     if (fsync(f->fd) != 0)
         return fail_errno(why, "remove", f->path, name);
     return MRL_OK;
+}
+
+static mrl_err add_name(const struct dirent *e, struct mrl_folder_names *names)
+{
+    size_t len = strlen(e->d_name);
+
+    if (e->d_type == DT_DIR || len >= MRL_FOLDER_NAME)
+        return MRL_OK;
+    MRL_ENSURE(names->count < MRL_FOLDER_NAMES, MRL_ERR_LIMIT);
+    memcpy(names->names[names->count++], e->d_name, len + 1);
+    return MRL_OK;
+}
+
+static mrl_err read_names(DIR *d, struct mrl_folder_names *names)
+{
+    struct dirent *e;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): d has one owner */
+    while (errno = 0, (e = readdir(d)) != NULL)
+        MRL_TRY(add_name(e, names));
+    return errno == 0 ? MRL_OK : MRL_ERR_IO;
+}
+
+mrl_err mrl_folder_list(const struct mrl_folder *f, struct mrl_folder_names *out,
+                        struct mrl_why *why)
+{
+    int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    mrl_err err;
+
+    if (d == NULL)
+        return fail_errno(why, "list", f->path, "");
+    out->count = 0;
+    err = read_names(d, out);
+    (void)closedir(d); /* only read */
+    if (err == MRL_ERR_LIMIT)
+        return mrl_fail(why, err, "%s holds more than %d files: move away what is not ours",
+                        f->path, MRL_FOLDER_NAMES);
+    if (err != MRL_OK)
+        return fail_errno(why, "list", f->path, "");
+    return MRL_OK;
+}
+
+mrl_err mrl_folder_open_inner(const struct mrl_folder *f, const char *name, const char *path,
+                              struct mrl_folder *out, struct mrl_why *why)
+{
+    struct mrl_folder inner = {
+        .fd = openat(f->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), .path = path};
+    struct stat st;
+    mrl_err err;
+
+    if (inner.fd < 0)
+        return fail_errno(why, "open folder", path, "");
+    err = fstat(inner.fd, &st) == 0 ? check_private(&st, path, "", why)
+                                    : fail_errno(why, "look at", path, "");
+    if (err != MRL_OK)
+        mrl_folder_done(&inner);
+    else
+        *out = inner;
+    return err;
 }
 
 /* Fills to from fd until it is full or the end is reached. */

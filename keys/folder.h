@@ -35,6 +35,20 @@ mrl_err mrl_folder_create(const struct mrl_folder *f, const char *name, mrl_byte
 /* No error when it is not there; durable on return. */
 mrl_err mrl_folder_remove(const struct mrl_folder *f, const char *name, struct mrl_why *why);
 
+/* Names of what lies in the folder, without folders in it. A name that no file of a keystore can
+ * have, as it is too long, is left out; MRL_ERR_LIMIT: more names than fit. */
+enum { MRL_FOLDER_NAMES = 256, MRL_FOLDER_NAME = 64 };
+struct mrl_folder_names {
+    size_t count;
+    char names[MRL_FOLDER_NAMES][MRL_FOLDER_NAME];
+};
+mrl_err mrl_folder_list(const struct mrl_folder *f, struct mrl_folder_names *out,
+                        struct mrl_why *why);
+/* Folder name inside f, without a lock of its own: f's covers it. path is for sentences.
+ * MRL_ERR_NOT_FOUND, MRL_ERR_DENIED. */
+mrl_err mrl_folder_open_inner(const struct mrl_folder *f, const char *name, const char *path,
+                              struct mrl_folder *out, struct mrl_why *why);
+
 /* What is left to read of fd, at most `most` bytes (MRL_ERR_LIMIT above). Gives *out. */
 mrl_err mrl_read_secret_fd(int fd, size_t most, const char *what, struct mrl_secret **out,
                            struct mrl_why *why);

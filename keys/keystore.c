@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "keys/keystore_files.h"
 #include "keys/sealed.h"
+#include "keys/staging.h"
 
 enum { ED25519_SPKI_SIZE = 44 }; /* RFC 8410: 12 bytes that are always the same, then the key */
 
@@ -145,6 +146,7 @@ mrl_err mrl_keystore_kek(const struct mrl_folder *f, const struct mrl_unlock *u,
     uint8_t salt[MRL_UNLOCK_SALT];
     enum mrl_unlock_kind kind;
 
+    MRL_TRY(mrl_staging_settle(f, why));
     MRL_TRY(check_finished(f, why));
     MRL_TRY(mrl_sealed_peek(f, MRL_KEYSTORE_MANIFEST, &kind, salt, why));
     return mrl_kek_derive(f, u, kind, salt, out, why);

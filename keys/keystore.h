@@ -4,7 +4,8 @@
  * Folder (0700): root.key issuing.key audit.key sealing.key (one sealed key each), sealing-N.key
  * (those made later), manifest (tenant
  * and certificates, sealed, written last), root.export (empty until the root key was exported),
- * unlock.key (when unlocked by file), init.unfinished (while init works). */
+ * unlock.key, unlock.tpm or unlock.pkcs11 (see keys/unlock.h), init.unfinished (while init works),
+ * rekey.new and rekey.ready (see keys/staging.h). */
 #ifndef MRL_KEYS_KEYSTORE_H
 #define MRL_KEYS_KEYSTORE_H
 

@@ -119,36 +119,33 @@ static mrl_err create_parts(const struct making *m, struct mrl_why *why)
                            audit_public, why);
 }
 
-static mrl_err make_kek(const struct mrl_folder *f, const struct mrl_unlock *u, struct mrl_kek *out,
-                        struct mrl_why *why)
+/* Of every kind of unlock key: an interrupted init may have been of another one. */
+static const char *part(size_t at)
 {
-    uint8_t salt[MRL_UNLOCK_SALT];
+    static const char *const parts[] = MRL_KEYSTORE_PARTS;
+    static const char *const of_hardware[] = {MRL_UNLOCK_TPM_NAME, MRL_UNLOCK_PKCS11_NAME};
 
-    if (u->kind == MRL_UNLOCK_FILE)
-        MRL_TRY(mrl_unlock_make_file(f, why));
-    mrl_random(salt, sizeof(salt));
-    return mrl_kek_derive(f, u, u->kind, salt, out, why);
+    if (at < MRL_COUNT(parts))
+        return parts[at];
+    at -= MRL_COUNT(parts);
+    return at < MRL_COUNT(of_hardware) ? of_hardware[at] : NULL;
 }
 
 static mrl_err remove_unfinished(const struct mrl_folder *f, struct mrl_why *why)
 {
-    static const char *const parts[] = MRL_KEYSTORE_PARTS;
-
-    for (size_t i = 0; i < MRL_COUNT(parts); i++)
-        MRL_TRY(mrl_folder_remove(f, parts[i], why));
+    for (size_t i = 0; part(i) != NULL; i++)
+        MRL_TRY(mrl_folder_remove(f, part(i), why));
     return mrl_folder_remove(f, MRL_KEYSTORE_UNFINISHED, why);
 }
 
 static mrl_err refuse_stray_parts(const struct mrl_folder *f, struct mrl_why *why)
 {
-    static const char *const parts[] = MRL_KEYSTORE_PARTS;
-
-    for (size_t i = 0; i < MRL_COUNT(parts); i++)
-        if (mrl_folder_has(f, parts[i]))
+    for (size_t i = 0; part(i) != NULL; i++)
+        if (mrl_folder_has(f, part(i)))
             return mrl_fail(why, MRL_ERR_STATE,
                             "%s/%s exists without a manifest: restore the folder from a backup, "
                             "or move it away to start anew",
-                            f->path, parts[i]);
+                            f->path, part(i));
     return MRL_OK;
 }
 
@@ -187,7 +184,7 @@ mrl_err mrl_keystore_create(const struct mrl_folder *f, const struct mrl_unlock 
     MRL_TRY(check_plan(plan, why));
     MRL_TRY(clear_way(f, why));
     MRL_TRY(mrl_folder_create(f, MRL_KEYSTORE_UNFINISHED, MRL_BYTES_NONE, why));
-    err = make_kek(f, u, &m.kek, why);
+    err = mrl_kek_make(f, u, &m.kek, why);
     if (err == MRL_OK)
         err = create_parts(&m, why);
     mrl_kek_done(&m.kek);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What keystore.c reads and keystore_create.c writes. Layer: keys, internal to these two. */
+/* The files of a keystore. Layer: keys, internal to keystore*.c, staging.c and rekey.c. */
 #ifndef MRL_KEYS_KEYSTORE_FILES_H
 #define MRL_KEYS_KEYSTORE_FILES_H
 
@@ -17,7 +17,7 @@ enum {
     MRL_KEYSTORE_MANIFEST_MAX = 8 << 10,
 };
 
-/* Everything init writes but the manifest. */
+/* Everything init writes but the manifest, when the keystore is unlocked by file. */
 /* clang-format off */
 #define MRL_KEYSTORE_PARTS {MRL_UNLOCK_FILE_NAME, MRL_KEYSTORE_ROOT, MRL_KEYSTORE_ISSUING, \
     MRL_KEYSTORE_AUDIT, MRL_KEYSTORE_SEALING, MRL_KEYSTORE_EXPORT}

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "keys/export.h"
 #include "keys/options.h"
+#include "keys/rekey.h"
 #include "keys/sandbox.h"
 #include "keys/serve.h"
 
@@ -35,16 +36,26 @@ static mrl_err make_folder(const struct mrl_keys_arguments *a, struct mrl_why *w
     return MRL_OK;
 }
 
-static mrl_err create(const struct mrl_keys_arguments *a, const struct mrl_unlock *unlock,
+static mrl_err create(const struct mrl_keys_arguments *a, struct mrl_unlock *unlock,
                       struct mrl_why *why)
 {
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
     const struct mrl_keystore_plan plan = {a->root_type, mrl_str(a->tenant), mrl_wall_s()};
 
     MRL_TRY(make_folder(a, why));
+    MRL_TRY(mrl_unlock_start(unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     MRL_TRY(mrl_folder_open(a->dir, &folder, why));
     return mrl_keystore_create(&folder, unlock, &plan, why);
+}
+
+static const char *advice(enum mrl_unlock_kind kind)
+{
+    if (mrl_unlock_is_hardware(kind))
+        return "a copy opens with this hardware only: see docs/operate/keys.md for a backup";
+    return kind == MRL_UNLOCK_FILE
+               ? "keep a copy of the whole folder, as safe as the keys themselves"
+               : "keep a copy of the whole folder";
 }
 
 static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
@@ -54,18 +65,20 @@ static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
     MRL_TRY(mrl_sandbox_start(why));
     MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
     MRL_TRY(create(a, &unlock, why));
-    (void)printf("keystore made in %s; keep a copy of the whole folder%s\n", a->dir,
-                 unlock.kind == MRL_UNLOCK_FILE ? ", as safe as the keys themselves" : "");
+    (void)printf("keystore made in %s; %s\n", a->dir, advice(unlock.kind));
     return MRL_OK;
 }
 
-static void log_start(const struct mrl_keystore *k, uint16_t landlock_abi)
+static void log_start(const struct mrl_keystore *k, enum mrl_unlock_kind unlock,
+                      uint16_t landlock_abi)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1];
 
     mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(k->root_cert)->fingerprint), fingerprint);
     mrl_log_info("keys.start", MRL_FIELD_STR("root", fingerprint),
-                 MRL_FIELD_STR("tenant", k->tenant), MRL_FIELD_INT("landlock_abi", landlock_abi));
+                 MRL_FIELD_STR("tenant", k->tenant),
+                 MRL_FIELD_STR("unlock", mrl_unlock_kind_name(unlock)),
+                 MRL_FIELD_INT("landlock_abi", landlock_abi));
     if (landlock_abi == 0)
         mrl_log_warn("keys.no-landlock",
                      MRL_FIELD_STR("why", "this kernel has no Landlock; seccomp stands alone"));
@@ -82,7 +95,8 @@ static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_argu
 
     MRL_TRY(mrl_keys_warm_up(k, why));
     MRL_TRY(mrl_sandbox_landlock(&server.landlock_abi, why));
-    log_start(k, server.landlock_abi); /* also loads what the C library needs to format time */
+    log_start(k, a->source.kind,
+              server.landlock_abi); /* also loads what the C library needs to format time */
     MRL_TRY(mrl_sandbox_seccomp(why));
     if (mrl_keys_serve(&server, MRL_SANDBOX_CHANNEL) != MRL_OK)
         return mrl_fail(why, MRL_ERR_IO, "the socket to the daemon failed");
@@ -92,7 +106,7 @@ static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_argu
     return MRL_OK;
 }
 
-static mrl_err open_and_serve(const struct mrl_keys_arguments *a, const struct mrl_unlock *unlock,
+static mrl_err open_and_serve(const struct mrl_keys_arguments *a, struct mrl_unlock *unlock,
                               struct mrl_why *why)
 {
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
@@ -100,6 +114,7 @@ static mrl_err open_and_serve(const struct mrl_keys_arguments *a, const struct m
 
     MRL_TRY(mrl_folder_open(a->dir, &folder, why));
     MRL_TRY(mrl_keystore_open(&folder, unlock, &keystore, why));
+    mrl_unlock_done(unlock); /* neither secret nor process remains for the sandbox to hold */
     return serve_keystore(&keystore, a, why);
 }
 
@@ -121,6 +136,7 @@ static mrl_err run_serve(const struct mrl_keys_arguments *a, struct mrl_why *why
     MRL_TRY(mrl_sandbox_start(why));
     MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
     MRL_TRY(mrl_sandbox_close_files(a->channel, why));
+    MRL_TRY(mrl_unlock_start(&unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     return open_and_serve(a, &unlock, why);
 }
@@ -138,6 +154,7 @@ static mrl_err run_export(const struct mrl_keys_arguments *a, struct mrl_why *wh
     MRL_TRY(mrl_export_read_passphrase(a->export_passphrase_fd, a->export_passphrase_file,
                                        &passphrase, why));
     e.passphrase = mrl_secret_bytes(passphrase);
+    MRL_TRY(mrl_unlock_start(&unlock, a->user, why));
     ignore_signals();
     MRL_TRY(mrl_export_root(&e, why));
     (void)printf("root key and certificate written to %s, for the only time; keep it and its "
@@ -146,11 +163,32 @@ static mrl_err run_export(const struct mrl_keys_arguments *a, struct mrl_why *wh
     return MRL_OK;
 }
 
+static mrl_err run_rekey(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_folder) folder = {.fd = -1};
+    MRL_SCOPED(mrl_unlock) from = {0};
+    MRL_SCOPED(mrl_unlock) to = {0};
+
+    MRL_TRY(mrl_sandbox_start(why));
+    MRL_TRY(mrl_unlock_gather(&a->source, &from, why));
+    MRL_TRY(mrl_unlock_gather(&a->to, &to, why));
+    MRL_TRY(mrl_unlock_start(&from, a->user, why));
+    MRL_TRY(mrl_unlock_start(&to, a->user, why));
+    MRL_TRY(mrl_sandbox_drop_user(a->user, why));
+    MRL_TRY(mrl_folder_open(a->dir, &folder, why));
+    MRL_TRY(mrl_rekey(&folder, &from, &to, why));
+    (void)printf("%s now opens with the new %s only; set unlock = \"%s\" in [keys] and make a new "
+                 "backup\n",
+                 a->dir, mrl_unlock_kind_name(to.kind), mrl_unlock_kind_name(to.kind));
+    return MRL_OK;
+}
+
 static mrl_err open_to_change(const struct mrl_keys_arguments *a, struct mrl_unlock *unlock,
                               struct mrl_folder *folder, struct mrl_why *why)
 {
     MRL_TRY(mrl_sandbox_start(why));
     MRL_TRY(mrl_unlock_gather(&a->source, unlock, why));
+    MRL_TRY(mrl_unlock_start(unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     return mrl_folder_open(a->dir, folder, why);
 }
@@ -198,6 +236,7 @@ static mrl_err (*const commands[])(const struct mrl_keys_arguments *a, struct mr
     [MRL_KEYS_INIT] = run_init,
     [MRL_KEYS_SERVE] = run_serve,
     [MRL_KEYS_EXPORT_ROOT] = run_export,
+    [MRL_KEYS_REKEY] = run_rekey,
     [MRL_KEYS_NEW_SEALING] = run_new_sealing,
     [MRL_KEYS_DROP_SEALING] = run_drop_sealing,
 };

@@ -10,18 +10,28 @@
 
 const char mrl_keys_usage[] =
     "usage: merlon-keys init --dir DIR [--user NAME] [--root-curve P-256|P-384] [--tenant NAME]\n"
-    "                        [--unlock file|passphrase|credential] [SOURCE]\n"
+    "                        [SOURCE]\n"
     "       merlon-keys serve --dir DIR --fd N [--user NAME] [SOURCE] [LIMITS]\n"
+    "       merlon-keys rekey --dir DIR [--user NAME] [--from KIND] [SOURCE]\n"
+    "                        --to KIND [SOURCE, each option with new- in front]\n"
     "       merlon-keys export-root --dir DIR [--user NAME] [SOURCE] --out FILE\n"
     "                        --export-passphrase-fd N | --export-passphrase-file PATH\n"
     "       merlon-keys new-sealing-key --dir DIR [--user NAME] [SOURCE]\n"
     "       merlon-keys drop-sealing-key --dir DIR [--user NAME] [SOURCE] --number N\n"
-    "SOURCE of the unlock key, when it is not unlock.key in DIR:\n"
-    "       --passphrase-fd N | --passphrase-file PATH | --credential NAME\n"
+    "SOURCE of the unlock key: --unlock KIND, told by its options when it is left out, and\n"
+    "       file        unlock.key in DIR; no options\n"
+    "       passphrase  --passphrase-fd N | --passphrase-file PATH\n"
+    "       credential  --credential NAME\n"
+    "       tpm         [--tpm-tcti NAME] [--tpm-pcrs BANK:N,N] [--pin-file PATH | "
+    "--pin-credential NAME]\n"
+    "       pkcs11      --pkcs11-module PATH --pkcs11-token LABEL --pkcs11-key LABEL\n"
+    "                   --pin-file PATH | --pin-credential NAME [--pkcs11-env NAME=VALUE]...\n"
     "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server; for example device=90d)\n"
     "       --issue-rate PER_SECOND --issue-burst COUNT\n"
     "init makes a root CA, an issuing CA, an audit key and a sealing key, and never replaces any.\n"
     "serve is started by merlond.\n"
+    "rekey, only while merlond is stopped, makes the keystore open with another source; a copy of\n"
+    "the folder made before still opens with the old one.\n"
     "export-root works once in the life of the keystore and only while merlond is stopped: the "
     "root\n"
     "key, encrypted with the export passphrase (12 bytes or more, one line), and the root "
@@ -87,43 +97,28 @@ static mrl_err take_curve(struct mrl_keys_arguments *a, const char *value, struc
     return mrl_fail(why, MRL_ERR_INVALID, "--root-curve takes P-256 or P-384");
 }
 
+static mrl_err take_kind(const char *name, const char *value, struct mrl_unlock_source *s,
+                         struct mrl_why *why)
+{
+    if (mrl_unlock_kind_read(value, &s->kind) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "%s takes file, passphrase, credential, tpm or pkcs11", name);
+    return MRL_OK;
+}
+
 static mrl_err take_unlock(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
-    static const struct {
-        const char *name;
-        enum mrl_unlock_kind kind;
-    } kinds[] = {{"file", MRL_UNLOCK_FILE},
-                 {"passphrase", MRL_UNLOCK_PASSPHRASE},
-                 {"credential", MRL_UNLOCK_CREDENTIAL}};
-
-    for (size_t i = 0; i < MRL_COUNT(kinds); i++) {
-        if (strcmp(value, kinds[i].name) == 0) {
-            a->unlock = kinds[i].kind;
-            return MRL_OK;
-        }
-    }
-    return mrl_fail(why, MRL_ERR_INVALID, "--unlock takes file, passphrase or credential");
+    return take_kind("--unlock", value, &a->source, why);
 }
 
-static mrl_err take_passphrase_fd(struct mrl_keys_arguments *a, const char *value,
-                                  struct mrl_why *why)
+static mrl_err take_from(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
-    return take_fd("--passphrase-fd", value, &a->source.passphrase_fd, why);
+    return take_kind("--from", value, &a->source, why);
 }
 
-static mrl_err take_passphrase_file(struct mrl_keys_arguments *a, const char *value,
-                                    struct mrl_why *why)
+static mrl_err take_to(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
-    (void)why;
-    a->source.passphrase_file = value;
-    return MRL_OK;
-}
-
-static mrl_err take_credential(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
-{
-    (void)why;
-    a->source.credential = value;
-    return MRL_OK;
+    return take_kind("--to", value, &a->to, why);
 }
 
 static mrl_err take_channel(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
@@ -203,9 +198,10 @@ enum {
     FOR_INIT = 1 << MRL_KEYS_INIT,
     FOR_SERVE = 1 << MRL_KEYS_SERVE,
     FOR_EXPORT = 1 << MRL_KEYS_EXPORT_ROOT,
+    FOR_REKEY = 1 << MRL_KEYS_REKEY,
     FOR_NEW_SEALING = 1 << MRL_KEYS_NEW_SEALING,
     FOR_DROP_SEALING = 1 << MRL_KEYS_DROP_SEALING,
-    FOR_ALL = FOR_INIT | FOR_SERVE | FOR_EXPORT | FOR_NEW_SEALING | FOR_DROP_SEALING,
+    FOR_ALL = FOR_INIT | FOR_SERVE | FOR_EXPORT | FOR_REKEY | FOR_NEW_SEALING | FOR_DROP_SEALING,
 };
 
 static const struct {
@@ -215,12 +211,11 @@ static const struct {
 } rules[] = {
     {"dir", FOR_ALL, take_dir},
     {"user", FOR_ALL, take_user},
-    {"passphrase-fd", FOR_ALL, take_passphrase_fd},
-    {"passphrase-file", FOR_ALL, take_passphrase_file},
-    {"credential", FOR_ALL, take_credential},
+    {"unlock", FOR_ALL & ~FOR_REKEY, take_unlock},
+    {"from", FOR_REKEY, take_from},
+    {"to", FOR_REKEY, take_to},
     {"tenant", FOR_INIT, take_tenant},
     {"root-curve", FOR_INIT, take_curve},
-    {"unlock", FOR_INIT, take_unlock},
     {"fd", FOR_SERVE, take_channel},
     {"max-lifetime", FOR_SERVE, take_lifetime},
     {"issue-rate", FOR_SERVE, take_rate},
@@ -231,39 +226,56 @@ static const struct {
     {"number", FOR_DROP_SEALING, take_sealing_number},
 };
 
+/* What getopt may find: rules, then the options of a source, then those of a new source. */
+enum {
+    SOURCE_AT = MRL_COUNT(rules),
+    NEW_SOURCE_AT = SOURCE_AT + MRL_SOURCE_OPTIONS,
+    OPTIONS = NEW_SOURCE_AT + MRL_SOURCE_OPTIONS,
+};
+
+static const char *name_of(int at)
+{
+    if (at < SOURCE_AT)
+        return rules[at].name;
+    return at < NEW_SOURCE_AT ? mrl_source_option((size_t)at - SOURCE_AT, /*of_new=*/false)
+                              : mrl_source_option((size_t)at - NEW_SOURCE_AT, /*of_new=*/true);
+}
+
+static bool is_for(int at, enum mrl_keys_command command)
+{
+    int commands = at < SOURCE_AT ? rules[at].commands : at < NEW_SOURCE_AT ? FOR_ALL : FOR_REKEY;
+
+    return (commands & 1 << command) != 0;
+}
+
+static mrl_err take(struct mrl_keys_arguments *a, int at, const char *value, struct mrl_why *why)
+{
+    if (at < SOURCE_AT)
+        return rules[at].take(a, value, why);
+    if (at < NEW_SOURCE_AT)
+        return mrl_source_take(&a->source, (size_t)at - SOURCE_AT, value, why);
+    return mrl_source_take(&a->to, (size_t)at - NEW_SOURCE_AT, value, why);
+}
+
 static mrl_err parse_options(int argc, char **argv, struct mrl_keys_arguments *a,
                              struct mrl_why *why)
 {
-    int command = 1 << a->command;
-    struct option known[MRL_COUNT(rules) + 1] = {0};
+    struct option known[OPTIONS + 1] = {0};
     int at;
 
-    for (size_t i = 0; i < MRL_COUNT(rules); i++)
-        known[i] = (struct option){rules[i].name, required_argument, NULL, 0};
+    for (int i = 0; i < OPTIONS; i++)
+        known[i] = (struct option){name_of(i), required_argument, NULL, 0};
     optind = 0; /* glibc: start anew, whatever was parsed before */
     opterr = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread of the process */
     while ((at = -1, getopt_long(argc, argv, "+", known, &at)) == 0) {
-        if (at < 0 || (rules[at].commands & command) == 0)
+        if (at < 0 || !is_for(at, a->command))
             return mrl_fail(why, MRL_ERR_INVALID, "%s is not an option of this command",
                             argv[optind - 1]);
-        MRL_TRY(rules[at].take(a, optarg, why));
+        MRL_TRY(take(a, at, optarg, why));
     }
     if (optind != argc)
         return mrl_fail(why, MRL_ERR_INVALID, "unexpected argument %s", argv[optind]);
-    return MRL_OK;
-}
-
-static mrl_err check_unlock(const struct mrl_keys_arguments *a, struct mrl_why *why)
-{
-    bool passphrase = a->source.passphrase_fd >= 0 || a->source.passphrase_file != NULL;
-    enum mrl_unlock_kind given = passphrase                     ? MRL_UNLOCK_PASSPHRASE
-                                 : a->source.credential != NULL ? MRL_UNLOCK_CREDENTIAL
-                                                                : MRL_UNLOCK_FILE;
-
-    if (a->unlock != MRL_UNLOCK_NONE && a->unlock != given)
-        return mrl_fail(why, MRL_ERR_INVALID,
-                        "--unlock and the source of the unlock key do not agree: see --help");
     return MRL_OK;
 }
 
@@ -274,13 +286,24 @@ static mrl_err check_export(const struct mrl_keys_arguments *a, struct mrl_why *
     if ((a->export_passphrase_fd >= 0) == (a->export_passphrase_file != NULL))
         return mrl_fail(why, MRL_ERR_INVALID,
                         "give one of --export-passphrase-fd and --export-passphrase-file");
-    if (a->export_passphrase_fd >= 0 && a->export_passphrase_fd == a->source.passphrase_fd)
+    if (a->export_passphrase_fd >= 0 && a->source.fd_given &&
+        a->export_passphrase_fd == a->source.passphrase_fd)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "--passphrase-fd and --export-passphrase-fd need a descriptor each");
     return MRL_OK;
 }
 
-static mrl_err check_arguments(const struct mrl_keys_arguments *a, struct mrl_why *why)
+static mrl_err check_rekey(struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    if (a->to.kind == MRL_UNLOCK_NONE)
+        return mrl_fail(why, MRL_ERR_INVALID, "--to is missing: the kind of the new source");
+    if (a->source.fd_given && a->to.fd_given && a->source.passphrase_fd == a->to.passphrase_fd)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "--passphrase-fd and --new-passphrase-fd need a descriptor each");
+    return mrl_source_check(&a->to, "new-", why);
+}
+
+static mrl_err check_arguments(struct mrl_keys_arguments *a, struct mrl_why *why)
 {
     if (a->dir == NULL)
         return mrl_fail(why, MRL_ERR_INVALID, "--dir is missing");
@@ -288,9 +311,11 @@ static mrl_err check_arguments(const struct mrl_keys_arguments *a, struct mrl_wh
         return mrl_fail(why, MRL_ERR_INVALID, "--fd is missing: merlond starts this command");
     if (a->command == MRL_KEYS_EXPORT_ROOT)
         MRL_TRY(check_export(a, why));
+    if (a->command == MRL_KEYS_REKEY)
+        MRL_TRY(check_rekey(a, why));
     if (a->command == MRL_KEYS_DROP_SEALING && a->sealing_number == 0)
         return mrl_fail(why, MRL_ERR_INVALID, "--number is missing: the sealing key to drop");
-    return check_unlock(a, why);
+    return mrl_source_check(&a->source, "", why);
 }
 
 static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, struct mrl_why *why)
@@ -301,6 +326,7 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
     } commands[] = {{"init", MRL_KEYS_INIT},
                     {"serve", MRL_KEYS_SERVE},
                     {"export-root", MRL_KEYS_EXPORT_ROOT},
+                    {"rekey", MRL_KEYS_REKEY},
                     {"new-sealing-key", MRL_KEYS_NEW_SEALING},
                     {"drop-sealing-key", MRL_KEYS_DROP_SEALING},
                     {"--help", MRL_KEYS_HELP}};
@@ -312,7 +338,7 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
         }
     }
     return mrl_fail(why, MRL_ERR_INVALID,
-                    "the first argument is init, serve, export-root, new-sealing-key, "
+                    "the first argument is init, serve, rekey, export-root, new-sealing-key, "
                     "drop-sealing-key or --help");
 }
 
@@ -320,7 +346,6 @@ mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, st
 {
     struct mrl_keys_arguments a = {.tenant = "default",
                                    .root_type = MRL_KEY_P384,
-                                   .source = {.passphrase_fd = -1},
                                    .channel = -1,
                                    .export_passphrase_fd = -1,
                                    .limits = mrl_policy_defaults()};

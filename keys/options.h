@@ -11,6 +11,7 @@ enum mrl_keys_command {
     MRL_KEYS_INIT,
     MRL_KEYS_SERVE,
     MRL_KEYS_EXPORT_ROOT,
+    MRL_KEYS_REKEY,
     MRL_KEYS_NEW_SEALING,
     MRL_KEYS_DROP_SEALING,
     MRL_KEYS_HELP
@@ -22,9 +23,9 @@ struct mrl_keys_arguments { /* texts are views into argv */
     const char *user;
     const char *tenant;
     enum mrl_key_type root_type;
-    enum mrl_unlock_kind unlock; /* init: what --unlock said, or MRL_UNLOCK_NONE */
     struct mrl_unlock_source source;
-    int channel; /* serve: --fd */
+    struct mrl_unlock_source to; /* rekey: the source afterwards */
+    int channel;                 /* serve: --fd */
     struct mrl_policy_limits limits;
     int export_passphrase_fd; /* export-root: -1 when it comes from the file */
     const char *export_passphrase_file;

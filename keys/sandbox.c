@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -64,36 +65,63 @@ mrl_err mrl_sandbox_find_user(const char *user, uint32_t *uid, uint32_t *gid, st
     return MRL_OK;
 }
 
-static mrl_err become(uid_t uid, gid_t gid, struct mrl_why *why)
+static mrl_err check_no_way_back(uid_t uid, gid_t gid, struct mrl_why *why)
 {
     uid_t real, effective, saved;
 
-    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
-        return fail_errno(why, "changing the user");
     if (getresuid(&real, &effective, &saved) != 0 || real != uid || effective != uid ||
-        saved != uid || getegid() != gid || getgroups(0, NULL) != 0)
+        saved != uid || getegid() != gid)
         return mrl_fail(why, MRL_ERR_STATE, "sandbox: the change of user did not hold");
     if (uid != 0 && setuid(0) == 0)
         return mrl_fail(why, MRL_ERR_STATE, "sandbox: the process could become root again");
     return close_to_tracers(why); /* the kernel resets it with the user */
 }
 
-mrl_err mrl_sandbox_drop_user(const char *user, struct mrl_why *why)
+static mrl_err become(uid_t uid, gid_t gid, struct mrl_why *why)
 {
-    uint32_t uid, gid;
+    if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+        return fail_errno(why, "changing the user");
+    return check_no_way_back(uid, gid, why);
+}
 
+static mrl_err must_change(const char *user, uint32_t *uid, uint32_t *gid, bool *change,
+                           struct mrl_why *why)
+{
+    *change = false;
     if (user == NULL)
         return MRL_OK;
-    MRL_TRY(mrl_sandbox_find_user(user, &uid, &gid, why));
-    if (geteuid() == 0)
-        return become(uid, gid, why);
-    if (geteuid() != uid)
+    MRL_TRY(mrl_sandbox_find_user(user, uid, gid, why));
+    *change = geteuid() == 0;
+    if (!*change && geteuid() != *uid)
         return mrl_fail(why, MRL_ERR_DENIED, "neither root nor %s: cannot change the user", user);
     return MRL_OK;
 }
 
-mrl_err mrl_sandbox_enter(uint16_t *abi, struct mrl_why *why)
+mrl_err mrl_sandbox_drop_user(const char *user, struct mrl_why *why)
 {
-    MRL_TRY(mrl_sandbox_landlock(abi, why));
-    return mrl_sandbox_seccomp(why);
+    uint32_t uid, gid;
+    bool change;
+
+    MRL_TRY(must_change(user, &uid, &gid, &change, why));
+    if (!change)
+        return MRL_OK;
+    if (setgroups(0, NULL) != 0)
+        return fail_errno(why, "changing the user");
+    MRL_TRY(become(uid, gid, why));
+    if (getgroups(0, NULL) != 0)
+        return mrl_fail(why, MRL_ERR_STATE, "sandbox: the change of user did not hold");
+    return MRL_OK;
+}
+
+mrl_err mrl_sandbox_lend_user(const char *user, struct mrl_why *why)
+{
+    uint32_t uid, gid;
+    bool change;
+
+    MRL_TRY(must_change(user, &uid, &gid, &change, why));
+    if (!change)
+        return MRL_OK;
+    if (initgroups(user, gid) != 0)
+        return fail_errno(why, "changing the user");
+    return become(uid, gid, why);
 }

@@ -21,6 +21,8 @@ mrl_err mrl_sandbox_close_files(int channel, struct mrl_why *why);
 /* Becomes user (groups too) when root, checks that there is no way back. NULL: stays who it is.
  * MRL_ERR_INVALID: no such account; MRL_ERR_DENIED: neither root nor user. */
 mrl_err mrl_sandbox_drop_user(const char *user, struct mrl_why *why);
+/* The same, but with all groups of the account: for a process that opens devices. */
+mrl_err mrl_sandbox_lend_user(const char *user, struct mrl_why *why);
 /* Looks an account up. */
 mrl_err mrl_sandbox_find_user(const char *user, uint32_t *uid, uint32_t *gid, struct mrl_why *why);
 

@@ -28,12 +28,6 @@ static mrl_err write_header(const char *name, const struct mrl_kek *kek, struct 
     return mrl_writer_end(w, out);
 }
 
-static bool known_kind(uint8_t kind)
-{
-    return kind == MRL_UNLOCK_FILE || kind == MRL_UNLOCK_PASSPHRASE ||
-           kind == MRL_UNLOCK_CREDENTIAL;
-}
-
 static mrl_err read_start(struct mrl_reader *r)
 {
     mrl_bytes magic;
@@ -54,7 +48,7 @@ static mrl_err read_header(struct mrl_reader *r, struct header *out)
     MRL_TRY(read_start(r));
     MRL_TRY(mrl_read_blob16(r, &h.name));
     MRL_TRY(mrl_read_u8(r, &kind));
-    MRL_ENSURE(known_kind(kind), MRL_ERR_MALFORMED);
+    MRL_ENSURE(mrl_unlock_kind_valid(kind), MRL_ERR_MALFORMED);
     h.kind = (enum mrl_unlock_kind)kind;
     MRL_TRY(mrl_read_blob16(r, &salt));
     MRL_ENSURE(salt.len == sizeof(h.salt), MRL_ERR_MALFORMED);
@@ -108,11 +102,9 @@ static mrl_err open_file(const struct mrl_folder *f, const char *name, struct mr
 static mrl_err fail_to_open(const struct mrl_folder *f, const char *name, enum mrl_unlock_kind kind,
                             struct mrl_why *why)
 {
-    return mrl_fail(why, MRL_ERR_CRYPTO, "%s/%s does not open: it was changed, or the %s is wrong",
-                    f->path, name,
-                    kind == MRL_UNLOCK_PASSPHRASE   ? "passphrase"
-                    : kind == MRL_UNLOCK_CREDENTIAL ? "credential"
-                                                    : "unlock.key");
+    return mrl_fail(
+        why, MRL_ERR_CRYPTO, "%s/%s does not open: it was changed, or the %s is wrong", f->path,
+        name, mrl_unlock_file(kind) != NULL ? mrl_unlock_file(kind) : mrl_unlock_kind_name(kind));
 }
 
 mrl_err mrl_sealed_read(const struct mrl_folder *f, const char *name, const struct mrl_kek *kek,
@@ -148,4 +140,12 @@ mrl_err mrl_sealed_peek(const struct mrl_folder *f, const char *name, enum mrl_u
     *kind = h.kind;
     memcpy(salt, h.salt, MRL_UNLOCK_SALT);
     return MRL_OK;
+}
+
+bool mrl_sealed_is(const struct mrl_folder *f, const char *name)
+{
+    uint8_t salt[MRL_UNLOCK_SALT];
+    enum mrl_unlock_kind kind;
+
+    return mrl_sealed_peek(f, name, &kind, salt, NULL) == MRL_OK;
 }

@@ -17,6 +17,8 @@ mrl_err mrl_sealed_create(const struct mrl_folder *f, const char *name, const st
  * MRL_ERR_CRYPTO: wrong KEK or changed bytes. why names the file. Gives *out. */
 mrl_err mrl_sealed_read(const struct mrl_folder *f, const char *name, const struct mrl_kek *kek,
                         struct mrl_secret **out, struct mrl_why *why);
+/* A sealed file of that name, whatever its key. */
+bool mrl_sealed_is(const struct mrl_folder *f, const char *name);
 /* How the file wants to be unlocked; not authenticated before mrl_sealed_read. */
 mrl_err mrl_sealed_peek(const struct mrl_folder *f, const char *name, enum mrl_unlock_kind *kind,
                         uint8_t salt[static MRL_UNLOCK_SALT], struct mrl_why *why);

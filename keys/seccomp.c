@@ -98,3 +98,9 @@ mrl_err mrl_sandbox_seccomp(struct mrl_why *why)
         return mrl_fail(why, MRL_ERR_IO, "sandbox: seccomp cannot be applied");
     return MRL_OK;
 }
+
+mrl_err mrl_sandbox_enter(uint16_t *abi, struct mrl_why *why)
+{
+    MRL_TRY(mrl_sandbox_landlock(abi, why));
+    return mrl_sandbox_seccomp(why);
+}

@@ -12,7 +12,7 @@
 #include "keys/text.h"
 
 enum {
-    ARGUMENTS_MAX = 40,
+    ARGUMENTS_MAX = 32 + MRL_SOURCE_ARGUMENTS,
     TEXT_MAX = 64,
     CHILD_FD = 3,
     START_TIMEOUT_MS = 10000,
@@ -33,7 +33,7 @@ static void add(struct command *c, const char *name, const char *value)
 {
     if (value == NULL)
         return;
-    c->argv[c->count++] = name; /* at most 2 + 2 * 12: fits */
+    c->argv[c->count++] = name; /* at most 2 + 2 * 10 besides the source: fits */
     c->argv[c->count++] = value;
 }
 
@@ -85,8 +85,7 @@ static void make_command(const struct mrl_keys_options *o, struct command *c)
     add(c, "--fd", "3");
     add(c, "--dir", o->dir);
     add(c, "--user", o->user);
-    add(c, "--passphrase-file", o->passphrase_file);
-    add(c, "--credential", o->credential);
+    mrl_source_arguments(&o->source, c->argv, &c->count);
     add_lifetimes(c, o);
     add_number(c, "--issue-rate", o->issue_rate);
     add_number(c, "--issue-burst", o->issue_burst);

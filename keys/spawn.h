@@ -4,14 +4,14 @@
 #define MRL_KEYS_SPAWN_H
 
 #include "keys/client.h"
+#include "keys/source.h"
 
 /* All borrowed for the call. NULL, 0 where not said otherwise: the key process' own default. */
 struct mrl_keys_options {
-    const char *program;         /* path of merlon-keys, required */
-    const char *dir;             /* keystore folder, required */
-    const char *user;            /* account to drop to when started by root */
-    const char *passphrase_file; /* for a keystore unlocked by passphrase */
-    const char *credential;      /* name below $CREDENTIALS_DIRECTORY */
+    const char *program;             /* path of merlon-keys, required */
+    const char *dir;                 /* keystore folder, required */
+    const char *user;                /* account to drop to when started by root */
+    struct mrl_unlock_source source; /* descriptors are not passed on */
     /* Longest certificate life by enum mrl_keys_kind, in seconds. */
     uint64_t max_lifetime_s[MRL_KEYS_KIND_END_];
     uint32_t issue_rate;       /* certificates per second */

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "crypto/hash.h"
+#include "keys/unlock_process.h"
 
 enum { KEK_SIZE = 32, UNLOCK_FILE_SIZE = 32, MATERIAL_MAX = 4096 };
 
@@ -40,22 +41,17 @@ mrl_err mrl_passphrase_read(int fd, const char *file, const char *what, struct m
     return MRL_OK;
 }
 
-static mrl_err gather_passphrase(const struct mrl_unlock_source *s, struct mrl_unlock *out,
+static mrl_err gather_passphrase(const struct mrl_unlock_source *s, struct mrl_secret **out,
                                  struct mrl_why *why)
 {
-    struct mrl_secret *text = NULL;
-
-    MRL_TRY(
-        mrl_passphrase_read(s->passphrase_fd, s->passphrase_file, "the passphrase", &text, why));
-    *out = (struct mrl_unlock){MRL_UNLOCK_PASSPHRASE, text};
-    return MRL_OK;
+    return mrl_passphrase_read(s->fd_given ? s->passphrase_fd : -1, s->passphrase_file,
+                               "the passphrase", out, why);
 }
 
-static mrl_err gather_credential(const char *name, struct mrl_unlock *out, struct mrl_why *why)
+/* The file that systemd decrypted. */
+static mrl_err credential_path(const char *name, char *to, size_t cap, struct mrl_why *why)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    MRL_AUTO(mrl_secret) read = NULL;
-    char path[4096];
 
     if (folder == NULL)
         return mrl_fail(why, MRL_ERR_INVALID,
@@ -64,47 +60,84 @@ static mrl_err gather_credential(const char *name, struct mrl_unlock *out, struc
                         name);
     if (strchr(name, '/') != NULL)
         return mrl_fail(why, MRL_ERR_INVALID, "credential name %s may not hold a slash", name);
-    if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) >= sizeof(path))
+    if ((size_t)snprintf(to, cap, "%s/%s", folder, name) >= cap)
         return mrl_fail(why, MRL_ERR_INVALID, "$CREDENTIALS_DIRECTORY is too long");
+    return MRL_OK;
+}
+
+static mrl_err gather_credential(const char *name, struct mrl_secret **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) read = NULL;
+    char path[4096];
+
+    MRL_TRY(credential_path(name, path, sizeof(path), why));
     MRL_TRY(mrl_read_secret_file(path, /*group_ok=*/true, MATERIAL_MAX, &read, why));
     if (mrl_secret_bytes(read).len < MRL_UNLOCK_CREDENTIAL_LEAST)
         return mrl_fail(why, MRL_ERR_INVALID, "%s is shorter than %d random bytes", path,
                         MRL_UNLOCK_CREDENTIAL_LEAST);
-    *out = (struct mrl_unlock){MRL_UNLOCK_CREDENTIAL, MRL_TAKE(read)};
+    *out = MRL_TAKE(read);
+    return MRL_OK;
+}
+
+static mrl_err read_pin(const struct mrl_unlock_source *s, struct mrl_secret **out,
+                        struct mrl_why *why)
+{
+    char path[4096];
+
+    if (s->pin_file != NULL)
+        return mrl_read_secret_file(s->pin_file, /*group_ok=*/false, MATERIAL_MAX, out, why);
+    MRL_TRY(credential_path(s->pin_credential, path, sizeof(path), why));
+    return mrl_read_secret_file(path, /*group_ok=*/true, MATERIAL_MAX, out, why);
+}
+
+static mrl_err gather_pin(const struct mrl_unlock_source *s, struct mrl_secret **out,
+                          struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) all = NULL;
+    MRL_AUTO(mrl_secret) pin = NULL;
+
+    if (s->pin_file == NULL && s->pin_credential == NULL)
+        return MRL_OK; /* a TPM needs none */
+    MRL_TRY(read_pin(s, &all, why));
+    pin = without_line_end(all);
+    if (mrl_secret_bytes(pin).len == 0 || mrl_secret_bytes(pin).len > MRL_PIN_MOST)
+        return mrl_fail(why, MRL_ERR_INVALID, "the PIN has 1 to %d bytes", MRL_PIN_MOST);
+    *out = MRL_TAKE(pin);
     return MRL_OK;
 }
 
 mrl_err mrl_unlock_gather(const struct mrl_unlock_source *s, struct mrl_unlock *out,
                           struct mrl_why *why)
 {
-    int sources = (s->passphrase_fd >= 0) + (s->passphrase_file != NULL) + (s->credential != NULL);
+    struct mrl_unlock u = {.kind = s->kind, .source = s};
 
-    if (sources > 1)
-        return mrl_fail(why, MRL_ERR_INVALID, "more than one source for the unlock key is given");
-    if (s->credential != NULL)
-        return gather_credential(s->credential, out, why);
-    if (sources == 1)
-        return gather_passphrase(s, out, why);
-    *out = (struct mrl_unlock){MRL_UNLOCK_FILE, NULL};
+    if (s->kind == MRL_UNLOCK_PASSPHRASE)
+        MRL_TRY(gather_passphrase(s, &u.material, why));
+    if (s->kind == MRL_UNLOCK_CREDENTIAL)
+        MRL_TRY(gather_credential(s->credential, &u.material, why));
+    if (mrl_unlock_is_hardware(s->kind))
+        MRL_TRY(gather_pin(s, &u.material, why));
+    *out = u;
     return MRL_OK;
+}
+
+mrl_err mrl_unlock_start(struct mrl_unlock *u, const char *user, struct mrl_why *why)
+{
+    if (!mrl_unlock_is_hardware(u->kind))
+        return MRL_OK;
+    return mrl_unlock_process_start(u->source, mrl_secret_bytes(u->material), user, &u->process,
+                                    why);
 }
 
 void mrl_unlock_done(struct mrl_unlock *u)
 {
+    mrl_unlock_process_free(MRL_TAKE(u->process));
     mrl_secret_free(MRL_TAKE(u->material));
 }
 
 void mrl_kek_done(struct mrl_kek *k)
 {
     mrl_secret_free(MRL_TAKE(k->key));
-}
-
-mrl_err mrl_unlock_make_file(const struct mrl_folder *f, struct mrl_why *why)
-{
-    MRL_AUTO(mrl_secret) key = mrl_secret_new(UNLOCK_FILE_SIZE);
-
-    mrl_random(mrl_secret_data(key), UNLOCK_FILE_SIZE);
-    return mrl_folder_create(f, MRL_UNLOCK_FILE_NAME, mrl_secret_bytes(key), why);
 }
 
 static mrl_err derive_from_bytes(mrl_bytes material, mrl_bytes salt, struct mrl_secret **out)
@@ -125,6 +158,17 @@ static mrl_err derive_from_file(const struct mrl_folder *f, mrl_bytes salt, stru
     return derive_from_bytes(mrl_secret_bytes(content), salt, out);
 }
 
+static mrl_err derive_from_hardware(const struct mrl_folder *f, const struct mrl_unlock *u,
+                                    mrl_bytes salt, struct mrl_secret **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) blob = NULL;
+    MRL_AUTO(mrl_secret) material = NULL;
+
+    MRL_TRY(mrl_folder_read(f, mrl_unlock_file(u->kind), &blob, why));
+    MRL_TRY(mrl_unlock_process_open(u->process, mrl_secret_bytes(blob), &material, why));
+    return derive_from_bytes(mrl_secret_bytes(material), salt, out);
+}
+
 static const char *remedy(enum mrl_unlock_kind wanted)
 {
     switch (wanted) {
@@ -132,11 +176,15 @@ static const char *remedy(enum mrl_unlock_kind wanted)
         return "a passphrase: give --passphrase-fd or --passphrase-file";
     case MRL_UNLOCK_CREDENTIAL:
         return "a systemd credential: give --credential";
+    case MRL_UNLOCK_TPM:
+        return "the TPM of the machine: give --unlock tpm";
+    case MRL_UNLOCK_PKCS11:
+        return "a PKCS#11 token: give --pkcs11-module, -token and -key";
     case MRL_UNLOCK_FILE:
     case MRL_UNLOCK_NONE:
         break;
     }
-    return "its own unlock.key: give no passphrase and no credential";
+    return "its own unlock.key: give no passphrase and no other source";
 }
 
 static mrl_err derive_key(const struct mrl_folder *f, const struct mrl_unlock *u, mrl_bytes salt,
@@ -146,6 +194,8 @@ static mrl_err derive_key(const struct mrl_folder *f, const struct mrl_unlock *u
 
     if (u->kind == MRL_UNLOCK_FILE)
         return derive_from_file(f, salt, out, why);
+    if (mrl_unlock_is_hardware(u->kind))
+        return derive_from_hardware(f, u, salt, out, why);
     if (u->kind == MRL_UNLOCK_PASSPHRASE)
         return mrl_scrypt(material, salt, passphrase_cost, KEK_SIZE, out);
     return derive_from_bytes(material, salt, out);
@@ -164,4 +214,34 @@ mrl_err mrl_kek_derive(const struct mrl_folder *f, const struct mrl_unlock *u,
     MRL_TRY(derive_key(f, u, mrl_bytes_of(salt, MRL_UNLOCK_SALT), &kek.key, why));
     *out = kek;
     return MRL_OK;
+}
+
+static mrl_err make_unlock_file(const struct mrl_folder *f, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) key = mrl_secret_new(UNLOCK_FILE_SIZE);
+
+    mrl_random(mrl_secret_data(key), UNLOCK_FILE_SIZE);
+    return mrl_folder_create(f, MRL_UNLOCK_FILE_NAME, mrl_secret_bytes(key), why);
+}
+
+static mrl_err make_hardware_file(const struct mrl_folder *f, const struct mrl_unlock *u,
+                                  struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) blob = {.limit = MRL_PRIVATE_FILE_MAX};
+
+    MRL_TRY(mrl_unlock_process_make(u->process, &blob, why));
+    return mrl_folder_create(f, mrl_unlock_file(u->kind), mrl_buf_bytes(&blob), why);
+}
+
+mrl_err mrl_kek_make(const struct mrl_folder *f, const struct mrl_unlock *u, struct mrl_kek *out,
+                     struct mrl_why *why)
+{
+    uint8_t salt[MRL_UNLOCK_SALT];
+
+    if (u->kind == MRL_UNLOCK_FILE)
+        MRL_TRY(make_unlock_file(f, why));
+    if (mrl_unlock_is_hardware(u->kind))
+        MRL_TRY(make_hardware_file(f, u, why));
+    mrl_random(salt, sizeof(salt));
+    return mrl_kek_derive(f, u, u->kind, salt, out, why);
 }

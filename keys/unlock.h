@@ -4,32 +4,30 @@
 #define MRL_KEYS_UNLOCK_H
 
 #include "keys/folder.h"
+#include "keys/source.h"
 
-/* Stored in every file, so letters: no single flipped bit makes one into another. */
-enum mrl_unlock_kind {
-    MRL_UNLOCK_NONE = 0,
-    MRL_UNLOCK_FILE = 'F', /* unlock.key in the folder: protects copies of single files only */
-    MRL_UNLOCK_PASSPHRASE = 'P', /* scrypt, RFC 7914, n=2^17 r=8 p=1: 128 MiB */
-    MRL_UNLOCK_CREDENTIAL = 'C', /* a file that systemd decrypts into $CREDENTIALS_DIRECTORY */
-};
-enum { MRL_UNLOCK_SALT = 32, MRL_PASSPHRASE_LEAST = 12, MRL_UNLOCK_CREDENTIAL_LEAST = 32 };
-
-/* Options of the operator, borrowed. At most one source may be given. */
-struct mrl_unlock_source {
-    int passphrase_fd; /* -1: none; never from arguments or environment, which others can read */
-    const char *passphrase_file;
-    const char *credential;
+enum {
+    MRL_UNLOCK_SALT = 32,
+    MRL_PASSPHRASE_LEAST = 12,
+    MRL_UNLOCK_CREDENTIAL_LEAST = 32,
+    MRL_PIN_MOST = 255,
 };
 
 /* What was read from outside of the folder: before privileges are dropped, as these files may be
  * root's. */
 struct mrl_unlock {
-    enum mrl_unlock_kind kind;   /* MRL_UNLOCK_FILE when no source was given */
-    struct mrl_secret *material; /* owned; NULL for MRL_UNLOCK_FILE */
+    enum mrl_unlock_kind kind;
+    struct mrl_secret *material;            /* owned: passphrase, credential, PIN; or NULL */
+    const struct mrl_unlock_source *source; /* borrowed for the life of this; hardware only */
+    struct mrl_unlock_process *process;     /* owned; once started */
 };
+/* s passed mrl_source_check. */
 mrl_err mrl_unlock_gather(const struct mrl_unlock_source *s, struct mrl_unlock *out,
                           struct mrl_why *why);
-void mrl_unlock_done(struct mrl_unlock *u);
+/* Starts the process that talks to the hardware, when the kind has any: before privileges are
+ * dropped, as user with all its groups. user as in mrl_sandbox_drop_user. */
+mrl_err mrl_unlock_start(struct mrl_unlock *u, const char *user, struct mrl_why *why);
+void mrl_unlock_done(struct mrl_unlock *u); /* also ends that process */
 
 /* A passphrase of at least MRL_PASSPHRASE_LEAST bytes, without the line end that closes it, from
  * fd, or from file when fd is negative; what names it in sentences. MRL_ERR_INVALID: shorter;
@@ -45,10 +43,13 @@ struct mrl_kek {
 };
 void mrl_kek_done(struct mrl_kek *k);
 
-#define MRL_UNLOCK_FILE_NAME "unlock.key"
-/* 32 random bytes into unlock.key. */
-mrl_err mrl_unlock_make_file(const struct mrl_folder *f, struct mrl_why *why);
-/* MRL_ERR_INVALID: the keystore wants another kind than u has. */
+/* For a keystore that is being made in f: writes what the kind keeps there, then derives from what
+ * was written. */
+mrl_err mrl_kek_make(const struct mrl_folder *f, const struct mrl_unlock *u, struct mrl_kek *out,
+                     struct mrl_why *why);
+/* MRL_ERR_INVALID: the keystore wants another kind than u has. MRL_ERR_AUTH: the hardware refuses
+ * the PIN; MRL_ERR_STATE: it is not in the state that the key is bound to; MRL_ERR_NOT_FOUND: it is
+ * not there, or is another one. */
 mrl_err mrl_kek_derive(const struct mrl_folder *f, const struct mrl_unlock *u,
                        enum mrl_unlock_kind kind, const uint8_t salt[static MRL_UNLOCK_SALT],
                        struct mrl_kek *out, struct mrl_why *why);

@@ -21,7 +21,7 @@ _merlon() {
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain" ;;
-    audit) words="list verify export" ;;
+    audit) words="list tail show export prove verify key witness erase prune" ;;
     keys) words="status rotate rewrap" ;;
     '') words="status ca metrics device token app operator role grant policy audit keys watch help" ;;
     esac
@@ -55,8 +55,15 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
-    "audit list") options+=" --action --actor --target --outcome --since --limit --follow" ;;
-    "audit verify") options+=" --server-side --audit-key --head" ;;
+    "audit list") options+=" --action --actor --target --outcome --since --limit" ;;
+    "audit tail") options+=" --action --actor --target --outcome --limit" ;;
+    "audit show") options+=" --text" ;;
+    "audit export") options+=" --tiles --log-key" ;;
+    "audit prove") options+=" --reveal --log-key --witness" ;;
+    "audit verify") options+=" --log-key --checkpoint --witness --save-checkpoint --dir --proof --entry --server-side" ;;
+    "audit key") options+=" --vkey --pem" ;;
+    "audit erase") options+=" --reason" ;;
+    "audit prune") options+=" --before --reason" ;;
     "watch ") options+=" --count" ;;
     "help ") options+=" --completion --markdown" ;;
     esac
@@ -65,6 +72,7 @@ _merlon() {
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
     "audit list --outcome") words="ok denied failed" ;;
+    "audit tail --outcome") words="ok denied failed" ;;
     *" --output" | *" -o") words="table json" ;;
     *" --cert" | *" --key" | *" --root" | *" --out")
         COMPREPLY=($(compgen -f -- "$word"))

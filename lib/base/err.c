@@ -31,15 +31,14 @@ const char *mrl_err_name(mrl_err err)
     return (unsigned)err < MRL_ERR_COUNT_ ? names[err] : "unknown";
 }
 
-mrl_err mrl_fail(struct mrl_why *why, mrl_err err, const char *format, ...)
+void mrl_why_set(struct mrl_why *why, const char *format, ...)
 {
     va_list args;
 
     if (why == NULL)
-        return err;
+        return;
     va_start(args, format);
     (void)vsnprintf(why->text, sizeof(why->text), format,
                     args); /* truncation is fine: fixed size */
     va_end(args);
-    return err;
 }

@@ -50,8 +50,10 @@ struct mrl_why {
     char text[256];
 };
 
-/* Sets why (when not NULL) and returns err, so that a failure is one line:
- *     return mrl_fail(why, MRL_ERR_INVALID, "line %u: unknown key", line); */
-mrl_err mrl_fail(struct mrl_why *why, mrl_err err, const char *format, ...) MRL_PRINTF(3, 4);
+/* Sets why (when not NULL) and gives err, so that a failure is one line:
+ *     return mrl_fail(why, MRL_ERR_INVALID, "line %u: unknown key", line);
+ * A macro, for a compiler that sees the class knows that outputs are set wherever they are read. */
+#define mrl_fail(why, err, ...) (mrl_why_set((why), __VA_ARGS__), (err))
+void mrl_why_set(struct mrl_why *why, const char *format, ...) MRL_PRINTF(2, 3);
 
 #endif

@@ -42,6 +42,7 @@ struct mrl_engine {
     bool (*is_null)(const struct mrl_rows *rows, unsigned column);
     int64_t (*number)(const struct mrl_rows *rows, unsigned column);
     mrl_bytes (*bytes)(const struct mrl_rows *rows, unsigned column);
+    unsigned (*columns)(const struct mrl_rows *rows);
     void (*free_rows)(struct mrl_rows *rows);
 };
 

@@ -62,7 +62,7 @@ static void give_back(struct mrl_read_pool *p, struct mrl_engine_conn *c)
 mrl_err mrl_store_read(struct mrl_store *s, mrl_err (*run)(struct mrl_tx *tx, void *context),
                        void *context)
 {
-    struct mrl_tx tx = {.engine = s->engine};
+    struct mrl_tx tx = {.engine = s->engine, .attached = s->attached};
     mrl_err err;
 
     MRL_TRY(borrow(&s->readers, &tx.conn));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys are published by RCU: sealing and opening take no lock, and a key that was dropped is wiped
  * when the last thread that could use it has left. */
-#define _LGPL_SOURCE /* the reader's side of RCU inline */
 #include "store/seal.h"
 
 #include <pthread.h>

@@ -276,7 +276,7 @@ mrl_err mrl_seal_keys_list(struct mrl_store *store, const struct mrl_seal_root *
 mrl_err mrl_sealer_open(struct mrl_store *store, const struct mrl_seal_root *root,
                         struct mrl_sealer **out, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_sealer) s = mrl_sealer_new(/*o=*/NULL);
+    MRL_AUTO(mrl_sealer) s = mrl_sealer_new(/*options=*/NULL);
     MRL_SCOPED(wrapped_keys) keys = {0};
 
     MRL_TRY(read_all(store, &keys, why));

@@ -13,6 +13,7 @@
 struct mrl_tx {
     const struct mrl_engine *engine;
     struct mrl_engine_conn *conn;
+    void *attached;
     mrl_err failed; /* the first statement that failed */
     struct mrl_why why;
 };
@@ -31,6 +32,8 @@ struct mrl_store {
     struct mrl_engine_db *db;
     struct mrl_engine_conn *writer;
     unsigned group_max;
+    void *attached;
+    void (*group_committed)(void *attached);
     struct mrl_read_pool readers;
 
     pthread_t thread;

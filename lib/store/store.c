@@ -54,6 +54,12 @@ void mrl_store_close(struct mrl_store *s)
     free(s);
 }
 
+void mrl_store_attach(struct mrl_store *s, void *context, void (*committed)(void *context))
+{
+    s->attached = context;
+    s->group_committed = committed;
+}
+
 uint64_t mrl_store_backlog(const struct mrl_store *s)
 {
     return atomic_load(&s->backlog);

@@ -50,6 +50,12 @@ mrl_err mrl_store_open(const struct mrl_store_options *o, struct mrl_store **out
  * from here on. NULL is fine. */
 void mrl_store_close(struct mrl_store *s);
 
+/* A thing of a layer above that is wanted wherever there is a transaction: mrl_tx_attached gives
+ * context back. committed (may be NULL) is called on the writer thread after each group that
+ * committed, before the callbacks of its jobs. Borrowed until the store is closed; no job may be
+ * waiting. */
+void mrl_store_attach(struct mrl_store *s, void *context, void (*committed)(void *context));
+
 /* A write job, embedded in the caller's struct and alive until done was called. Jobs run in the
  * order of submission, on the writer thread; a callback must not wait for another job or a lock
  * that is held while submitting. */

@@ -113,6 +113,11 @@ const char *mrl_tx_why(const struct mrl_tx *tx)
     return tx->why.text;
 }
 
+void *mrl_tx_attached(const struct mrl_tx *tx)
+{
+    return tx->attached;
+}
+
 mrl_err mrl_rows_next(struct mrl_rows *rows)
 {
     struct mrl_tx *tx = rows->tx;
@@ -142,4 +147,9 @@ int64_t mrl_row_int(const struct mrl_rows *rows, unsigned column)
 mrl_bytes mrl_row_bytes(const struct mrl_rows *rows, unsigned column)
 {
     return rows->tx->engine->bytes(rows, column);
+}
+
+unsigned mrl_row_columns(const struct mrl_rows *rows)
+{
+    return rows->tx->engine->columns(rows);
 }

@@ -32,6 +32,9 @@ mrl_err mrl_tx_query_one(struct mrl_tx *tx, const char *sql, const struct mrl_va
 /* The sentence of the first failed statement; "" without one. Borrowed from tx. */
 const char *mrl_tx_why(const struct mrl_tx *tx);
 
+/* What mrl_store_attach gave; NULL without. */
+void *mrl_tx_attached(const struct mrl_tx *tx);
+
 /* MRL_OK: on a row. MRL_ERR_NOT_FOUND: after the last one. */
 mrl_err mrl_rows_next(struct mrl_rows *rows);
 void mrl_rows_free(struct mrl_rows *rows); /* NULL is fine */
@@ -41,5 +44,6 @@ MRL_AUTO_DEFINE(mrl_rows);
 bool mrl_row_null(const struct mrl_rows *rows, unsigned column);
 int64_t mrl_row_int(const struct mrl_rows *rows, unsigned column);
 mrl_bytes mrl_row_bytes(const struct mrl_rows *rows, unsigned column);
+unsigned mrl_row_columns(const struct mrl_rows *rows);
 
 #endif

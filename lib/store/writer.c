@@ -62,7 +62,7 @@ static void fail_job(struct mrl_write *w, mrl_err err, const struct mrl_why *why
 static void run_job(struct mrl_store *s, struct mrl_write *w, mrl_err *group, struct mrl_why *why)
 {
     const struct mrl_engine *e = s->engine;
-    struct mrl_tx tx = {.engine = e, .conn = s->writer};
+    struct mrl_tx tx = {.engine = e, .conn = s->writer, .attached = s->attached};
     mrl_err err = e->savepoint(s->writer, &tx.why);
 
     *group = err;
@@ -134,6 +134,8 @@ static void run_group(struct mrl_store *s, struct fifo *f)
         fail_group(f, ran, err, &why);
     }
     atomic_fetch_add(err == MRL_OK ? &s->commits : &s->failures, 1);
+    if (err == MRL_OK && s->group_committed != NULL)
+        s->group_committed(s->attached);
     for (; f->head != NULL && ran > 0; ran--) {
         struct mrl_write *w = f->head;
 

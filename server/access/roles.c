@@ -134,9 +134,20 @@ static const char *action_names(uint8_t actions)
     return names[actions & 3];
 }
 
+/* The role with its rules. */
+static mrl_err digest(struct mrl_tx *tx, const struct change *c, struct mrl_audit_digest *out)
+{
+    return mrl_audit_digest(tx,
+                            "SELECT r.name, r.text, r.changed, u.position, u.actions, u.filter"
+                            " FROM roles r LEFT JOIN role_rules u ON u.role = r.name"
+                            " WHERE r.name = $1 ORDER BY u.position",
+                            MRL_ARGS(MRL_TEXT(c->role)), out);
+}
+
 /* The entry says which rules the role has from now on; the log cuts a very long list and says so.
  */
-static mrl_err audit_rules(struct mrl_tx *tx, const struct change *c, enum mrl_audit_action action)
+static mrl_err audit_rules(struct mrl_tx *tx, const struct change *c, enum mrl_audit_action action,
+                           const struct mrl_audit_digest *before)
 {
     struct mrl_audit_event e = mrl_actor_event(c->actor, action, c->role);
     MRL_SCOPED(mrl_buf) text = {0};
@@ -149,6 +160,8 @@ static mrl_err audit_rules(struct mrl_tx *tx, const struct change *c, enum mrl_a
     details[1] = MRL_AUDIT_TEXT("rules", mrl_buf_bytes(&text));
     e.details = details;
     e.details_count = MRL_COUNT(details);
+    e.before = *before;
+    MRL_TRY(digest(tx, c, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
@@ -181,18 +194,20 @@ static mrl_err run_create(struct mrl_tx *tx, struct mrl_write *w)
     if (added == 0)
         return mrl_fail(c->why, MRL_ERR_EXISTS, "role %.*s exists already", MRL_FMT(c->role));
     MRL_TRY(write_rules(tx, c));
-    return audit_rules(tx, c, MRL_AUDIT_ROLE_ADDED);
+    return audit_rules(tx, c, MRL_AUDIT_ROLE_ADDED, &(struct mrl_audit_digest){.known = false});
 }
 
 static mrl_err run_set_rules(struct mrl_tx *tx, struct mrl_write *w)
 {
     struct change *c = MRL_CONTAINER(w, struct change, write);
+    struct mrl_audit_digest before;
 
     MRL_TRY(require_role(tx, c));
+    MRL_TRY(digest(tx, c, &before));
     MRL_TRY(mrl_tx_exec(tx, "UPDATE roles SET changed = $2 WHERE name = $1",
                         MRL_ARGS(MRL_TEXT(c->role), MRL_INT(mrl_wall_ms())), NULL));
     MRL_TRY(write_rules(tx, c));
-    return audit_rules(tx, c, MRL_AUDIT_ROLE_CHANGED);
+    return audit_rules(tx, c, MRL_AUDIT_ROLE_CHANGED, &before);
 }
 
 static mrl_err run_delete(struct mrl_tx *tx, struct mrl_write *w)
@@ -207,6 +222,7 @@ static mrl_err run_delete(struct mrl_tx *tx, struct mrl_write *w)
     if (holders > 0)
         return mrl_fail(c->why, MRL_ERR_STATE, "role %.*s is still held by %lld: unassign it first",
                         MRL_FMT(c->role), (long long)holders);
+    MRL_TRY(digest(tx, c, &e.before));
     c->count = 0;
     MRL_TRY(write_rules(tx, c));
     MRL_TRY(

@@ -36,6 +36,7 @@ static const struct {
     {"media-type", "The body is of another type"},
     {"too-large", "The body is too large"},
     {"cross-site", "Another web site asks"},
+    {"gone", "It was removed"},
 };
 
 static const char *title_of(const char *slug)

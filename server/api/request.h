@@ -39,8 +39,9 @@ enum {
 
 struct mrl_api_route {
     const char *method;
-    const char *path; /* "{name}" stands for one segment */
-    int permission;   /* enum mrl_permission, or one of the above */
+    const char
+        *path;      /* "{name}" stands for one segment, "{name*}" at the end for all that follow */
+    int permission; /* enum mrl_permission, or one of the above */
     mrl_err (*run)(struct mrl_api_request *r);
     int argument;   /* for routes that share run */
     bool on_worker; /* else on a service thread */
@@ -153,10 +154,14 @@ mrl_err mrl_api_role_assign(struct mrl_api_request *r);
 mrl_err mrl_api_role_unassign(struct mrl_api_request *r);
 mrl_err mrl_api_explain(struct mrl_api_request *r);
 mrl_err mrl_api_audit_list(struct mrl_api_request *r);
+mrl_err mrl_api_audit_entry(struct mrl_api_request *r);
 mrl_err mrl_api_audit_export(struct mrl_api_request *r);
-mrl_err mrl_api_audit_heads(struct mrl_api_request *r);
 mrl_err mrl_api_audit_key(struct mrl_api_request *r);
+mrl_err mrl_api_audit_file(struct mrl_api_request *r);
+mrl_err mrl_api_audit_proof(struct mrl_api_request *r);
 mrl_err mrl_api_audit_verify(struct mrl_api_request *r);
+mrl_err mrl_api_audit_erase(struct mrl_api_request *r);
+mrl_err mrl_api_audit_prune(struct mrl_api_request *r);
 mrl_err mrl_api_keys_status(struct mrl_api_request *r);
 mrl_err mrl_api_keys_rotate(struct mrl_api_request *r);
 mrl_err mrl_api_keys_rewrap(struct mrl_api_request *r);

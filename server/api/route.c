@@ -49,10 +49,14 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/policy/explain", MRL_MAY_READ_ROLES, mrl_api_explain},
 
     {"GET", "/v1/audit", MRL_MAY_READ_AUDIT, mrl_api_audit_list},
+    {"GET", "/v1/audit/entries/{seq}", MRL_MAY_READ_AUDIT, mrl_api_audit_entry},
     {"GET", "/v1/audit/export", MRL_MAY_READ_AUDIT, mrl_api_audit_export},
-    {"GET", "/v1/audit/heads", MRL_MAY_READ_AUDIT, mrl_api_audit_heads},
+    {"GET", "/v1/audit/entries/{seq}/proof", MRL_MAY_READ_AUDIT, mrl_api_audit_proof},
     {"GET", "/v1/audit/key", MRL_MAY_READ_AUDIT, mrl_api_audit_key},
     {"POST", "/v1/audit/verify", MRL_MAY_READ_AUDIT, mrl_api_audit_verify},
+    {"POST", "/v1/audit/erase", MRL_MAY_ERASE_AUDIT, mrl_api_audit_erase},
+    {"POST", "/v1/audit/prune", MRL_MAY_ERASE_AUDIT, mrl_api_audit_prune},
+    {"GET", "/audit/{file*}", MRL_MAY_READ_AUDIT, mrl_api_audit_file},
 
     {"GET", "/v1/keys", MRL_MAY_READ_SERVER, mrl_api_keys_status},
     {"POST", "/v1/keys/rotate", MRL_MAY_MANAGE_SERVER, mrl_api_keys_rotate},
@@ -62,6 +66,11 @@ const struct mrl_api_route mrl_api_routes[] = {
 };
 /* clang-format on */
 const size_t mrl_api_route_count = MRL_COUNT(mrl_api_routes);
+
+static bool takes_the_rest(mrl_bytes variable)
+{
+    return variable.len > 2 && variable.data[0] == '{' && variable.data[variable.len - 2] == '*';
+}
 
 /* Segment by segment; a variable takes any that is not empty. */
 static bool matches(const char *pattern, mrl_bytes path,
@@ -73,6 +82,10 @@ static bool matches(const char *pattern, mrl_bytes path,
 
     while (more_want && more_have) {
         more_want = mrl_bytes_split(left, '/', &want, &left);
+        if (takes_the_rest(want)) {
+            variables[found] = path;
+            return path.len > 0;
+        }
         more_have = mrl_bytes_split(path, '/', &have, &path);
         if (want.len > 0 && want.data[0] == '{' && have.len > 0 && found < MRL_API_VARIABLES_MAX)
             variables[found++] = have;

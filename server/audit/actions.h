@@ -51,6 +51,9 @@
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \
     X(EVENTS_OPENED, "events.opened", "An operator began to read live messages; the target is the topic filter.") \
+    X(AUDIT_ERASED, "audit.erased", "What opens the personal fields of one actor was erased; the entries stay.") \
+    X(AUDIT_PRUNED, "audit.pruned", "Entries before a number were removed; their hashes stay.") \
+    X(AUDIT_ROLLBACK_ACCEPTED, "audit.rollback_accepted", "An operator let the daemon start although its log is shorter than it was.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

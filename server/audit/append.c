@@ -1,83 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "audit/log.h"
 #include "audit/read.h"
-#include "audit/text.h"
 #include "base/clock.h"
 
-static const struct mrl_migration migrations[] = {
-    {"audit", 1,
-     "CREATE TABLE audit_entries (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
-     " action TEXT NOT NULL, actor TEXT NOT NULL, target TEXT NOT NULL, outcome TEXT NOT NULL,"
-     " json TEXT NOT NULL, hash BLOB NOT NULL);"
-     "CREATE INDEX audit_entries_time ON audit_entries (time);"
-     "CREATE INDEX audit_entries_action ON audit_entries (action, seq);"
-     "CREATE INDEX audit_entries_actor ON audit_entries (actor, seq);"
-     "CREATE INDEX audit_entries_target ON audit_entries (target, seq);"
-     "CREATE TABLE audit_heads (size INTEGER PRIMARY KEY, hash BLOB NOT NULL,"
-     " signature BLOB NOT NULL, time INTEGER NOT NULL);"},
-};
-const struct mrl_migration_list mrl_audit_migrations = {migrations, MRL_COUNT(migrations)};
+/* Entries of one statement: three values each, as many as a statement takes. */
+enum { ROWS = 10, VALUES = 3 };
+_Static_assert(ROWS *VALUES <= MRL_STORE_ARGS_MAX, "the values of one statement");
 
-mrl_err mrl_audit_last(struct mrl_tx *tx, struct mrl_audit_head *out)
+static const char insert_one[] = "INSERT INTO audit_entries (seq, json, private)"
+                                 " VALUES ($1, $2, $3)";
+static const char insert_rows[] =
+    "INSERT INTO audit_entries (seq, json, private) VALUES ($1, $2, $3), ($4, $5, $6),"
+    " ($7, $8, $9), ($10, $11, $12), ($13, $14, $15), ($16, $17, $18), ($19, $20, $21),"
+    " ($22, $23, $24), ($25, $26, $27), ($28, $29, $30)";
+
+mrl_err mrl_audit_last(struct mrl_tx *tx, uint64_t *out)
 {
     MRL_AUTO(mrl_rows) rows = NULL;
-    struct mrl_audit_head head = {0};
-    mrl_bytes hash;
-    mrl_err err = mrl_tx_query_one(
-        tx, "SELECT seq, hash FROM audit_entries ORDER BY seq DESC LIMIT 1", MRL_NO_ARGS, &rows);
+    mrl_err err = mrl_tx_query_one(tx, "SELECT seq FROM audit_entries ORDER BY seq DESC LIMIT 1",
+                                   MRL_NO_ARGS, &rows);
 
-    if (err == MRL_OK) {
-        hash = mrl_row_bytes(rows, 1);
-        MRL_ENSURE(mrl_row_int(rows, 0) > 0 && hash.len == sizeof(head.hash), MRL_ERR_CORRUPT);
-        head.size = (uint64_t)mrl_row_int(rows, 0);
-        memcpy(head.hash, hash.data, sizeof(head.hash));
-    } else if (err != MRL_ERR_NOT_FOUND) {
-        return err;
-    }
-    *out = head;
+    *out = err == MRL_OK ? (uint64_t)mrl_row_int(rows, 0) : 0;
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+struct mrl_seal_place mrl_audit_private_place(uint64_t seq, char memory[static MRL_SEAL_NUMBER_MAX])
+{
+    return (struct mrl_seal_place){"audit_entries", "private",
+                                   mrl_seal_row_number((int64_t)seq, memory)};
+}
+
+static mrl_bytes since(const struct mrl_buf *b, size_t at)
+{
+    return mrl_bytes_sub(mrl_buf_bytes(b), at, b->len - at);
+}
+
+static mrl_err seal_openings(struct mrl_audit *a, const struct mrl_audit_openings *openings,
+                             uint64_t seq, struct mrl_value *to)
+{
+    char memory[MRL_SEAL_NUMBER_MAX];
+    const struct mrl_seal_place place = mrl_audit_private_place(seq, memory);
+    size_t plain = a->scratch.len, sealed;
+
+    *to = MRL_NULL;
+    if (openings->count == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_audit_openings_write(openings, &a->scratch));
+    sealed = a->scratch.len;
+    MRL_TRY(mrl_seal(a->sealer, &place, since(&a->scratch, plain), &a->scratch));
+    *to = MRL_BLOB(since(&a->scratch, sealed));
     return MRL_OK;
 }
 
-static mrl_err insert(struct mrl_tx *tx, const struct mrl_audit_event *e,
-                      const struct mrl_audit_head *h, mrl_bytes json)
+/* One entry as the values of its row; views of the scratch memory. */
+static mrl_err make_row(struct mrl_audit *a, const struct mrl_audit_event *e, uint64_t seq,
+                        struct mrl_value to[static VALUES])
 {
-    MRL_SCOPED(mrl_buf) actor = {0};
-    MRL_SCOPED(mrl_buf) target = {0};
+    struct mrl_audit_private private;
+    size_t at = a->scratch.len;
 
-    MRL_TRY(mrl_buf_printf(&actor, "%s:", mrl_audit_actor_kind_name(e->actor.kind)));
-    MRL_TRY(mrl_audit_put_plain_text(&actor, e->actor.id, MRL_AUDIT_ID_MAX));
-    MRL_TRY(mrl_audit_put_plain_text(&target, e->target, MRL_AUDIT_TARGET_MAX));
-    return mrl_tx_exec(tx,
-                       "INSERT INTO audit_entries (seq, time, action, actor, target, outcome, json,"
-                       " hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                       MRL_ARGS(MRL_INT(h->size), MRL_INT(e->time_ms),
-                                MRL_TEXT(mrl_str(mrl_audit_action_name(e->action))),
-                                MRL_TEXT(mrl_buf_bytes(&actor)), MRL_TEXT(mrl_buf_bytes(&target)),
-                                MRL_TEXT(mrl_str(mrl_audit_outcome_name(e->outcome))),
-                                MRL_TEXT(json), MRL_BLOB(mrl_bytes_of(h->hash, sizeof(h->hash)))),
-                       NULL);
+    MRL_TRY(mrl_audit_write_json(e, seq, mrl_str(a->node), &private, &a->scratch));
+    to[0] = MRL_INT(seq);
+    to[1] = MRL_TEXT(since(&a->scratch, at));
+    return seal_openings(a, &private.openings, seq, &to[2]);
 }
 
-/* The head is read from the transaction itself and kept nowhere: a savepoint that is undone takes
- * its entries along, and the next one chains to what is really there. */
+/* The scratch memory must not move while values point into it. */
+static mrl_err start_rows(struct mrl_audit *a, size_t count)
+{
+    uint8_t *space;
+
+    mrl_buf_clear(&a->scratch);
+    return mrl_buf_reserve(&a->scratch, count * MRL_AUDIT_ROW_MAX, &space);
+}
+
+static mrl_err insert(struct mrl_tx *tx, struct mrl_audit *a, const struct mrl_audit_event *e,
+                      size_t count, uint64_t first)
+{
+    struct mrl_value values[ROWS * VALUES];
+
+    MRL_TRY(start_rows(a, count));
+    for (size_t i = 0; i < count; i++)
+        MRL_TRY(make_row(a, &e[i], first + i, &values[i * VALUES]));
+    return mrl_tx_exec(tx, count == 1 ? insert_one : insert_rows, values, count * VALUES, NULL);
+}
+
+/* The last number is read from the transaction itself and kept nowhere: a savepoint that is undone
+ * takes its entries along, and the next one has the number that is really free. */
+mrl_err mrl_audit_append_many(struct mrl_tx *tx, const struct mrl_audit_event *events, size_t count,
+                              uint64_t *first)
+{
+    struct mrl_audit *a = mrl_tx_attached(tx);
+    uint64_t last;
+
+    MRL_ENSURE(a != NULL, MRL_ERR_STATE);
+    MRL_TRY(mrl_audit_last(tx, &last));
+    for (size_t i = 0; i < count;) {
+        size_t some = count - i >= ROWS ? ROWS : 1;
+
+        MRL_TRY(insert(tx, a, &events[i], some, last + i + 1));
+        i += some;
+    }
+    a->appended += count;
+    if (first != NULL)
+        *first = last + 1;
+    return MRL_OK;
+}
+
 mrl_err mrl_audit_append(struct mrl_tx *tx, const struct mrl_audit_event *e, uint64_t *seq)
 {
-    MRL_SCOPED(mrl_buf) json = {0};
-    struct mrl_audit_event stamped = *e;
-    struct mrl_audit_head before, head;
-
-    if (stamped.time_ms == 0)
-        stamped.time_ms = mrl_wall_ms();
-    MRL_TRY(mrl_audit_last(tx, &before));
-    head.size = before.size + 1;
-    MRL_TRY(mrl_audit_write_json(&stamped, head.size, &json));
-    MRL_TRY(mrl_audit_chain_next(before.hash, mrl_buf_bytes(&json), head.hash));
-    MRL_TRY(insert(tx, &stamped, &head, mrl_buf_bytes(&json)));
-    if (seq != NULL)
-        *seq = head.size;
-    return MRL_OK;
+    return mrl_audit_append_many(tx, e, 1, seq);
 }
 
 static mrl_err found_one(void *context, const struct mrl_audit_row *row)

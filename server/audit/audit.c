@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/checkpoint.h"
 #include "audit/log.h"
 #include "base/writer.h"
 
@@ -159,16 +160,51 @@ void mrl_audit_tick(struct mrl_audit *a, uint64_t now)
     record_lost(a);
 }
 
-mrl_err mrl_audit_new(struct mrl_store *store, struct mrl_audit **out)
+/* On the writer thread, after each group. */
+static void group_committed(void *context)
+{
+    struct mrl_audit *a = context;
+    uint64_t before, more = a->appended;
+
+    if (more == 0)
+        return;
+    a->appended = 0;
+    before = atomic_fetch_add(&a->uncovered, more);
+    if (a->wake != NULL && before < MRL_AUDIT_CHECKPOINT_ENTRIES &&
+        before + more >= MRL_AUDIT_CHECKPOINT_ENTRIES)
+        a->wake(a->wake_context);
+}
+
+static mrl_err set_options(struct mrl_audit *a, const struct mrl_audit_options *o)
+{
+    MRL_ENSURE(mrl_bytes_to_cstr(o->node, a->node, sizeof(a->node)), MRL_ERR_LIMIT);
+    a->sealer = o->sealer;
+    a->wake = o->wake;
+    a->wake_context = o->wake_context;
+    if (o->origin.len == 0)
+        return MRL_OK;
+    return mrl_note_key_make(o->origin, MRL_NOTE_ED25519, o->public_key, &a->key);
+}
+
+mrl_err mrl_audit_new(struct mrl_store *store, const struct mrl_audit_options *o,
+                      struct mrl_audit **out)
 {
     struct mrl_audit *a = calloc(1, sizeof(*a));
+    mrl_err err;
 
     if (a == NULL)
         abort();
+    err = set_options(a, o);
+    if (err != MRL_OK) {
+        free(a);
+        return err;
+    }
     a->store = store;
     (void)pthread_mutex_init(&a->lock, NULL);
+    (void)pthread_mutex_init(&a->checkpointing, NULL);
     (void)pthread_cond_init(&a->idle, NULL);
     mrl_audit_notes_init(&a->notes);
+    mrl_store_attach(store, a, group_committed);
     *out = a;
     return MRL_OK;
 }
@@ -189,8 +225,12 @@ void mrl_audit_free(struct mrl_audit *a)
     wait_until_idle(a);
     record_lost(a); /* what the last entries lost */
     wait_until_idle(a);
+    mrl_store_attach(a->store, NULL, NULL);
     mrl_audit_notes_done(&a->notes);
+    mrl_buf_done(&a->scratch);
     (void)pthread_cond_destroy(&a->idle);
     (void)pthread_mutex_destroy(&a->lock);
+    (void)pthread_mutex_destroy(&a->checkpointing);
+    mrl_note_key_done(&a->key);
     free(a);
 }

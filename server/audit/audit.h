@@ -6,23 +6,39 @@
 #ifndef MRL_AUDIT_AUDIT_H
 #define MRL_AUDIT_AUDIT_H
 
-#include "audit/chain.h"
+#include "audit/digest.h"
 #include "audit/event.h"
+#include "store/seal.h"
 #include "store/store.h"
 
 /* For mrl_store_options. */
 extern const struct mrl_migration_list mrl_audit_migrations;
 
-/* Inside a write job, so that change and entry are one. The entry's number goes to *seq (may be
- * NULL). Errors as in store/tx.h. */
+/* Inside a write job of a store that a log was opened on, so that change and entry are one: what
+ * cannot be logged does not happen. The entry's number goes to *seq (may be NULL). Errors as in
+ * store/tx.h; MRL_ERR_STATE: no log was opened. */
 mrl_err mrl_audit_append(struct mrl_tx *tx, const struct mrl_audit_event *e, uint64_t *seq);
-/* The same, for what happens once in the life of an installation: nothing when the log has an entry
- * with this action already. */
+/* The same for several, with numbers that follow each other from *first on. */
+mrl_err mrl_audit_append_many(struct mrl_tx *tx, const struct mrl_audit_event *events, size_t count,
+                              uint64_t *first);
+/* The same as mrl_audit_append, for what happens once in the life of an installation: nothing when
+ * the log has an entry with this action already. */
 mrl_err mrl_audit_append_once(struct mrl_tx *tx, const struct mrl_audit_event *e);
 
 struct mrl_audit;
-/* Borrows store until mrl_audit_free. Gives *out. */
-mrl_err mrl_audit_new(struct mrl_store *store, struct mrl_audit **out);
+struct mrl_audit_options {
+    mrl_bytes node; /* the name of this server, in every entry; at most MRL_AUDIT_NODE_MAX bytes */
+    struct mrl_sealer *sealer; /* borrowed until mrl_audit_free: seals what is personal */
+    mrl_bytes origin;     /* of the checkpoints, "<tenant>/merlon-audit"; empty: none are made */
+    mrl_bytes public_key; /* Ed25519, 32 bytes: what they are signed with */
+    /* May be NULL. On the writer thread, when mrl_audit_checkpoint_due begins to be true. */
+    void (*wake)(void *context);
+    void *wake_context;
+};
+/* Opens the log of a store, before its first job. Borrows store until mrl_audit_free. Gives *out.
+ * MRL_ERR_LIMIT: the name is too long. MRL_ERR_INVALID: origin or key are none. */
+mrl_err mrl_audit_new(struct mrl_store *store, const struct mrl_audit_options *o,
+                      struct mrl_audit **out);
 /* Writes what is still counted, waits until all is written. No other thread may use a; the store
  * must still be open. NULL is fine. */
 void mrl_audit_free(struct mrl_audit *a);
@@ -40,13 +56,5 @@ enum { MRL_AUDIT_WINDOW_MS = 10000, MRL_AUDIT_WINDOWS_MAX = 4096 };
 void mrl_audit_note(struct mrl_audit *a, const struct mrl_audit_event *e);
 /* Each second or so: ends windows. now: mrl_monotonic_ms(). */
 void mrl_audit_tick(struct mrl_audit *a, uint64_t now);
-
-/* Signs size and hash of the log as they are in the store: wraps the key process. Appends to out.
- */
-typedef mrl_err (*mrl_audit_sign)(void *context, const struct mrl_audit_head *head,
-                                  struct mrl_buf *signature);
-/* Service threads: signs and stores the head when the log grew since the last one; nothing else
- * otherwise. Not from two threads at once. */
-mrl_err mrl_audit_sign_head(struct mrl_audit *a, mrl_audit_sign sign, void *context);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "audit/text.h"
 #include "base/clock.h"
+#include "base/hex.h"
+#include "base/random.h"
 #include "base/writer.h"
 
 enum {
@@ -36,6 +38,8 @@ struct object {
     struct mrl_writer *to;
     bool started;
     bool truncated;
+    struct mrl_audit_private *private; /* takes what is written as a commitment */
+    mrl_err failed;                    /* the first of those that could not be made */
 };
 
 static void put_name(struct object *o, const char *name)
@@ -62,26 +66,82 @@ static void put_string(struct object *o, const char *name, mrl_bytes text, size_
         o->truncated = true;
 }
 
+/* The value as it would stand in the text, kept for the opening. */
+static mrl_bytes keep_value(struct object *o, mrl_bytes text, size_t max)
+{
+    struct mrl_audit_private *p = o->private;
+    struct mrl_writer w = mrl_writer_on(&p->memory[p->used], sizeof(p->memory) - p->used);
+
+    if (mrl_audit_put_plain_text(&w, text, max))
+        o->truncated = true;
+    p->used += w.len;
+    return mrl_bytes_of(w.data, w.len);
+}
+
+/* Leaves out what is empty, as put_string. */
+static void put_committed(struct object *o, const char *name, mrl_bytes field, mrl_bytes text,
+                          size_t max)
+{
+    struct mrl_audit_openings *openings = &o->private->openings;
+    char commitment[MRL_AUDIT_COMMITMENT + 1] = "";
+    struct mrl_audit_opening *opening = &openings->at[openings->count];
+    mrl_err err;
+
+    if (text.len == 0)
+        return;
+    opening->field = field;
+    mrl_random(opening->salt, sizeof(opening->salt));
+    opening->value = keep_value(o, text, max);
+    err = mrl_audit_commit(opening, commitment);
+    if (o->failed == MRL_OK)
+        o->failed = err;
+    openings->count++;
+    put_string(o, name, mrl_str(commitment), sizeof(commitment));
+}
+
 static void put_actor(struct object *o, const struct mrl_audit_event *e)
 {
-    struct object actor = {.to = o->to};
+    struct object actor = {.to = o->to, .private = o->private};
 
     put_name(o, "actor");
     mrl_put_u8(o->to, '{');
     put_string(&actor, "auth", e->actor.auth, MRL_AUDIT_ID_MAX);
-    put_string(&actor, "id", e->actor.id, MRL_AUDIT_ID_MAX);
+    if (e->actor.kind == MRL_ACTOR_OPERATOR)
+        put_committed(&actor, "id", MRL_LIT("actor.id"), e->actor.id, MRL_AUDIT_ID_MAX);
+    else
+        put_string(&actor, "id", e->actor.id, MRL_AUDIT_ID_MAX);
     put_string(&actor, "kind", mrl_str(mrl_audit_actor_kind_name(e->actor.kind)), MRL_AUDIT_ID_MAX);
     mrl_put_u8(o->to, '}');
     o->truncated |= actor.truncated;
+    o->failed = actor.failed;
+}
+
+/* What is done to an operator names a person. */
+static void put_target(struct object *o, const struct mrl_audit_event *e)
+{
+    mrl_bytes action = mrl_str(mrl_audit_action_name(e->action));
+
+    if (mrl_bytes_starts(action, MRL_LIT("operator.")))
+        put_committed(o, "target", MRL_LIT("target"), e->target, MRL_AUDIT_ID_MAX);
+    else
+        put_string(o, "target", e->target, MRL_AUDIT_TARGET_MAX);
+}
+
+static void put_digest(struct object *o, const char *name, const struct mrl_audit_digest *d)
+{
+    char hex[2 * MRL_SHA256_SIZE + 1];
+
+    if (!d->known)
+        return;
+    mrl_hex(mrl_bytes_of(d->bytes, sizeof(d->bytes)), hex);
+    put_string(o, name, mrl_str(hex), sizeof(hex));
 }
 
 static bool is_name(const char *name)
 {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
-    /* chain.c finds the entry's own number by its name */
-    return len > 0 && len <= MRL_AUDIT_DETAIL_NAME_MAX && name[len] == '\0' &&
-           strcmp(name, "seq") != 0;
+    return len > 0 && len <= MRL_AUDIT_DETAIL_NAME_MAX && name[len] == '\0';
 }
 
 /* The next detail by name after `after` (NULL: the first); NULL when there is none. */
@@ -147,33 +207,45 @@ static mrl_err check(const struct mrl_audit_event *e)
     return MRL_OK;
 }
 
-mrl_err mrl_audit_write_json(const struct mrl_audit_event *e, uint64_t seq, struct mrl_buf *out)
+static void put_members(struct object *o, const struct mrl_audit_event *e, uint64_t seq,
+                        mrl_bytes node)
+{
+    put_string(o, "action", mrl_str(mrl_audit_action_name(e->action)), MRL_AUDIT_ID_MAX);
+    put_actor(o, e);
+    put_digest(o, "after", &e->after);
+    put_digest(o, "before", &e->before);
+    put_details(o, e);
+    put_string(o, "node", node, MRL_AUDIT_NODE_MAX);
+    put_string(o, "outcome", mrl_str(mrl_audit_outcome_name(e->outcome)), MRL_AUDIT_ID_MAX);
+    put_string(o, "reason", e->reason, MRL_AUDIT_REASON_MAX);
+    if (e->repeated > 0)
+        put_number(o, "repeated", (int64_t)e->repeated);
+    put_string(o, "request", e->request, MRL_AUDIT_ID_MAX);
+    put_number(o, "seq", (int64_t)seq);
+    put_committed(o, "source", MRL_LIT("source"), e->source, MRL_AUDIT_SOURCE_MAX);
+    put_target(o, e);
+    put_number(o, "time", e->time_ms != 0 ? e->time_ms : mrl_wall_ms());
+    if (o->truncated)
+        mrl_put_text(o->to, ",\"truncated\":true");
+    put_number(o, "v", 2);
+}
+
+mrl_err mrl_audit_write_json(const struct mrl_audit_event *e, uint64_t seq, mrl_bytes node,
+                             struct mrl_audit_private *private, struct mrl_buf *out)
 {
     uint8_t *space = NULL;
     struct mrl_writer w;
-    struct object o = {.to = &w};
+    struct object o = {.to = &w, .private = private};
     mrl_bytes done;
 
     MRL_TRY(check(e));
     MRL_TRY(mrl_buf_reserve(out, MRL_AUDIT_ENTRY_MAX, &space));
     w = mrl_writer_on(space, MRL_AUDIT_ENTRY_MAX);
+    private->used = private->openings.count = 0;
     mrl_put_u8(&w, '{');
-    put_string(&o, "action", mrl_str(mrl_audit_action_name(e->action)), MRL_AUDIT_ID_MAX);
-    put_actor(&o, e);
-    put_details(&o, e);
-    put_string(&o, "outcome", mrl_str(mrl_audit_outcome_name(e->outcome)), MRL_AUDIT_ID_MAX);
-    put_string(&o, "reason", e->reason, MRL_AUDIT_REASON_MAX);
-    if (e->repeated > 0)
-        put_number(&o, "repeated", (int64_t)e->repeated);
-    put_string(&o, "request", e->request, MRL_AUDIT_ID_MAX);
-    put_number(&o, "seq", (int64_t)seq);
-    put_string(&o, "source", e->source, MRL_AUDIT_SOURCE_MAX);
-    put_string(&o, "target", e->target, MRL_AUDIT_TARGET_MAX);
-    put_number(&o, "time", e->time_ms != 0 ? e->time_ms : mrl_wall_ms());
-    if (o.truncated)
-        mrl_put_text(&w, ",\"truncated\":true");
-    put_number(&o, "v", 1);
+    put_members(&o, e, seq, node);
     mrl_put_u8(&w, '}');
+    MRL_TRY(o.failed);
     MRL_TRY(mrl_writer_end(&w, &done));
     mrl_buf_added(out, done.len);
     return MRL_OK;

@@ -9,6 +9,14 @@
 #include "audit/audit.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "store/seal.h"
+#include "tlog/note.h"
+#include "tlog/tile.h"
+
+/* Memory for the values of one row: text, openings, envelope. */
+enum {
+    MRL_AUDIT_ROW_MAX = MRL_AUDIT_ENTRY_MAX + 2 * MRL_AUDIT_OPENINGS_BYTES_MAX + MRL_SEAL_OVERHEAD
+};
 
 /* Open windows of equal denials. */
 struct mrl_audit_notes {
@@ -20,17 +28,44 @@ struct mrl_audit_notes {
     uint64_t other_since;                    /* 0: none counted */
 };
 
+struct mrl_audit_edge { /* edge.h */
+    uint64_t size;
+    struct mrl_tlog_hash hashes[MRL_TLOG_LEVELS][MRL_TLOG_WIDTH]; /* as many as size says */
+};
+
 struct mrl_audit {
     struct mrl_store *store;
+    struct mrl_sealer *sealer;
+    char node[MRL_AUDIT_NODE_MAX + 1];
     struct mrl_audit_notes notes;
     _Atomic uint64_t lost; /* events that the store refused */
     pthread_mutex_t lock;
     pthread_cond_t idle;
     uint64_t outstanding; /* jobs not done; under lock */
+
+    /* The writer thread's. */
+    struct mrl_buf scratch;
+    uint64_t appended; /* since the last commit, undone ones included */
+
+    void (*wake)(void *context);
+    void *wake_context;
+    _Atomic uint64_t uncovered; /* entries committed since the last checkpoint began */
+
+    /* The checkpointer's, under checkpointing. */
+    pthread_mutex_t checkpointing;
+    struct mrl_note_key key;    /* key.key is NULL: this log signs nothing */
+    struct mrl_audit_edge edge; /* of the newest checkpoint; size 0: to be loaded */
+    uint64_t tried;             /* size that was last given to be signed */
+    _Atomic uint64_t signed_size, signed_count, refused, failed;
+    _Atomic int64_t signed_ms;
 };
 
-/* Size and hash of the log in tx; all zero when it is empty. */
-mrl_err mrl_audit_last(struct mrl_tx *tx, struct mrl_audit_head *out);
+/* Where the openings of an entry are sealed; memory is for the text of the number. */
+struct mrl_seal_place mrl_audit_private_place(uint64_t seq,
+                                              char memory[static MRL_SEAL_NUMBER_MAX]);
+
+/* Number of the last entry in tx; 0: the log is empty. */
+mrl_err mrl_audit_last(struct mrl_tx *tx, uint64_t *out);
 
 /* One block of memory with everything e points at, cut so far that the entry is the same. Gives;
  * free() it. */

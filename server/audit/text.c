@@ -64,11 +64,11 @@ bool mrl_audit_put_json_text(struct mrl_writer *w, mrl_bytes text, size_t max)
     return head.len < text.len;
 }
 
-mrl_err mrl_audit_put_plain_text(struct mrl_buf *out, mrl_bytes text, size_t max)
+bool mrl_audit_put_plain_text(struct mrl_writer *w, mrl_bytes text, size_t max)
 {
     mrl_bytes head = cut(text, max);
 
     for (size_t at = 0; at < head.len;)
-        MRL_TRY(mrl_buf_append(out, next_character(head, &at)));
-    return MRL_OK;
+        mrl_put_bytes(w, next_character(head, &at));
+    return head.len < text.len;
 }

@@ -37,30 +37,36 @@ static mrl_err check_roles(enum mrl_principal_kind kind, uint32_t roles, struct 
     return MRL_OK;
 }
 
-static mrl_err audit(struct mrl_tx *tx, const struct mrl_change *change, bool added,
-                     const struct mrl_audit_detail *details, size_t count, mrl_bytes reason)
+/* before: the record as it was, NULL for one that is added. */
+static mrl_err audit(struct mrl_tx *tx, const struct mrl_change *change,
+                     const struct mrl_audit_digest *before, const struct mrl_audit_detail *details,
+                     size_t count, mrl_bytes reason)
 {
     static const enum mrl_audit_action actions[2][2] = {
         {MRL_AUDIT_APPLICATION_CHANGED, MRL_AUDIT_APPLICATION_ADDED},
         {MRL_AUDIT_OPERATOR_CHANGED, MRL_AUDIT_OPERATOR_ADDED},
     };
     struct mrl_audit_event e = mrl_actor_event(
-        change->actor, actions[change->kind == MRL_PRINCIPAL_OPERATOR][added], change->id);
+        change->actor, actions[change->kind == MRL_PRINCIPAL_OPERATOR][before == NULL], change->id);
 
     e.reason = reason;
     e.details = details;
     e.details_count = count;
+    if (before != NULL)
+        e.before = *before;
+    MRL_TRY(mrl_registry_digest(tx, change->kind, change->id, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
-static mrl_err audit_roles(struct mrl_tx *tx, const struct change *c, bool added)
+static mrl_err audit_roles(struct mrl_tx *tx, const struct change *c,
+                           const struct mrl_audit_digest *before)
 {
     char roles[MRL_OPERATOR_ROLES_TEXT];
     struct mrl_audit_detail detail;
 
     mrl_operator_roles_format(c->roles, roles);
     detail = MRL_AUDIT_TEXT("roles", mrl_str(roles));
-    return audit(tx, &c->base, added, &detail, c->roles != 0 ? 1 : 0, MRL_BYTES_NONE);
+    return audit(tx, &c->base, before, &detail, c->roles != 0 ? 1 : 0, MRL_BYTES_NONE);
 }
 
 /* --- adding --- */
@@ -89,7 +95,7 @@ static mrl_err run_add(struct mrl_tx *tx, struct mrl_change *change)
     if (added == 0)
         return mrl_fail(change->why, MRL_ERR_EXISTS, "%s %.*s is known already",
                         mrl_principal_kind_name(change->kind), MRL_FMT(change->id));
-    return audit_roles(tx, c, /*added=*/true);
+    return audit_roles(tx, c, /*before=*/NULL);
 }
 
 mrl_err mrl_account_add(struct mrl_registry *r, const struct mrl_actor *actor,
@@ -129,19 +135,21 @@ static mrl_err run_switch(struct mrl_tx *tx, struct mrl_change *change)
     const struct change *c = MRL_CONTAINER(change, struct change, base);
     const char *state = mrl_account_state_name(c->state);
     const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("state", mrl_str(state));
-    int64_t before;
+    struct mrl_audit_digest before;
+    int64_t now;
 
-    MRL_TRY(read_state(tx, change, &before));
-    if (before == (int64_t)c->state)
+    MRL_TRY(read_state(tx, change, &now));
+    if (now == (int64_t)c->state)
         return mrl_fail(change->why, MRL_ERR_STATE, "%s %.*s is %s already",
                         mrl_principal_kind_name(change->kind), MRL_FMT(change->id), state);
+    MRL_TRY(mrl_registry_digest(tx, change->kind, change->id, &before));
     MRL_TRY(mrl_tx_exec(tx,
                         "UPDATE accounts SET state = $3, reason = $4, changed = $5 "
                         "WHERE kind = $1 AND id = $2",
                         MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->state),
                                  MRL_TEXT(c->text), MRL_INT(mrl_wall_ms())),
                         NULL));
-    return audit(tx, change, /*added=*/false, &detail, 1, c->text);
+    return audit(tx, change, &before, &detail, 1, c->text);
 }
 
 static mrl_err switch_account(struct change *c)
@@ -181,15 +189,17 @@ static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_change *change)
 {
     const struct change *c = MRL_CONTAINER(change, struct change, base);
     struct mrl_audit_detail details[2];
+    struct mrl_audit_digest before;
     uint64_t revoked;
     int64_t state;
 
     MRL_TRY(read_state(tx, change, &state));
+    MRL_TRY(mrl_registry_digest(tx, change->kind, change->id, &before));
     MRL_TRY(mrl_registry_revoke_all(change->registry, tx, change->kind, change->id, c->text,
                                     &revoked, change->why));
     details[0] = MRL_AUDIT_TEXT("change", MRL_LIT("certificates revoked"));
     details[1] = MRL_AUDIT_INT("certificates", revoked);
-    return audit(tx, change, /*added=*/false, details, MRL_COUNT(details), c->text);
+    return audit(tx, change, &before, details, MRL_COUNT(details), c->text);
 }
 
 mrl_err mrl_account_revoke(struct mrl_registry *r, const struct mrl_actor *actor,
@@ -208,15 +218,17 @@ mrl_err mrl_account_revoke(struct mrl_registry *r, const struct mrl_actor *actor
 static mrl_err run_set_roles(struct mrl_tx *tx, struct mrl_change *change)
 {
     const struct change *c = MRL_CONTAINER(change, struct change, base);
+    struct mrl_audit_digest before;
     int64_t state;
 
     MRL_TRY(read_state(tx, change, &state));
+    MRL_TRY(mrl_registry_digest(tx, change->kind, change->id, &before));
     MRL_TRY(mrl_tx_exec(tx,
                         "UPDATE accounts SET roles = $3, changed = $4 WHERE kind = $1 AND id = $2",
                         MRL_ARGS(MRL_INT(change->kind), MRL_TEXT(change->id), MRL_INT(c->roles),
                                  MRL_INT(mrl_wall_ms())),
                         NULL));
-    return audit_roles(tx, c, /*added=*/false);
+    return audit_roles(tx, c, &before);
 }
 
 mrl_err mrl_operator_set_roles(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,

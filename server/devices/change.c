@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all operations of the registry share. */
+#include "audit/digest.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "devices/internal.h"
@@ -52,6 +53,23 @@ mrl_err mrl_change_write(struct mrl_change *change)
     err = mrl_registry_write(change->registry, &change->write, change->why);
     mrl_registry_update_free(MRL_TAKE(change->update));
     return err;
+}
+
+mrl_err mrl_registry_digest(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                            struct mrl_audit_digest *out)
+{
+    if (kind == MRL_PRINCIPAL_DEVICE)
+        return mrl_audit_digest(tx, "SELECT * FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
+                                out);
+    return mrl_audit_digest(tx, "SELECT * FROM accounts WHERE kind = $1 AND id = $2",
+                            MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), out);
+}
+
+mrl_err mrl_credential_digest(struct mrl_tx *tx, const struct mrl_fingerprint *f,
+                              struct mrl_audit_digest *out)
+{
+    return mrl_audit_digest(tx, "SELECT * FROM credentials WHERE fingerprint = $1",
+                            MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f))), out);
 }
 
 mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,

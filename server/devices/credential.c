@@ -249,11 +249,20 @@ static mrl_err supersede_others(struct mrl_tx *tx, const struct owned *o,
         changed);
 }
 
+/* All certificates of a principal. */
+static mrl_err digest_all(struct mrl_tx *tx, const struct owned *o, struct mrl_audit_digest *out)
+{
+    return mrl_audit_digest(
+        tx, "SELECT * FROM credentials WHERE kind = $1 AND principal = $2 ORDER BY fingerprint",
+        MRL_ARGS(MRL_INT(o->kind), MRL_TEXT(mrl_name_bytes(&o->id))), out);
+}
+
 static mrl_err supersede(struct mrl_tx *tx, const struct mrl_actor *actor,
                          const struct mrl_fingerprint *newest, struct owned *o, struct mrl_why *why)
 {
     struct mrl_audit_detail details[2];
     struct mrl_audit_event e;
+    struct mrl_audit_digest before;
     char hex[HEX_SIZE];
     uint64_t changed;
 
@@ -261,6 +270,7 @@ static mrl_err supersede(struct mrl_tx *tx, const struct mrl_actor *actor,
     if (o->state != MRL_CREDENTIAL_ACTIVE)
         return mrl_fail(why, MRL_ERR_STATE, "this certificate is %s itself",
                         mrl_credential_state_name(o->state));
+    MRL_TRY(digest_all(tx, o, &before));
     MRL_TRY(supersede_others(tx, o, newest, &changed));
     if (changed == 0)
         return MRL_OK;
@@ -268,6 +278,8 @@ static mrl_err supersede(struct mrl_tx *tx, const struct mrl_actor *actor,
     details[0] = MRL_AUDIT_INT("superseded", changed);
     details[1] = MRL_AUDIT_TEXT("by", mrl_str(hex));
     e = mrl_actor_event(actor, changed_action(o->kind), mrl_name_bytes(&o->id));
+    e.before = before;
+    MRL_TRY(digest_all(tx, o, &e.after));
     e.details = details;
     e.details_count = MRL_COUNT(details);
     return mrl_audit_append(tx, &e, NULL);
@@ -311,7 +323,8 @@ mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor 
     return mrl_change_write(&c.base);
 }
 
-static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c)
+static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c,
+                             const struct mrl_audit_digest *before)
 {
     enum mrl_audit_action action = c->owned.kind == MRL_PRINCIPAL_DEVICE
                                        ? MRL_AUDIT_DEVICE_REVOKED
@@ -326,24 +339,28 @@ static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c)
     e.reason = c->reason;
     e.details = details;
     e.details_count = MRL_COUNT(details);
+    e.before = *before;
+    MRL_TRY(mrl_credential_digest(tx, c->fingerprint, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
 static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_change *change)
 {
     struct change *c = MRL_CONTAINER(change, struct change, base);
+    struct mrl_audit_digest before;
 
     MRL_TRY(find_owned(tx, c->fingerprint, &c->owned, change->why));
     if (c->owned.state == MRL_CREDENTIAL_REVOKED)
         return mrl_fail(change->why, MRL_ERR_STATE, "this certificate is revoked already");
     change->kind = c->owned.kind;
     change->id = mrl_name_bytes(&c->owned.id);
+    MRL_TRY(mrl_credential_digest(tx, c->fingerprint, &before));
     MRL_TRY(mrl_tx_exec(
         tx, "UPDATE credentials SET state = $2, reason = $3, changed = $4 WHERE fingerprint = $1",
         MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(c->fingerprint)), MRL_INT(MRL_CREDENTIAL_REVOKED),
                  MRL_TEXT(c->reason), MRL_INT(mrl_wall_ms())),
         NULL));
-    return audit_revoked(tx, c);
+    return audit_revoked(tx, c, &before);
 }
 
 mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,

@@ -90,6 +90,8 @@ static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
         details[n++] = MRL_AUDIT_TEXT("group", a->devices[0].group);
     e.details = details;
     e.details_count = n;
+    if (!many)
+        MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, a->devices[0].id, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
@@ -206,7 +208,9 @@ static mrl_err run_step(struct mrl_tx *tx, struct mrl_change *change)
     MRL_TRY(read_life(tx, change->id, &life, change->why));
     details[0] = MRL_AUDIT_TEXT("from", mrl_str(mrl_device_state_name(life.state)));
     MRL_TRY(mrl_device_step(&life, c->action, change->why));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.before));
     MRL_TRY(write_life(tx, change->id, &life, c->text));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.after));
     if (revokes)
         MRL_TRY(mrl_registry_revoke_all(change->registry, tx, MRL_PRINCIPAL_DEVICE, change->id,
                                         c->text, &revoked, change->why));
@@ -251,32 +255,37 @@ mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     MRL_TRY(mrl_device_step(&life, MRL_DEVICE_ACTIVATE, why));
     if (life.state == before)
         return MRL_OK;
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, id, &e.before));
     MRL_TRY(write_life(tx, id, &life, MRL_BYTES_NONE));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, id, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
 /* --- group and note --- */
 
+static struct mrl_audit_event changed(const struct mrl_change *change,
+                                      const struct mrl_audit_detail *details, size_t count)
+{
+    struct mrl_audit_event e = mrl_actor_event(change->actor, MRL_AUDIT_DEVICE_CHANGED, change->id);
+
+    e.details = details;
+    e.details_count = count;
+    return e;
+}
+
 static mrl_err run_set(struct mrl_tx *tx, struct mrl_change *change, const char *sql,
-                       struct mrl_value value)
+                       struct mrl_value value, struct mrl_audit_event *e)
 {
     struct mrl_device_life life;
 
     MRL_TRY(read_life(tx, change->id, &life, change->why));
     if (life.state == MRL_DEVICE_RETIRED)
         return mrl_fail(change->why, MRL_ERR_STATE, "a retired device does not change any more");
-    return mrl_tx_exec(tx, sql, MRL_ARGS(MRL_TEXT(change->id), value, MRL_INT(mrl_wall_ms())),
-                       NULL);
-}
-
-static mrl_err audit_set(struct mrl_tx *tx, const struct mrl_change *change,
-                         const struct mrl_audit_detail *details, size_t count)
-{
-    struct mrl_audit_event e = mrl_actor_event(change->actor, MRL_AUDIT_DEVICE_CHANGED, change->id);
-
-    e.details = details;
-    e.details_count = count;
-    return mrl_audit_append(tx, &e, NULL);
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e->before));
+    MRL_TRY(mrl_tx_exec(tx, sql, MRL_ARGS(MRL_TEXT(change->id), value, MRL_INT(mrl_wall_ms())),
+                        NULL));
+    MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e->after));
+    return mrl_audit_append(tx, e, NULL);
 }
 
 static mrl_err run_set_group(struct mrl_tx *tx, struct mrl_change *change)
@@ -284,10 +293,10 @@ static mrl_err run_set_group(struct mrl_tx *tx, struct mrl_change *change)
     const struct change *c = MRL_CONTAINER(change, struct change, base);
     const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("field", MRL_LIT("group")),
                                                MRL_AUDIT_TEXT("value", c->text)};
+    struct mrl_audit_event e = changed(change, details, MRL_COUNT(details));
 
-    MRL_TRY(run_set(tx, change, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1",
-                    MRL_TEXT(c->text)));
-    return audit_set(tx, change, details, MRL_COUNT(details));
+    return run_set(tx, change, "UPDATE devices SET grp = $2, changed = $3 WHERE id = $1",
+                   MRL_TEXT(c->text), &e);
 }
 
 /* What is sealed in the record is not told in the log. */
@@ -296,12 +305,13 @@ static mrl_err run_set_note(struct mrl_tx *tx, struct mrl_change *change)
     const struct change *c = MRL_CONTAINER(change, struct change, base);
     const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("field", MRL_LIT("note"));
     const struct mrl_note_of of = {MRL_PRINCIPAL_DEVICE, change->id};
+    struct mrl_audit_event e = changed(change, &detail, 1);
     MRL_SCOPED(mrl_buf) sealed = {0};
     struct mrl_value note;
 
     MRL_TRY(mrl_note_seal(change->registry->sealer, &of, c->text, &sealed, &note));
-    MRL_TRY(run_set(tx, change, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", note));
-    return audit_set(tx, change, &detail, 1);
+    return run_set(tx, change, "UPDATE devices SET note = $2, changed = $3 WHERE id = $1", note,
+                   &e);
 }
 
 mrl_err mrl_device_set_group(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,

@@ -84,6 +84,14 @@ mrl_err mrl_registry_write(struct mrl_registry *r, struct mrl_write *w, struct m
 /* change->run inside the transaction, then the principal is staged, after the commit published. */
 mrl_err mrl_change_write(struct mrl_change *change);
 
+/* The record of a principal as it is now, for the audit entry of a change. */
+struct mrl_audit_digest;
+mrl_err mrl_registry_digest(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                            struct mrl_audit_digest *out);
+/* The same of a certificate. */
+mrl_err mrl_credential_digest(struct mrl_tx *tx, const struct mrl_fingerprint *f,
+                              struct mrl_audit_digest *out);
+
 /* Notes and reasons: at most max bytes of UTF-8 without control characters, may be empty.
  * MRL_ERR_INVALID. */
 mrl_err mrl_text_check(mrl_bytes text, size_t max, const char *what, struct mrl_why *why);

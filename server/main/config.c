@@ -6,7 +6,8 @@
 enum { YEAR_S = 366 * 86400 };
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const unlocks[] = {"file", "passphrase", "credential", NULL};
+const char *const mrl_config_unlocks[] = {"file", "passphrase", "credential",
+                                          "tpm",  "pkcs11",     NULL};
 static const char *const curves[] = {"P-256", "P-384", NULL};
 
 #define AT(field) offsetof(struct mrl_config, field)
@@ -19,6 +20,8 @@ static const struct mrl_config_key server_keys[] = {
      "Account the daemon runs as when it is started by root.", 1, 32, NULL},
     {"tenant", MRL_CONFIG_STRING, KEY(server, tenant), "\"default\"",
      "Part of the URI in every certificate; fixed at init.", 1, 64, NULL},
+    {"node", MRL_CONFIG_STRING, KEY(server, node), "\"\"",
+     "Name of this server in every audit entry; empty: the host name.", 0, 255, NULL},
     {"names", MRL_CONFIG_STRINGS, KEY(server, names), "[\"localhost\", \"127.0.0.1\", \"::1\"]",
      "DNS names and IP addresses under which devices reach this server: they stand in its "
      "certificate.",
@@ -35,11 +38,29 @@ static const struct mrl_config_key keys_keys[] = {
     {"user", MRL_CONFIG_STRING, KEY(keys, user), "\"merlon-keys\"",
      "Account of the key process when merlond is started by root.", 1, 32, NULL},
     {"unlock", MRL_CONFIG_CHOICE, KEY(keys, unlock), "\"file\"", "What opens the key files.", 0, 0,
-     unlocks},
+     mrl_config_unlocks},
     {"passphrase_file", MRL_CONFIG_STRING, KEY(keys, passphrase_file), "\"\"",
      "File with the passphrase, for unlock = \"passphrase\".", 0, 4000, NULL},
     {"credential", MRL_CONFIG_STRING, KEY(keys, credential), "\"merlon-unlock\"",
      "Name of the systemd credential, for unlock = \"credential\".", 1, 128, NULL},
+    {"pin_file", MRL_CONFIG_STRING, KEY(keys, pin_file), "\"\"",
+     "File with the PIN: for unlock = \"pkcs11\"; with \"tpm\" when one was given at init.", 0,
+     1000, NULL},
+    {"pin_credential", MRL_CONFIG_STRING, KEY(keys, pin_credential), "\"\"",
+     "Name of the systemd credential with the PIN, instead of pin_file.", 0, 128, NULL},
+    {"tpm_tcti", MRL_CONFIG_STRING, KEY(keys, tpm_tcti), "\"device:/dev/tpmrm0\"",
+     "How to reach the TPM 2.0, for unlock = \"tpm\".", 1, 1000, NULL},
+    {"tpm_pcrs", MRL_CONFIG_STRING, KEY(keys, tpm_pcrs), "\"\"",
+     "PCRs whose values at init the key is bound to, such as \"sha256:7\"; empty: none.", 0, 128,
+     NULL},
+    {"pkcs11_module", MRL_CONFIG_STRING, KEY(keys, pkcs11_module), "\"\"",
+     "Path of the vendor's module, for unlock = \"pkcs11\".", 0, 1000, NULL},
+    {"pkcs11_token", MRL_CONFIG_STRING, KEY(keys, pkcs11_token), "\"\"", "Label of the token.", 0,
+     32, NULL},
+    {"pkcs11_key", MRL_CONFIG_STRING, KEY(keys, pkcs11_key), "\"merlon-unlock\"",
+     "Label of the AES key in the token; init makes it when there is none.", 1, 128, NULL},
+    {"pkcs11_env", MRL_CONFIG_STRINGS, KEY(keys, pkcs11_env), "[]",
+     "NAME=VALUE for the module, which sees nothing else of the environment.", 0, 8, NULL},
     {"root_curve", MRL_CONFIG_CHOICE, KEY(keys, root_curve), "\"P-256\"",
      "Curve of the root CA made at init.", 0, 0, curves},
     {"issue_rate", MRL_CONFIG_INTEGER, KEY(keys, issue_rate), "1000",

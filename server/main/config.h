@@ -7,13 +7,15 @@
 
 enum { MRL_TELEMETRY_MAPPINGS_MAX = 64 };
 
-enum mrl_unlock { MRL_UNLOCK_FILE, MRL_UNLOCK_PASSPHRASE, MRL_UNLOCK_CREDENTIAL };
+/* Choices of `unlock`: the names of keys/unlock_kind.h, in the order of the table. */
+extern const char *const mrl_config_unlocks[];
 
 struct mrl_config {
     struct {
         mrl_bytes state;
         mrl_bytes user;
         mrl_bytes tenant;
+        mrl_bytes node;
         struct mrl_config_strings names;
         int64_t workers;
         int log_level;
@@ -24,6 +26,14 @@ struct mrl_config {
         int unlock;
         mrl_bytes passphrase_file;
         mrl_bytes credential;
+        mrl_bytes pin_file;
+        mrl_bytes pin_credential;
+        mrl_bytes tpm_tcti;
+        mrl_bytes tpm_pcrs;
+        mrl_bytes pkcs11_module;
+        mrl_bytes pkcs11_token;
+        mrl_bytes pkcs11_key;
+        struct mrl_config_strings pkcs11_env;
         int root_curve;
         int64_t issue_rate;
     } keys;

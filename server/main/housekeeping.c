@@ -9,7 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "audit/chain.h"
+#include "audit/publish.h"
+#include "audit/rollback.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -18,23 +19,6 @@ enum { TICK_MS = 1000, RETRY_S = 60 };
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
-
-static mrl_err sign(void *context, const struct mrl_audit_head *head, struct mrl_buf *signature)
-{
-    struct mrl_server *s = context;
-    uint8_t bytes[MRL_KEYS_SIGNATURE_SIZE];
-
-    MRL_TRY(mrl_keys_sign_head(s->keys, head->size, head->hash, bytes, NULL));
-    return mrl_buf_append(signature, mrl_bytes_of(bytes, sizeof(bytes)));
-}
-
-void mrl_housekeeping_sign_head(struct mrl_server *s)
-{
-    mrl_err err = mrl_audit_sign_head(s->audit, sign, s);
-
-    if (err != MRL_OK)
-        mrl_log_error("audit.head_not_signed", MRL_FIELD_STR("why", mrl_err_name(err)));
-}
 
 struct entry {
     struct mrl_write write;
@@ -117,18 +101,98 @@ static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
     return MRL_OK;
 }
 
+static mrl_err sign(void *context, const struct mrl_audit_signing *what,
+                    uint8_t signature[static MRL_AUDIT_SIGNATURE], struct mrl_why *why)
+{
+    const struct mrl_server *s = context;
+    const struct mrl_keys_checkpoint want = {
+        .old = what->old,
+        .size = what->size,
+        .root = mrl_bytes_of(what->root.bytes, sizeof(what->root.bytes)),
+        .proof = mrl_bytes_of(what->proof.path, what->proof.count * sizeof(what->proof.path[0])),
+        .note = what->note,
+    };
+
+    return mrl_keys_sign_checkpoint(s->keys, &want, signature, why);
+}
+
+static mrl_err read_newest(struct mrl_tx *tx, void *context)
+{
+    return mrl_audit_publish_checkpoint(tx, context);
+}
+
+/* Beside the database, so that an older database is noticed at the next start. */
+static mrl_err remember(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) note = {0};
+    struct mrl_audit_stats stats;
+
+    mrl_audit_stats(s->audit, &stats);
+    if (stats.size == s->remembered)
+        return MRL_OK;
+    MRL_TRY(mrl_store_read(s->store, read_newest, &note));
+    MRL_TRY(mrl_audit_remember(s->checkpoint_file, mrl_buf_bytes(&note), why));
+    s->remembered = stats.size;
+    return MRL_OK;
+}
+
+void mrl_housekeeping_checkpoint(struct mrl_server *s)
+{
+    struct mrl_why why = {""};
+    mrl_err err = mrl_audit_checkpoint(s->audit, sign, s, &why);
+
+    if (err == MRL_OK)
+        err = remember(s, &why);
+    if (err != MRL_OK)
+        mrl_log_error("audit.checkpoint_not_signed",
+                      MRL_FIELD_STR("why", why.text[0] != '\0' ? why.text : mrl_err_name(err)));
+}
+
+static void submit_chore(struct mrl_server *s);
+
 /* On a service thread. */
 static void run_chore(struct mrl_job *j)
 {
     struct mrl_server *s = MRL_CONTAINER(j, struct mrl_server, chore);
     struct mrl_why why = {""};
 
-    mrl_housekeeping_sign_head(s);
+    mrl_housekeeping_checkpoint(s);
+
     if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);
     }
     atomic_store(&s->chore_busy, false);
+    if (mrl_audit_checkpoint_due(s->audit)) /* a wake in the meantime found it busy */
+        submit_chore(s);
+}
+
+/* Any thread. */
+static void submit_chore(struct mrl_server *s)
+{
+    if (atomic_exchange(&s->chore_busy, true))
+        return;
+    s->chore.run = run_chore;
+    if (mrl_service_submit(s->service, &s->chore) != MRL_OK)
+        atomic_store(&s->chore_busy, false); /* the next second tries again */
+}
+
+void mrl_housekeeping_wake(void *server)
+{
+    struct mrl_server *s = server;
+
+    (void)pthread_mutex_lock(&s->waking); /* our own, not recursive: cannot fail */
+    if (s->awake)
+        submit_chore(s);
+    (void)pthread_mutex_unlock(&s->waking);
+}
+
+/* After false no wake is under way: the service may be freed. */
+static void set_awake(struct mrl_server *s, bool awake)
+{
+    (void)pthread_mutex_lock(&s->waking);
+    s->awake = awake;
+    (void)pthread_mutex_unlock(&s->waking);
 }
 
 static void on_tick(struct mrl_timer *t)
@@ -137,11 +201,7 @@ static void on_tick(struct mrl_timer *t)
 
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
     mrl_rotation_tick(s->rotation);
-    if (!atomic_exchange(&s->chore_busy, true)) {
-        s->chore.run = run_chore;
-        if (mrl_service_submit(s->service, &s->chore) != MRL_OK)
-            atomic_store(&s->chore_busy, false); /* the next second tries again */
-    }
+    submit_chore(s);
     mrl_loop_timer(s->loop, t, TICK_MS);
 }
 
@@ -210,6 +270,7 @@ mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why)
         return mrl_fail(why, MRL_ERR_IO, "cannot watch signals and the key process");
     s->tick.fire = on_tick;
     mrl_loop_timer(s->loop, &s->tick, TICK_MS);
+    set_awake(s, true);
     return MRL_OK;
 }
 
@@ -232,6 +293,7 @@ static void unwatch(struct mrl_server *s, struct mrl_watch *w)
 
 void mrl_housekeeping_stop(struct mrl_server *s)
 {
+    set_awake(s, false);
     mrl_timer_cancel(&s->tick);
     unwatch(s, &s->signals);
     unwatch(s, &s->keys_died);

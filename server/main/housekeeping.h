@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens once a second or on a signal, on the main thread; what blocks in it runs on a
- * service thread: signing the head of the audit log, renewing the server's own certificate. Layer:
+ * service thread: checkpoints of the audit log, renewing the server's own certificate. Layer:
  * main. */
 #ifndef MRL_MAIN_HOUSEKEEPING_H
 #define MRL_MAIN_HOUSEKEEPING_H
@@ -19,9 +19,11 @@ mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why);
 /* Returns after SIGTERM or SIGINT, or with an error when the key process died. */
 mrl_err mrl_housekeeping_run(struct mrl_server *s, struct mrl_why *why);
 void mrl_housekeeping_stop(struct mrl_server *s);
+/* [service, or main when no worker runs] A checkpoint over the log as it is now. */
+void mrl_housekeeping_checkpoint(struct mrl_server *s);
+/* [any] The audit log asks for one, mrl_audit_options.wake. */
+void mrl_housekeeping_wake(void *server);
 /* [service, or main when no worker runs] One entry, durable when this returns. */
 mrl_err mrl_housekeeping_record(struct mrl_server *s, const struct mrl_audit_event *e);
-/* The same threads: signs the log as it is now. */
-void mrl_housekeeping_sign_head(struct mrl_server *s);
 
 #endif

@@ -8,21 +8,9 @@
 
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/unlock_source.h"
 
 static const char *const curves[] = {"P-256", "P-384"};
-static const char *const unlocks[] = {"file", "passphrase", "credential"};
-
-static void add_source(const struct mrl_config *config, const struct mrl_paths *paths,
-                       const char **argv, size_t *argc)
-{
-    if (config->keys.unlock == MRL_UNLOCK_PASSPHRASE) {
-        argv[(*argc)++] = "--passphrase-file";
-        argv[(*argc)++] = paths->passphrase;
-    } else if (config->keys.unlock == MRL_UNLOCK_CREDENTIAL) {
-        argv[(*argc)++] = "--credential";
-        argv[(*argc)++] = paths->credential;
-    }
-}
 
 static mrl_err run_and_wait(const char *const *argv, struct mrl_why *why)
 {
@@ -48,10 +36,12 @@ mrl_err mrl_init(const struct mrl_config *config, struct mrl_why *why)
     struct mrl_account daemon, keys;
     struct mrl_paths paths;
     char tenant[65];
-    const char *argv[16];
+    struct mrl_unlock_source source;
+    const char *argv[16 + MRL_SOURCE_ARGUMENTS];
     size_t argc = 0;
 
     MRL_TRY(mrl_paths_of(config, &paths, why));
+    MRL_TRY(mrl_unlock_source_of(config, &source, why));
     MRL_TRY(mrl_account_find(config->server.user, &daemon, why));
     MRL_TRY(mrl_account_find(config->keys.user, &keys, why));
     MRL_TRY(mrl_folder_make(paths.state, 0755, &daemon, why));
@@ -67,9 +57,7 @@ mrl_err mrl_init(const struct mrl_config *config, struct mrl_why *why)
     argv[argc++] = curves[config->keys.root_curve];
     argv[argc++] = "--tenant";
     argv[argc++] = tenant;
-    argv[argc++] = "--unlock";
-    argv[argc++] = unlocks[config->keys.unlock];
-    add_source(config, &paths, argv, &argc);
+    mrl_source_arguments(&source, argv, &argc);
     if (geteuid() == 0) {
         argv[argc++] = "--user";
         argv[argc++] = keys.name;

@@ -11,7 +11,10 @@ enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: merlond init --config FILE    makes the state folder and a new CA\n"
-    "       merlond run --config FILE     runs in the foreground until SIGTERM or SIGINT\n"
+    "       merlond run --config FILE [--accept-rollback REASON]\n"
+    "                                     runs in the foreground until SIGTERM or SIGINT; the "
+    "reason\n"
+    "                                     lets it start once with an audit log that lost entries\n"
     "       merlond example-config        prints every key with its default\n"
     "       merlond --version\n"
     "Exit status: 0 fine, 1 could not do it (why is on stderr), 2 wrong usage.\n";
@@ -32,9 +35,15 @@ static int example(void)
     return 0;
 }
 
-typedef mrl_err command(const struct mrl_config *config, struct mrl_why *why);
+static mrl_err init(const struct mrl_config *config, const char *reason, struct mrl_why *why)
+{
+    (void)reason;
+    return mrl_init(config, why);
+}
 
-static int with_config(command *run, const char *path)
+typedef mrl_err command(const struct mrl_config *config, const char *reason, struct mrl_why *why);
+
+static int with_config(command *run, const char *path, const char *reason)
 {
     struct mrl_arena arena = {0};
     struct mrl_config config;
@@ -43,7 +52,7 @@ static int with_config(command *run, const char *path)
 
     if (err == MRL_OK) {
         mrl_log_set_level((enum mrl_log_level)config.server.log_level);
-        err = run(&config, &why);
+        err = run(&config, reason, &why);
     }
     mrl_arena_done(&arena);
     return err == MRL_OK ? 0 : say_why(err, &why);
@@ -52,14 +61,15 @@ static int with_config(command *run, const char *path)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    bool has_config = argc == 4 && strcmp(argv[2], "--config") == 0;
+    bool has_config = argc >= 4 && strcmp(argv[2], "--config") == 0;
+    bool has_reason = argc == 6 && strcmp(argv[4], "--accept-rollback") == 0 && argv[5][0] != '\0';
 
     mrl_log_set_program("merlond");
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of a write */
-    if (has_config && strcmp(name, "init") == 0)
-        return with_config(mrl_init, argv[3]);
-    if (has_config && strcmp(name, "run") == 0)
-        return with_config(mrl_server_run, argv[3]);
+    if (has_config && argc == 4 && strcmp(name, "init") == 0)
+        return with_config(init, argv[3], /*reason=*/NULL);
+    if (has_config && (argc == 4 || has_reason) && strcmp(name, "run") == 0)
+        return with_config(mrl_server_run, argv[3], has_reason ? argv[5] : NULL);
     if (argc == 2 && strcmp(name, "example-config") == 0)
         return example();
     if (argc == 2 && strcmp(name, "--version") == 0)

@@ -56,13 +56,11 @@ mrl_err mrl_paths_of(const struct mrl_config *config, struct mrl_paths *out, str
     MRL_TRY(join(out->state, "keys", out->keys, why));
     MRL_TRY(join(out->state, "store", out->store, why));
     MRL_TRY(join(out->store, "merlon.db", out->database, why));
+    MRL_TRY(join(out->store, "audit.checkpoint", out->checkpoint, why));
     MRL_TRY(join(out->state, "root.pem", out->root_pem, why));
     MRL_TRY(take(config->management.socket, "socket in [management]", out->socket, why));
     if (out->socket[0] == '\0')
         MRL_TRY(join(out->state, "api.sock", out->socket, why));
-    MRL_TRY(take(config->keys.passphrase_file, "passphrase_file in [keys]", out->passphrase, why));
-    if (!mrl_bytes_to_cstr(config->keys.credential, out->credential, sizeof(out->credential)))
-        return mrl_fail(why, MRL_ERR_INVALID, "credential in [keys] is too long");
     MRL_TRY(take(config->keys.program, "program in [keys]", out->keys_program, why));
     return out->keys_program[0] != '\0' ? MRL_OK : find_keys_program(out->keys_program, why);
 }

@@ -12,11 +12,10 @@ struct mrl_paths {
     char keys[MRL_PATH];  /* 0700, the key process alone */
     char store[MRL_PATH]; /* 0700, the daemon alone */
     char database[MRL_PATH];
+    char checkpoint[MRL_PATH];   /* the newest of the audit log, beside the database */
     char socket[MRL_PATH];       /* of the management API */
     char root_pem[MRL_PATH];     /* root certificate, for clients */
     char keys_program[MRL_PATH]; /* merlon-keys */
-    char passphrase[MRL_PATH];   /* "" without */
-    char credential[MRL_PATH];
 };
 
 /* MRL_ERR_INVALID: a path in the configuration is too long or not absolute. */

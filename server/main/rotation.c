@@ -19,6 +19,7 @@ struct mrl_rotation {
     struct mrl_job step;
     _Atomic bool wanted; /* a step is to be made */
     _Atomic bool busy;   /* step is with the service */
+    mrl_err told;        /* the last failure that was logged; only the step touches it */
 };
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
@@ -49,6 +50,15 @@ static void kick(struct mrl_rotation *r)
         atomic_store(&r->busy, false); /* the next second tries again */
 }
 
+/* Once, and again only when it changes: the step is tried every second. */
+static void tell(struct mrl_rotation *r, mrl_err err, const struct mrl_why *why)
+{
+    if (err != MRL_OK && err != r->told)
+        mrl_log_error("keys.rotation_stopped", MRL_FIELD_STR("error", mrl_err_name(err)),
+                      MRL_FIELD_STR("why", why->text));
+    r->told = err;
+}
+
 /* What is wanted while a step runs is done by the next one, or by the next second. */
 static void run_step(struct mrl_job *j)
 {
@@ -59,9 +69,7 @@ static void run_step(struct mrl_job *j)
 
     atomic_store(&r->wanted, false);
     err = mrl_seal_rotation_step(r->seal, &more, &why);
-    if (err != MRL_OK)
-        mrl_log_error("keys.rotation_stopped", MRL_FIELD_STR("error", mrl_err_name(err)),
-                      MRL_FIELD_STR("why", why.text));
+    tell(r, err, &why);
     if (more || err != MRL_OK)
         atomic_store(&r->wanted, true);
     atomic_store(&r->busy, false);

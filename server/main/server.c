@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/rollback.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "keys/spawn.h"
+#include "keys/text.h"
 #include "main/housekeeping.h"
 #include "main/notify.h"
 #include "main/paths.h"
@@ -22,12 +24,14 @@
 #include "main/schema.h"
 #include "main/sealing.h"
 #include "main/server_state.h"
+#include "main/unlock_source.h"
 #include "main/worker.h"
 
 enum {
     SERVICE_THREADS = 4,
     SERVICE_QUEUE = 4096,
     STOP_GRACE_MS = 5000,
+    HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
     LIFE_MARGIN_S =
         2 * 3600, /* notBefore lies an hour back: what the key process counts is longer */
 };
@@ -70,10 +74,9 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
         mrl_log_warn(
             "keys.same_account",
             MRL_FIELD_STR("why", "not started by root: daemon and key process share one account"));
-    if (c->keys.unlock == MRL_UNLOCK_PASSPHRASE)
-        options.passphrase_file = paths->passphrase;
-    if (c->keys.unlock == MRL_UNLOCK_CREDENTIAL)
-        options.credential = paths->credential;
+    MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
+    if (mrl_unlock_is_hardware(options.source.kind))
+        options.start_timeout_ms = HARDWARE_START_MS;
     return mrl_keys_spawn(&options, &s->keys, why);
 }
 
@@ -97,7 +100,50 @@ static void on_principal_changed(void *context, enum mrl_principal_kind kind, mr
         mrl_worker_post_rejudge(s->workers[i], kind, id);
 }
 
-static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
+/* [server] node, else the name of this machine. */
+static mrl_err node_name(const struct mrl_config *c, char to[static MRL_AUDIT_NODE_MAX + 1],
+                         struct mrl_why *why)
+{
+    if (c->server.node.len > 0)
+        return mrl_bytes_to_cstr(c->server.node, to, MRL_AUDIT_NODE_MAX + 1) ? MRL_OK
+                                                                             : MRL_ERR_LIMIT;
+    if (gethostname(to, MRL_AUDIT_NODE_MAX) != 0)
+        return mrl_fail(why, MRL_ERR_IO, "this machine has no host name: set [server] node");
+    return MRL_OK;
+}
+
+static mrl_err open_audit(struct mrl_server *s, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_keys_info) keys = {0};
+    char node[MRL_AUDIT_NODE_MAX + 1] = "", origin[MRL_KEYS_ORIGIN_MAX];
+    struct mrl_audit_options options = {
+        .sealer = s->sealer, .wake = mrl_housekeeping_wake, .wake_context = s};
+
+    MRL_TRY(node_name(s->config, node, why));
+    MRL_TRY(mrl_keys_info_get(s->keys, &keys, why));
+    mrl_keys_audit_origin(keys.facts.tenant, origin);
+    options.node = mrl_str(node);
+    options.origin = mrl_str(origin);
+    options.public_key = keys.facts.audit_key;
+    return mrl_audit_new(s->store, &options, &s->audit);
+}
+
+/* Before anything else is written: a log that was cut must not go on as if nothing were. */
+static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
+{
+    struct mrl_audit_event e =
+        mrl_actor_event(&system_actor, MRL_AUDIT_AUDIT_ROLLBACK_ACCEPTED, MRL_LIT("audit"));
+
+    s->checkpoint_file = strdup(paths->checkpoint);
+    if (s->checkpoint_file == NULL)
+        abort();
+    if (s->accept_rollback == NULL)
+        return mrl_audit_check_start(s->audit, s->checkpoint_file, why);
+    e.reason = mrl_str(s->accept_rollback);
+    return mrl_audit_accept_rollback(s->audit, s->checkpoint_file, &e, why);
+}
+
+static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
     const struct mrl_issuing_config issuing = {
@@ -110,7 +156,8 @@ static mrl_err open_duties(struct mrl_server *s, struct mrl_why *why)
         .server_name_count = c->server.names.count,
     };
 
-    MRL_TRY(mrl_audit_new(s->store, &s->audit));
+    MRL_TRY(open_audit(s, why));
+    MRL_TRY(check_log(s, paths, why));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
@@ -305,7 +352,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_become(&account, why));
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
-    MRL_TRY(open_duties(s, why));
+    MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(make_shared(s, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
@@ -315,14 +362,14 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
+    mrl_housekeeping_checkpoint(s); /* from here on there is one to verify against */
     mrl_rotation_wake(s->rotation); /* one may have been running */
-    mrl_housekeeping_sign_head(s);  /* from here on there is one to verify against */
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
 }
 
-/* The last entry of this run, and a signed head that covers it. */
+/* The last entry of this run, and a checkpoint over it. */
 static void record_stop(struct mrl_server *s)
 {
     if (!s->ready || s->result != MRL_OK)
@@ -330,7 +377,7 @@ static void record_stop(struct mrl_server *s)
     mrl_audit_tick(s->audit, UINT64_MAX); /* what is still being counted goes in before */
     if (record(s, MRL_AUDIT_SERVER_STOPPED) != MRL_OK)
         mrl_log_error("audit.not_written", MRL_FIELD_STR("entry", "server.stopped"));
-    mrl_housekeeping_sign_head(s);
+    mrl_housekeeping_checkpoint(s);
 }
 
 static void announce(const struct mrl_server *s)
@@ -377,10 +424,13 @@ static void stop(struct mrl_server *s)
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);
+    (void)pthread_mutex_destroy(&s->waking);
+    free(s->checkpoint_file);
     free(s);
 }
 
-mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
+mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollback,
+                       struct mrl_why *why)
 {
     struct mrl_server *s = calloc(1, sizeof(*s));
     mrl_err err;
@@ -388,6 +438,8 @@ mrl_err mrl_server_run(const struct mrl_config *config, struct mrl_why *why)
     if (s == NULL)
         abort();
     s->config = config;
+    s->accept_rollback = accept_rollback;
+    (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
     mrl_rcu_register();
     err = start(s, why);
     if (err == MRL_OK) {

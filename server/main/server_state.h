@@ -3,8 +3,10 @@
 #ifndef MRL_MAIN_SERVER_STATE_H
 #define MRL_MAIN_SERVER_STATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "audit/checkpoint.h"
 #include "main/config.h"
 #include "main/rotation.h"
 #include "main/worker.h"
@@ -14,6 +16,8 @@ enum { MRL_WORKERS_MAX = 256 };
 
 struct mrl_server {
     const struct mrl_config *config;
+    const char *accept_rollback; /* or NULL */
+    char *checkpoint_file;       /* owned */
     struct mrl_keys_client *keys;
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
@@ -42,6 +46,9 @@ struct mrl_server {
     struct mrl_timer tick;
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
+    pthread_mutex_t waking;
+    bool awake;               /* under waking: between start and stop of housekeeping */
+    uint64_t remembered;      /* size of the checkpoint in checkpoint_file; the chore's */
     _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
     mrl_err result;           /* of the run: not MRL_OK when the key process died */
 };

@@ -118,6 +118,15 @@ static mrl_err insert(struct mrl_tx *tx, const struct create *c)
         NULL);
 }
 
+/* Of what is public: the stored hash of a token is nothing for an entry. */
+static mrl_err digest(struct mrl_tx *tx, mrl_bytes id, struct mrl_audit_digest *out)
+{
+    return mrl_audit_digest(tx,
+                            "SELECT id, device, device_group, created_ms, expires, uses, used,"
+                            " cancelled FROM tokens WHERE id = $1",
+                            MRL_ARGS(MRL_TEXT(id)), out);
+}
+
 static mrl_err run_create(struct mrl_tx *tx, struct mrl_write *w)
 {
     struct create *c = MRL_CONTAINER(w, struct create, write);
@@ -136,6 +145,7 @@ static mrl_err run_create(struct mrl_tx *tx, struct mrl_write *w)
         MRL_TRY(check_device(tx, c->wish->device, c->why));
     MRL_TRY(check_room(tx, c->why));
     MRL_TRY(insert(tx, c));
+    MRL_TRY(digest(tx, mrl_str(c->id), &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 
@@ -236,7 +246,7 @@ struct cancel {
 static mrl_err run_cancel(struct mrl_tx *tx, struct mrl_write *w)
 {
     const struct cancel *c = MRL_CONTAINER(w, struct cancel, write);
-    const struct mrl_audit_event e = mrl_actor_event(c->actor, MRL_AUDIT_TOKEN_DELETED, c->id);
+    struct mrl_audit_event e = mrl_actor_event(c->actor, MRL_AUDIT_TOKEN_DELETED, c->id);
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err = mrl_tx_query_one(tx, "SELECT cancelled, used < uses FROM tokens WHERE id = $1",
                                    MRL_ARGS(MRL_TEXT(c->id)), &rows);
@@ -247,8 +257,10 @@ static mrl_err run_cancel(struct mrl_tx *tx, struct mrl_write *w)
     if (mrl_row_int(rows, 0) != 0 || mrl_row_int(rows, 1) == 0)
         return mrl_fail(c->why, MRL_ERR_STATE, "token %.*s is %s already", MRL_FMT(c->id),
                         mrl_row_int(rows, 0) != 0 ? "cancelled" : "used up");
+    MRL_TRY(digest(tx, c->id, &e.before));
     MRL_TRY(mrl_tx_exec(tx, "UPDATE tokens SET cancelled = 1 WHERE id = $1",
                         MRL_ARGS(MRL_TEXT(c->id)), NULL));
+    MRL_TRY(digest(tx, c->id, &e.after));
     return mrl_audit_append(tx, &e, NULL);
 }
 

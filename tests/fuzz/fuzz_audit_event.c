@@ -22,13 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .details = &detail,
                                       .details_count = 1};
     MRL_SCOPED(mrl_buf) out = {0};
+    struct mrl_audit_private private;
     json_t *root;
 
-    if (mrl_audit_write_json(&e, 7, &out) != MRL_OK || out.len > MRL_AUDIT_ENTRY_MAX)
+    if (mrl_audit_write_json(&e, 7, all, &private, &out) != MRL_OK || out.len > MRL_AUDIT_ENTRY_MAX)
         abort();
     root = json_loadb((const char *)out.data, out.len, JSON_REJECT_DUPLICATES, NULL);
     if (root == NULL || json_integer_value(json_object_get(root, "seq")) != 7 ||
-        json_object_size(root) != (size == 0 ? 7U : 10U) + (size > MRL_AUDIT_SOURCE_MAX ? 1U : 0U))
+        json_object_size(root) != (size == 0 ? 7U : 11U) + (size > MRL_AUDIT_SOURCE_MAX ? 1U : 0U))
         abort();
     json_decref(root);
     return 0;

@@ -21,7 +21,7 @@ static struct mrl_sealer *sealer(void)
         return s;
     key = mrl_secret_new(MRL_SEAL_KEY);
     memset(mrl_secret_data(key), 0x5a, MRL_SEAL_KEY);
-    s = mrl_sealer_new(/*o=*/NULL);
+    s = mrl_sealer_new(/*options=*/NULL);
     check(mrl_sealer_add(s, 1, key) == MRL_OK);
     return s;
 }

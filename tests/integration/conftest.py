@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests. The helpers behind them are in harness/."""
+import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,11 +13,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from harness.api_stub import ApiStub  # noqa: E402
 from harness.ca import CertificateAuthority  # noqa: E402
 from harness.merlon import Merlon, Settings  # noqa: E402
 from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
-from harness.process import Processes  # noqa: E402
+from harness.process import Processes, program  # noqa: E402
 from harness.tlogcheck import Tlogcheck, build_tlogcheck  # noqa: E402
+from harness.waiting import DEADLINE_S  # noqa: E402
 from harness.witness import Witness  # noqa: E402
 
 
@@ -99,6 +103,27 @@ def mosquitto(processes: Processes, workdir: Path, test_ca: CertificateAuthority
         return start_mosquitto(processes, workdir, test_ca, extra)
 
     return start
+
+
+@pytest.fixture
+def stub(workdir: Path) -> Iterator[ApiStub]:
+    """A management API that answers what the test says."""
+    running = ApiStub(workdir).listen_unix()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def stub_cli(stub: ApiStub, workdir: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """The command line against that stub, in workdir."""
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
+        env = {"PATH": os.environ["PATH"], "TZ": "UTC", "MERLON_SERVER": stub.address, **environment}
+        done = subprocess.run([program("merlon"), *arguments], capture_output=True, text=True, env=env, cwd=workdir,
+                              timeout=DEADLINE_S, check=False)
+        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 device is never left with half an identity, and the token it has is enough to go on while that lives."""
 import base64
 import http.client
+import os
 import signal
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from harness.waiting import DEADLINE_S
 
 # What reaches the disk or the network: between two of these nothing changes for anybody.
 CALLS = ("mkdir", "openat", "write", "fsync", "rename", "unlink", "connect", "read", "sendto", "recvfrom")
+NO_LEAKS = ":detect_leaks=0"  # that search traces the process, which strace does already
 WHOLE, NOT_ENROLLED, ENROLLED_ALREADY, REFUSED, KILLED = 0, 3, 4, 5, -9
 
 
@@ -42,7 +44,7 @@ def enrol_killed_at(merlon, name: str, token: str, call: str, count: int) -> int
     """Enrols; the agent dies before it makes this call for the count-th time. Gives its end as subprocess does."""
     done = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={count}",
                            program("merlon-agent"), *enrol_arguments(merlon, name, token)], capture_output=True, check=False,
-                          timeout=60)
+                          timeout=60, env={**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + NO_LEAKS})
     return done.returncode
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real history, listed and verified by the command line; and whoever changes the file is found out."""
+"""A real history, listed and verified by the command line."""
 import json
-import sqlite3
-from collections.abc import Callable
 
 import pytest
 from harness.client import TLS_1_3
@@ -100,112 +98,6 @@ def test_every_denial_names_actor_target_and_reason(history):
         assert entry["reason"], entry
         assert entry["source"], entry
         assert entry.get("target") or entry["action"] == "connection.refused", entry
-
-
-# --- tampering
-
-def tampered(merlon, change: Callable[[sqlite3.Connection], None]) -> None:
-    merlon.stop()
-    with sqlite3.connect(merlon.database) as database:
-        change(database)
-    database.close()
-    merlon.start()
-
-
-def entry_about(merlon, action: str) -> int:
-    return merlon.wait_for_entry(action)["seq"]
-
-
-def assert_found(merlon, seq: int) -> None:
-    for options in ((), ("--server-side",)):
-        done = merlon.cli("audit", "verify", *options)
-        assert done.code == 5, (options, done)
-        assert str(seq) in done.out + done.err, (options, done)
-
-
-def change_text(seq: int) -> Callable[[sqlite3.Connection], None]:
-    return lambda db: db.execute("UPDATE audit_entries SET json = replace(json, 'gone', 'lost') WHERE seq = ?", (seq,))
-
-
-@pytest.mark.quick
-def test_a_changed_entry_is_found_with_its_number(history):
-    seq = entry_about(history, "device.revoked")
-    tampered(history, change_text(seq))
-    assert_found(history, seq)
-
-
-def test_a_removed_entry_is_found(history):
-    seq = entry_about(history, "publish.denied")
-    tampered(history, lambda db: db.execute("DELETE FROM audit_entries WHERE seq = ?", (seq,)))
-    assert_found(history, seq)
-
-
-def test_a_column_that_hides_an_entry_from_a_search_is_found_by_the_server(history):
-    seq = entry_about(history, "device.revoked")
-    tampered(history, lambda db: db.execute("UPDATE audit_entries SET target = 'other' WHERE seq = ?", (seq,)))
-    done = history.cli("audit", "verify", "--server-side")
-    assert done.code == 5 and str(seq) in done.out + done.err, done
-
-
-def test_entries_that_changed_places_are_found(history):
-    seq = entry_about(history, "device.suspended")
-
-    def swap(database: sqlite3.Connection) -> None:
-        rows = database.execute("SELECT json, hash, action, actor, target, outcome, time FROM audit_entries WHERE seq IN (?, ?)"
-                                " ORDER BY seq DESC", (seq, seq + 1)).fetchall()
-        for number, row in zip((seq, seq + 1), rows):
-            database.execute("UPDATE audit_entries SET json=?, hash=?, action=?, actor=?, target=?, outcome=?, time=?"
-                             " WHERE seq=?", (*row, number))
-
-    tampered(history, swap)
-    assert_found(history, seq)
-
-
-def test_a_removed_tail_is_found(history):
-    seq = entry_about(history, "device.revoked")
-    tampered(history, lambda db: db.execute("DELETE FROM audit_entries WHERE seq >= ?", (seq,)))
-    done = history.cli("audit", "verify")
-    assert done.code == 5, done
-
-
-def test_a_chain_that_was_computed_anew_is_found_by_its_signature(history):
-    """The attacker knows how the hashes are made, but has no audit key."""
-    import hashlib
-    seq = entry_about(history, "device.revoked")
-
-    def forge(database: sqlite3.Connection) -> None:
-        change_text(seq)(database)
-        before = bytes(32)
-        for number, text in database.execute("SELECT seq, json FROM audit_entries ORDER BY seq").fetchall():
-            before = hashlib.sha256(b"\0" + before + text.encode()).digest()
-            database.execute("UPDATE audit_entries SET hash = ? WHERE seq = ?", (before, number))
-            database.execute("UPDATE audit_heads SET hash = ? WHERE size = ?", (before, number))
-
-    tampered(history, forge)
-    for options in ((), ("--server-side",)):
-        done = history.cli("audit", "verify", *options)
-        assert done.code == 5, (options, done)
-
-
-def test_the_exported_log_can_be_verified_by_anybody(history):
-    """With what the documentation says and nothing of ours: SHA-256 chain, Ed25519 heads."""
-    import hashlib
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    history.stop()  # signs its last head
-    history.start()
-    lines = history.api.raw("GET", "/v1/audit/export").text().splitlines()
-    hashes, before = {}, bytes(32)
-    for number, line in enumerate(lines, 1):
-        row = json.loads(line)
-        before = hashlib.sha256(b"\0" + before + row["json"].encode()).digest()
-        assert (row["seq"], bytes.fromhex(row["hash"])) == (number, before)
-        hashes[number] = before
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(history.api.get("/v1/audit/key")["public_key"]))
-    heads = [h for h in history.api.all_of("/v1/audit/heads") if h["size"] in hashes]
-    assert heads
-    for head in heads:
-        assert bytes.fromhex(head["hash"]) == hashes[head["size"]]
-        key.verify(bytes.fromhex(head["signature"]), f"merlon audit head v1\n{head['size']}\n{head['hash']}\n".encode())
 
 
 def test_what_a_stranger_writes_cannot_break_the_log(merlon):

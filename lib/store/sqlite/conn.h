@@ -36,6 +36,7 @@ uint64_t mrl_sqlite_changed(struct mrl_rows *rows);
 bool mrl_sqlite_is_null(const struct mrl_rows *rows, unsigned column);
 int64_t mrl_sqlite_number(const struct mrl_rows *rows, unsigned column);
 mrl_bytes mrl_sqlite_bytes(const struct mrl_rows *rows, unsigned column);
+unsigned mrl_sqlite_columns(const struct mrl_rows *rows);
 void mrl_sqlite_free_rows(struct mrl_rows *rows);
 void mrl_sqlite_end_rows(struct mrl_engine_conn *c);
 void mrl_sqlite_drop_statements(struct mrl_engine_conn *c);

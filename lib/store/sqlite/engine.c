@@ -229,5 +229,6 @@ const struct mrl_engine mrl_engine_sqlite = {
     .is_null = mrl_sqlite_is_null,
     .number = mrl_sqlite_number,
     .bytes = mrl_sqlite_bytes,
+    .columns = mrl_sqlite_columns,
     .free_rows = mrl_sqlite_free_rows,
 };

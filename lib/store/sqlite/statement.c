@@ -251,6 +251,11 @@ mrl_bytes mrl_sqlite_bytes(const struct mrl_rows *rows, unsigned column)
     return mrl_bytes_of(data, (size_t)sqlite3_column_bytes(s, (int)column));
 }
 
+unsigned mrl_sqlite_columns(const struct mrl_rows *rows)
+{
+    return (unsigned)sqlite3_column_count(const_rows_of(rows)->statement->handle);
+}
+
 void mrl_sqlite_free_rows(struct mrl_rows *rows)
 {
     struct sqlite_rows *r = rows_of(rows);

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK = 1 << 20
+LARGEST = 1 << 30  # a larger region is the shadow of a sanitizer
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def _regions(pid: int) -> list[tuple[int, int, str]]:
         name = fields[5] if len(fields) == 6 else "anonymous"
         if "w" in fields[1] and not name.startswith(("[vvar", "[vdso", "[vsyscall")):
             start, end = (int(part, 16) for part in fields[0].split("-"))
-            regions.append((start, end, name))
+            if end - start <= LARGEST:
+                regions.append((start, end, name))
     return regions
 
 

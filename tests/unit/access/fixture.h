@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "devices/registry.h"
-#include "tests/unit/store/fixture.h"
+#include "tests/unit/audit/log_fixture.h"
 
 static const struct mrl_actor admin = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("root"),
                                        MRL_LIT_INIT("unix:uid=0"), MRL_LIT_INIT("unix"),
@@ -17,6 +17,9 @@ static const struct mrl_actor admin = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("root"),
 
 /* Of a module that stands on these, set before the fixture is. */
 static const struct mrl_migration_list *duties_more MRL_UNUSED;
+
+/* The log of the store that is open. */
+static struct log_on_store duties_log MRL_UNUSED;
 
 static inline struct mrl_store *duties_store(const struct place *p)
 {
@@ -30,7 +33,14 @@ static inline struct mrl_store *duties_store(const struct place *p)
         lists[o.migrations_count++] = *duties_more;
     if (mrl_store_open(&o, &s, &why) != MRL_OK)
         fail_msg("%s", why.text);
+    log_open(&duties_log, s, /*sealer=*/NULL);
     return s;
+}
+
+static inline void duties_close(struct mrl_store *s)
+{
+    log_close(&duties_log);
+    mrl_store_close(s);
 }
 
 struct audit_count {
@@ -39,12 +49,20 @@ struct audit_count {
     char last[1024];
 };
 
+/* The text and behind it what is committed to, as it would stand in the text. */
 static inline mrl_err audit_each(void *context, const struct mrl_audit_row *row)
 {
     struct audit_count *c = context;
 
     c->count++;
     (void)snprintf(c->last, sizeof(c->last), "%.*s", MRL_FMT(row->json));
+    for (size_t i = 0; i < row->opened->count; i++) {
+        const struct mrl_audit_opening *o = &row->opened->at[i];
+        mrl_bytes name = mrl_bytes_eq(o->field, MRL_LIT("actor.id")) ? MRL_LIT("id") : o->field;
+
+        (void)snprintf(&c->last[strlen(c->last)], sizeof(c->last) - strlen(c->last),
+                       " \"%.*s\":\"%.*s\"", MRL_FMT(name), MRL_FMT(o->value));
+    }
     return MRL_OK;
 }
 

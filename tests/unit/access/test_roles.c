@@ -39,7 +39,7 @@ static void open_access(struct fixture *f)
 
 static void close_access(struct fixture *f)
 {
-    mrl_store_close(f->store);
+    duties_close(f->store);
     mrl_access_free(f->access);
 }
 

@@ -88,7 +88,8 @@ static void open_duties(struct fixture *f)
                                                .server_names = &name,
                                                .server_name_count = 1};
 
-    assert_ok(mrl_audit_new(f->api.store, &f->api.audit));
+    log_open(&f->log, f->api.store, f->sealer);
+    f->api.audit = f->log.audit;
     assert_ok(mrl_access_open(f->api.store, &f->api.access, NULL));
     assert_ok(mrl_registry_open(f->api.store, f->sealer, f->api.access, &f->api.registry, NULL));
     assert_ok(mrl_registry_also_on_revoke(f->api.registry, mrl_token_cancel_all, NULL));
@@ -258,7 +259,7 @@ static void close_worker(struct fixture *f)
     on_worker(f, stop, NULL);
     assert_int_equal(pthread_join(f->thread, NULL), 0);
     mrl_service_free(f->service);
-    mrl_audit_free(f->api.audit);
+    log_close(&f->log);
     mrl_store_close(f->api.store);
     mrl_seal_rotation_free(f->api.rotation);
     mrl_sealer_free(f->sealer);

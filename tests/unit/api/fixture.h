@@ -18,6 +18,7 @@ struct fixture {
     struct place place;
     char keys_folder[512];
     struct mrl_keys_client *keys;
+    struct log_on_store log;
     struct test_root root;
     struct mrl_sealer *sealer;
     unsigned begun; /* rotations the API said have begun */

@@ -6,6 +6,10 @@
 #include "audit/event.h"
 #include "tests/unit/unit.h"
 
+#define ZEROS "00000000000000000000000000000000000000000000000000000000000000"
+
+static struct mrl_audit_private private;
+
 static void the_text_is_canonical(void **state)
 {
     const struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("profile", MRL_LIT("device")),
@@ -14,7 +18,6 @@ static void the_text_is_canonical(void **state)
     const struct mrl_audit_event e = {
         .action = MRL_AUDIT_DEVICE_ENROLLED,
         .actor = {MRL_ACTOR_DEVICE, MRL_LIT_INIT("d1"), MRL_LIT_INIT("token:t1")},
-        .source = MRL_LIT("192.0.2.7:50112"),
         .target = MRL_LIT("d1"),
         .reason = MRL_LIT("r"),
         .request = MRL_LIT("q"),
@@ -22,18 +25,51 @@ static void the_text_is_canonical(void **state)
         .time_ms = 1795472078123,
         .details = details,
         .details_count = MRL_COUNT(details),
+        .before = {.known = true, .bytes = {0x01}},
+        .after = {.known = true, .bytes = {0xff}},
     };
     MRL_SCOPED(mrl_buf) out = {0};
 
     (void)state;
-    assert_ok(mrl_audit_write_json(&e, 7, &out));
+    assert_ok(mrl_audit_write_json(&e, 7, MRL_LIT("n1"), &private, &out));
     assert_bytes_equal(
         mrl_buf_bytes(&out),
         MRL_LIT("{\"action\":\"device.enrolled\",\"actor\":{\"auth\":\"token:t1\",\"id\":\"d1\","
-                "\"kind\":\"device\"},\"details\":{\"big\":\"9007199254740993\",\"days\":90,"
-                "\"profile\":\"device\"},\"outcome\":\"ok\",\"reason\":\"r\",\"repeated\":3,"
-                "\"request\":\"q\",\"seq\":7,\"source\":\"192.0.2.7:50112\",\"target\":\"d1\","
-                "\"time\":1795472078123,\"v\":1}"));
+                "\"kind\":\"device\"},\"after\":\"ff" ZEROS "\",\"before\":\"01" ZEROS
+                "\",\"details\":{\"big\":\"9007199254740993\",\"days\":90,"
+                "\"profile\":\"device\"},\"node\":\"n1\",\"outcome\":\"ok\",\"reason\":\"r\","
+                "\"repeated\":3,"
+                "\"request\":\"q\",\"seq\":7,\"target\":\"d1\","
+                "\"time\":1795472078123,\"v\":2}"));
+}
+
+/* The salt is fresh each time, the value is in the opening only. */
+static void personal_fields_are_commitments(void **state)
+{
+    const struct mrl_audit_event e = {
+        .action = MRL_AUDIT_ROLE_ADDED,
+        .actor = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("alice"), MRL_LIT_INIT("unix:uid=0")},
+        .source = MRL_LIT("192.0.2.7:\xff"),
+        .time_ms = 1};
+    char first[MRL_AUDIT_COMMITMENT + 1], second[MRL_AUDIT_COMMITMENT + 1];
+    MRL_SCOPED(mrl_buf) out = {0};
+    struct mrl_audit_private again;
+
+    (void)state;
+    assert_ok(mrl_audit_write_json(&e, 1, MRL_LIT("n1"), &private, &out));
+    assert_int_equal(private.openings.count, 2);
+    assert_bytes_equal(private.openings.at[0].field, MRL_LIT("actor.id"));
+    assert_bytes_equal(private.openings.at[0].value, MRL_LIT("alice"));
+    assert_bytes_equal(private.openings.at[1].value, MRL_LIT("192.0.2.7:\xef\xbf\xbd"));
+    assert_ok(mrl_audit_commit(&private.openings.at[0], first));
+    assert_ok(mrl_audit_commit(&private.openings.at[1], second));
+    assert_ok(mrl_buf_append(&out, mrl_bytes_of("", 1)));
+    assert_null(strstr((char *)out.data, "alice"));
+    assert_null(strstr((char *)out.data, "192.0"));
+    assert_non_null(strstr((char *)out.data, first));
+    assert_non_null(strstr((char *)out.data, second));
+    assert_ok(mrl_audit_write_json(&e, 1, MRL_LIT("n1"), &again, &out));
+    assert_memory_not_equal(again.openings.at[0].salt, private.openings.at[0].salt, MRL_AUDIT_SALT);
 }
 
 static void bytes_of_an_attacker_stay_inside_their_string(void **state)
@@ -47,13 +83,14 @@ static void bytes_of_an_attacker_stay_inside_their_string(void **state)
     MRL_SCOPED(mrl_buf) out = {0};
 
     (void)state;
-    assert_ok(mrl_audit_write_json(&e, 1, &out));
+    assert_ok(mrl_audit_write_json(&e, 1, MRL_LIT("n1"), &private, &out));
     assert_bytes_equal(
         mrl_buf_bytes(&out),
-        MRL_LIT("{\"action\":\"publish.denied\",\"actor\":{\"kind\":\"unknown\"},\"outcome\":"
-                "\"denied\",\"seq\":1,\"target\":\"x\\\",\\\"seq\\\":9,\\\"y\\\\\\n\\u001b[2J"
+        MRL_LIT("{\"action\":\"publish.denied\",\"actor\":{\"kind\":\"unknown\"},\"node\":\"n1\","
+                "\"outcome\":\"denied\",\"seq\":1,\"target\":\"x\\\",\\\"seq\\\":9,"
+                "\\\"y\\\\\\n\\u001b[2J"
                 "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-                "\xf0\x9f\x94\x92\",\"time\":1,\"v\":1}"));
+                "\xf0\x9f\x94\x92\",\"time\":1,\"v\":2}"));
 }
 
 static bool says_truncated(const struct mrl_audit_event *e)
@@ -62,7 +99,7 @@ static bool says_truncated(const struct mrl_audit_event *e)
     json_t *root;
     bool truncated;
 
-    assert_ok(mrl_audit_write_json(e, UINT32_MAX, &out));
+    assert_ok(mrl_audit_write_json(e, UINT32_MAX, MRL_LIT("n1"), &private, &out));
     assert_true(out.len <= MRL_AUDIT_ENTRY_MAX);
     root = json_loadb((const char *)out.data, out.len, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(root);
@@ -111,13 +148,13 @@ static void the_largest_event_fits_an_entry(void **state)
         details[i] = MRL_AUDIT_TEXT(names[i], bytes);
     assert_true(says_truncated(&e));
     e.details_count++;
-    assert_int_equal(mrl_audit_write_json(&e, 1, &out), MRL_ERR_LIMIT);
+    assert_int_equal(mrl_audit_write_json(&e, 1, MRL_LIT("n1"), &private, &out), MRL_ERR_LIMIT);
     free(worst);
 }
 
 static void names_that_could_confuse_are_refused(void **state)
 {
-    static const char *const names[] = {"", "seq", "A", "a\"b", "a b"};
+    static const char *const names[] = {"", "A", "a\"b", "a b"};
     MRL_SCOPED(mrl_buf) out = {0};
 
     (void)state;
@@ -125,7 +162,8 @@ static void names_that_could_confuse_are_refused(void **state)
         const struct mrl_audit_detail d = MRL_AUDIT_INT(names[i], 1);
         const struct mrl_audit_event e = {.details = &d, .details_count = 1};
 
-        assert_int_equal(mrl_audit_write_json(&e, 1, &out), MRL_ERR_INVALID);
+        assert_int_equal(mrl_audit_write_json(&e, 1, MRL_LIT("n1"), &private, &out),
+                         MRL_ERR_INVALID);
     }
     assert_int_equal(out.len, 0);
 }
@@ -167,6 +205,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_text_is_canonical),
+        cmocka_unit_test(personal_fields_are_commitments),
         cmocka_unit_test(bytes_of_an_attacker_stay_inside_their_string),
         cmocka_unit_test(long_values_are_cut_and_it_is_said),
         cmocka_unit_test(the_largest_event_fits_an_entry),

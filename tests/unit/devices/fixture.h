@@ -34,7 +34,7 @@ static inline void registry_start(struct fixture *f)
 
 static inline void registry_stop(struct fixture *f)
 {
-    mrl_store_close(f->store);
+    duties_close(f->store);
     mrl_sealer_free(f->sealer);
     mrl_registry_free(f->registry);
     mrl_access_free(f->access);

@@ -3,7 +3,7 @@
 
 #include "tests/unit/unit.h"
 
-enum { MOST = 16 };
+enum { MOST = 32 };
 
 /* Parses up to MOST words. */
 static mrl_err parse(const char *const *words, struct mrl_keys_arguments *out)
@@ -27,7 +27,7 @@ static void init_has_safe_defaults(void **state)
     assert_string_equal(a.dir, "d");
     assert_string_equal(a.tenant, "default");
     assert_int_equal(a.root_type, MRL_KEY_P384);
-    assert_int_equal(a.source.passphrase_fd, -1);
+    assert_false(a.source.fd_given);
 }
 
 static void serve_takes_its_limits(void **state)
@@ -100,6 +100,33 @@ static void unlock_and_its_source_must_agree(void **state)
     assert_int_equal(PARSE(&a, "init", "--dir", "d", "--unlock", "passphrase"), MRL_ERR_INVALID);
     assert_int_equal(PARSE(&a, "init", "--dir", "d", "--unlock", "file", "--passphrase-file", "p"),
                      MRL_ERR_INVALID);
+    assert_ok(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--unlock", "tpm"));
+    assert_int_equal(a.source.kind, MRL_UNLOCK_TPM);
+}
+
+static void a_rekey_has_two_sources(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "rekey", "--dir", "d", "--from", "passphrase", "--passphrase-fd", "4",
+                    "--to", "passphrase", "--new-passphrase-file", "p"));
+    assert_int_equal(a.source.passphrase_fd, 4);
+    assert_false(a.to.fd_given);
+    assert_string_equal(a.to.passphrase_file, "p");
+    assert_ok(PARSE(&a, "rekey", "--dir", "d", "--to", "tpm", "--new-tpm-pcrs", "sha256:7"));
+    assert_int_equal(a.source.kind, MRL_UNLOCK_FILE);
+    assert_int_equal(a.to.kind, MRL_UNLOCK_TPM);
+    assert_ok(PARSE(&a, "rekey", "--dir", "d", "--from", "tpm", "--to", "file"));
+    assert_int_equal(PARSE(&a, "rekey", "--dir", "d"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "rekey", "--dir", "d", "--new-tpm-tcti", "t"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "rekey", "--dir", "d", "--to", "file", "--new-credential", "c"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "rekey", "--dir", "d", "--passphrase-fd", "4", "--to", "passphrase",
+                           "--new-passphrase-fd", "4"),
+                     MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--new-credential", "c"), MRL_ERR_INVALID);
+    assert_int_equal(PARSE(&a, "init", "--dir", "d", "--to", "file"), MRL_ERR_INVALID);
 }
 
 static void an_export_needs_a_file_and_one_passphrase(void **state)
@@ -111,7 +138,7 @@ static void an_export_needs_a_file_and_one_passphrase(void **state)
     assert_int_equal(a.command, MRL_KEYS_EXPORT_ROOT);
     assert_string_equal(a.out, "f");
     assert_int_equal(a.export_passphrase_fd, 0);
-    assert_int_equal(a.source.passphrase_fd, -1);
+    assert_false(a.source.fd_given);
     assert_ok(PARSE(&a, "export-root", "--dir", "d", "--out", "f", "--export-passphrase-file", "p",
                     "--passphrase-file", "q", "--user", "u"));
     assert_string_equal(a.export_passphrase_file, "p");
@@ -138,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_sealing_key_is_dropped_by_number),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(unlock_and_its_source_must_agree),
+        cmocka_unit_test(a_rekey_has_two_sources),
         cmocka_unit_test(an_export_needs_a_file_and_one_passphrase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ static const uint8_t salt[MRL_UNLOCK_SALT] = {7};
 /* Writes text into a pipe and gathers it as a passphrase. */
 static mrl_err gather(mrl_bytes text, struct mrl_unlock *out)
 {
-    struct mrl_unlock_source source = {.passphrase_fd = -1};
+    struct mrl_unlock_source source = {.kind = MRL_UNLOCK_PASSPHRASE, .fd_given = true};
     int ends[2];
     mrl_err err;
 
@@ -82,7 +82,7 @@ static void the_wrong_passphrase_does_not_open(void **state)
 
 static void a_credential_comes_from_its_folder_and_is_long_enough(void **state)
 {
-    const struct mrl_unlock_source source = {.passphrase_fd = -1, .credential = "keys"};
+    const struct mrl_unlock_source source = {.kind = MRL_UNLOCK_CREDENTIAL, .credential = "keys"};
     char folder[FIXTURE_PATH_MAX];
     MRL_SCOPED(mrl_unlock) u = {0};
     struct mrl_why why = {0};
@@ -112,7 +112,8 @@ static void a_credential_comes_from_its_folder_and_is_long_enough(void **state)
 static void a_passphrase_file_open_to_the_group_is_refused(void **state)
 {
     char folder[FIXTURE_PATH_MAX], path[FIXTURE_PATH_MAX + 64];
-    const struct mrl_unlock_source source = {.passphrase_fd = -1, .passphrase_file = path};
+    const struct mrl_unlock_source source = {.kind = MRL_UNLOCK_PASSPHRASE,
+                                             .passphrase_file = path};
     MRL_SCOPED(mrl_unlock) u = {0};
 
     (void)state;
@@ -126,13 +127,29 @@ static void a_passphrase_file_open_to_the_group_is_refused(void **state)
     fixture_remove(folder);
 }
 
-static void two_sources_at_once_are_refused(void **state)
+static void a_pin_has_1_to_255_bytes(void **state)
 {
-    const struct mrl_unlock_source source = {.passphrase_fd = 0, .credential = "keys"};
-    MRL_SCOPED(mrl_unlock) u = {0};
+    static const struct {
+        size_t len;
+        mrl_err err;
+    } lengths[] = {{0, MRL_ERR_INVALID}, {1, MRL_OK}, {255, MRL_OK}, {256, MRL_ERR_INVALID}};
+    char folder[FIXTURE_PATH_MAX], path[FIXTURE_PATH_MAX + 64], text[257];
+    const struct mrl_unlock_source source = {.kind = MRL_UNLOCK_TPM, .pin_file = path};
 
     (void)state;
-    assert_int_equal(mrl_unlock_gather(&source, &u, NULL), MRL_ERR_INVALID);
+    fixture_folder(folder);
+    (void)snprintf(path, sizeof(path), "%s/pin", folder);
+    for (size_t i = 0; i < MRL_COUNT(lengths); i++) {
+        MRL_SCOPED(mrl_unlock) u = {0};
+
+        memset(text, '1', sizeof(text));
+        text[lengths[i].len] = '\n'; /* not part of it */
+        fixture_write(folder, "pin", mrl_bytes_of(text, lengths[i].len + 1));
+        assert_int_equal(mrl_unlock_gather(&source, &u, NULL), lengths[i].err);
+        assert_int_equal(mrl_secret_bytes(u.material).len,
+                         lengths[i].err == MRL_OK ? lengths[i].len : 0);
+    }
+    fixture_remove(folder);
 }
 
 static void an_unlock_file_of_another_size_is_corrupt(void **state)
@@ -158,7 +175,7 @@ int main(void)
         cmocka_unit_test(the_wrong_passphrase_does_not_open),
         cmocka_unit_test(a_credential_comes_from_its_folder_and_is_long_enough),
         cmocka_unit_test(a_passphrase_file_open_to_the_group_is_refused),
-        cmocka_unit_test(two_sources_at_once_are_refused),
+        cmocka_unit_test(a_pin_has_1_to_255_bytes),
         cmocka_unit_test(an_unlock_file_of_another_size_is_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

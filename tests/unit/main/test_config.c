@@ -27,7 +27,7 @@ static void the_state_folder_is_all_that_must_be_said(void **state)
     assert_int_equal(c.issuing.device_life_s, 180 * 86400);
     assert_int_equal(c.mqtt.packet_bytes, 256 << 10);
     assert_int_equal(c.mqtt.device_sessions, 4);
-    assert_int_equal(c.keys.unlock, MRL_UNLOCK_FILE);
+    assert_string_equal(mrl_config_unlocks[c.keys.unlock], "file");
     assert_int_equal(c.telemetry_count, 0);
     mrl_arena_done(&arena);
     assert_int_equal(read_text("", &arena, &c, &why), MRL_ERR_INVALID);

@@ -52,7 +52,7 @@ static inline struct mrl_seal_root test_seal_root(struct test_root *r)
 /* A sealer with one data key, for stores that keep none. */
 static inline struct mrl_sealer *test_sealer(void)
 {
-    struct mrl_sealer *s = mrl_sealer_new(/*o=*/NULL);
+    struct mrl_sealer *s = mrl_sealer_new(/*options=*/NULL);
 
     assert_ok(mrl_sealer_add(s, 1, mrl_secret_copy(MRL_LIT("a data key of 32 bytes for tests"))));
     return s;

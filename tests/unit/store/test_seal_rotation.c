@@ -31,6 +31,7 @@ struct fixture {
     struct mrl_seal_rotation *rotation;
     struct mrl_seal_progress last; /* what the end was told */
     unsigned ends;
+    mrl_err refused; /* what the end is answered */
 };
 
 static mrl_err on_end(void *context, struct mrl_tx *tx, const struct mrl_seal_progress *p)
@@ -40,7 +41,7 @@ static mrl_err on_end(void *context, struct mrl_tx *tx, const struct mrl_seal_pr
     (void)tx;
     f->last = *p;
     f->ends++;
-    return MRL_OK;
+    return f->refused;
 }
 
 static void open_all(struct fixture *f)
@@ -311,6 +312,27 @@ static void an_envelope_that_does_not_open_keeps_its_key(void **state)
     assert_int_equal(f->last.dropped, 2);
 }
 
+static void an_end_that_cannot_be_recorded_is_none(void **state)
+{
+    struct fixture *f = *state;
+    mrl_err err = MRL_OK;
+    bool more = true;
+
+    f->refused = MRL_ERR_NO_SPACE;
+    assert_ok(mrl_seal_rotation_begin(f->rotation, NULL, NULL));
+    while (more && err == MRL_OK)
+        err = mrl_seal_rotation_step(f->rotation, &more, NULL);
+    assert_int_equal(err, MRL_ERR_NO_SPACE);
+    assert_int_equal(store_number(f->store, "SELECT COUNT(*) FROM seal_keys"), 2);
+    assert_int_equal(store_number(f->store, "SELECT COUNT(*) FROM seal_rotation"), 1);
+    assert_int_equal(mrl_seal_rotation_begin(f->rotation, NULL, NULL), MRL_ERR_STATE);
+    f->refused = MRL_OK;
+    (void)run_to_the_end(f); /* tried again */
+    assert_int_equal(f->ends, 2);
+    assert_int_equal(f->last.dropped, 1);
+    assert_all_open(f, 2);
+}
+
 static void a_position_no_column_has_starts_anew(void **state)
 {
     struct fixture *f = *state;
@@ -353,7 +375,18 @@ static void rotate_in_child(struct fixture *f)
     _exit(0);
 }
 
-/* Kills at moments spread over a whole rotation. */
+static void end_child(pid_t child)
+{
+    int status;
+
+    (void)usleep(1000 + mrl_random_below(30000));
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+}
+
+/* Kills at moments spread over a whole rotation. The first test: what others leave running would
+ * not be there in a child. */
 static void kill_9_at_any_moment_loses_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -361,18 +394,11 @@ static void kill_9_at_any_moment_loses_nothing(void **state)
     close_all(f);
     for (unsigned i = 0; i < 25; i++) {
         pid_t child = fork();
-        int status;
 
         assert_true(child >= 0);
         if (child == 0)
             rotate_in_child(f);
-        (void)usleep(1000 + mrl_random_below(30000));
-        (void)kill(child, SIGKILL);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-        open_all(f);
-        assert_all_open(f, 0);
-        close_all(f);
+        end_child(child);
     }
     open_all(f);
     (void)run_to_the_end(f);
@@ -384,14 +410,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define WITH_ROWS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+        WITH_ROWS(kill_9_at_any_moment_loses_nothing),
         WITH_ROWS(everything_is_sealed_again_and_the_old_key_dropped),
         WITH_ROWS(without_a_rotation_there_is_no_step),
         WITH_ROWS(one_rotation_runs_at_a_time),
         WITH_ROWS(it_goes_on_after_a_restart_at_every_step),
         WITH_ROWS(an_envelope_that_does_not_open_keeps_its_key),
+        WITH_ROWS(an_end_that_cannot_be_recorded_is_none),
         WITH_ROWS(a_position_no_column_has_starts_anew),
         WITH_ROWS(a_position_that_is_none_is_told),
-        WITH_ROWS(kill_9_at_any_moment_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,10 +13,12 @@
 #define GO_TEXT                                                  \
     "If you think cryptography is the answer to your problem,\n" \
     "then you don't know what your problem is.\n"
+/* clang-format off */
 #define GO_NOTE                                                                                   \
     GO_TEXT "\n— PeterNeumann "                                                                 \
             "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6R" \
             "yyBwJnAM=\n"
+/* clang-format on */
 #define SIGNATURE_LINE "— a AAAAAQA=\n"
 
 static struct fixture_signer log_key, witness;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keys/hardware/hardware.h"
+
+mrl_err mrl_tpm_answer(const struct mrl_unlock_request *q, struct mrl_secret **out,
+                       struct mrl_why *why)
+{
+    (void)q;
+    (void)out;
+    return mrl_fail(why, MRL_ERR_UNSUPPORTED, "this merlon-unlock was built without TPM support");
+}
