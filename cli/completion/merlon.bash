@@ -23,7 +23,8 @@ _merlon() {
     policy) words="explain" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     keys) words="status rotate rewrap" ;;
-    '') words="status ca metrics device token app operator role grant policy audit keys watch help" ;;
+    backup) words="keygen create verify restore" ;;
+    '') words="status ca metrics device token app operator role grant policy audit keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -64,6 +65,9 @@ _merlon() {
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
     "audit prune") options+=" --before --reason" ;;
+    "backup create") options+=" --recipient" ;;
+    "backup verify") options+=" --identity" ;;
+    "backup restore") options+=" --identity --to --owner" ;;
     "watch ") options+=" --count" ;;
     "help ") options+=" --completion --markdown" ;;
     esac

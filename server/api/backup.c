@@ -47,7 +47,7 @@ static mrl_err record(struct mrl_api_request *r, const struct mrl_backup_facts *
     const struct mrl_audit_detail details[] = {
         MRL_AUDIT_INT("audit_size", f->audit_size),
         MRL_AUDIT_TEXT("recipients", recipients),
-        MRL_AUDIT_TEXT("sha256", mrl_str(sha256)),
+        MRL_AUDIT_TEXT("sha256", mrl_bytes_of(sha256, sizeof(sha256) - 1)),
         MRL_AUDIT_INT("size", f->size),
     };
 

@@ -59,19 +59,17 @@ static mrl_err refuse(const struct mrl_restored *r, struct mrl_why *why)
                     time, (long long)r->audit_size);
 }
 
-static mrl_err enter(struct mrl_server *s, const struct mrl_restored *r)
+static mrl_err enter(struct mrl_server *s, const struct mrl_restored *r, const char *time)
 {
     static const struct mrl_actor system = {.kind = MRL_ACTOR_SYSTEM,
                                             .id = MRL_LIT_INIT("merlond")};
     struct mrl_audit_event e =
         mrl_actor_event(&system, MRL_AUDIT_BACKUP_RESTORED, MRL_LIT("store"));
-    char time[MRL_TIME_TEXT];
     const struct mrl_audit_detail details[] = {
         MRL_AUDIT_INT("audit_size", r->audit_size),
         MRL_AUDIT_TEXT("backup_created", mrl_str(time)),
     };
 
-    mrl_time_format(r->created_ms, time);
     e.reason = mrl_str(s->accept_rollback);
     e.details = details;
     e.details_count = MRL_COUNT(details);
@@ -82,8 +80,11 @@ static mrl_err enter(struct mrl_server *s, const struct mrl_restored *r)
 static mrl_err settle(struct mrl_server *s, const struct mrl_restored *r, const char *path,
                       struct mrl_why *why)
 {
-    mrl_err err = enter(s, r);
+    char time[MRL_TIME_TEXT];
+    mrl_err err;
 
+    mrl_time_format(r->created_ms, time);
+    err = enter(s, r, time);
     if (err != MRL_OK)
         return mrl_fail(why, err, "cannot enter the restored backup into the audit log");
     if (unlink(path) != 0)
