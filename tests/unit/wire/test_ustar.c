@@ -33,7 +33,7 @@ static void put(struct mrl_buf *out, const char *name, size_t size)
     struct mrl_ustar_entry e = {.size = size, .mtime_s = 1795472078};
     uint8_t header[MRL_USTAR_BLOCK];
 
-    (void)strncpy(e.name, name, MRL_USTAR_NAME_MAX);
+    assert_true(mrl_bytes_to_cstr(mrl_str(name), e.name, sizeof(e.name)));
     assert_ok(mrl_ustar_write_header(&e, header));
     assert_ok(mrl_buf_append(out, mrl_bytes_of(header, sizeof(header))));
     assert_ok(mrl_buf_append(out, mrl_bytes_of(content, size)));
@@ -125,7 +125,7 @@ static void names_sizes_and_times_have_limits(void **state)
     memset(e.name, 'a', MRL_USTAR_NAME_MAX);
     assert_ok(mrl_ustar_write_header(&e, header));
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        (void)strcpy(e.name, wrong[i]);
+        assert_true(mrl_bytes_to_cstr(mrl_str(wrong[i]), e.name, sizeof(e.name)));
         assert_int_equal(mrl_ustar_write_header(&e, header), MRL_ERR_INVALID);
     }
 }
