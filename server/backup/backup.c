@@ -61,7 +61,8 @@ void mrl_backup_free(struct mrl_backup *b)
 
 static mrl_err fail_errno(struct mrl_why *why, const char *path)
 {
-    mrl_err err = errno == ENOSPC || errno == EDQUOT ? MRL_ERR_NO_SPACE : MRL_ERR_IO;
+    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+    mrl_err err = full ? MRL_ERR_NO_SPACE : MRL_ERR_IO;
 
     return mrl_fail(why, err, "%s: %s", path, strerrordesc_np(errno));
 }

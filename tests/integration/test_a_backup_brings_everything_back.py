@@ -149,6 +149,14 @@ def test_nothing_is_ever_replaced(merlon, recovery):
     assert merlon.cli("backup", "keygen", key).code != 0
 
 
+def test_a_full_disk_at_create_is_told(merlon, recovery):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([program("merlon"), "--server", f"unix:{merlon.state}/api.sock", "backup", "create",
+                               "--recipient", recovery[1], "-"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode != 0 and b"space" in done.stderr, done
+    assert not list((merlon.state / "store").glob("backup.*"))
+
+
 def test_a_full_disk_at_restore_leaves_nothing(merlon, recovery, tmp_path):
     key, recipient = recovery
     backup = create(merlon, recipient)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/backup.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "audit/audit.h"
@@ -129,6 +131,37 @@ static void nothing_is_left_of_one_that_fails(void **state)
     (void)make(w);
 }
 
+static void try_with_files_of(struct world *w, rlim_t size)
+{
+    struct rlimit before, small;
+    struct mrl_backup_facts facts;
+    struct mrl_why why = {""};
+    mrl_err err;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = size;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    err = mrl_backup_make(w->backup, &w->recipient, 1, &facts, &why);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(err, MRL_ERR_NO_SPACE);
+    assert_non_null(strstr(why.text, "backup."));
+}
+
+/* A limit on the size of files fails writes as a full disk does. */
+static void a_disk_that_is_full_leaves_nothing(void **state)
+{
+    struct world *w = *state;
+    struct mrl_backup_facts facts;
+
+    grow_above_a_piece(w);
+    facts = make(w);
+    try_with_files_of(w, 1 << 20);             /* the copy does not fit */
+    try_with_files_of(w, facts.database_size); /* the copy does, the archive does not */
+    (void)make(w);
+}
+
 static void what_a_crash_left_is_removed(void **state)
 {
     static const char *const names[] = {"backup.db", "backup.age"};
@@ -160,6 +193,7 @@ int main(void)
         WITH_WORLD(what_is_fetched_in_pieces_opens_and_is_what_the_facts_say),
         WITH_WORLD(only_the_newest_is_given_out),
         WITH_WORLD(nothing_is_left_of_one_that_fails),
+        WITH_WORLD(a_disk_that_is_full_leaves_nothing),
         WITH_WORLD(what_a_crash_left_is_removed),
     };
 
