@@ -24,7 +24,8 @@ _merlon() {
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
-    '') words="status ca metrics device token app operator role grant policy audit export keys watch help" ;;
+    backup) words="keygen create verify restore" ;;
+    '') words="status ca metrics device token app operator role grant policy audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -65,6 +66,9 @@ _merlon() {
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
     "audit prune") options+=" --before --reason" ;;
+    "backup create") options+=" --recipient" ;;
+    "backup verify") options+=" --identity" ;;
+    "backup restore") options+=" --identity --to --owner" ;;
     "watch ") options+=" --count" ;;
     "help ") options+=" --completion --markdown" ;;
     esac

@@ -21,6 +21,7 @@
 #include "main/notify.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/restored.h"
 #include "main/schema.h"
 #include "main/sealing.h"
 #include "main/server_state.h"
@@ -137,10 +138,13 @@ static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, st
     s->checkpoint_file = strdup(paths->checkpoint);
     if (s->checkpoint_file == NULL)
         abort();
-    if (s->accept_rollback == NULL)
+    if (s->accept_rollback == NULL) {
+        MRL_TRY(mrl_restored_check(s, paths, why));
         return mrl_audit_check_start(s->audit, s->checkpoint_file, why);
+    }
     e.reason = mrl_str(s->accept_rollback);
-    return mrl_audit_accept_rollback(s->audit, s->checkpoint_file, &e, why);
+    MRL_TRY(mrl_audit_accept_rollback(s->audit, s->checkpoint_file, &e, why));
+    return mrl_restored_check(s, paths, why);
 }
 
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
@@ -257,6 +261,7 @@ static void fill_api(struct mrl_server *s)
         .retained = s->retained,
         .rotation = mrl_rotation_of(s->rotation),
         .seal_root = mrl_sealing_root(s->keys),
+        .backup = s->backup,
         .rotation_begun = mrl_rotation_wake,
         .rotation_context = s->rotation,
         .started_ms = mrl_wall_ms(),
@@ -306,7 +311,7 @@ static unsigned wanted_workers(const struct mrl_config *c)
     return cores > 0 && cores <= MRL_WORKERS_MAX ? (unsigned)cores : 1;
 }
 
-static mrl_err make_shared(struct mrl_server *s, struct mrl_why *why)
+static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
 
@@ -316,6 +321,7 @@ static mrl_err make_shared(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
+    MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
     return MRL_OK;
 }
@@ -386,7 +392,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(open_store(s, &paths, why));
     MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(open_exports(s, why));
-    MRL_TRY(make_shared(s, why));
+    MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
     MRL_TRY(mrl_housekeeping_record_export(s, why));
@@ -447,6 +453,7 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_free(s->workers[i]);

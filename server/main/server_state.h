@@ -36,6 +36,7 @@ struct mrl_server {
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;
     struct mrl_rotation *rotation;
+    struct mrl_backup *backup;
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;
