@@ -156,16 +156,17 @@ mrl_err mrl_api_audit_erase(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
     struct mrl_audit_event e = mrl_actor_event(&r->actor, MRL_AUDIT_AUDIT_ERASED, MRL_LIT("audit"));
+    struct mrl_audit_erased erased = {0};
     mrl_bytes actor;
-    uint64_t count = 0;
     json_t *o;
 
     MRL_TRY(mrl_api_body(r, (const char *const[]){"actor", "reason", NULL}, &body));
     MRL_TRY(mrl_api_text(r, body, "actor", &actor));
     MRL_TRY(mrl_api_text(r, body, "reason", &e.reason));
-    MRL_TRY(mrl_audit_erase(r->api->store, actor, &e, &count, &r->why));
+    MRL_TRY(mrl_audit_erase(r->api->store, actor, &e, &erased, &r->why));
     o = mrl_json_object();
-    mrl_api_put_number(r, o, "entries", (int64_t)count);
+    mrl_api_put_number(r, o, "erased", (int64_t)erased.entries);
+    mrl_api_put_number(r, o, "seq", (int64_t)erased.seq);
     return mrl_api_answer(r, 200, o);
 }
 
@@ -202,15 +203,17 @@ mrl_err mrl_api_audit_prune(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
     struct mrl_audit_event e = mrl_actor_event(&r->actor, MRL_AUDIT_AUDIT_PRUNED, MRL_LIT("audit"));
-    uint64_t before, first = 0;
+    struct mrl_audit_pruned pruned = {0};
+    uint64_t before;
     json_t *o;
 
     MRL_TRY(mrl_api_body(r, (const char *const[]){"before", "before_ms", "reason", NULL}, &body));
     MRL_TRY(mrl_api_text(r, body, "reason", &e.reason));
     MRL_TRY(read_before(r, body, &before));
     MRL_TRY(check_exports(r, before));
-    MRL_TRY(mrl_audit_prune(r->api->store, before, &e, &first, &r->why));
+    MRL_TRY(mrl_audit_prune(r->api->store, before, &e, &pruned, &r->why));
     o = mrl_json_object();
-    mrl_api_put_number(r, o, "first_entry", (int64_t)first);
+    mrl_api_put_number(r, o, "pruned", (int64_t)pruned.entries);
+    mrl_api_put_number(r, o, "first_entry", (int64_t)pruned.first);
     return mrl_api_answer(r, 200, o);
 }
