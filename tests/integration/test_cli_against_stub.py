@@ -130,7 +130,21 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help",
-             "audit tail", "audit prove"}  # those of the log: test_the_command_line_judges_the_log.py
+             "audit tail", "audit prove",  # those of the log: test_the_command_line_judges_the_log.py
+             "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
+
+
+@pytest.mark.parametrize("said, piece", [({"size": 4}, b"abcde"), ({"size": 6}, b""), ({"sha256": "00" * 32}, b"abcde")])
+def test_a_backup_that_is_not_what_the_server_said_is_not_kept(stub, merlon, tmp_path, said, piece):
+    made = {"id": "0011223344556677", "size": 5, "sha256": hashlib.sha256(b"abcde").hexdigest(), "audit_size": 1, **said}
+    stub.answers["POST", "/v1/backups"] = Answer(made, status=201)
+    stub.answers["GET", "/v1/backups/0011223344556677"] = Answer(piece, content_type="application/octet-stream")
+    stub.answers["DELETE", "/v1/backups/0011223344556677"] = Answer(status=204)
+    done = merlon("backup", "create", "--recipient", "age1x", str(tmp_path / "b.age"))
+    assert done.returncode == REFUSED and done.stderr, done
+    assert not list(tmp_path.glob("b.age"))
+    assert stub.requests[0].body == {"recipients": ["age1x"]}
+    assert stub.requests[-1].method == "DELETE"
 
 
 def test_every_command_of_the_program_is_tested_here(merlon):
