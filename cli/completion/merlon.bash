@@ -15,16 +15,17 @@ _merlon() {
     done
     case $noun in
     ca) words="show" ;;
-    device) words="add list show edit suspend resume quarantine release revoke retire" ;;
+    device) words="add list show edit suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
+    export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy audit keys backup watch help" ;;
+    '') words="status ca metrics device token app operator role grant policy audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''

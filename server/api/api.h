@@ -9,6 +9,7 @@
 
 #include "access/roles.h"
 #include "backup/backup.h"
+#include "export/export.h"
 #include "messages/hub.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
@@ -21,6 +22,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_registry *registry;
     struct mrl_access *access;
     struct mrl_audit *audit;
+    struct mrl_exports *exports; /* may be NULL: none */
     struct mrl_onboarding *onboarding;
     struct mrl_issuing *issuing;
     struct mrl_metrics *metrics;

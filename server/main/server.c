@@ -185,6 +185,37 @@ static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
     return mrl_telemetry_new(mappings, c->telemetry_count, &s->telemetry, why);
 }
 
+static struct mrl_export_config export_config(const struct mrl_config *c, size_t i)
+{
+    const struct mrl_config_export *from = &c->exports[i];
+
+    return (struct mrl_export_config){
+        .name = from->name,
+        .kind = (enum mrl_export_kind)from->type,
+        .from_now = from->from == MRL_EXPORT_FROM_NEWEST,
+        .lag_alarm = (uint64_t)from->lag_alarm,
+        .timeout_ms = from->timeout_s * 1000,
+        .path = from->path,
+        .server = from->server,
+        .ca_file = from->ca_file,
+        .certificate_file = from->certificate_file,
+        .key_file = from->key_file,
+        .bare_close = from->bare_close,
+        .confirm_ms = from->confirm_s * 1000,
+        .hostname = from->hostname.len > 0 ? from->hostname : c->server.names.at[0],
+        .sd_id = from->sd_id,
+        .message_bytes = from->message_bytes,
+    };
+}
+
+static mrl_err open_exports(struct mrl_server *s, struct mrl_why *why)
+{
+    for (size_t i = 0; i < s->config->export_count; i++)
+        s->export_configs[i] = export_config(s->config, i);
+    return mrl_exports_new(s->export_configs, s->config->export_count, s->store, s->audit,
+                           &s->exports, why);
+}
+
 static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
 {
     return (struct mrl_mqtt_limits){
@@ -222,6 +253,7 @@ static void fill_api(struct mrl_server *s)
         .registry = s->registry,
         .access = s->access,
         .audit = s->audit,
+        .exports = s->exports,
         .onboarding = &s->onboarding,
         .issuing = s->issuing,
         .metrics = s->metrics,
@@ -359,6 +391,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
     MRL_TRY(open_duties(s, &paths, why));
+    MRL_TRY(open_exports(s, why));
     MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
@@ -370,6 +403,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
     mrl_housekeeping_checkpoint(s); /* from here on there is one to verify against */
     mrl_rotation_wake(s->rotation); /* one may have been running */
+    MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
@@ -414,6 +448,7 @@ static void stop(struct mrl_server *s)
     mrl_notify("STOPPING=1");
     mrl_housekeeping_stop(s);
     stop_workers(s);
+    mrl_exports_stop(s->exports);
     record_stop(s);
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
@@ -424,6 +459,7 @@ static void stop(struct mrl_server *s)
         mrl_worker_free(s->workers[i]);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
+    mrl_exports_free(s->exports);
     mrl_issuing_free(s->issuing);
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
