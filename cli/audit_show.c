@@ -182,10 +182,8 @@ mrl_exit mrl_audit_witness(struct mrl_cli *cli, const struct mrl_cli_arguments *
     return mrl_cli_show_list(cli, MRL_LIT("/v1/audit/witnesses"), witness_columns, "witnesses");
 }
 
-static const struct mrl_cli_column erased_columns[] = {
-    {"Entries erased", "erased"}, {"Recorded as entry", "seq"}, {NULL}};
-static const struct mrl_cli_column pruned_columns[] = {
-    {"Entries pruned", "pruned"}, {"Oldest entry now", "first_entry"}, {NULL}};
+static const struct mrl_cli_column erased_columns[] = {{"Entries erased", "entries"}, {NULL}};
+static const struct mrl_cli_column pruned_columns[] = {{"Oldest entry now", "first_entry"}, {NULL}};
 
 mrl_exit mrl_audit_erase(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
