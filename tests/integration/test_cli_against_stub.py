@@ -97,6 +97,8 @@ SIMPLE = [
     ("audit erase operator:alice --reason asked", "POST", "/v1/audit/erase", {},
      {"actor": "operator:alice", "reason": "asked"}, {"entries": 3}),
     ("audit prune --before 257 --reason old", "POST", "/v1/audit/prune", {}, {"before": 257, "reason": "old"}, {"first_entry": 257}),
+    ("audit prune --before 257 --reason old --force", "POST", "/v1/audit/prune", {},
+     {"before": 257, "reason": "old", "force": True}, {"first_entry": 257}),
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
     ("export list", "GET", "/v1/exports", {"limit": "500"}, None,
      {"items": [{"name": "siem", "type": "syslog", "state": "failing", "sent": 7, "lag": 2, "why": "connection refused"}]}),
