@@ -143,7 +143,8 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
-             "audit tail", "audit prove"}  # those of the log: test_the_command_line_judges_the_log.py
+             "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
+             "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
 
 
 def test_every_command_of_the_program_is_tested_here(merlon):
