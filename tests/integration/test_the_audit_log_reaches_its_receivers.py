@@ -236,6 +236,24 @@ def test_a_sink_that_begins_with_the_newest_gets_nothing_older(start_merlon, wor
     assert '"target":"new4"' in text and '"target":"old' not in text
 
 
+def test_a_sink_gets_personal_values_only_where_that_was_asked_for(start_merlon, workdir):
+    folder = writable_folder(workdir)
+    merlon = start_merlon(tables=[("export", {"name": name, "type": "file", "path": str(folder / name), "reveal": name == "open"})
+                                  for name in ("open", "closed")])
+    alice = merlon.operator("alice", "admin")
+    merlon.https(alice).post("/v1/devices", {"id": "d1"})
+    newest = merlon.audit()[-1]["seq"]
+    wait_until(lambda: all(s["confirmed"] >= newest for s in merlon.api.get("/v1/exports")["items"]), "both files to have everything")
+    there = entries(merlon)
+    texts = {name: [json.loads(line) for line in (folder / name).read_text().splitlines()] for name in ("open", "closed")}
+    [added] = [e for e in texts["open"] if e["action"] == "device.added"]
+    assert added["actor"]["id"].startswith("sha256:") and added["opened"]["actor.id"] == "alice"
+    assert all("opened" not in e and e == there[e["seq"]] for e in texts["closed"] if e["seq"] in there)
+    for e in texts["open"]:
+        e.pop("opened", None)
+        assert e == there.get(e["seq"], e)
+
+
 def test_pruning_keeps_what_a_sink_has_not_got_unless_it_is_forced(start_merlon, workdir):
     folder = workdir / "later"
     merlon = start_merlon(tables=[("export", {"name": "archive", "type": "file", "path": str(folder / "audit.ndjson")})])
