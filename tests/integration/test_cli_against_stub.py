@@ -95,9 +95,14 @@ SIMPLE = [
     ("audit key", "GET", "/v1/audit/key", {}, None, {"origin": "acme/merlon-audit", "vkey": "acme"}),
     ("audit witness", "GET", "/v1/audit/witnesses", {"limit": "500"}, None, {"items": []}),
     ("audit erase operator:alice --reason asked", "POST", "/v1/audit/erase", {},
-     {"actor": "operator:alice", "reason": "asked"}, {"erased": 3}),
-    ("audit prune --before 257 --reason old", "POST", "/v1/audit/prune", {}, {"before": 257, "reason": "old"}, {"pruned": 256}),
+     {"actor": "operator:alice", "reason": "asked"}, {"erased": 3, "seq": 9}),
+    ("audit prune --before 257 --reason old", "POST", "/v1/audit/prune", {}, {"before": 257, "reason": "old"},
+     {"pruned": 256, "first_entry": 257}),
+    ("audit prune --before 257 --reason old --force", "POST", "/v1/audit/prune", {},
+     {"before": 257, "reason": "old", "force": True}, {"first_entry": 257}),
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
+    ("export list", "GET", "/v1/exports", {"limit": "500"}, None,
+     {"items": [{"name": "siem", "type": "syslog", "state": "failing", "sent": 7, "lag": 2, "why": "connection refused"}]}),
     ("keys status", "GET", "/v1/keys", {}, None, {"data_keys": [{"number": 1, "seals": True}], "rotation": {"running": False}}),
     ("keys rotate", "POST", "/v1/keys/rotate", {}, None,
      {"data_keys": [], "rotation": {"running": True, "data_key": 2, "table": "devices"}}),
@@ -124,13 +129,23 @@ def test_a_command_asks_exactly_what_the_api_takes(stub, merlon, line, method, p
         assert "pump-7" in done.stdout
 
 
+@pytest.mark.parametrize("line, path, answer, shown", [
+    ("audit erase operator:alice --reason r", "/v1/audit/erase", {"erased": 3, "seq": 9}, "Entries erased: 3 Recorded as entry: 9"),
+    ("audit prune --before 300 --reason r", "/v1/audit/prune", {"pruned": 256, "first_entry": 257}, "Entries pruned: 256 Oldest entry now: 257"),
+])
+def test_what_left_the_log_is_told(stub, merlon, line, path, answer, shown):
+    stub.answers["POST", path] = Answer(answer)
+    assert " ".join(merlon(*line.split()).stdout.split()) == shown
+
+
 def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
     merlon("device", "show", "../tokens?x#y")
     assert stub.requests[0].raw_target == "/v1/devices/..%2Ftokens%3Fx%23y"
 
 
-ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help",
-             "audit tail", "audit prove"}  # those of the log: test_the_command_line_judges_the_log.py
+ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
+             "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
+             "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
 
 
 def test_every_command_of_the_program_is_tested_here(merlon):
