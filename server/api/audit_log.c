@@ -6,6 +6,7 @@
 #include "audit/prune.h"
 #include "audit/publish.h"
 #include "audit/verify.h"
+#include "base/hex.h"
 #include "export/export.h"
 
 /* --- the published files, c2sp.org/tlog-tiles --- */
@@ -122,6 +123,15 @@ static mrl_err record_verdict(struct mrl_api_request *r, const struct mrl_audit_
     return mrl_api_record(r, &e);
 }
 
+/* As a checkpoint has it. */
+static void put_root(struct mrl_api_request *r, json_t *o, const struct mrl_tlog_hash *root)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+
+    if (mrl_base64_write(mrl_bytes_of(root->bytes, sizeof(root->bytes)), 0, &text) == MRL_OK)
+        mrl_api_put_text(r, o, "root", mrl_buf_bytes(&text));
+}
+
 static json_t *verdict_json(struct mrl_api_request *r, const struct mrl_audit_verdict *v)
 {
     json_t *o = mrl_json_object();
@@ -130,7 +140,7 @@ static json_t *verdict_json(struct mrl_api_request *r, const struct mrl_audit_ve
     mrl_api_put_number(r, o, "first_entry", (int64_t)v->first);
     mrl_api_put_number(r, o, "entries", (int64_t)v->entries);
     mrl_api_put_number(r, o, "signed_entries", (int64_t)v->signed_entries);
-    mrl_api_put_hex(r, o, "root", mrl_bytes_of(v->root.bytes, sizeof(v->root.bytes)));
+    put_root(r, o, &v->root);
     if (v->bad_from == 0)
         return o;
     mrl_api_put_number(r, o, "first_bad_entry", (int64_t)v->bad_from);

@@ -107,8 +107,10 @@ def number_of(merlon: Merlon, device: str) -> int:
 
 
 def test_a_good_log_is_good(outsider):
-    assert outsider.verify("--checkpoint", outsider.kept).code == 0
-    assert outsider.merlon.cli("audit", "verify", "--server-side").code == 0
+    here = outsider.verify("--checkpoint", outsider.kept, "-o", "json")
+    there = outsider.merlon.cli("audit", "verify", "--server-side", "-o", "json")
+    assert (here.code, there.code) == (0, 0), (here, there)
+    assert json.loads(here.out)["root"] == json.loads(there.out)["root"]
 
 
 @pytest.mark.quick
