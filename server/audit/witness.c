@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "audit/checkpoint.h"
 #include "audit/edge.h"
 #include "audit/facts.h"
 #include "audit/witness_answer.h"

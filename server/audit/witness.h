@@ -8,7 +8,8 @@
 #ifndef MRL_AUDIT_WITNESS_H
 #define MRL_AUDIT_WITNESS_H
 
-#include "audit/checkpoint.h"
+#include "audit/audit.h"
+#include "base/buf.h"
 
 enum { MRL_WITNESSES_MAX = 16, MRL_WITNESS_ANSWER_MAX = 16 << 10 };
 

@@ -5,7 +5,7 @@
 
 #include "base/config.h"
 
-enum { MRL_TELEMETRY_MAPPINGS_MAX = 64 };
+enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16 };
 
 /* Choices of `unlock`: the names of keys/unlock_kind.h, in the order of the table. */
 extern const char *const mrl_config_unlocks[];
@@ -80,6 +80,16 @@ struct mrl_config {
         int64_t series;
     } telemetry[MRL_TELEMETRY_MAPPINGS_MAX];
     size_t telemetry_count;
+    struct {
+        uint64_t witness_lag_s;
+        bool require_witness;
+    } audit;
+    struct mrl_config_witness {
+        mrl_bytes vkey;
+        mrl_bytes url;
+        mrl_bytes root;
+    } witness[MRL_CONFIG_WITNESSES_MAX];
+    size_t witness_count;
 };
 
 extern const struct mrl_config_schema mrl_config_schema;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "audit/checkpoint.h"
+#include "main/collector.h"
 #include "main/config.h"
 #include "main/rotation.h"
 #include "main/worker.h"
@@ -22,6 +23,7 @@ struct mrl_server {
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
+    struct mrl_collector *collector; /* or NULL */
     struct mrl_access *access;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
