@@ -51,8 +51,9 @@ static void a_changed_entry_is_named(void **state)
 
     signed_grow(l, 600);
     signed_checkpoint(l);
-    signed_exec(l, "UPDATE audit_entries SET json = replace(json, 'd3', 'd4') WHERE seq = 270"
-                   " OR seq = 25");
+    signed_exec(l,
+                "UPDATE audit_entries SET json = replace(json, '\"d3\"', '\"d4\"') WHERE seq = 270"
+                " OR seq = 25");
     assert_bad(l, 25, 25, "entry 25 is another");
 }
 
