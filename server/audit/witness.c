@@ -414,8 +414,9 @@ static mrl_err serve_one(struct mrl_witnesses *w, size_t index, const struct rou
 static mrl_err ask_all(struct mrl_witnesses *w, struct round *r, struct mrl_why *why)
 {
     MRL_TRY(open_round(w, r, why));
-    for (size_t i = 0; i < w->count && r->size > 0 && !atomic_load(&w->stopping); i++)
-        MRL_TRY(serve_one(w, i, r));
+    for (size_t i = 0; i < w->count && r->size > 0; i++)
+        if (!atomic_load(&w->stopping) || w->at[i].state.standing == MRL_WITNESS_OK)
+            MRL_TRY(serve_one(w, i, r));
     return MRL_OK;
 }
 

@@ -57,7 +57,8 @@ mrl_err mrl_witnesses_check_start(struct mrl_witnesses *w, struct mrl_why *why);
 /* Shows the newest checkpoint to each that has not cosigned it, stores cosignatures with it, enters
  * alarms. An error is of storage. */
 mrl_err mrl_witnesses_collect(struct mrl_witnesses *w, struct mrl_why *why);
-/* Any thread: the round under way asks nobody else. */
+/* Any thread: from now on only those are asked that answered the last time, so that a stop waits
+ * for no dead one. */
 void mrl_witnesses_stop(struct mrl_witnesses *w);
 /* Any thread: was a cosignature stored since the last call? */
 bool mrl_witnesses_fresh(struct mrl_witnesses *w);

@@ -261,3 +261,9 @@ void mrl_collector_stop(struct mrl_collector *c)
     mrl_service_free(c->service);
     c->service = NULL;
 }
+
+void mrl_collector_finish(struct mrl_collector *c)
+{
+    if (c != NULL && c->checked)
+        run_round(&c->job);
+}

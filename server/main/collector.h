@@ -23,5 +23,7 @@ mrl_err mrl_collector_check_start(struct mrl_collector *c, const char *reason, s
 mrl_err mrl_collector_start(struct mrl_collector *c);
 void mrl_collector_tick(struct mrl_collector *c); /* once a second */
 void mrl_collector_stop(struct mrl_collector *c); /* waits for the request under way */
+/* After it: the last checkpoint is shown to those that answered. */
+void mrl_collector_finish(struct mrl_collector *c);
 
 #endif

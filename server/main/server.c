@@ -421,6 +421,7 @@ static void stop(struct mrl_server *s)
     stop_workers(s);
     mrl_collector_stop(s->collector);
     record_stop(s);
+    mrl_collector_finish(s->collector);
     mrl_collector_free(s->collector);
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);

@@ -80,6 +80,7 @@ def test_every_checkpoint_gets_the_cosignatures_of_all(watch: Callable[..., Watc
     done = verified_with(watched.merlon, *watched.witnesses)
     assert done.code == 0, done
     assert verified_with(watched.merlon, make_witness([])).code == 5
+    assert watched.merlon.cli("audit", "verify", "--server-side").code == 0
     shown = watched.merlon.cli("audit", "witness")
     assert shown.code == 0 and "w0.example" in shown.out and "w1.example" in shown.out, shown
 
@@ -132,6 +133,17 @@ def test_changes_wait_for_a_witness_where_one_is_required(watch: Callable[..., W
         pass
     come_back(watched.witnesses[0])
     wait_until(lambda: merlon.api.ask("POST", "/v1/devices", {"id": "pump-3"}).status == 201, "changes are taken again")
+
+
+def test_the_last_entry_of_a_run_is_cosigned_too(watch: Callable[..., Watched]) -> None:
+    watched = watch()
+    watched.merlon.add_device("pump-1")
+    watched.wait_until_cosigned()
+    watched.merlon.stop()
+    watched.witnesses[0].stop()
+    watched.merlon.start()
+    stopped = watched.merlon.audit(action="server.stopped")[-1]
+    assert watched.states()[0]["size"] >= stopped["seq"]
 
 
 def test_a_policy_without_a_witness_does_not_start(make_merlon: Callable[..., Merlon]) -> None:

@@ -329,6 +329,21 @@ static void a_witness_that_is_away_does_not_stop_the_start(void **state)
     assert_string_equal(state_of(s, 0).why.text, "nobody there");
 }
 
+static void a_stop_waits_only_for_those_that_answered(void **state)
+{
+    struct scene *s = *state;
+
+    s->at[0].away = true;
+    grow(s, 5, 0);
+    collect(s);
+    mrl_witnesses_stop(s->all);
+    grow(s, 5, 0);
+    collect(s);
+    assert_int_equal(s->at[0].asked, 1);
+    assert_int_equal(s->at[1].asked, 2);
+    assert_true(state_of(s, 1).size == 10);
+}
+
 static void a_size_that_is_none_is_no_alarm(void **state)
 {
     struct scene *s = *state;
@@ -404,6 +419,7 @@ int main(void)
         WITH_SCENE(a_witness_that_is_ahead_is_an_alarm),
         WITH_SCENE(another_history_is_found_at_the_same_size_and_beyond),
         WITH_SCENE(a_witness_that_is_away_does_not_stop_the_start),
+        WITH_SCENE(a_stop_waits_only_for_those_that_answered),
         WITH_SCENE(a_size_that_is_none_is_no_alarm),
         WITH_SCENE(what_is_no_set_of_witnesses_is_refused),
         WITH_SCENE(there_are_at_most_sixteen),
