@@ -52,9 +52,6 @@ static const struct mrl_cli_column shown[] = {
     {"Reason", "reason"},
     {"Node", "node"},
     {"Request", "request"},
-    {NULL},
-};
-static const struct mrl_cli_column shown_below[] = {
     {"Stands for more", "repeated"},
     {"Details", "details"},
     {"Record before", "before"},
@@ -93,7 +90,6 @@ static mrl_exit print_page(struct mrl_cli *cli, const json_t *answer, mrl_bytes 
                    ? MRL_EXIT_REFUSED
                    : mrl_cli_fail(cli, MRL_EXIT_REFUSED, "the entry cannot be shown");
     mrl_cli_print_record(cli, shown, page);
-    mrl_cli_print_record(cli, shown_below, page);
     return MRL_EXIT_OK;
 }
 

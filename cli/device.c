@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/device_log.h"
 #include "cli/request.h"
 
 static const struct mrl_cli_column listed[] = {
@@ -117,6 +118,11 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
     {"device", "release", "ID", step_options, "Lets a device out of quarantine.", step},
     {"device", "revoke", "ID", step_options,
      "Revokes all certificates and tokens of a device; it may enrol again with a new token.", step},
+    {"device", "verify-log", "ID FILE", NULL,
+     "Compares the event log of a device, as `merlon-agent log show` prints it, with what the "
+     "device "
+     "told of it before; names the first line that differs.",
+     mrl_device_log_verify},
     {"device", "retire", "ID", step_options,
      "Takes a device out of service for ever; its id never comes back.", step},
     {NULL},

@@ -15,15 +15,17 @@ _merlon() {
     done
     case $noun in
     ca) words="show" ;;
-    device) words="add list show edit suspend resume quarantine release revoke retire" ;;
+    device) words="add list show edit suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
+    export) words="list" ;;
     keys) words="status rotate rewrap" ;;
-    '') words="status ca metrics device token app operator role grant policy audit keys watch help" ;;
+    backup) words="keygen create verify restore" ;;
+    '') words="status ca metrics device token app operator role grant policy audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -64,6 +66,9 @@ _merlon() {
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
     "audit prune") options+=" --before --reason" ;;
+    "backup create") options+=" --recipient" ;;
+    "backup verify") options+=" --identity" ;;
+    "backup restore") options+=" --identity --to --owner" ;;
     "watch ") options+=" --count" ;;
     "help ") options+=" --completion --markdown" ;;
     esac

@@ -30,6 +30,13 @@ static mrl_err on_create(void *context, const char *path, int *fd)
     return *fd >= 0 ? MRL_OK : of_errno();
 }
 
+static mrl_err on_append(void *context, const char *path, int *fd)
+{
+    (void)context;
+    *fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    return *fd >= 0 ? MRL_OK : of_errno();
+}
+
 static mrl_err on_write(void *context, int fd, mrl_bytes data)
 {
     (void)context;
@@ -75,8 +82,8 @@ static mrl_err on_remove(void *context, const char *path)
     return unlink(path) == 0 || errno == ENOENT ? MRL_OK : of_errno();
 }
 
-const struct mrl_disk mrl_disk_system = {NULL,      on_create,   on_write, on_sync,
-                                         on_rename, on_sync_dir, on_remove};
+const struct mrl_disk mrl_disk_system = {NULL,      on_create,   on_write,  on_sync,
+                                         on_rename, on_sync_dir, on_remove, on_append};
 
 static mrl_err path_of(const char *dir, const char *name, const char *ending, char to[PATH_SIZE],
                        struct mrl_why *why)

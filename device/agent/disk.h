@@ -15,7 +15,8 @@ struct mrl_disk {
     mrl_err (*sync)(void *context, int fd);
     mrl_err (*rename)(void *context, const char *from, const char *to);
     mrl_err (*sync_dir)(void *context, const char *dir);
-    mrl_err (*remove)(void *context, const char *path); /* absent: MRL_OK */
+    mrl_err (*remove)(void *context, const char *path);          /* absent: MRL_OK */
+    mrl_err (*append)(void *context, const char *path, int *fd); /* opens what is there */
 };
 extern const struct mrl_disk mrl_disk_system;
 

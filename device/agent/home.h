@@ -7,8 +7,10 @@
  *   identity.pem   private key and certificate, one file so that one rename replaces both
  *   next.key       a key that has no certificate yet
  *   next.pem       a further identity that has not proven itself on a connection yet
+ *   events.log     what happened, see device/agent/eventlog.h; appended
  *
- * Every file is replaced whole; enrolled is who has a good identity.pem, and it is written last. */
+ * Every other file is replaced whole; enrolled is who has a good identity.pem, and it is written
+ * last. */
 #ifndef MRL_AGENT_HOME_H
 #define MRL_AGENT_HOME_H
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "device/agent/enrol.h"
+#include "device/agent/eventlog.h"
 #include "device/agent/run.h"
 
 enum exit_code {
@@ -28,12 +29,15 @@ static const char help[] =
     "                          [--name SERVER_NAME] [--mqtt HOST:PORT]\n"
     "       merlon-agent run --dir DIR [--interval 1s]\n"
     "       merlon-agent show --dir DIR\n"
+    "       merlon-agent log show|verify --dir DIR\n"
     "\n"
     "enrol  gets this machine an identity: a key made here, a certificate by a one-time token.\n"
     "       The server is known by the SHA-256 of its root certificate, or by that certificate.\n"
     "run    publishes readings of this machine to devices/ID/readings, logs commands, renews the\n"
     "       certificate in time. SIGTERM ends it, SIGUSR1 renews now.\n"
     "show   tells who this machine is; exit 0 only with a certificate that is still good.\n"
+    "log    show prints the event log of this machine, verify follows its chain and prints number\n"
+    "       and hash of the last entry; both fail when the chain is broken.\n"
     "\n"
     "exit   0 done  1 failed  2 wrong use  3 not enrolled  4 enrolled already\n"
     "       5 refused: token, certificate or server not accepted  6 server not reached\n";
@@ -144,10 +148,55 @@ static int on_show(const struct options *o)
     return good ? EXIT_GOOD : EXIT_NOT_ENROLLED;
 }
 
+static mrl_err read_log(const struct options *o, struct mrl_buf *text, struct mrl_eventlog_walk *w,
+                        struct mrl_why *why)
+{
+    text->limit = 4 * MRL_EVENTLOG_FILE_MAX;
+    return mrl_eventlog_read(o->enrol.dir, text, w, why);
+}
+
+static int on_log_show(const struct options *o)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+    struct mrl_eventlog_walk w = {0};
+    struct mrl_why why = {""};
+    mrl_err err = read_log(o, &text, &w, &why);
+
+    if (text.len > 0 && fwrite(text.data, 1, text.len, stdout) != text.len)
+        return EXIT_FAILED;
+    return finish("log show", err, &why);
+}
+
+static int on_log_verify(const struct options *o)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+    struct mrl_eventlog_walk w = {0};
+    char hex[2 * MRL_SHA256_SIZE + 1];
+    struct mrl_why why = {""};
+    mrl_err err = read_log(o, &text, &w, &why);
+
+    mrl_hex(mrl_bytes_of(w.head, sizeof(w.head)), hex);
+    if (err == MRL_OK)
+        printf("first  %llu\nlast   %llu\nhash   %s\n", (unsigned long long)w.first,
+               (unsigned long long)w.seq, hex);
+    return finish("log verify", err, &why);
+}
+
 static const struct command {
     const char *name;
+    const char *verb; /* NULL: the name alone */
     int (*run)(const struct options *o);
-} commands[] = {{"enrol", on_enrol}, {"run", on_run}, {"show", on_show}};
+} commands[] = {
+    {"enrol", NULL, on_enrol},        {"run", NULL, on_run},
+    {"show", NULL, on_show},          {"log", "show", on_log_show},
+    {"log", "verify", on_log_verify},
+};
+
+static bool is_called(const struct command *c, int argc, char **argv)
+{
+    return strcmp(argv[1], c->name) == 0 &&
+           (c->verb == NULL || (argc > 2 && strcmp(argv[2], c->verb) == 0));
+}
 
 static bool read_options(int argc, char **argv, struct options *o)
 {
@@ -201,9 +250,11 @@ int main(int argc, char **argv)
     if (argc < 2)
         return usage("a command is missing");
     for (size_t i = 0; i < MRL_COUNT(commands); i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
+        int words = commands[i].verb == NULL ? 1 : 2;
+
+        if (!is_called(&commands[i], argc, argv))
             continue;
-        if (!read_options(argc - 1, &argv[1], &o))
+        if (!read_options(argc - words, &argv[words], &o))
             return usage("wrong options");
         if (o.enrol.dir == NULL)
             return usage("--dir is missing");

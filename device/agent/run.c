@@ -15,13 +15,21 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "device/agent/est.h"
+#include "device/agent/eventlog.h"
 #include "device/agent/link.h"
 #include "device/agent/queue.h"
 #include "device/agent/readings.h"
 #include "device/agent/renewal.h"
 #include "merlon/backoff.h"
 
-enum { RECONNECT_BASE_MS = 500, RECONNECT_CAP_MS = 60000, TOPIC_SIZE = 128, WAIT_MOST = 60000 };
+enum {
+    RECONNECT_BASE_MS = 500,
+    RECONNECT_CAP_MS = 60000,
+    TOPIC_SIZE = 128,
+    WAIT_MOST = 60000,
+    CLOCK_JUMP_MS = 5000,
+    HEAD_EVERY_MS = 60000, /* the server takes one in ten seconds */
+};
 
 struct agent {
     struct mrl_home *home;
@@ -41,12 +49,68 @@ struct agent {
     int64_t renew_at_ms; /* wall clock: when to ask for a certificate, or to try next */
     char readings_topic[TOPIC_SIZE];
     char commands_filter[TOPIC_SIZE];
+    struct mrl_eventlog events;
+    uint64_t head_seq;   /* line of the event log that the server was told of last */
+    uint64_t head_at_ms; /* monotonic: when the next one may be told */
+    mrl_err down; /* class of the failure that is in the event log; MRL_OK: connected since */
+    int64_t clock_offset_ms; /* wall clock against the monotonic one */
 };
 
 static uint32_t below(void *context, uint32_t bound)
 {
     (void)context;
     return mrl_random_below(bound);
+}
+
+/* ---- the event log ---- */
+
+static void keep_event(struct agent *a, const char *event, const char *name, const char *text)
+{
+    const struct mrl_eventlog_field field = {name, mrl_str(text)};
+    struct mrl_why why = {""};
+
+    if (mrl_eventlog_add(&a->events, event, &field, 1, &why) != MRL_OK)
+        mrl_log_warn("event.lost", MRL_FIELD_STR("name", event), MRL_FIELD_STR("why", why.text));
+}
+
+static int64_t clock_offset(void)
+{
+    return mrl_wall_ms() - (int64_t)mrl_monotonic_ms();
+}
+
+static void watch_clock(struct agent *a)
+{
+    int64_t offset = clock_offset(), jump = offset - a->clock_offset_ms;
+    char text[32];
+
+    if (jump > -CLOCK_JUMP_MS && jump < CLOCK_JUMP_MS)
+        return;
+    a->clock_offset_ms = offset;
+    (void)snprintf(text, sizeof(text), "%lld ms", (long long)jump);
+    mrl_log_warn("clock.jumped", MRL_FIELD_INT("by_ms", jump));
+    keep_event(a, "clock.jumped", "by", text);
+}
+
+/* The head goes to the server, which anchors it: from then on a cut or exchanged log shows. */
+static void tell_head(struct agent *a, uint64_t now_ms)
+{
+    static const char topic[] = "$merlon/log/head";
+    const struct mrl_eventlog_walk *at = &a->events.at;
+    char hash[2 * MRL_SHA256_SIZE + 1], text[160];
+    struct merlon_message m = {.topic = topic, .topic_len = strlen(topic), .qos = 1};
+    uint16_t id;
+
+    if (!mrl_link_is_up(&a->link) || at->seq == a->head_seq || now_ms < a->head_at_ms)
+        return;
+    mrl_hex(mrl_bytes_of(at->head, sizeof(at->head)), hash);
+    (void)snprintf(text, sizeof(text), "{\"hash\":\"%s\",\"seq\":%" PRIu64 "}", hash,
+                   at->seq); /* fits: a number and a hash */
+    m.payload = text;
+    m.payload_len = strlen(text);
+    if (merlon_client_publish(&a->link.client, &m, &id) != MERLON_OK)
+        return; /* full: the next turn */
+    a->head_seq = at->seq;
+    a->head_at_ms = now_ms + HEAD_EVERY_MS;
 }
 
 /* ---- readings ---- */
@@ -108,6 +172,9 @@ static void on_connected(void *context, bool session_present)
         mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", a->commands_filter));
     a->reconnect.tries = 0;
     a->seen_server = true;
+    a->down = MRL_OK;
+    a->head_at_ms = a->head_seq = 0; /* whether the last one arrived is not known */
+    keep_event(a, "connection.up", "server", a->home->settings.mqtt);
     mrl_log_info("connection.up", MRL_FIELD_STR("server", a->home->settings.mqtt),
                  MRL_FIELD_STR("tls", mrl_tls_facts(a->link.tls)->cipher),
                  MRL_FIELD_INT("session_present", session_present));
@@ -224,6 +291,7 @@ static void end_trial(struct agent *a)
     plan_renewal(a);
     mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(a->home->identity.cert)->fingerprint),
             fingerprint);
+    keep_event(a, "renewal.done", "fingerprint", fingerprint);
     mrl_log_info("renewal.done", MRL_FIELD_STR("fingerprint", fingerprint),
                  MRL_FIELD_INT("not_after", mrl_cert_facts(a->home->identity.cert)->not_after));
 }
@@ -247,6 +315,10 @@ static void lose(struct agent *a, mrl_err err, const struct mrl_why *why)
     mrl_log_warn("connection.down", MRL_FIELD_STR("class", mrl_err_name(err)),
                  MRL_FIELD_STR("why", why->text), MRL_FIELD_INT("retry_ms", wait));
     a->open_at_ms = now_ms + wait;
+    if (err != a->down) /* once, not with every try */
+        keep_event(a, err == MRL_ERR_AUTH ? "connection.refused" : "connection.down", "why",
+                   why->text);
+    a->down = err;
     if (a->trial)
         fail_trial(a, err, why);
 }
@@ -273,6 +345,7 @@ static void move_link(struct agent *a)
         err = mrl_link_step(&a->link, mrl_monotonic_ms(), &why);
         if (err == MRL_OK || err == MRL_ERR_AGAIN) {
             end_trial(a);
+            tell_head(a, mrl_monotonic_ms());
             pump(a);
         }
     }
@@ -325,9 +398,11 @@ static void turn(struct agent *a)
     read_signals(a);
     if (a->stopping)
         return;
+    watch_clock(a);
     sample(a, mrl_monotonic_ms());
     renew(a, mrl_monotonic_ms());
     open_link(a, mrl_monotonic_ms());
+    tell_head(a, mrl_monotonic_ms());
     pump(a);
     move_link(a);
 }
@@ -372,11 +447,15 @@ static mrl_err run(struct agent *a, struct mrl_why *why)
     MRL_TRY(mrl_link_init(&a->link, a->home, &events));
     a->reconnect = (struct merlon_backoff){RECONNECT_BASE_MS, RECONNECT_CAP_MS, 0};
     a->sample_at_ms = a->open_at_ms = mrl_monotonic_ms();
+    a->clock_offset_ms = clock_offset();
+    MRL_TRY(mrl_eventlog_open(&a->events, a->home->disk, a->home->dir, why));
+    keep_event(a, "agent.started", "device", id);
     recover(a);
     mrl_log_info("agent.started", MRL_FIELD_STR("device", id));
     while (!a->stopping)
         turn(a);
     mrl_link_close(&a->link, mrl_monotonic_ms());
+    keep_event(a, "agent.stopped", "device", id);
     mrl_log_info("agent.stopped", MRL_FIELD_INT("unacknowledged", a->queue.count),
                  MRL_FIELD_INT("dropped", a->queue.dropped));
     return MRL_OK;
@@ -392,9 +471,10 @@ mrl_err mrl_agent_run(struct mrl_home *h, uint64_t interval_ms, struct mrl_why *
     a->home = h;
     a->interval_ms = interval_ms;
     a->signals = -1;
-    a->link.fd = -1;
+    a->link.fd = a->events.fd = -1;
     mrl_queue_init(&a->queue);
     err = run(a, why);
+    mrl_eventlog_close(&a->events);
     mrl_link_done(&a->link);
     mrl_queue_done(&a->queue);
     mrl_identity_done(&a->next);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection of an HTTP client: blocking, with a deadline. Private to net/http_client*.c.
+/* The connection of a client: blocking, with a deadline. For net/http_client*.c, and for protocols
+ * that only write (syslog).
  * Layer: net. Thread: one. */
 #ifndef MRL_NET_HTTP_LINK_H
 #define MRL_NET_HTTP_LINK_H

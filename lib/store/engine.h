@@ -44,6 +44,9 @@ struct mrl_engine {
     mrl_bytes (*bytes)(const struct mrl_rows *rows, unsigned column);
     unsigned (*columns)(const struct mrl_rows *rows);
     void (*free_rows)(struct mrl_rows *rows);
+
+    /* What the transaction of c sees, as a database of its own in a new file. */
+    mrl_err (*snapshot)(struct mrl_engine_conn *c, const char *path, struct mrl_why *why);
 };
 
 /* The head of every engine's rows. */

@@ -108,6 +108,15 @@ mrl_err mrl_tx_query_one(struct mrl_tx *tx, const char *sql, const struct mrl_va
     return MRL_OK;
 }
 
+mrl_err mrl_tx_snapshot(struct mrl_tx *tx, const char *path)
+{
+    mrl_err err;
+
+    MRL_ENSURE(tx->failed == MRL_OK, MRL_ERR_STATE);
+    err = tx->engine->snapshot(tx->conn, path, &tx->why);
+    return err == MRL_OK ? MRL_OK : failed(tx, err);
+}
+
 const char *mrl_tx_why(const struct mrl_tx *tx)
 {
     return tx->why.text;

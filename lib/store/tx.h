@@ -29,6 +29,9 @@ mrl_err mrl_tx_query(struct mrl_tx *tx, const char *sql, const struct mrl_value 
  * (not a failed statement: the callback may go on). */
 mrl_err mrl_tx_query_one(struct mrl_tx *tx, const char *sql, const struct mrl_value *args, size_t n,
                          struct mrl_rows **out);
+/* In mrl_store_read only: all that this transaction sees, as a database of its own in a new file of
+ * mode 0600. The writer goes on meanwhile. MRL_ERR_IO: path exists. On failure there is no file. */
+mrl_err mrl_tx_snapshot(struct mrl_tx *tx, const char *path);
 /* The sentence of the first failed statement; "" without one. Borrowed from tx. */
 const char *mrl_tx_why(const struct mrl_tx *tx);
 

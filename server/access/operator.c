@@ -40,6 +40,7 @@ static const struct {
     [MRL_MAY_ERASE_AUDIT] = {"audit:erase", A},
     [MRL_MAY_READ_SERVER] = {"server:read", V | O | S | A},
     [MRL_MAY_MANAGE_SERVER] = {"server:manage", A},
+    [MRL_MAY_BACKUP] = {"server:backup", A},
     [MRL_MAY_READ_EVENTS] = {"events:read", V | O | S | A},
 };
 _Static_assert(MRL_COUNT(permissions) == MRL_PERMISSION_COUNT_, "a row for every permission");

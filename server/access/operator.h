@@ -44,6 +44,7 @@ enum mrl_permission {
     MRL_MAY_ERASE_AUDIT, /* personal fields, entries past their retention: never who only reads */
     MRL_MAY_READ_SERVER,   /* health, version, metrics, CA certificates */
     MRL_MAY_MANAGE_SERVER, /* reload, rotate keys */
+    MRL_MAY_BACKUP,        /* make and fetch a copy of everything */
     MRL_MAY_READ_EVENTS,   /* the live event stream */
     MRL_PERMISSION_COUNT_
 };

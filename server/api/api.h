@@ -8,6 +8,8 @@
 #define MRL_API_API_H
 
 #include "access/roles.h"
+#include "backup/backup.h"
+#include "export/export.h"
 #include "messages/hub.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
@@ -24,6 +26,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_audit *audit;
     struct mrl_witnesses *witnesses; /* of the log; NULL: there are none */
     bool require_witness;            /* no change while the log is not cosigned */
+    struct mrl_exports *exports;     /* may be NULL: none */
     struct mrl_onboarding *onboarding;
     struct mrl_issuing *issuing;
     struct mrl_metrics *metrics;
@@ -31,6 +34,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_retained *retained;
     struct mrl_seal_rotation *rotation;
     struct mrl_seal_root seal_root;
+    struct mrl_backup *backup;
     /* The steps of a rotation that just began are to be made. Any thread. May be NULL. */
     void (*rotation_begun)(void *context);
     void *rotation_context;

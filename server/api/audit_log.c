@@ -7,6 +7,7 @@
 #include "audit/publish.h"
 #include "audit/verify.h"
 #include "audit/witness.h"
+#include "export/export.h"
 
 /* --- the published files, c2sp.org/tlog-tiles --- */
 
@@ -218,6 +219,19 @@ static mrl_err read_before(struct mrl_api_request *r, const json_t *body, uint64
     return mrl_fail(&r->why, MRL_ERR_INVALID, "before and before_ms are positive integers");
 }
 
+/* What a sink has not got must not be gone when it asks. */
+static mrl_err check_exports(struct mrl_api_request *r, uint64_t before)
+{
+    uint64_t slowest = mrl_export_slowest(r->api->exports);
+
+    if (slowest == UINT64_MAX || before <= slowest + 1)
+        return MRL_OK;
+    return mrl_fail(&r->why, MRL_ERR_STATE,
+                    "an export has confirmed entries up to %llu only: wait for it, or take it out "
+                    "of the configuration",
+                    (unsigned long long)slowest);
+}
+
 mrl_err mrl_api_audit_prune(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
@@ -228,6 +242,7 @@ mrl_err mrl_api_audit_prune(struct mrl_api_request *r)
     MRL_TRY(mrl_api_body(r, (const char *const[]){"before", "before_ms", "reason", NULL}, &body));
     MRL_TRY(mrl_api_text(r, body, "reason", &e.reason));
     MRL_TRY(read_before(r, body, &before));
+    MRL_TRY(check_exports(r, before));
     MRL_TRY(mrl_audit_prune(r->api->store, before, &e, &first, &r->why));
     o = mrl_json_object();
     mrl_api_put_number(r, o, "first_entry", (int64_t)first);

@@ -163,9 +163,13 @@ mrl_err mrl_api_audit_verify(struct mrl_api_request *r);
 mrl_err mrl_api_audit_erase(struct mrl_api_request *r);
 mrl_err mrl_api_audit_prune(struct mrl_api_request *r);
 mrl_err mrl_api_audit_witnesses(struct mrl_api_request *r);
+mrl_err mrl_api_export_list(struct mrl_api_request *r);
 mrl_err mrl_api_keys_status(struct mrl_api_request *r);
 mrl_err mrl_api_keys_rotate(struct mrl_api_request *r);
 mrl_err mrl_api_keys_rewrap(struct mrl_api_request *r);
+mrl_err mrl_api_backup_create(struct mrl_api_request *r);
+mrl_err mrl_api_backup_read(struct mrl_api_request *r);
+mrl_err mrl_api_backup_drop(struct mrl_api_request *r);
 mrl_err mrl_api_events(struct mrl_api_request *r);
 
 #endif

@@ -59,9 +59,14 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/audit/prune", MRL_MAY_ERASE_AUDIT, mrl_api_audit_prune},
     {"GET", "/audit/{file*}", MRL_MAY_READ_AUDIT, mrl_api_audit_file},
 
+    {"GET", "/v1/exports", MRL_MAY_READ_AUDIT, mrl_api_export_list},
     {"GET", "/v1/keys", MRL_MAY_READ_SERVER, mrl_api_keys_status},
     {"POST", "/v1/keys/rotate", MRL_MAY_MANAGE_SERVER, mrl_api_keys_rotate},
     {"POST", "/v1/keys/rewrap", MRL_MAY_MANAGE_SERVER, mrl_api_keys_rewrap},
+
+    {"POST", "/v1/backups", MRL_MAY_BACKUP, mrl_api_backup_create},
+    {"GET", "/v1/backups/{id}", MRL_MAY_BACKUP, mrl_api_backup_read},
+    {"DELETE", "/v1/backups/{id}", MRL_MAY_BACKUP, mrl_api_backup_drop},
 
     {"GET", "/v1/events", MRL_MAY_READ_EVENTS, mrl_api_events, .on_worker = true},
 };

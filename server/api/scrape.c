@@ -37,6 +37,48 @@ static mrl_err write_states(const struct mrl_registry_counts *counts, struct mrl
     return MRL_OK;
 }
 
+static mrl_err write_export(const struct mrl_export_status *all, size_t count, const char *name,
+                            const char *help, uint64_t (*value)(const struct mrl_export_status *s),
+                            struct mrl_buf *out)
+{
+    char label[64];
+
+    if (count == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_expose_family(out, name, "gauge", help));
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(label, sizeof(label), "sink=\"%.*s\"", MRL_FMT(all[i].name));
+        MRL_TRY(mrl_expose_sample(out, name, label, (double)value(&all[i])));
+    }
+    return MRL_OK;
+}
+
+static uint64_t works(const struct mrl_export_status *s)
+{
+    return s->works;
+}
+
+static uint64_t unconfirmed(const struct mrl_export_status *s)
+{
+    return s->sent - s->confirmed;
+}
+
+static mrl_err write_exports(struct mrl_api *api, struct mrl_buf *out)
+{
+    struct mrl_export_status all[MRL_EXPORTS_MAX];
+    size_t count;
+
+    MRL_TRY(mrl_exports_status(api->exports, all, &count));
+    MRL_TRY(write_export(all, count, "merlon_export_lag_entries",
+                         "Entries of the audit log that have not left for the sink.",
+                         mrl_export_lag, out));
+    MRL_TRY(write_export(all, count, "merlon_export_unconfirmed_entries",
+                         "Entries that left for the sink and may have to leave again.", unconfirmed,
+                         out));
+    return write_export(all, count, "merlon_export_up", "Whether the sink takes entries.", works,
+                        out);
+}
+
 /* Each bucket holds those below it, so that an alert needs one of them only. */
 static const struct {
     const char *label;
@@ -162,6 +204,7 @@ mrl_err mrl_api_scrape(struct mrl_api_request *r)
     MRL_TRY(write_duties(r->api, out));
     MRL_TRY(write_log(r->api, out));
     MRL_TRY(write_expiry(r->api, out));
+    MRL_TRY(write_exports(r->api, out));
     MRL_TRY(write_build(r->api, out));
     if (r->api->telemetry != NULL)
         MRL_TRY(mrl_telemetry_write(r->api->telemetry, out));

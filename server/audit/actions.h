@@ -19,6 +19,8 @@
     X(DEVICE_RETIRED, "device.retired", "A device was taken out of service for ever.") \
     X(DEVICE_REVOKED, "device.revoked", "A certificate of a device was revoked.") \
     X(DEVICE_CHANGED, "device.changed", "The record of a device (name, groups, labels) changed.") \
+    X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
+    X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
     X(TOKEN_CREATED, "token.created", "A one-time enrolment token was made; the entry has its id, never its text.") \
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
@@ -49,6 +51,8 @@
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
+    X(BACKUP_CREATED, "backup.created", "A backup of the store was made; the entry has its recipients, sizes and hash.") \
+    X(BACKUP_RESTORED, "backup.restored", "The daemon started with a store out of a backup; what happened after the backup was made is not in it.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \
     X(EVENTS_OPENED, "events.opened", "An operator began to read live messages; the target is the topic filter.") \
     X(AUDIT_ERASED, "audit.erased", "What opens the personal fields of one actor was erased; the entries stay.") \
@@ -57,6 +61,10 @@
     X(AUDIT_ROLLBACK_SUSPECTED, "audit.rollback_suspected", "A witness has seen a longer log, or another one: the database was rolled back or rewritten.") \
     X(AUDIT_WITNESS_LATE, "audit.witness_late", "Entries wait longer for the cosignature of a witness than the limit says.") \
     X(AUDIT_WITNESS_BACK, "audit.witness_back", "A witness that was late has cosigned again.") \
+    X(EXPORT_FAILED, "export.failed", "A sink of the audit log does not take entries; they wait. The target is the sink.") \
+    X(EXPORT_RESUMED, "export.resumed", "A sink that failed takes entries again.") \
+    X(EXPORT_LAGGING, "export.lagging", "A sink is further behind the log than its alarm allows.") \
+    X(EXPORT_GAP, "export.gap", "Entries that a sink never got are no longer in the log; the details name them.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

@@ -6,6 +6,12 @@
 #include "audit/log.h"
 #include "audit/row.h"
 
+/* Opens what is sealed beside a row that was read closed; *out gets views of plain, which is
+ * cleared before. MRL_ERR_CORRUPT: it does not open; why (may be NULL) has the place. */
+mrl_err mrl_audit_open_row(struct mrl_tx *tx, const struct mrl_audit_row *row,
+                           struct mrl_buf *plain, struct mrl_audit_openings *out,
+                           struct mrl_why *why);
+
 typedef mrl_err mrl_audit_visit(void *context, const struct mrl_audit_row *row);
 
 /* Each entry with from <= seq <= to, in order, upwards or (newest_first) downwards. An error of

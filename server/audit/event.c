@@ -44,7 +44,9 @@ struct object {
 
 static void put_name(struct object *o, const char *name)
 {
-    mrl_put_text(o->to, "%s\"%s\":", o->started ? "," : "", name);
+    mrl_put_bytes(o->to, o->started ? MRL_LIT(",\"") : MRL_LIT("\""));
+    mrl_put_bytes(o->to, mrl_str(name));
+    mrl_put_bytes(o->to, MRL_LIT("\":"));
     o->started = true;
 }
 

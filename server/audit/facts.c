@@ -14,10 +14,22 @@ static mrl_bytes member(const json_t *o, const char *name)
     return text_of(json_object_get(o, name));
 }
 
-mrl_err mrl_audit_facts_read(const struct mrl_audit_row *row, struct mrl_audit_facts *out)
+static void open_value(const struct mrl_audit_row *row, mrl_bytes field, mrl_bytes *value)
 {
-    const struct mrl_audit_opening *id = mrl_audit_opening_of(row->opened, MRL_LIT("actor.id"));
-    const struct mrl_audit_opening *target = mrl_audit_opening_of(row->opened, MRL_LIT("target"));
+    const struct mrl_audit_opening *o = mrl_audit_opening_of(row->opened, field);
+
+    if (o != NULL)
+        *value = o->value;
+}
+
+static void open_values(const struct mrl_audit_row *row, struct mrl_audit_facts *f)
+{
+    open_value(row, MRL_LIT("actor.id"), &f->actor);
+    open_value(row, MRL_LIT("target"), &f->target);
+}
+
+mrl_err mrl_audit_facts_parse(const struct mrl_audit_row *row, struct mrl_audit_facts *out)
+{
     struct mrl_audit_facts f = {0};
     const json_t *actor;
 
@@ -26,12 +38,30 @@ mrl_err mrl_audit_facts_read(const struct mrl_audit_row *row, struct mrl_audit_f
     actor = json_object_get(f.root, "actor");
     f.action = member(f.root, "action");
     f.kind = member(actor, "kind");
-    f.actor = id != NULL ? id->value : member(actor, "id");
-    f.target = target != NULL ? target->value : member(f.root, "target");
+    f.actor = member(actor, "id");
+    f.target = member(f.root, "target");
     f.outcome = member(f.root, "outcome");
     f.time_ms = json_integer_value(json_object_get(f.root, "time"));
     f.seq = (uint64_t)json_integer_value(json_object_get(f.root, "seq"));
+    open_values(row, &f);
     *out = f;
+    return MRL_OK;
+}
+
+mrl_err mrl_audit_facts_read(const struct mrl_audit_row *row, struct mrl_audit_facts *out)
+{
+    struct mrl_audit_scan s;
+
+    if (mrl_audit_scan(row->json, &s) != MRL_OK)
+        return mrl_audit_facts_parse(row, out);
+    *out = (struct mrl_audit_facts){.action = s.action,
+                                    .kind = s.kind,
+                                    .actor = s.actor,
+                                    .target = s.target,
+                                    .outcome = s.outcome,
+                                    .time_ms = s.time_ms,
+                                    .seq = s.seq};
+    open_values(row, out);
     return MRL_OK;
 }
 

@@ -14,7 +14,18 @@ struct pair {
     uint64_t key;
     uint16_t place;
 };
+/* Actions and outcomes are few: their keys are not hashed for each entry. */
+enum { KNOWN = 16, KNOWN_TEXT = 64 };
+struct known {
+    enum mrl_audit_index_kind kind;
+    size_t len;
+    uint8_t text[KNOWN_TEXT];
+    uint64_t key;
+};
+
 struct mrl_audit_index {
+    struct known known[KNOWN];
+    size_t known_next;
     uint64_t epoch;
     int64_t oldest, newest;
     size_t count;
@@ -47,12 +58,47 @@ static int64_t row_of(uint64_t epoch, unsigned bucket)
 
 /* --- making --- */
 
+static const struct known *find_known(const struct mrl_audit_index *i,
+                                      enum mrl_audit_index_kind kind, mrl_bytes value)
+{
+    for (size_t n = 0; n < KNOWN; n++)
+        if (i->known[n].kind == kind &&
+            mrl_bytes_eq(mrl_bytes_of(i->known[n].text, i->known[n].len), value))
+            return &i->known[n];
+    return NULL;
+}
+
+static void remember(struct mrl_audit_index *i, enum mrl_audit_index_kind kind, mrl_bytes value,
+                     uint64_t key)
+{
+    struct known *k = &i->known[i->known_next++ % KNOWN];
+
+    *k = (struct known){.kind = kind, .len = value.len, .key = key};
+    memcpy(k->text, value.data, value.len);
+}
+
+static mrl_err key_of(struct mrl_audit_index *i, enum mrl_audit_index_kind kind, mrl_bytes value,
+                      uint64_t *out)
+{
+    bool few = kind == MRL_AUDIT_BY_ACTION || kind == MRL_AUDIT_BY_OUTCOME;
+    const struct known *known = few ? find_known(i, kind, value) : NULL;
+
+    if (known != NULL) {
+        *out = known->key;
+        return MRL_OK;
+    }
+    MRL_TRY(mrl_audit_index_key(kind, value, out));
+    if (few && value.len <= KNOWN_TEXT)
+        remember(i, kind, value, *out);
+    return MRL_OK;
+}
+
 static mrl_err add(struct mrl_audit_index *i, uint16_t place, enum mrl_audit_index_kind kind,
                    mrl_bytes value)
 {
     if (value.len == 0)
         return MRL_OK;
-    MRL_TRY(mrl_audit_index_key(kind, value, &i->pairs[i->count].key));
+    MRL_TRY(key_of(i, kind, value, &i->pairs[i->count].key));
     i->pairs[i->count++].place = place;
     return MRL_OK;
 }
@@ -84,15 +130,42 @@ static mrl_err add_facts(struct mrl_audit_index *i, uint16_t place, const struct
     return good ? MRL_OK : add(i, place, MRL_AUDIT_BY_OUTCOME, f->outcome);
 }
 
+static bool is_committed(mrl_bytes value)
+{
+    return mrl_bytes_starts(value, MRL_LIT("sha256:"));
+}
+
+struct making {
+    struct mrl_tx *tx;
+    struct mrl_audit_index *index;
+    struct mrl_buf plain; /* owned: what was opened last */
+};
+
+/* Most entries have only a commitment to their source, which nobody searches for. */
+static mrl_err read_facts(struct making *m, const struct mrl_audit_row *row,
+                          struct mrl_audit_facts *out)
+{
+    struct mrl_audit_openings opened;
+    const struct mrl_audit_row open = {row->seq, row->json, &opened, row->sealed};
+
+    MRL_TRY(mrl_audit_facts_read(row, out));
+    if (!is_committed(out->actor) && !is_committed(out->target))
+        return MRL_OK;
+    if (mrl_audit_open_row(m->tx, row, &m->plain, &opened, NULL) != MRL_OK)
+        return MRL_OK; /* verification names it */
+    mrl_audit_facts_done(out);
+    return mrl_audit_facts_read(&open, out);
+}
+
 static mrl_err add_row(void *context, const struct mrl_audit_row *row)
 {
-    struct mrl_audit_index *i = context;
+    struct making *m = context;
     struct mrl_audit_facts facts;
     mrl_err err;
 
-    if (mrl_audit_facts_read(row, &facts) != MRL_OK)
+    if (read_facts(m, row, &facts) != MRL_OK)
         return MRL_OK; /* nothing to find it by: verification names it */
-    err = add_facts(i, (uint16_t)((row->seq - 1) % MRL_AUDIT_EPOCH), &facts);
+    err = add_facts(m->index, (uint16_t)((row->seq - 1) % MRL_AUDIT_EPOCH), &facts);
     mrl_audit_facts_done(&facts);
     return err;
 }
@@ -111,15 +184,19 @@ mrl_err mrl_audit_index_new(struct mrl_tx *tx, uint64_t epoch, struct mrl_audit_
 {
     MRL_AUTO(mrl_audit_index) i = malloc(sizeof(*i));
     const struct mrl_audit_range all = {.from = epoch * MRL_AUDIT_EPOCH + 1,
-                                        .to = (epoch + 1) * MRL_AUDIT_EPOCH,
-                                        .open = MRL_AUDIT_OPENABLE};
+                                        .to = (epoch + 1) * MRL_AUDIT_EPOCH};
+    struct making m = {.tx = tx, .index = i};
+    mrl_err err;
 
     if (i == NULL)
         abort();
     i->epoch = epoch;
-    i->count = 0;
+    i->count = i->known_next = 0;
+    memset(i->known, 0, sizeof(i->known));
     i->oldest = i->newest = 0;
-    MRL_TRY(mrl_audit_walk_entries(tx, &all, add_row, i, why));
+    err = mrl_audit_walk_entries(tx, &all, add_row, &m, why);
+    mrl_buf_done(&m.plain);
+    MRL_TRY(err);
     qsort(i->pairs, i->count, sizeof(i->pairs[0]), by_key_and_place);
     *out = MRL_TAKE(i);
     return MRL_OK;

@@ -11,6 +11,7 @@ struct mrl_audit_row {
     uint64_t seq;
     mrl_bytes json;                          /* canonical text: what the log proves */
     const struct mrl_audit_openings *opened; /* never NULL; empty: nothing personal, or erased */
+    mrl_bytes sealed;                        /* what they were opened from, as it is stored */
 };
 
 #endif

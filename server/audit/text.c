@@ -32,6 +32,18 @@ static mrl_bytes cut(mrl_bytes text, size_t max)
     return head;
 }
 
+/* How much of text from at on stands for itself in JSON: printable ASCII but quote and backslash.
+ */
+static size_t plain_run(mrl_bytes text, size_t at)
+{
+    size_t end = at;
+
+    while (end < text.len && text.data[end] >= 0x20 && text.data[end] < 0x7f &&
+           text.data[end] != '"' && text.data[end] != '\\')
+        end++;
+    return end - at;
+}
+
 static void put_escaped(struct mrl_writer *w, uint8_t c)
 {
     static const char shorts[0x20] = {
@@ -53,8 +65,14 @@ bool mrl_audit_put_json_text(struct mrl_writer *w, mrl_bytes text, size_t max)
 
     mrl_put_u8(w, '"');
     for (size_t at = 0; at < head.len;) {
-        mrl_bytes character = next_character(head, &at);
+        size_t run = plain_run(head, at);
+        mrl_bytes character;
 
+        mrl_put_bytes(w, mrl_bytes_sub(head, at, run));
+        at += run;
+        if (at == head.len)
+            break;
+        character = next_character(head, &at);
         if (character.len == 1)
             put_escaped(w, character.data[0]);
         else
@@ -68,7 +86,13 @@ bool mrl_audit_put_plain_text(struct mrl_writer *w, mrl_bytes text, size_t max)
 {
     mrl_bytes head = cut(text, max);
 
-    for (size_t at = 0; at < head.len;)
-        mrl_put_bytes(w, next_character(head, &at));
+    for (size_t at = 0; at < head.len;) {
+        size_t run = plain_run(head, at);
+
+        mrl_put_bytes(w, mrl_bytes_sub(head, at, run));
+        at += run;
+        if (at < head.len)
+            mrl_put_bytes(w, next_character(head, &at));
+    }
     return head.len < text.len;
 }

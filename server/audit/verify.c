@@ -49,7 +49,7 @@ static mrl_err check_text(struct walk *w, const struct mrl_audit_row *row)
     struct mrl_audit_facts f;
     bool number, open;
 
-    if (mrl_audit_facts_read(row, &f) != MRL_OK)
+    if (mrl_audit_facts_parse(row, &f) != MRL_OK)
         return bad(w, row->seq, row->seq, "is not the text of an entry");
     number = f.seq == row->seq;
     open = opens(row->opened, MRL_LIT("source"), json_object_get(f.root, "source")) &&

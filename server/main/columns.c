@@ -45,6 +45,14 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("audit_epochs", "oldest"),
     PUBLIC("audit_epochs", "newest"),
 
+    PUBLIC("device_logs", "device"),
+    PUBLIC("device_logs", "seq"),
+    PUBLIC("device_logs", "hash"),
+    PUBLIC("device_logs", "changed"),
+    PUBLIC("export_cursors", "sink"),
+    PUBLIC("export_cursors", "seq"),
+    PUBLIC("export_cursors", "changed"),
+
     PUBLIC("roles", "name"),
     PUBLIC("roles", "text"),
     PUBLIC("roles", "changed"),

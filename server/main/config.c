@@ -169,6 +169,43 @@ static const struct mrl_config_key telemetry_keys[] = {
 };
 
 /* clang-format off */
+static const char *const export_types[] = {"file", "syslog", NULL};
+static const char *const export_froms[] = {"oldest", "newest", NULL};
+#define EXPORT(field) offsetof(struct mrl_config_export, field)
+static const struct mrl_config_key export_keys[] = {
+    {"name", MRL_CONFIG_STRING, EXPORT(name), NULL,
+     "Fixed name of the sink: how far it got is kept under it.", 1, 32, NULL},
+    {"type", MRL_CONFIG_CHOICE, EXPORT(type), NULL, "What takes the entries.", 0, 0, export_types},
+    {"from", MRL_CONFIG_CHOICE, EXPORT(from), "\"oldest\"",
+     "Where a sink begins that never ran: with the oldest entry, or behind the newest.", 0, 0,
+     export_froms},
+    {"lag_alarm", MRL_CONFIG_INTEGER, EXPORT(lag_alarm), "100000",
+     "Entries the sink may be behind before the alarm is raised.", 1, INT64_C(1) << 40, NULL},
+    {"timeout", MRL_CONFIG_DURATION, EXPORT(timeout_s), "\"30s\"",
+     "A receiver that takes nothing for so long is given up; it is tried again.", 1, 600, NULL},
+    {"path", MRL_CONFIG_STRING, EXPORT(path), "\"\"",
+     "File of type = \"file\"; the daemon's account must be able to make it.", 0, 4000, NULL},
+    {"server", MRL_CONFIG_STRING, EXPORT(server), "\"\"",
+     "Receiver of type = \"syslog\": host:port; its certificate must hold the host.", 0, 260, NULL},
+    {"ca_file", MRL_CONFIG_STRING, EXPORT(ca_file), "\"\"",
+     "Certificates in PEM that the receiver's certificate must lead to.", 0, 4000, NULL},
+    {"certificate_file", MRL_CONFIG_STRING, EXPORT(certificate_file), "\"\"",
+     "Certificate shown to the receiver, then intermediates; empty: none.", 0, 4000, NULL},
+    {"key_file", MRL_CONFIG_STRING, EXPORT(key_file), "\"\"", "Key of certificate_file, in PEM.", 0,
+     4000, NULL},
+    {"bare_close", MRL_CONFIG_BOOL, EXPORT(bare_close), "false",
+     "The end of a connection confirms also without the receiver's close_notify.", 0, 0, NULL},
+    {"confirm", MRL_CONFIG_DURATION, EXPORT(confirm_s), "\"10s\"",
+     "How often the receiver has to confirm what it got; each time costs a connection.", 1, 3600,
+     NULL},
+    {"hostname", MRL_CONFIG_STRING, EXPORT(hostname), "\"\"",
+     "HOSTNAME of the messages; empty: the first of [server] names.", 0, 255, NULL},
+    {"sd_id", MRL_CONFIG_STRING, EXPORT(sd_id), "\"merlon@32473\"",
+     "SD-ID of the structured data: a name, @ and your private enterprise number.", 1, 32, NULL},
+    {"message_bytes", MRL_CONFIG_SIZE, EXPORT(message_bytes), "\"8KiB\"",
+     "Largest message the receiver takes; longer entries are split.", 2048, 131072, NULL},
+};
+
 #define SECTION(name, help) {#name, help, name##_keys, MRL_COUNT(name##_keys), AT(name), 0, 0, 0}
 /* clang-format on */
 static const struct mrl_config_section sections[] = {
@@ -185,6 +222,9 @@ static const struct mrl_config_section sections[] = {
     SECTION(audit, "The audit log."),
     {"witness", "Who cosigns the audit log, one table each.", witness_keys, MRL_COUNT(witness_keys),
      AT(witness), MRL_CONFIG_WITNESSES_MAX, sizeof(struct mrl_config_witness), AT(witness_count)},
+    {"export", "Where entries of the audit log go, one table a sink.", export_keys,
+     MRL_COUNT(export_keys), AT(exports), MRL_EXPORTS_MAX, sizeof(struct mrl_config_export),
+     AT(export_count)},
 };
 
 const struct mrl_config_schema mrl_config_schema = {sections, MRL_COUNT(sections),

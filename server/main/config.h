@@ -4,9 +4,11 @@
 #define MRL_MAIN_CONFIG_H
 
 #include "base/config.h"
+#include "export/export.h"
 
 enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16 };
 
+enum mrl_export_from { MRL_EXPORT_FROM_OLDEST, MRL_EXPORT_FROM_NEWEST };
 /* Choices of `unlock`: the names of keys/unlock_kind.h, in the order of the table. */
 extern const char *const mrl_config_unlocks[];
 
@@ -90,6 +92,24 @@ struct mrl_config {
         mrl_bytes root;
     } witness[MRL_CONFIG_WITNESSES_MAX];
     size_t witness_count;
+    struct mrl_config_export {
+        mrl_bytes name;
+        int type; /* enum mrl_export_kind */
+        int from;
+        int64_t lag_alarm;
+        uint64_t timeout_s;
+        mrl_bytes path;
+        mrl_bytes server;
+        mrl_bytes ca_file;
+        mrl_bytes certificate_file;
+        mrl_bytes key_file;
+        bool bare_close;
+        uint64_t confirm_s;
+        mrl_bytes hostname;
+        mrl_bytes sd_id;
+        uint64_t message_bytes;
+    } exports[MRL_EXPORTS_MAX];
+    size_t export_count;
 };
 
 extern const struct mrl_config_schema mrl_config_schema;

@@ -159,7 +159,7 @@ static void run_chore(struct mrl_job *j)
     struct mrl_why why = {""};
 
     mrl_housekeeping_checkpoint(s);
-
+    mrl_exports_tick(s->exports);
     if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);

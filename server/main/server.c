@@ -21,6 +21,7 @@
 #include "main/notify.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/restored.h"
 #include "main/schema.h"
 #include "main/sealing.h"
 #include "main/server_state.h"
@@ -137,10 +138,13 @@ static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, st
     s->checkpoint_file = strdup(paths->checkpoint);
     if (s->checkpoint_file == NULL)
         abort();
-    if (s->accept_rollback == NULL)
+    if (s->accept_rollback == NULL) {
+        MRL_TRY(mrl_restored_check(s, paths, why));
         return mrl_audit_check_start(s->audit, s->checkpoint_file, why);
+    }
     e.reason = mrl_str(s->accept_rollback);
-    return mrl_audit_accept_rollback(s->audit, s->checkpoint_file, &e, why);
+    MRL_TRY(mrl_audit_accept_rollback(s->audit, s->checkpoint_file, &e, why));
+    return mrl_restored_check(s, paths, why);
 }
 
 static mrl_err check_witnesses(struct mrl_server *s, struct mrl_why *why)
@@ -188,6 +192,37 @@ static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
     return mrl_telemetry_new(mappings, c->telemetry_count, &s->telemetry, why);
 }
 
+static struct mrl_export_config export_config(const struct mrl_config *c, size_t i)
+{
+    const struct mrl_config_export *from = &c->exports[i];
+
+    return (struct mrl_export_config){
+        .name = from->name,
+        .kind = (enum mrl_export_kind)from->type,
+        .from_now = from->from == MRL_EXPORT_FROM_NEWEST,
+        .lag_alarm = (uint64_t)from->lag_alarm,
+        .timeout_ms = from->timeout_s * 1000,
+        .path = from->path,
+        .server = from->server,
+        .ca_file = from->ca_file,
+        .certificate_file = from->certificate_file,
+        .key_file = from->key_file,
+        .bare_close = from->bare_close,
+        .confirm_ms = from->confirm_s * 1000,
+        .hostname = from->hostname.len > 0 ? from->hostname : c->server.names.at[0],
+        .sd_id = from->sd_id,
+        .message_bytes = from->message_bytes,
+    };
+}
+
+static mrl_err open_exports(struct mrl_server *s, struct mrl_why *why)
+{
+    for (size_t i = 0; i < s->config->export_count; i++)
+        s->export_configs[i] = export_config(s->config, i);
+    return mrl_exports_new(s->export_configs, s->config->export_count, s->store, s->audit,
+                           &s->exports, why);
+}
+
 static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
 {
     return (struct mrl_mqtt_limits){
@@ -227,6 +262,7 @@ static void fill_api(struct mrl_server *s)
         .audit = s->audit,
         .witnesses = mrl_collector_witnesses(s->collector),
         .require_witness = s->config->audit.require_witness,
+        .exports = s->exports,
         .onboarding = &s->onboarding,
         .issuing = s->issuing,
         .metrics = s->metrics,
@@ -234,6 +270,7 @@ static void fill_api(struct mrl_server *s)
         .retained = s->retained,
         .rotation = mrl_rotation_of(s->rotation),
         .seal_root = mrl_sealing_root(s->keys),
+        .backup = s->backup,
         .rotation_begun = mrl_rotation_wake,
         .rotation_context = s->rotation,
         .started_ms = mrl_wall_ms(),
@@ -283,7 +320,7 @@ static unsigned wanted_workers(const struct mrl_config *c)
     return cores > 0 && cores <= MRL_WORKERS_MAX ? (unsigned)cores : 1;
 }
 
-static mrl_err make_shared(struct mrl_server *s, struct mrl_why *why)
+static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
 
@@ -294,6 +331,7 @@ static mrl_err make_shared(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
     MRL_TRY(mrl_collector_start(s->collector));
+    MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
     return MRL_OK;
 }
@@ -363,7 +401,8 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
     MRL_TRY(open_duties(s, &paths, why));
-    MRL_TRY(make_shared(s, why));
+    MRL_TRY(open_exports(s, why));
+    MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
     MRL_TRY(mrl_housekeeping_record_export(s, why));
@@ -375,6 +414,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     mrl_housekeeping_checkpoint(s);   /* from here on there is one to verify against */
     MRL_TRY(check_witnesses(s, why)); /* of a log that was empty: there was nothing to ask with */
     mrl_rotation_wake(s->rotation);   /* one may have been running */
+    MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
     return MRL_OK;
@@ -419,6 +459,7 @@ static void stop(struct mrl_server *s)
     mrl_notify("STOPPING=1");
     mrl_housekeeping_stop(s);
     stop_workers(s);
+    mrl_exports_stop(s->exports);
     mrl_collector_stop(s->collector);
     record_stop(s);
     mrl_collector_finish(s->collector);
@@ -426,11 +467,13 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_free(s->workers[i]);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
+    mrl_exports_free(s->exports);
     mrl_issuing_free(s->issuing);
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "audit/checkpoint.h"
+#include "export/export.h"
 #include "main/collector.h"
 #include "main/config.h"
 #include "main/rotation.h"
@@ -24,6 +25,8 @@ struct mrl_server {
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
     struct mrl_collector *collector; /* or NULL */
+    struct mrl_export_config export_configs[MRL_EXPORTS_MAX];
+    struct mrl_exports *exports;
     struct mrl_access *access;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
@@ -35,6 +38,7 @@ struct mrl_server {
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;
     struct mrl_rotation *rotation;
+    struct mrl_backup *backup;
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;

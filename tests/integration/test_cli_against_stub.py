@@ -98,6 +98,8 @@ SIMPLE = [
      {"actor": "operator:alice", "reason": "asked"}, {"erased": 3}),
     ("audit prune --before 257 --reason old", "POST", "/v1/audit/prune", {}, {"before": 257, "reason": "old"}, {"pruned": 256}),
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
+    ("export list", "GET", "/v1/exports", {"limit": "500"}, None,
+     {"items": [{"name": "siem", "type": "syslog", "state": "failing", "sent": 7, "lag": 2, "why": "connection refused"}]}),
     ("keys status", "GET", "/v1/keys", {}, None, {"data_keys": [{"number": 1, "seals": True}], "rotation": {"running": False}}),
     ("keys rotate", "POST", "/v1/keys/rotate", {}, None,
      {"data_keys": [], "rotation": {"running": True, "data_key": 2, "table": "devices"}}),
@@ -129,8 +131,9 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
     assert stub.requests[0].raw_target == "/v1/devices/..%2Ftokens%3Fx%23y"
 
 
-ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help",
-             "audit tail", "audit prove"}  # those of the log: test_the_command_line_judges_the_log.py
+ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
+             "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
+             "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
 
 
 def test_every_command_of_the_program_is_tested_here(merlon):

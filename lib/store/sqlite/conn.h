@@ -38,6 +38,8 @@ int64_t mrl_sqlite_number(const struct mrl_rows *rows, unsigned column);
 mrl_bytes mrl_sqlite_bytes(const struct mrl_rows *rows, unsigned column);
 unsigned mrl_sqlite_columns(const struct mrl_rows *rows);
 void mrl_sqlite_free_rows(struct mrl_rows *rows);
+/* snapshot.c */
+mrl_err mrl_sqlite_snapshot(struct mrl_engine_conn *c, const char *path, struct mrl_why *why);
 void mrl_sqlite_end_rows(struct mrl_engine_conn *c);
 void mrl_sqlite_drop_statements(struct mrl_engine_conn *c);
 

@@ -231,4 +231,5 @@ const struct mrl_engine mrl_engine_sqlite = {
     .bytes = mrl_sqlite_bytes,
     .columns = mrl_sqlite_columns,
     .free_rows = mrl_sqlite_free_rows,
+    .snapshot = mrl_sqlite_snapshot,
 };

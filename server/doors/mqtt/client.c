@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of one connection: made, judged, kept alive, ended. */
 #include "doors/mqtt/client.h"
+#include "devices/device_log.h"
 
 #include "base/rcu.h"
 #include <stdlib.h>
@@ -132,6 +133,14 @@ void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
     e.details = details;
     e.details_count = count;
     mrl_audit_record(c->door->config.audit, &e, done, context);
+}
+
+void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_log_head *head)
+{
+    struct who who;
+    struct mrl_audit_event e = event_of(c, mrl_conn_facts(c->conn), &who);
+
+    mrl_device_log_anchor(c->door->config.registry, &e, head);
 }
 
 static void record_closed(const struct mrl_client *c, const struct mrl_conn_closed *closed)

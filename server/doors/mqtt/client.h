@@ -19,6 +19,8 @@ struct mrl_mqtt_door {
     bool stopping;
 };
 
+enum { MRL_LOG_HEAD_EVERY_MS = 10000 }; /* anchors of one connection */
+
 enum mrl_client_state {
     MRL_CLIENT_NEW,       /* CONNECT is awaited */
     MRL_CLIENT_RECORDING, /* CONNECT is good; its audit entry is on the way to the disk */
@@ -43,6 +45,7 @@ struct mrl_client {
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
     bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
+    uint64_t log_head_ms;    /* when its event log was anchored last; 0: not yet */
     bool counted;            /* connection.opened is in the log */
     bool clean;              /* DISCONNECT 0x00 came */
     const char *ended;       /* why it is over, for the log: static text */
@@ -68,6 +71,9 @@ void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter);
 /* Notes a denial in the audit log. */
 void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action, mrl_bytes target,
                        const char *why);
+/* The head of the device's own event log goes into the audit log. */
+struct mrl_device_log_head;
+void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_log_head *head);
 /* Takes identity and policy from the registry. false: it may not be connected (any more); *why says
  * so. */
 bool mrl_client_identify(struct mrl_client *c, const char **why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets of an open connection: one function each, found by a table. */
 #include "base/clock.h"
+#include "devices/device_log.h"
 #include "doors/mqtt/client.h"
 #include "messages/topic_tree.h"
 #include "wire/mqtt_topic.h"
@@ -119,6 +120,32 @@ static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
              receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
 }
 
+static bool is_log_head(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    return c->subject.kind == MRL_PRINCIPAL_DEVICE && p->qos < 2 &&
+           mrl_bytes_eq(p->topic, mrl_str(MRL_DEVICE_LOG_TOPIC));
+}
+
+/* For the server itself: no rule is asked, no subscriber sees it. Heads that come too often are
+ * taken and let go: the next one covers them. */
+static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    uint64_t now = mrl_monotonic_ms();
+    struct mrl_device_log_head head;
+
+    if (mrl_device_log_read(p->payload, &head) != MRL_OK) {
+        mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "not the head of an event log");
+        refuse_publish(c, p, MRL_MQTT_PAYLOAD_FORMAT_INVALID, "not the head of an event log");
+        return;
+    }
+    if (c->log_head_ms == 0 || now - c->log_head_ms >= MRL_LOG_HEAD_EVERY_MS) {
+        c->log_head_ms = now;
+        mrl_client_anchor_log(c, &head);
+    }
+    if (p->qos == 1)
+        send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS);
+}
+
 static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     const struct mrl_mqtt_publish *p = &packet->publish;
@@ -126,6 +153,10 @@ static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packe
     if (mrl_mqtt_has(&p->props,
                      MRL_MQTT_PROP_TOPIC_ALIAS)) { /* we gave no Topic Alias Maximum. 3.3.2-9 */
         mrl_client_end(c, MRL_MQTT_TOPIC_ALIAS_INVALID, "topic aliases are not taken");
+        return;
+    }
+    if (is_log_head(c, p)) {
+        on_log_head(c, p);
         return;
     }
     if (!may_publish(c, p))

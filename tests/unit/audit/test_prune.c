@@ -69,7 +69,8 @@ static void a_changed_entry_after_pruning_is_still_named(void **state)
     signed_checkpoint(l);
     assert_ok(mrl_audit_prune(l->store, 600, &pruned, &first, NULL));
     assert_int_equal(first, 513);
-    signed_exec(l, "UPDATE audit_entries SET json = replace(json, 'd', 'e') WHERE seq = 700");
+    signed_exec(l, "UPDATE audit_entries SET json = replace(json, 'device.changed', "
+                   "'device.changes') WHERE seq = 700");
     assert_ok(mrl_store_read(l->store, run_verify, &v));
     assert_int_equal(v.bad_from, 700);
 }

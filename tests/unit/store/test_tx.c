@@ -264,6 +264,35 @@ static void a_job_cannot_end_the_transaction_of_others(void **state)
     assert_ok(store_exec(s, "INSERT INTO kinds VALUES ('x')", MRL_NO_ARGS));
 }
 
+static mrl_err run_snapshot(struct mrl_tx *tx, void *context)
+{
+    return mrl_tx_snapshot(tx, context);
+}
+
+static void a_snapshot_is_a_database_of_its_own(void **state)
+{
+    struct place copy;
+    struct mrl_store *s;
+
+    assert_ok(store_exec(store_of(state), "INSERT INTO kinds VALUES ('k')", MRL_NO_ARGS));
+    place_make(&copy);
+    assert_ok(mrl_store_read(store_of(state), run_snapshot, copy.path));
+    assert_ok(store_exec(store_of(state), "INSERT INTO kinds VALUES ('later')", MRL_NO_ARGS));
+    s = store_at(&copy, &list, (struct mrl_store_options){0});
+    assert_int_equal(store_exec(s, "INSERT INTO kinds VALUES ('k')", MRL_NO_ARGS), MRL_ERR_EXISTS);
+    assert_ok(store_exec(s, "INSERT INTO kinds VALUES ('later')", MRL_NO_ARGS));
+    mrl_store_close(s);
+    place_remove(&copy);
+}
+
+static void a_snapshot_replaces_no_file(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(mrl_store_read(w->store, run_snapshot, w->place.path), MRL_ERR_IO);
+    assert_ok(store_exec(w->store, "INSERT INTO kinds VALUES ('k')", MRL_NO_ARGS));
+}
+
 int main(void)
 {
 #define WITH_STORE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -279,6 +308,8 @@ int main(void)
         WITH_STORE(text_that_is_no_text_is_refused),
         WITH_STORE(nothing_goes_on_after_a_failed_statement),
         WITH_STORE(a_job_cannot_end_the_transaction_of_others),
+        WITH_STORE(a_snapshot_is_a_database_of_its_own),
+        WITH_STORE(a_snapshot_replaces_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
