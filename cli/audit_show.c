@@ -23,6 +23,7 @@ const struct mrl_cli_option mrl_audit_prune_options[] = {
     {"before", "N", "Drop the entries before this number, as far as whole bundles of 256 go.",
      .required = true},
     {"reason", "TEXT", "Why, for the audit log.", .required = true},
+    {"force", NULL, "Also drop what an export has not got: a gap there, which is recorded."},
     {NULL},
 };
 
@@ -205,6 +206,8 @@ mrl_exit mrl_audit_prune(struct mrl_cli *cli, const struct mrl_cli_arguments *gi
     if (mrl_json_set_int(body, "before", (int64_t)before) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--before cannot be sent");
     MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "reason", mrl_cli_value(given, "reason")));
+    if (mrl_cli_has(given, "force") && mrl_json_set_bool(body, "force", true) != MRL_OK)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--force cannot be sent");
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", MRL_LIT("/v1/audit/prune"), body, &answer));
     mrl_cli_show_answer(cli, &answer, pruned_columns);
     return MRL_EXIT_OK;

@@ -314,16 +314,6 @@ static mrl_err take_signature(const struct mrl_keys_answer *a, void *to)
     return MRL_OK;
 }
 
-mrl_err mrl_keys_sign_head(struct mrl_keys_client *c, uint64_t size,
-                           const uint8_t hash[static MRL_KEYS_HASH_SIZE],
-                           uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE], struct mrl_why *why)
-{
-    struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_HEAD,
-                                 .head = {size, mrl_bytes_of(hash, MRL_KEYS_HASH_SIZE)}};
-
-    return call(c, &q, take_signature, signature, why);
-}
-
 mrl_err mrl_keys_sign_checkpoint(struct mrl_keys_client *c, const struct mrl_keys_checkpoint *want,
                                  uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE],
                                  struct mrl_why *why)

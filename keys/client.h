@@ -49,12 +49,6 @@ void mrl_keys_info_done(struct mrl_keys_info *info);
 mrl_err mrl_keys_issue(struct mrl_keys_client *c, const struct mrl_keys_issue *want,
                        struct mrl_buf *der, struct mrl_why *why);
 
-/* Ed25519 over the text of mrl_keys_head_text. Within one life of the key process, size never goes
- * back and one size has one hash: otherwise MRL_ERR_DENIED. */
-mrl_err mrl_keys_sign_head(struct mrl_keys_client *c, uint64_t size,
-                           const uint8_t hash[static MRL_KEYS_HASH_SIZE],
-                           uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE], struct mrl_why *why);
-
 /* Ed25519 over the text of a checkpoint (tlog/checkpoint.h) of origin mrl_keys_audit_origin: with
  * mrl_note_put_signature it becomes a note. The key process signs only what is consistent with what
  * it signed last, or for its first request with want->note, which must bear its own signature (no

@@ -131,7 +131,7 @@ static mrl_err run_serve(const struct mrl_keys_arguments *a, struct mrl_why *why
     MRL_SCOPED(mrl_unlock) unlock = {0};
 
     /* The end of the socket ends this process and nothing else does: a stop signal to the whole
-     * group must leave the daemon time to sign its last audit head. */
+     * group must leave the daemon time to sign its last checkpoint. */
     ignore_signals();
     MRL_TRY(mrl_sandbox_start(why));
     MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));

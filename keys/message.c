@@ -139,18 +139,6 @@ static mrl_err read_issue(struct mrl_reader *r, struct mrl_keys_request *q)
     return MRL_OK;
 }
 
-static void put_head(const struct mrl_keys_request *q, struct mrl_writer *w)
-{
-    mrl_put_u64(w, q->head.size);
-    mrl_put_blob16(w, q->head.hash);
-}
-
-static mrl_err read_head(struct mrl_reader *r, struct mrl_keys_request *q)
-{
-    MRL_TRY(mrl_read_u64(r, &q->head.size));
-    return read_exact(r, MRL_KEYS_HASH_SIZE, &q->head.hash);
-}
-
 static void put_checkpoint(const struct mrl_keys_request *q, struct mrl_writer *w)
 {
     const struct mrl_keys_checkpoint *c = &q->checkpoint;
@@ -274,7 +262,6 @@ static const struct body_rule rules[MRL_KEYS_TYPE_END_] = {
     [MRL_KEYS_PING] = {put_nothing, read_nothing, put_no_answer, read_no_answer},
     [MRL_KEYS_INFO] = {put_nothing, read_nothing, put_facts, read_facts},
     [MRL_KEYS_ISSUE] = {put_issue, read_issue, put_answer_bytes, read_answer_bytes},
-    [MRL_KEYS_SIGN_HEAD] = {put_head, read_head, put_answer_bytes, read_signature},
     [MRL_KEYS_WRAP] = {put_wrap, read_wrap, put_answer_bytes, read_answer_bytes},
     [MRL_KEYS_UNWRAP] = {put_unwrap, read_unwrap, put_answer_bytes, read_key},
     [MRL_KEYS_SIGN_CHECKPOINT] = {put_checkpoint, read_checkpoint, put_answer_bytes,

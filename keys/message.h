@@ -35,10 +35,9 @@ enum mrl_keys_type {
     MRL_KEYS_PING = 1,
     MRL_KEYS_INFO,
     MRL_KEYS_ISSUE,
-    MRL_KEYS_SIGN_HEAD,
+    MRL_KEYS_SIGN_CHECKPOINT,
     MRL_KEYS_WRAP,
     MRL_KEYS_UNWRAP,
-    MRL_KEYS_SIGN_CHECKPOINT,
     MRL_KEYS_TYPE_END_,
 };
 
@@ -78,10 +77,6 @@ struct mrl_keys_request {
     union {
         struct mrl_keys_issue issue;
         struct mrl_keys_checkpoint checkpoint;
-        struct {
-            uint64_t size;
-            mrl_bytes hash; /* MRL_KEYS_HASH_SIZE */
-        } head;
         struct {
             mrl_bytes context;
             mrl_bytes key;

@@ -99,18 +99,6 @@ static mrl_err issue(struct mrl_keys_server *s, const struct mrl_keys_request *q
     return MRL_OK;
 }
 
-static mrl_err sign_head(struct mrl_keys_server *s, const struct mrl_keys_request *q,
-                         struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
-{
-    char text[MRL_KEYS_HEAD_TEXT_MAX];
-
-    MRL_TRY(mrl_policy_check_head(&s->policy, q->head.size, q->head.hash, why));
-    MRL_TRY(mrl_key_sign(s->keystore->audit,
-                         mrl_keys_head_text(q->head.size, q->head.hash.data, text), &o->bytes));
-    a->bytes = mrl_buf_bytes(&o->bytes);
-    return MRL_OK;
-}
-
 static mrl_err audit_key(const struct mrl_keystore *k, struct mrl_note_key *out)
 {
     char origin[MRL_KEYS_ORIGIN_MAX];
@@ -162,13 +150,9 @@ typedef mrl_err operation(struct mrl_keys_server *s, const struct mrl_keys_reque
                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why);
 
 static operation *const operations[MRL_KEYS_TYPE_END_] = {
-    [MRL_KEYS_PING] = ping,
-    [MRL_KEYS_INFO] = info,
-    [MRL_KEYS_ISSUE] = issue,
-    [MRL_KEYS_SIGN_HEAD] = sign_head,
-    [MRL_KEYS_WRAP] = wrap,
-    [MRL_KEYS_UNWRAP] = unwrap,
-    [MRL_KEYS_SIGN_CHECKPOINT] = sign_checkpoint,
+    [MRL_KEYS_PING] = ping,     [MRL_KEYS_INFO] = info,
+    [MRL_KEYS_ISSUE] = issue,   [MRL_KEYS_WRAP] = wrap,
+    [MRL_KEYS_UNWRAP] = unwrap, [MRL_KEYS_SIGN_CHECKPOINT] = sign_checkpoint,
 };
 
 mrl_err mrl_operation_run(struct mrl_keys_server *s, const struct mrl_keys_request *q,

@@ -122,22 +122,3 @@ mrl_err mrl_policy_check_key(const struct mrl_key *subject, const struct mrl_key
             return mrl_fail(why, MRL_ERR_DENIED, "the public key is one of the CA's own keys");
     return MRL_OK;
 }
-
-mrl_err mrl_policy_check_head(struct mrl_policy *p, uint64_t size, mrl_bytes hash,
-                              struct mrl_why *why)
-{
-    MRL_ENSURE(hash.len == sizeof(p->head_hash), MRL_ERR_INVALID);
-    if (p->head_seen && size < p->head_size)
-        return mrl_fail(why, MRL_ERR_DENIED,
-                        "a head of size %" PRIu64 " was signed: %" PRIu64 " would go back",
-                        p->head_size, size);
-    if (p->head_seen && size == p->head_size &&
-        memcmp(hash.data, p->head_hash, sizeof(p->head_hash)) != 0)
-        return mrl_fail(why, MRL_ERR_DENIED,
-                        "another head of the same size %" PRIu64 " was signed: the log forked",
-                        size);
-    p->head_seen = true;
-    p->head_size = size;
-    memcpy(p->head_hash, hash.data, sizeof(p->head_hash));
-    return MRL_OK;
-}

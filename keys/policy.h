@@ -27,9 +27,6 @@ struct mrl_policy {
     struct mrl_policy_limits limits;
     uint64_t tokens_milli; /* thousandths of a certificate */
     uint64_t filled_ms;    /* monotonic */
-    uint64_t head_size;
-    uint8_t head_hash[MRL_KEYS_HASH_SIZE];
-    bool head_seen;
     struct mrl_signed checkpoint;
 };
 struct mrl_policy mrl_policy_start(const struct mrl_policy_limits *limits, uint64_t now_ms);
@@ -45,10 +42,5 @@ mrl_err mrl_policy_check_issue(const struct mrl_policy *p, const struct mrl_keys
 /* MRL_ERR_DENIED: subject is one of own, so the certificate would be for a key of this process. */
 mrl_err mrl_policy_check_key(const struct mrl_key *subject, const struct mrl_key *const *own,
                              size_t own_count, struct mrl_why *why);
-
-/* MRL_ERR_DENIED: smaller than a head signed before, or the same size with another hash. Remembers
- * the head. */
-mrl_err mrl_policy_check_head(struct mrl_policy *p, uint64_t size, mrl_bytes hash,
-                              struct mrl_why *why);
 
 #endif

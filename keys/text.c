@@ -83,18 +83,6 @@ const char *mrl_keys_kind_name(enum mrl_keys_kind kind)
     return (unsigned)kind < MRL_KEYS_KIND_END_ ? names[kind] : NULL;
 }
 
-mrl_bytes mrl_keys_head_text(uint64_t size, const uint8_t hash[static MRL_KEYS_HASH_SIZE],
-                             char to[static MRL_KEYS_HEAD_TEXT_MAX])
-{
-    char hex[2 * MRL_KEYS_HASH_SIZE + 1];
-    int len;
-
-    mrl_hex(mrl_bytes_of(hash, MRL_KEYS_HASH_SIZE), hex);
-    len =
-        snprintf(to, MRL_KEYS_HEAD_TEXT_MAX, "merlon audit head v1\n%" PRIu64 "\n%s\n", size, hex);
-    return mrl_bytes_of(to, (size_t)len); /* 21 + 21 + 65 bytes at most: fits always */
-}
-
 void mrl_keys_audit_origin(mrl_bytes tenant, char to[static MRL_KEYS_ORIGIN_MAX])
 {
     (void)snprintf(to, MRL_KEYS_ORIGIN_MAX, "%.*s/merlon-audit", MRL_FMT(tenant));

@@ -6,16 +6,11 @@
 #include "keys/message.h"
 
 enum {
-    MRL_KEYS_HEAD_TEXT_MAX = 128,
     MRL_KEYS_TENANT_MAX = 64,
     MRL_KEYS_URI_MAX = 256,
     MRL_KEYS_ORIGIN_MAX = MRL_KEYS_TENANT_MAX + 16,
 };
 
-/* "merlon audit head v1\n<size>\n<hash hex>\n": what SIGN_HEAD signs, for whoever verifies. No NUL.
- */
-mrl_bytes mrl_keys_head_text(uint64_t size, const uint8_t hash[static MRL_KEYS_HASH_SIZE],
-                             char to[static MRL_KEYS_HEAD_TEXT_MAX]);
 /* "urn:merlon:<tenant>:<device|app|operator>:<id>" with a NUL; a server has none (MRL_ERR_INVALID).
  * Borrows all. */
 mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,

@@ -65,7 +65,7 @@ _merlon() {
     "audit verify") options+=" --log-key --checkpoint --witness --save-checkpoint --dir --proof --entry --server-side" ;;
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
-    "audit prune") options+=" --before --reason" ;;
+    "audit prune") options+=" --before --reason --force" ;;
     "backup create") options+=" --recipient" ;;
     "backup verify") options+=" --identity" ;;
     "backup restore") options+=" --identity --to --owner" ;;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit log: to search and to take away. */
 #include "api/request.h"
+#include "audit/checkpoint.h"
 #include "audit/read.h"
 #include "base/hex.h"
 #include "base/writer.h"
@@ -188,9 +189,16 @@ static mrl_err read_seq(struct mrl_api_request *r, uint64_t *out)
     return MRL_OK;
 }
 
+struct showing {
+    struct mrl_api_request *r;
+    uint64_t seq;
+    uint64_t covered; /* size of the newest checkpoint */
+};
+
 static mrl_err on_entry(void *context, const struct mrl_audit_row *row)
 {
-    struct mrl_api_request *r = context;
+    const struct showing *s = context;
+    struct mrl_api_request *r = s->r;
     json_t *o = mrl_json_object(), *opened = mrl_json_object();
 
     for (size_t i = 0; i < row->opened->count; i++) {
@@ -202,19 +210,20 @@ static mrl_err on_entry(void *context, const struct mrl_audit_row *row)
     mrl_api_put_number(r, o, "seq", (int64_t)row->seq);
     mrl_api_put_text(r, o, "entry", row->json);
     mrl_api_put(r, o, "opened", opened);
+    if (row->seq <= s->covered)
+        mrl_api_put_number(r, o, "covered_by", (int64_t)s->covered);
     return mrl_api_answer(r, 200, o);
 }
 
-struct showing {
-    struct mrl_api_request *r;
-    uint64_t seq;
-};
-
 static mrl_err run_entry(struct mrl_tx *tx, void *context)
 {
-    const struct showing *s = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+    struct showing *s = context;
+    struct mrl_audit_newest newest;
 
-    return mrl_audit_show(tx, s->seq, on_entry, s->r, &s->r->why);
+    MRL_TRY(mrl_audit_newest(tx, &rows, &newest));
+    s->covered = newest.size;
+    return mrl_audit_show(tx, s->seq, on_entry, s, &s->r->why);
 }
 
 mrl_err mrl_api_audit_entry(struct mrl_api_request *r)

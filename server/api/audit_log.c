@@ -190,16 +190,17 @@ mrl_err mrl_api_audit_erase(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
     struct mrl_audit_event e = mrl_actor_event(&r->actor, MRL_AUDIT_AUDIT_ERASED, MRL_LIT("audit"));
+    struct mrl_audit_erased erased = {0};
     mrl_bytes actor;
-    uint64_t count = 0;
     json_t *o;
 
     MRL_TRY(mrl_api_body(r, (const char *const[]){"actor", "reason", NULL}, &body));
     MRL_TRY(mrl_api_text(r, body, "actor", &actor));
     MRL_TRY(mrl_api_text(r, body, "reason", &e.reason));
-    MRL_TRY(mrl_audit_erase(r->api->store, actor, &e, &count, &r->why));
+    MRL_TRY(mrl_audit_erase(r->api->store, actor, &e, &erased, &r->why));
     o = mrl_json_object();
-    mrl_api_put_number(r, o, "entries", (int64_t)count);
+    mrl_api_put_number(r, o, "erased", (int64_t)erased.entries);
+    mrl_api_put_number(r, o, "seq", (int64_t)erased.seq);
     return mrl_api_answer(r, 200, o);
 }
 
@@ -219,16 +220,28 @@ static mrl_err read_before(struct mrl_api_request *r, const json_t *body, uint64
     return mrl_fail(&r->why, MRL_ERR_INVALID, "before and before_ms are positive integers");
 }
 
-/* What a sink has not got must not be gone when it asks. */
-static mrl_err check_exports(struct mrl_api_request *r, uint64_t before)
+static mrl_err read_force(struct mrl_api_request *r, const json_t *body, bool *force)
+{
+    const json_t *given = json_object_get(body, "force");
+
+    if (given != NULL && !json_is_boolean(given))
+        return mrl_fail(&r->why, MRL_ERR_INVALID, "force is true or false");
+    *force = json_is_true(given);
+    return MRL_OK;
+}
+
+/* What a sink has not got must not be gone when it asks, unless the operator gives it up. */
+static mrl_err check_exports(struct mrl_api_request *r, const json_t *body, uint64_t before)
 {
     uint64_t slowest = mrl_export_slowest(r->api->exports);
+    bool force = false;
 
-    if (slowest == UINT64_MAX || before <= slowest + 1)
+    MRL_TRY(read_force(r, body, &force));
+    if (force || slowest == UINT64_MAX || before <= slowest + 1)
         return MRL_OK;
     return mrl_fail(&r->why, MRL_ERR_STATE,
-                    "an export has confirmed entries up to %llu only: wait for it, or take it out "
-                    "of the configuration",
+                    "an export has confirmed entries up to %llu only: wait for it, take it out of "
+                    "the configuration, or force the loss",
                     (unsigned long long)slowest);
 }
 
@@ -236,15 +249,18 @@ mrl_err mrl_api_audit_prune(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
     struct mrl_audit_event e = mrl_actor_event(&r->actor, MRL_AUDIT_AUDIT_PRUNED, MRL_LIT("audit"));
-    uint64_t before, first = 0;
+    struct mrl_audit_pruned pruned = {0};
+    uint64_t before;
     json_t *o;
 
-    MRL_TRY(mrl_api_body(r, (const char *const[]){"before", "before_ms", "reason", NULL}, &body));
+    MRL_TRY(mrl_api_body(r, (const char *const[]){"before", "before_ms", "reason", "force", NULL},
+                         &body));
     MRL_TRY(mrl_api_text(r, body, "reason", &e.reason));
     MRL_TRY(read_before(r, body, &before));
-    MRL_TRY(check_exports(r, before));
-    MRL_TRY(mrl_audit_prune(r->api->store, before, &e, &first, &r->why));
+    MRL_TRY(check_exports(r, body, before));
+    MRL_TRY(mrl_audit_prune(r->api->store, before, &e, &pruned, &r->why));
     o = mrl_json_object();
-    mrl_api_put_number(r, o, "first_entry", (int64_t)first);
+    mrl_api_put_number(r, o, "pruned", (int64_t)pruned.entries);
+    mrl_api_put_number(r, o, "first_entry", (int64_t)pruned.first);
     return mrl_api_answer(r, 200, o);
 }

@@ -13,7 +13,8 @@ static mrl_err read_recipients(struct mrl_api_request *r, const json_t *body,
 {
     json_t *list;
 
-    MRL_TRY(mrl_json_get_array(body, "recipients", &list, &r->why));
+    if (mrl_json_get_array(body, "recipients", &list, &r->why) != MRL_OK)
+        return MRL_ERR_INVALID; /* also when it is missing */
     *count = json_array_size(list);
     if (*count == 0 || *count > MRL_AGE_RECIPIENTS_MAX)
         return mrl_fail(&r->why, MRL_ERR_INVALID, "recipients: 1 to %d", MRL_AGE_RECIPIENTS_MAX);

@@ -13,7 +13,7 @@ struct erasing {
     mrl_bytes kind, id; /* of whom */
     uint64_t epoch, last;
     struct mrl_buf found; /* numbers of this epoch, uint64_t each */
-    uint64_t count;
+    struct mrl_audit_erased erased;
     const struct mrl_audit_event *event;
     struct mrl_why *why;
 };
@@ -87,7 +87,7 @@ static mrl_err count_all(struct mrl_tx *tx, void *context)
     for (e->epoch = first == 0 ? 0 : (first - 1) / MRL_AUDIT_EPOCH;
          e->epoch * MRL_AUDIT_EPOCH < e->last; e->epoch++) {
         MRL_TRY(find_in_epoch(tx, e));
-        e->count += e->found.len / sizeof(uint64_t);
+        e->erased.entries += e->found.len / sizeof(uint64_t);
     }
     return MRL_OK;
 }
@@ -155,13 +155,13 @@ static mrl_err erase_epoch(struct mrl_tx *tx, struct mrl_write *w)
 
 static mrl_err append_entry(struct mrl_tx *tx, struct mrl_write *w)
 {
-    const struct erasing *e = MRL_CONTAINER(w, struct erasing, write);
-    const struct mrl_audit_detail detail = MRL_AUDIT_INT("entries", e->count);
+    struct erasing *e = MRL_CONTAINER(w, struct erasing, write);
+    const struct mrl_audit_detail detail = MRL_AUDIT_INT("entries", e->erased.entries);
     struct mrl_audit_event event = *e->event;
 
     event.details = &detail;
     event.details_count = 1;
-    return mrl_audit_append(tx, &event, NULL);
+    return mrl_audit_append(tx, &event, &e->erased.seq);
 }
 
 static mrl_err erase_all(struct mrl_store *store, struct erasing *e)
@@ -176,7 +176,7 @@ static mrl_err erase_all(struct mrl_store *store, struct erasing *e)
 }
 
 mrl_err mrl_audit_erase(struct mrl_store *store, mrl_bytes actor, const struct mrl_audit_event *e,
-                        uint64_t *count, struct mrl_why *why)
+                        struct mrl_audit_erased *out, struct mrl_why *why)
 {
     struct erasing erasing = {.write = {.why = why}, .event = e, .why = why};
     mrl_err err;
@@ -186,6 +186,6 @@ mrl_err mrl_audit_erase(struct mrl_store *store, mrl_bytes actor, const struct m
     err = erase_all(store, &erasing);
     mrl_buf_done(&erasing.found);
     if (err == MRL_OK)
-        *count = erasing.count;
+        *out = erasing.erased;
     return err;
 }

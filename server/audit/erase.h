@@ -11,9 +11,12 @@
 /* actor: "<kind>:<id>" as mrl_audit_filter has it. Of entries it caused: id and source; of entries
  * about it, when it is an operator: the target. e is appended first, with the number of entries as
  * its detail "entries"; its details must be empty. An erasure that was cut off is asked for again.
- * Epoch by epoch, so that other writers are not held up. MRL_ERR_INVALID: not an actor. *count:
- * entries that lost something. */
+ * Epoch by epoch, so that other writers are not held up. MRL_ERR_INVALID: not an actor. */
+struct mrl_audit_erased {
+    uint64_t entries; /* that lost something */
+    uint64_t seq;     /* number of e */
+};
 mrl_err mrl_audit_erase(struct mrl_store *store, mrl_bytes actor, const struct mrl_audit_event *e,
-                        uint64_t *count, struct mrl_why *why);
+                        struct mrl_audit_erased *out, struct mrl_why *why);
 
 #endif

@@ -55,7 +55,7 @@ static mrl_err remove_piece(struct mrl_tx *tx, struct mrl_write *w)
 }
 
 mrl_err mrl_audit_prune(struct mrl_store *store, uint64_t before, const struct mrl_audit_event *e,
-                        uint64_t *first, struct mrl_why *why)
+                        struct mrl_audit_pruned *out, struct mrl_why *why)
 {
     struct pruning p = {.write = {.run = append_entry, .why = why}, .event = e};
 
@@ -71,7 +71,7 @@ mrl_err mrl_audit_prune(struct mrl_store *store, uint64_t before, const struct m
         p.until = p.keep - p.until > MRL_AUDIT_EPOCH ? p.until + MRL_AUDIT_EPOCH : p.keep;
         MRL_TRY(mrl_store_write(store, &p.write));
     }
-    *first = p.keep;
+    *out = (struct mrl_audit_pruned){p.keep, p.keep - p.first};
     return MRL_OK;
 }
 

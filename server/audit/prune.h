@@ -9,10 +9,14 @@
 
 /* Removes entries before number before, down to a whole bundle, none that no checkpoint covers. e
  * is appended first, with the new first number as its detail "first"; its details must be empty. In
- * pieces, so that other writers are not held up; one that was cut off is asked for again. *first:
- * where the log begins now. MRL_ERR_STATE: nothing to remove. */
+ * pieces, so that other writers are not held up; one that was cut off is asked for again.
+ * MRL_ERR_STATE: nothing to remove. */
+struct mrl_audit_pruned {
+    uint64_t first;   /* where the log begins now */
+    uint64_t entries; /* that were removed */
+};
 mrl_err mrl_audit_prune(struct mrl_store *store, uint64_t before, const struct mrl_audit_event *e,
-                        uint64_t *first, struct mrl_why *why);
+                        struct mrl_audit_pruned *out, struct mrl_why *why);
 
 /* The first entry at or after time_ms, by the index of epochs (so to the epoch); 0: none is older.
  */

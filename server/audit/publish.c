@@ -113,28 +113,28 @@ mrl_err mrl_audit_publish_tile(struct mrl_tx *tx, struct mrl_tlog_tile tile, str
 
 /* --- proofs --- */
 
-static mrl_err add_opening(json_t *list, const struct mrl_audit_opening *o)
+static mrl_err add_opening(json_t *opened, const struct mrl_audit_opening *o)
 {
     MRL_AUTO(json_t) item = mrl_json_object();
-    char salt[2 * MRL_AUDIT_SALT + 1];
+    char salt[2 * MRL_AUDIT_SALT + 1], field[MRL_AUDIT_FIELD_MAX + 1];
 
+    MRL_ENSURE(mrl_bytes_to_cstr(o->field, field, sizeof(field)), MRL_ERR_CORRUPT);
     mrl_hex(mrl_bytes_of(o->salt, sizeof(o->salt)), salt);
-    MRL_TRY(mrl_json_set_str(item, "field", o->field));
     MRL_TRY(mrl_json_set_str(item, "salt", mrl_str(salt)));
     MRL_TRY(mrl_json_set_str(item, "value", o->value));
-    return mrl_json_append(list, MRL_TAKE(item));
+    return mrl_json_set(opened, field, MRL_TAKE(item));
 }
 
 /* What the proof reveals; context: the buffer. */
 static mrl_err write_extra(void *context, const struct mrl_audit_row *row)
 {
     MRL_AUTO(json_t) o = mrl_json_object();
-    MRL_AUTO(json_t) list = mrl_json_array();
+    MRL_AUTO(json_t) opened = mrl_json_object();
 
     for (size_t i = 0; i < row->opened->count; i++)
-        MRL_TRY(add_opening(list, &row->opened->at[i]));
+        MRL_TRY(add_opening(opened, &row->opened->at[i]));
     MRL_TRY(mrl_json_set_str(o, "entry", row->json));
-    MRL_TRY(mrl_json_set(o, "openings", MRL_TAKE(list)));
+    MRL_TRY(mrl_json_set(o, "opened", MRL_TAKE(opened)));
     return mrl_json_write(o, context);
 }
 

@@ -13,7 +13,7 @@ mrl_err mrl_audit_publish_checkpoint(struct mrl_tx *tx, struct mrl_buf *out);
  * bundle that was pruned. MRL_ERR_CORRUPT: something is missing. */
 mrl_err mrl_audit_publish_tile(struct mrl_tx *tx, struct mrl_tlog_tile tile, struct mrl_buf *out);
 /* Appends a proof file for entry seq against the newest checkpoint. reveal: with the text and what
- * opens it as "extra" (JSON: {"entry": text, "openings": [{"field","salt","value"}]}).
+ * opens it as "extra" (JSON: {"entry": text, "opened": {field: {"salt","value"}}}).
  * MRL_ERR_NOT_FOUND: no such entry, or no checkpoint covers it yet; why says which. */
 mrl_err mrl_audit_prove(struct mrl_tx *tx, uint64_t seq, bool reveal, struct mrl_buf *out,
                         struct mrl_why *why);

@@ -19,6 +19,7 @@
 #include "wire/ustar.h"
 
 enum { COPY = 1 << 16 };
+#define FILE_END (2 * MRL_USTAR_SIZE_MAX) /* no backup is as large */
 
 struct mrl_backup {
     struct mrl_store *store;
@@ -327,11 +328,10 @@ mrl_err mrl_backup_read(struct mrl_backup *b, mrl_bytes id, uint64_t offset, str
     ssize_t n;
     int fd;
 
-    MRL_ENSURE(offset <= INT64_MAX, MRL_ERR_INVALID);
     MRL_TRY(mrl_buf_reserve(out, MRL_BACKUP_PIECE, &to));
     MRL_TRY(open_present(b, id, &fd, why));
     do
-        n = pread(fd, to, MRL_BACKUP_PIECE, (off_t)offset);
+        n = offset > FILE_END ? 0 : pread(fd, to, MRL_BACKUP_PIECE, (off_t)offset);
     while (n < 0 && errno == EINTR);
     (void)close(fd); /* only read */
     if (n < 0)

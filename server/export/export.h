@@ -25,6 +25,7 @@ struct mrl_export_config {
     mrl_bytes name; /* [a-z0-9_-], fixed: the cursor hangs on it */
     enum mrl_export_kind kind;
     bool from_now; /* a sink without a cursor starts behind the newest entry, not at the oldest */
+    bool reveal;   /* with the values of personal fields, else their commitments alone */
     uint64_t lag_alarm; /* entries */
     uint64_t timeout_ms;
     mrl_bytes path; /* FILE */

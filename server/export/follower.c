@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "export/cursor.h"
+#include "export/reveal.h"
 #include "export/sink.h"
 
 enum {
@@ -129,13 +130,23 @@ static void note_gap(struct mrl_follower *f, uint64_t from, uint64_t to)
     mrl_audit_record(f->audit, &e, NULL, NULL);
 }
 
+static mrl_err format(struct mrl_follower *f, const struct mrl_audit_row *row)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+
+    if (!f->config->reveal)
+        return f->sink->format(f->sink, row->seq, row->json, &f->batch);
+    MRL_TRY(mrl_export_reveal(row, &text));
+    return f->sink->format(f->sink, row->seq, mrl_buf_bytes(&text), &f->batch);
+}
+
 static mrl_err on_row(void *context, const struct mrl_audit_row *row)
 {
     struct mrl_follower *f = context;
 
     if (row->seq != f->batch_last + 1)
         note_gap(f, f->batch_last + 1, row->seq - 1);
-    MRL_TRY(f->sink->format(f->sink, row->seq, row->json, &f->batch));
+    MRL_TRY(format(f, row));
     f->batch_last = row->seq;
     f->batch_full = ++f->batch_count == MRL_AUDIT_LIST_MAX || f->batch.len >= BATCH_BYTES;
     return f->batch_full ? MRL_ERR_NO_SPACE : MRL_OK;

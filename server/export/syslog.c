@@ -9,7 +9,6 @@ enum {
     SEVERITY_ERROR = 3,
     SEVERITY_WARNING = 4,
     SEVERITY_INFO = 6,
-    ENTRY_TEXT_MAX = 64 << 10,
     DEL = 0x7f,
 };
 
@@ -66,6 +65,17 @@ static int severity_of(mrl_bytes outcome)
     return mrl_bytes_eq(outcome, MRL_LIT("denied")) ? SEVERITY_WARNING : SEVERITY_ERROR;
 }
 
+/* What a sink that reveals adds. */
+static void read_opened(const json_t *root, struct facts *f)
+{
+    json_t *opened = NULL;
+
+    if (mrl_json_get_object(root, "opened", &opened, NULL) != MRL_OK)
+        return;
+    (void)mrl_json_get_str(opened, "actor.id", &f->actor_id, NULL);
+    (void)mrl_json_get_str(opened, "target", &f->target, NULL);
+}
+
 /* Absent members stay empty. */
 static void read_facts(const json_t *root, struct facts *f)
 {
@@ -79,6 +89,7 @@ static void read_facts(const json_t *root, struct facts *f)
         (void)mrl_json_get_str(actor, "kind", &f->actor_kind, NULL);
         (void)mrl_json_get_str(actor, "id", &f->actor_id, NULL);
     }
+    read_opened(root, f);
     f->severity = severity_of(f->outcome);
     if (!is_printable(f->action, MRL_SYSLOG_SD_NAME_MAX))
         f->action = MRL_BYTES_NONE;
@@ -187,7 +198,7 @@ static mrl_err append_parts(struct mrl_buf *out, mrl_bytes head, mrl_bytes json,
 mrl_err mrl_syslog_write(const struct mrl_syslog_style *s, uint64_t seq, mrl_bytes json,
                          struct mrl_buf *out)
 {
-    const struct mrl_json_limits limits = {ENTRY_TEXT_MAX, 32};
+    const struct mrl_json_limits limits = {MRL_SYSLOG_TEXT_MAX, 32};
     struct facts f = {.severity = SEVERITY_ERROR};
     MRL_SCOPED(mrl_buf) head = {0};
     MRL_AUTO(json_t) root = NULL;

@@ -8,7 +8,7 @@
  * Facility 13 (log audit); severity 6 for ok, 4 for denied, 3 for failed. MSG is the text of the
  * entry, unchanged (MSG-ANY: no BOM, which JSON must not have). An entry that does not fit into one
  * message is split: part="1" parts="3" stand behind target, and the MSGs of one seq, joined in
- * order, are the text. */
+ * order, are the text. Values of the member "opened" stand in place of their commitments. */
 #ifndef MRL_EXPORT_SYSLOG_H
 #define MRL_EXPORT_SYSLOG_H
 
@@ -18,7 +18,8 @@
 enum {
     MRL_SYSLOG_MESSAGE_MIN = 2048, /* RFC 5425 4.3.1: every receiver takes so much */
     MRL_SYSLOG_MESSAGE_MAX = 128 << 10,
-    MRL_SYSLOG_HOSTNAME_MAX = 255, /* RFC 5424 6 */
+    MRL_SYSLOG_TEXT_MAX = 96 << 10, /* bytes read as an entry: the largest, and what opens it */
+    MRL_SYSLOG_HOSTNAME_MAX = 255,  /* RFC 5424 6 */
     MRL_SYSLOG_SD_NAME_MAX = 32,
     MRL_SYSLOG_VALUE_MAX = 128, /* bytes of actor and target in the structured data; MSG has all */
 };

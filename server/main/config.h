@@ -96,6 +96,7 @@ struct mrl_config {
         mrl_bytes name;
         int type; /* enum mrl_export_kind */
         int from;
+        bool reveal;
         int64_t lag_alarm;
         uint64_t timeout_s;
         mrl_bytes path;

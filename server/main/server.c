@@ -200,6 +200,7 @@ static struct mrl_export_config export_config(const struct mrl_config *c, size_t
         .name = from->name,
         .kind = (enum mrl_export_kind)from->type,
         .from_now = from->from == MRL_EXPORT_FROM_NEWEST,
+        .reveal = from->reveal,
         .lag_alarm = (uint64_t)from->lag_alarm,
         .timeout_ms = from->timeout_s * 1000,
         .path = from->path,

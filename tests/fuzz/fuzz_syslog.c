@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct mrl_syslog_style style = {MRL_LIT("host"), MRL_LIT("merlon@32473"),
                                            MRL_SYSLOG_MESSAGE_MIN};
-    mrl_bytes json = mrl_bytes_sub(mrl_bytes_of(data, size), 0, 65535), stream;
+    mrl_bytes json = mrl_bytes_sub(mrl_bytes_of(data, size), 0, MRL_SYSLOG_TEXT_MAX), stream;
     MRL_SCOPED(mrl_buf) out = {0};
     MRL_SCOPED(mrl_buf) joined = {0};
 

@@ -95,8 +95,11 @@ SIMPLE = [
     ("audit key", "GET", "/v1/audit/key", {}, None, {"origin": "acme/merlon-audit", "vkey": "acme"}),
     ("audit witness", "GET", "/v1/audit/witnesses", {"limit": "500"}, None, {"items": []}),
     ("audit erase operator:alice --reason asked", "POST", "/v1/audit/erase", {},
-     {"actor": "operator:alice", "reason": "asked"}, {"erased": 3}),
-    ("audit prune --before 257 --reason old", "POST", "/v1/audit/prune", {}, {"before": 257, "reason": "old"}, {"pruned": 256}),
+     {"actor": "operator:alice", "reason": "asked"}, {"erased": 3, "seq": 9}),
+    ("audit prune --before 257 --reason old", "POST", "/v1/audit/prune", {}, {"before": 257, "reason": "old"},
+     {"pruned": 256, "first_entry": 257}),
+    ("audit prune --before 257 --reason old --force", "POST", "/v1/audit/prune", {},
+     {"before": 257, "reason": "old", "force": True}, {"first_entry": 257}),
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
     ("export list", "GET", "/v1/exports", {"limit": "500"}, None,
      {"items": [{"name": "siem", "type": "syslog", "state": "failing", "sent": 7, "lag": 2, "why": "connection refused"}]}),
@@ -124,6 +127,15 @@ def test_a_command_asks_exactly_what_the_api_takes(stub, merlon, line, method, p
     assert request.content_type == ("application/json" if body is not None else None)
     if answer is DEVICE:
         assert "pump-7" in done.stdout
+
+
+@pytest.mark.parametrize("line, path, answer, shown", [
+    ("audit erase operator:alice --reason r", "/v1/audit/erase", {"erased": 3, "seq": 9}, "Entries erased: 3 Recorded as entry: 9"),
+    ("audit prune --before 300 --reason r", "/v1/audit/prune", {"pruned": 256, "first_entry": 257}, "Entries pruned: 256 Oldest entry now: 257"),
+])
+def test_what_left_the_log_is_told(stub, merlon, line, path, answer, shown):
+    stub.answers["POST", path] = Answer(answer)
+    assert " ".join(merlon(*line.split()).stdout.split()) == shown
 
 
 def test_an_id_with_a_slash_stays_one_segment(stub, merlon):

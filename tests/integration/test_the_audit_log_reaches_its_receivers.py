@@ -24,9 +24,9 @@ def syslog_table(port: int, ca: CertificateAuthority, **more: Any) -> tuple[str,
                       "confirm": "1s", "timeout": "2s", **more}
 
 
-def writable_folder(workdir: Path) -> Path:
+def writable_folder(workdir: Path, name: str = "out") -> Path:
     """One in which the daemon's account may make files."""
-    folder = workdir / "out"
+    folder = workdir / name
     folder.mkdir()
     account = pwd.getpwnam("merlon")
     if os.geteuid() == 0:
@@ -47,6 +47,11 @@ def entries(merlon: Merlon) -> dict[int, dict[str, Any]]:
     """As they stand in the log, commitments not opened."""
     texts = [json.loads(line)["json"] for line in merlon.api.raw("GET", "/v1/audit/export?limit=1000").text().splitlines()]
     return {e["seq"]: e for e in map(json.loads, texts)}
+
+
+def checkpoint_size(merlon: Merlon) -> int:
+    answer = merlon.api.raw("GET", "/audit/checkpoint")
+    return int(answer.text().splitlines()[1]) if answer.status == 200 else 0
 
 
 def add_devices(merlon: Merlon, prefix: str, count: int) -> None:
@@ -229,6 +234,49 @@ def test_a_sink_that_begins_with_the_newest_gets_nothing_older(start_merlon, wor
     wait_until(lambda: export_state(merlon)["confirmed"] >= newest, "the file to have everything")
     text = path.read_text()
     assert '"target":"new4"' in text and '"target":"old' not in text
+
+
+def test_a_sink_gets_personal_values_only_where_that_was_asked_for(start_merlon, workdir):
+    folder = writable_folder(workdir)
+    merlon = start_merlon(tables=[("export", {"name": name, "type": "file", "path": str(folder / name), "reveal": name == "open"})
+                                  for name in ("open", "closed")])
+    alice = merlon.operator("alice", "admin")
+    merlon.https(alice).post("/v1/devices", {"id": "d1"})
+    newest = merlon.audit()[-1]["seq"]
+    wait_until(lambda: all(s["confirmed"] >= newest for s in merlon.api.get("/v1/exports")["items"]), "both files to have everything")
+    there = entries(merlon)
+    texts = {name: [json.loads(line) for line in (folder / name).read_text().splitlines()] for name in ("open", "closed")}
+    [added] = [e for e in texts["open"] if e["action"] == "device.added"]
+    assert added["actor"]["id"].startswith("sha256:") and added["opened"]["actor.id"] == "alice"
+    assert all("opened" not in e and e == there[e["seq"]] for e in texts["closed"] if e["seq"] in there)
+    for e in texts["open"]:
+        e.pop("opened", None)
+        assert e == there.get(e["seq"], e)
+
+
+def test_pruning_keeps_what_a_sink_has_not_got_unless_it_is_forced(start_merlon, workdir):
+    folder = workdir / "later"
+    merlon = start_merlon(tables=[("export", {"name": "archive", "type": "file", "path": str(folder / "audit.ndjson")})])
+    add_devices(merlon, "d", 260)
+    wait_until(lambda: checkpoint_size(merlon) >= 256, "a checkpoint over the first bundle")
+    prune = ("audit", "prune", "--before", "257", "--reason", "retention")
+    refused = merlon.cli(*prune)
+    assert refused.code != 0 and "up to 0 only" in refused.err
+    assert merlon.audit()[0]["seq"] == 1
+    forced = merlon.cli(*prune, "--force")
+    assert forced.code == 0 and "257" in forced.out, forced.err
+    writable_folder(workdir, "later")
+    merlon.restart()
+    gap = merlon.wait_for_entry("export.gap", target="archive")
+    assert gap["details"] == {"first": 1, "last": 256}
+    wait_until(lambda: export_state(merlon)["lag"] == 0, "the file to have what is left")
+    assert json.loads((folder / "audit.ndjson").read_text().splitlines()[0])["seq"] == 257
+
+
+@pytest.mark.parametrize("force", [1, "true", None])
+def test_force_is_true_or_false(merlon, force):
+    answer = merlon.api.ask("POST", "/v1/audit/prune", {"before": 257, "reason": "r", "force": force})
+    assert answer.status == 400
 
 
 @pytest.mark.parametrize(("table", "word"), [

@@ -102,6 +102,7 @@ static void open_duties(struct fixture *f)
     f->api.retained = mrl_retained_new(100, 1 << 20);
     f->api.started_ms = mrl_wall_ms();
     f->api.version = "0.0.0-test";
+    assert_ok(mrl_backup_new(f->api.store, f->place.folder, f->api.version, &f->api.backup));
     f->api.server_name = name;
     assert_true(mrl_bytes_to_cstr(MRL_LIT("localhost:8883"), f->api.mqtt_address,
                                   sizeof(f->api.mqtt_address)));
@@ -261,6 +262,7 @@ static void close_worker(struct fixture *f)
     mrl_service_free(f->service);
     log_close(&f->log);
     mrl_store_close(f->api.store);
+    mrl_backup_free(f->api.backup);
     mrl_seal_rotation_free(f->api.rotation);
     mrl_sealer_free(f->sealer);
     mrl_secret_free(f->root.key);

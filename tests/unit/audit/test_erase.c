@@ -55,14 +55,15 @@ static void assert_good(struct signed_log *l)
 static void an_actor_is_gone_and_the_log_still_holds(void **state)
 {
     struct signed_log *l = *state;
-    uint64_t entries = 0;
+    struct mrl_audit_erased done = {0};
     int64_t texts;
 
     signed_grow(l, 5000);
     signed_checkpoint(l);
     texts = signed_number(l, "SELECT SUM(length(json)) FROM audit_entries");
-    assert_ok(mrl_audit_erase(l->store, MRL_LIT("operator:alice"), &erased, &entries, NULL));
-    assert_int_equal(entries, 2500);
+    assert_ok(mrl_audit_erase(l->store, MRL_LIT("operator:alice"), &erased, &done, NULL));
+    assert_int_equal(done.entries, 2500);
+    assert_int_equal(done.seq, 5001);
     assert_int_equal(count(l, "operator:alice").entries, 0);
     assert_int_equal(count(l, "operator:bob").entries, MRL_AUDIT_LIST_MAX);
     assert_int_equal(count(l, "operator:bob").opened, 2 * MRL_AUDIT_LIST_MAX);
@@ -81,15 +82,15 @@ static void who_was_acted_on_is_gone_too(void **state)
                                       .source = MRL_LIT("unix"),
                                       .target = MRL_LIT("alice")};
     struct signed_log *l = *state;
-    uint64_t entries = 0;
+    struct mrl_audit_erased done = {0};
 
     signed_add(l, &e, 1);
     assert_int_equal(signed_number(l, "SELECT COUNT(*) FROM audit_entries"
                                       " WHERE json LIKE '%alice%' OR json LIKE '%bob%'"),
                      0);
     assert_int_equal(count(l, "operator:bob").opened, 3);
-    assert_ok(mrl_audit_erase(l->store, MRL_LIT("operator:alice"), &erased, &entries, NULL));
-    assert_int_equal(entries, 1);
+    assert_ok(mrl_audit_erase(l->store, MRL_LIT("operator:alice"), &erased, &done, NULL));
+    assert_int_equal(done.entries, 1);
     assert_int_equal(count(l, "operator:bob").opened, 2);
     signed_checkpoint(l);
     assert_good(l);
@@ -98,13 +99,13 @@ static void who_was_acted_on_is_gone_too(void **state)
 static void what_is_no_actor_is_refused(void **state)
 {
     struct signed_log *l = *state;
-    uint64_t entries = 7;
+    struct mrl_audit_erased done = {7, 7};
 
-    assert_int_equal(mrl_audit_erase(l->store, MRL_LIT("alice"), &erased, &entries, NULL),
+    assert_int_equal(mrl_audit_erase(l->store, MRL_LIT("alice"), &erased, &done, NULL),
                      MRL_ERR_INVALID);
-    assert_int_equal(mrl_audit_erase(l->store, MRL_LIT("operator:"), &erased, &entries, NULL),
+    assert_int_equal(mrl_audit_erase(l->store, MRL_LIT("operator:"), &erased, &done, NULL),
                      MRL_ERR_INVALID);
-    assert_int_equal(entries, 7);
+    assert_int_equal(done.entries, 7);
     assert_int_equal(signed_number(l, "SELECT COUNT(*) FROM audit_entries"), 0);
 }
 

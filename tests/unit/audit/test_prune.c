@@ -39,12 +39,13 @@ static void old_entries_go_and_all_later_ones_are_proven(void **state)
     struct signed_log *l = *state;
     struct mrl_audit_verdict v;
     struct ask a = {.tile = {MRL_TLOG_ENTRIES, 0, 256}, .seq = 8193};
-    uint64_t first = 0;
+    struct mrl_audit_pruned done = {0};
 
     signed_grow(l, 9000);
     signed_checkpoint(l);
-    assert_ok(mrl_audit_prune(l->store, 8200, &pruned, &first, NULL));
-    assert_int_equal(first, 8193);
+    assert_ok(mrl_audit_prune(l->store, 8200, &pruned, &done, NULL));
+    assert_int_equal(done.first, 8193);
+    assert_int_equal(done.entries, 8192);
     assert_int_equal(signed_number(l, "SELECT MIN(seq) FROM audit_entries"), 8193);
     assert_int_equal(mrl_store_read(l->store, read_tile, &a), MRL_ERR_STATE);
     a.tile.level = 0;
@@ -63,12 +64,12 @@ static void a_changed_entry_after_pruning_is_still_named(void **state)
 {
     struct signed_log *l = *state;
     struct mrl_audit_verdict v;
-    uint64_t first;
+    struct mrl_audit_pruned done;
 
     signed_grow(l, 1000);
     signed_checkpoint(l);
-    assert_ok(mrl_audit_prune(l->store, 600, &pruned, &first, NULL));
-    assert_int_equal(first, 513);
+    assert_ok(mrl_audit_prune(l->store, 600, &pruned, &done, NULL));
+    assert_int_equal(done.first, 513);
     signed_exec(l, "UPDATE audit_entries SET json = replace(json, 'device.changed', "
                    "'device.changes') WHERE seq = 700");
     assert_ok(mrl_store_read(l->store, run_verify, &v));
@@ -79,15 +80,15 @@ static void only_whole_bundles_under_a_checkpoint_go(void **state)
 {
     struct signed_log *l = *state;
     struct mrl_why why = {""};
-    uint64_t first;
+    struct mrl_audit_pruned done;
 
     signed_grow(l, 300);
-    assert_int_equal(mrl_audit_prune(l->store, 300, &pruned, &first, &why), MRL_ERR_STATE);
+    assert_int_equal(mrl_audit_prune(l->store, 300, &pruned, &done, &why), MRL_ERR_STATE);
     signed_checkpoint(l);
-    assert_int_equal(mrl_audit_prune(l->store, 256, &pruned, &first, &why), MRL_ERR_STATE);
+    assert_int_equal(mrl_audit_prune(l->store, 256, &pruned, &done, &why), MRL_ERR_STATE);
     assert_int_equal(signed_number(l, "SELECT COUNT(*) FROM audit_entries"), 300);
-    assert_ok(mrl_audit_prune(l->store, UINT64_MAX, &pruned, &first, &why));
-    assert_int_equal(first, 257);
+    assert_ok(mrl_audit_prune(l->store, UINT64_MAX, &pruned, &done, &why));
+    assert_int_equal(done.first, 257);
     assert_int_equal(signed_number(l, "SELECT COUNT(*) FROM audit_entries"), 45);
 }
 

@@ -43,6 +43,20 @@ static void an_entry_becomes_one_frame(void **state)
                    "\"time\":1795472078123,\"v\":1}");
 }
 
+static void what_a_sink_reveals_stands_for_its_commitment(void **state)
+{
+    const char *text =
+        "{\"actor\":{\"id\":\"sha256:1\",\"kind\":\"operator\"},\"outcome\":\"ok\","
+        "\"target\":\"sha256:2\",\"opened\":{\"actor.id\":\"ann\",\"target\":\"bob\"}}";
+    MRL_SCOPED(mrl_buf) out = {0};
+
+    (void)state;
+    assert_ok(mrl_syslog_write(&style, 1, mrl_str(text), &out));
+    assert_ok(mrl_buf_append(&out, mrl_bytes_of("", 1)));
+    assert_non_null(strstr((const char *)out.data, " actor=\"operator:ann\" target=\"bob\"] "));
+    assert_non_null(strstr((const char *)out.data, text));
+}
+
 static void severity_is_that_of_the_outcome(void **state)
 {
     (void)state;
@@ -174,6 +188,27 @@ static void the_parts_of_the_largest_entry_join_to_its_text(void **state)
     assert_bytes_equal(mrl_buf_bytes(&joined), mrl_buf_bytes(&json));
 }
 
+static void the_largest_text_is_read_and_a_larger_one_goes_out_as_it_is(void **state)
+{
+    (void)state;
+    for (size_t above = 0; above <= 1; above++) {
+        const mrl_bytes head = MRL_LIT("{\"outcome\":\"ok\",\"target\":\"");
+        MRL_SCOPED(mrl_buf) json = {0};
+        MRL_SCOPED(mrl_buf) out = {0};
+        struct frame f;
+
+        assert_ok(mrl_buf_append(&json, head));
+        while (json.len + 2 < MRL_SYSLOG_TEXT_MAX + above)
+            assert_ok(mrl_buf_append(&json, MRL_LIT("t")));
+        assert_ok(mrl_buf_append(&json, MRL_LIT("\"}")));
+        assert_ok(mrl_syslog_write(&style, 2, mrl_buf_bytes(&json), &out));
+        f = first_frame(&out);
+        assert_true(mrl_bytes_starts(f.params, above == 0 ? MRL_LIT(" seq=\"2\" outcome=\"ok\" ")
+                                                          : MRL_LIT(" seq=\"2\" part=")));
+        assert_true(mrl_bytes_starts(f.msg, head));
+    }
+}
+
 static void assert_style(mrl_bytes hostname, mrl_bytes sd_id, size_t bytes, mrl_err expected)
 {
     const struct mrl_syslog_style s = {hostname, sd_id, bytes};
@@ -207,12 +242,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_becomes_one_frame),
+        cmocka_unit_test(what_a_sink_reveals_stands_for_its_commitment),
         cmocka_unit_test(severity_is_that_of_the_outcome),
         cmocka_unit_test(what_is_no_entry_goes_out_as_it_is),
         cmocka_unit_test(hostile_values_stay_inside_their_quotes),
         cmocka_unit_test(an_action_that_is_no_msgid_is_left_out),
         cmocka_unit_test(long_values_are_cut_at_a_character),
         cmocka_unit_test(a_message_at_the_limit_is_one_and_above_it_is_split),
+        cmocka_unit_test(the_largest_text_is_read_and_a_larger_one_goes_out_as_it_is),
         cmocka_unit_test(the_parts_of_the_largest_entry_join_to_its_text),
         cmocka_unit_test(a_style_that_breaks_the_format_is_refused),
     };

@@ -74,11 +74,13 @@ static void certify(struct mrl_keys_client *c)
 static void sign_and_seal(struct mrl_keys_client *c, uint64_t size)
 {
     uint8_t bytes[MRL_KEYS_WRAPPED_SIZE] = {1}, signature[MRL_KEYS_SIGNATURE_SIZE];
+    struct mrl_keys_checkpoint want = {.size = size, .root = mrl_bytes_of(bytes, sizeof(bytes))};
     MRL_SCOPED(mrl_buf) sealed = {0};
     MRL_AUTO(mrl_secret) key = NULL;
 
-    assert_ok(mrl_keys_sign_head(c, size, bytes, signature, NULL));
-    assert_int_equal(mrl_keys_sign_head(c, size - 1, bytes, signature, NULL), MRL_ERR_DENIED);
+    assert_ok(mrl_keys_sign_checkpoint(c, &want, signature, NULL));
+    want.size--;
+    assert_int_equal(mrl_keys_sign_checkpoint(c, &want, signature, NULL), MRL_ERR_DENIED);
     assert_ok(mrl_keys_wrap(c, MRL_LIT("ctx"), mrl_bytes_of(bytes, sizeof(bytes)), &sealed, NULL));
     assert_ok(mrl_keys_unwrap(c, MRL_LIT("ctx"), mrl_buf_bytes(&sealed), &key, NULL));
     mrl_secret_free(MRL_TAKE(key));

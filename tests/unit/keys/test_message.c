@@ -35,17 +35,16 @@ static size_t make_requests(struct mrl_keys_request *q)
                   .dns = {MRL_LIT("a.example"), MRL_LIT("b.example")},
                   .ip_count = 2,
                   .ip = {mrl_bytes_of(address, 4), mrl_bytes_of(address, 16)}}};
-    q[3] = (struct mrl_keys_request){.id = 3, .type = MRL_KEYS_SIGN_HEAD, .head = {77, some_hash}};
+    q[3] = (struct mrl_keys_request){
+        .id = 3,
+        .type = MRL_KEYS_SIGN_CHECKPOINT,
+        .checkpoint = {
+            .old = 5, .size = 9, .root = some_hash, .proof = some_hash, .note = MRL_LIT("note")}};
     q[4] = (struct mrl_keys_request){
         .id = 4, .type = MRL_KEYS_WRAP, .wrap = {MRL_LIT("context"), some_hash}};
     q[5] = (struct mrl_keys_request){
         .id = 5, .type = MRL_KEYS_UNWRAP, .unwrap = {MRL_LIT("context"), MRL_LIT("sealed")}};
-    q[6] = (struct mrl_keys_request){
-        .id = 6,
-        .type = MRL_KEYS_SIGN_CHECKPOINT,
-        .checkpoint = {
-            .old = 5, .size = 9, .root = some_hash, .proof = some_hash, .note = MRL_LIT("note")}};
-    return 7;
+    return 6;
 }
 
 static void every_request_reads_back_as_it_was_written(void **state)

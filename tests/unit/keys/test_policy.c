@@ -168,23 +168,6 @@ static void our_own_keys_get_no_certificate(void **state)
     assert_ok(mrl_policy_check_key(again, own, 1, NULL));
 }
 
-static void heads_go_forward_and_never_fork(void **state)
-{
-    static const uint8_t a[MRL_KEYS_HASH_SIZE] = {1}, b[MRL_KEYS_HASH_SIZE] = {2};
-    struct mrl_policy p = fresh();
-
-    (void)state;
-    assert_ok(mrl_policy_check_head(&p, 5, mrl_bytes_of(a, sizeof(a)), NULL));
-    assert_ok(mrl_policy_check_head(&p, 5, mrl_bytes_of(a, sizeof(a)), NULL));
-    assert_int_equal(mrl_policy_check_head(&p, 5, mrl_bytes_of(b, sizeof(b)), NULL),
-                     MRL_ERR_DENIED);
-    assert_int_equal(mrl_policy_check_head(&p, 4, mrl_bytes_of(a, sizeof(a)), NULL),
-                     MRL_ERR_DENIED);
-    assert_ok(mrl_policy_check_head(&p, 6, mrl_bytes_of(b, sizeof(b)), NULL));
-    assert_int_equal(mrl_policy_check_head(&p, 5, mrl_bytes_of(a, sizeof(a)), NULL),
-                     MRL_ERR_DENIED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,7 +180,6 @@ int main(void)
         cmocka_unit_test(a_name_that_could_be_read_otherwise_is_refused),
         cmocka_unit_test(the_bucket_gives_its_burst_and_then_its_rate),
         cmocka_unit_test(our_own_keys_get_no_certificate),
-        cmocka_unit_test(heads_go_forward_and_never_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

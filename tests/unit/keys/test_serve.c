@@ -182,25 +182,6 @@ static void a_key_that_is_none_is_refused(void **state)
     assert_true(a.why.len > 0);
 }
 
-static void a_head_is_signed_as_the_text_says(void **state)
-{
-    uint8_t hash[MRL_KEYS_HASH_SIZE] = {3};
-    struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_HEAD,
-                                 .head = {42, mrl_bytes_of(hash, sizeof(hash))}};
-    struct mrl_keys_answer a = ask(&q);
-    char text[MRL_KEYS_HEAD_TEXT_MAX];
-
-    (void)state;
-    assert_ok(a.status);
-    assert_ok(mrl_key_verify(keystore.audit, MRL_SIGN_ED25519, mrl_keys_head_text(42, hash, text),
-                             a.bytes));
-    assert_int_equal(mrl_key_verify(keystore.audit, MRL_SIGN_ED25519,
-                                    mrl_keys_head_text(43, hash, text), a.bytes),
-                     MRL_ERR_CRYPTO);
-    q.head.size = 41;
-    assert_int_equal(ask(&q).status, MRL_ERR_DENIED);
-}
-
 /* A log of one leaf is its own root; with a second leaf the proof is that leaf. */
 static void a_checkpoint_is_signed_as_a_note_of_the_tenant(void **state)
 {
@@ -310,7 +291,6 @@ int main(void)
         cmocka_unit_test(a_server_certificate_has_its_names_and_no_uri),
         cmocka_unit_test(the_keys_of_the_ca_get_no_certificate),
         cmocka_unit_test(a_key_that_is_none_is_refused),
-        cmocka_unit_test(a_head_is_signed_as_the_text_says),
         cmocka_unit_test(a_checkpoint_is_signed_as_a_note_of_the_tenant),
         cmocka_unit_test(a_wrapped_key_opens_only_unchanged_and_in_its_context),
         cmocka_unit_test(the_bucket_answers_busy),

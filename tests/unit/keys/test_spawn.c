@@ -104,14 +104,16 @@ static void every_call_works_inside_the_sandbox(void **state)
 {
     MRL_AUTO(mrl_keys_client) c = spawn();
     uint8_t bytes[MRL_KEYS_WRAPPED_SIZE] = {1}, signature[MRL_KEYS_SIGNATURE_SIZE];
+    struct mrl_keys_checkpoint want = {.size = 9, .root = mrl_bytes_of(bytes, sizeof(bytes))};
     MRL_SCOPED(mrl_buf) sealed = {0};
     MRL_AUTO(mrl_secret) key = NULL;
     struct mrl_why why = {0};
 
     (void)state;
     assert_ok(mrl_keys_ping(c, NULL));
-    assert_ok(mrl_keys_sign_head(c, 9, bytes, signature, NULL));
-    assert_int_equal(mrl_keys_sign_head(c, 8, bytes, signature, &why), MRL_ERR_DENIED);
+    assert_ok(mrl_keys_sign_checkpoint(c, &want, signature, NULL));
+    want.size = 8;
+    assert_int_equal(mrl_keys_sign_checkpoint(c, &want, signature, &why), MRL_ERR_DENIED);
     assert_non_null(strstr(why.text, "would go back"));
     assert_ok(mrl_keys_wrap(c, MRL_LIT("ctx"), mrl_bytes_of(bytes, sizeof(bytes)), &sealed, NULL));
     assert_ok(mrl_keys_unwrap(c, MRL_LIT("ctx"), mrl_buf_bytes(&sealed), &key, NULL));

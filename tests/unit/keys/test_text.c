@@ -82,18 +82,6 @@ static void a_uri_names_tenant_kind_and_id(void **state)
     assert_int_equal(strlen(uri), strlen("urn:merlon::operator:") + sizeof(id) + sizeof(tenant));
 }
 
-static void the_text_of_a_head_is_fixed(void **state)
-{
-    char text[MRL_KEYS_HEAD_TEXT_MAX];
-    uint8_t hash[MRL_KEYS_HASH_SIZE] = {0xab};
-
-    (void)state;
-    assert_bytes_equal(
-        mrl_keys_head_text(UINT64_MAX, hash, text),
-        MRL_LIT("merlon audit head v1\n18446744073709551615\n"
-                "ab00000000000000000000000000000000000000000000000000000000000000\n"));
-}
-
 static void the_origin_of_the_audit_log_names_the_tenant(void **state)
 {
     char origin[MRL_KEYS_ORIGIN_MAX], tenant[MRL_KEYS_TENANT_MAX];
@@ -114,7 +102,6 @@ int main(void)
         cmocka_unit_test(a_tenant_cannot_forge_the_parts_of_a_uri),
         cmocka_unit_test(host_names_are_strict),
         cmocka_unit_test(a_uri_names_tenant_kind_and_id),
-        cmocka_unit_test(the_text_of_a_head_is_fixed),
         cmocka_unit_test(the_origin_of_the_audit_log_names_the_tenant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
