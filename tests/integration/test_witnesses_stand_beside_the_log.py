@@ -77,6 +77,8 @@ def test_every_checkpoint_gets_the_cosignatures_of_all(watch: Callable[..., Watc
         for index in (0, 1):
             state = watched.wait_until_cosigned(index)
             assert (state["name"], state["state"], state["late"], state["lag_entries"]) == (f"w{index}.example", "ok", False, 0)
+    beside = watched.merlon.database.parent / "audit.checkpoint"
+    wait_until(lambda: beside.read_text(encoding="utf-8").count("— w") == 2, "the file beside the database has both")
     done = verified_with(watched.merlon, *watched.witnesses)
     assert done.code == 0, done
     assert verified_with(watched.merlon, make_witness([])).code == 5
