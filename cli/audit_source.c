@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/file.h"
+#include "cli/print.h"
 #include "cli/session.h"
 #include "tlog/note.h"
 
@@ -23,6 +24,17 @@ static mrl_exit read_file(struct mrl_audit_source *s, const char *path, size_t m
     return mrl_cli_file_read_max(s->cli, (const char *)whole.data, max, out, there);
 }
 
+/* Entries or hashes that must be there are not, or cannot be read. */
+static bool says_damaged(const struct mrl_http_result *answer)
+{
+    MRL_AUTO(json_t) problem = NULL;
+
+    return answer->status == 500 &&
+           mrl_json_read(mrl_buf_bytes(&answer->body), &MRL_JSON_LIMITS_DEFAULT, &problem, NULL) ==
+               MRL_OK &&
+           mrl_bytes_eq(mrl_cli_text_of(problem, "type"), MRL_LIT("urn:merlon:problem:corrupt"));
+}
+
 static mrl_exit ask_server(struct mrl_audit_source *s, const char *path, struct mrl_buf *out,
                            bool *there)
 {
@@ -36,6 +48,8 @@ static mrl_exit ask_server(struct mrl_audit_source *s, const char *path, struct 
     *there = code == MRL_EXIT_OK;
     if (answer.raw.status == 404 || answer.raw.status == 410)
         return MRL_EXIT_OK;
+    if (says_damaged(&answer.raw))
+        return mrl_cli_fail(s->cli, MRL_EXIT_UNVERIFIED, "%s: damaged on the server", path);
     MRL_EXIT_TRY(code);
     if (mrl_buf_append(out, mrl_buf_bytes(&answer.raw.body)) != MRL_OK)
         return mrl_cli_fail(s->cli, MRL_EXIT_REFUSED, "%s: too large", path);
@@ -102,13 +116,29 @@ static mrl_exit get_tile(struct mrl_audit_source *s, struct mrl_tlog_tile tile, 
     return get(s, path, MRL_AUDIT_BUNDLE_MAX, out, there);
 }
 
+static mrl_exit fail_damaged(struct mrl_audit_source *s, struct mrl_tlog_tile tile)
+{
+    unsigned level = tile.level == MRL_TLOG_ENTRIES ? 0 : tile.level;
+    uint64_t span = 1ULL << (MRL_TLOG_TILE_HEIGHT * level);
+    uint64_t first = tile.index * MRL_TLOG_WIDTH * span + 1;
+
+    return mrl_cli_fail(s->cli, MRL_EXIT_UNVERIFIED,
+                        "entries %llu to %llu: damaged on the server, verify --server-side says "
+                        "where",
+                        (unsigned long long)first,
+                        (unsigned long long)(first + tile.width * span - 1));
+}
+
 mrl_exit mrl_audit_source_tile(struct mrl_audit_source *s, struct mrl_tlog_tile tile,
                                struct mrl_buf *out, bool *there)
 {
     char path[MRL_TLOG_PATH_MAX];
+    mrl_exit code = get_tile(s, tile, out, there);
     bool whole;
 
-    MRL_EXIT_TRY(get_tile(s, tile, out, there));
+    if (code == MRL_EXIT_UNVERIFIED)
+        return fail_damaged(s, tile);
+    MRL_EXIT_TRY(code);
     if (!*there)
         return MRL_EXIT_OK;
     whole =

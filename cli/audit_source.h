@@ -22,7 +22,7 @@ void mrl_audit_source_done(struct mrl_audit_source *s);
 /* The signed note; out is empty before. MRL_EXIT_UNVERIFIED: there is none. */
 mrl_exit mrl_audit_source_checkpoint(struct mrl_audit_source *s, struct mrl_buf *out);
 /* Hashes or entries of a tile, cut to its width; what out held before is gone. *there false: the
- * log has no such file (pruned). MRL_EXIT_UNVERIFIED: shorter than its width says. */
+ * log has no such file (pruned). MRL_EXIT_UNVERIFIED: shorter than its width says, or damaged. */
 mrl_exit mrl_audit_source_tile(struct mrl_audit_source *s, struct mrl_tlog_tile tile,
                                struct mrl_buf *out, bool *there);
 /* For lib/tlog. After an error of its functions: s->failed, when that is not MRL_EXIT_OK. */

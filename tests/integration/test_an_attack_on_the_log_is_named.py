@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.est import curl
 from harness.merlon import Ended, Merlon, run_program
 from harness.process import program
-from harness.tlog import leaf_hash, root_of
+from harness.tlog import Log, leaf_hash, root_of
 from harness.tlog_proven import Checkpoint, extra_of, open_note, verify_folder, verify_proof
 from harness.tlogcheck import Tlogcheck
 from harness.waiting import wait_until
@@ -138,8 +139,7 @@ def test_an_entry_that_is_taken_out_is_named(outsider):
     seq = number_of(merlon, "pump-100")
     changed(merlon, execute(f"DELETE FROM audit_entries WHERE seq = {seq}"))
     merlon.start()
-    done = outsider.verify()
-    assert done.code != 0, done
+    assert_named(outsider.verify(), "entries 1 to 256: damaged on the server")
     assert_named(merlon.cli("audit", "verify", "--server-side"), f"entry {seq} is missing")
 
 
@@ -243,6 +243,85 @@ def test_a_log_computed_anew_without_the_key_is_noticed(outsider):
     assert merlon.cli("audit", "verify", "--server-side").code == UNVERIFIED
 
 
+def forged_log(merlon: Merlon) -> Log:
+    """The same log with one entry changed, every hash made anew, signed with a key of the attacker's own under the log's name."""
+    key = merlon.api.get("/v1/audit/key")
+    merlon.stop()
+    database = sqlite3.connect(merlon.database)
+    texts = [text for (text,) in database.execute("SELECT json FROM audit_entries ORDER BY seq")]
+    database.close()
+    forged = [text.replace('"pump-100"', '"pump-X"') for text in texts]
+    assert forged != texts
+    return Log(key["origin"], [text.encode() for text in forged])
+
+
+def test_a_log_computed_anew_with_another_key_is_noticed(outsider, workdir):
+    merlon, mirror = outsider.merlon, workdir / "mirror"
+    log = forged_log(merlon)
+    log.write(mirror)
+    offline = ("audit", "verify", "--dir", mirror, "--log-key")
+    assert run_program("merlon", *offline, log.vkey).code == 0  # by itself it is whole
+    assert_named(run_program("merlon", *offline, outsider.key), "not signed by")
+    merlon.start()
+
+
+def test_a_database_and_its_file_made_anew_with_another_key_are_noticed(outsider):
+    merlon = outsider.merlon
+    log = forged_log(merlon)
+    leaves = log.leaves()[:256]
+
+    def forge(database: sqlite3.Connection) -> None:
+        database.executemany("UPDATE audit_entries SET json = ? WHERE seq = ?",
+                             [(text.decode(), seq) for seq, text in enumerate(log.entries, 1)])
+        database.execute("UPDATE audit_tiles SET hashes = ? WHERE id = 0", (b"".join(leaves),))
+        database.execute("UPDATE audit_tiles SET hashes = ? WHERE id = ?", (root_of(leaves), 1 << 56))
+        database.execute("DELETE FROM audit_checkpoints")
+        database.execute("INSERT INTO audit_checkpoints VALUES (?, ?, 1, 0)", (len(log.entries), log.checkpoint()))
+
+    with sqlite3.connect(merlon.database) as database:
+        forge(database)
+    database.close()
+    assert "other entries than when checkpoint" in refused_start(merlon)
+    beside = merlon.database.parent / "audit.checkpoint"
+    beside.write_text(log.checkpoint(), encoding="utf-8")
+    assert "is no checkpoint of this log: the note is not signed by" in refused_start(merlon)
+    beside.unlink()
+    merlon.start()
+    merlon.process.wait_for_log("the stored checkpoint is not one of this log")  # the key process continues nothing of another key
+    assert_named(outsider.verify(), "not signed by")
+    assert merlon.cli("audit", "verify", "--server-side").code == UNVERIFIED
+
+
+def test_a_search_index_that_hides_an_entry_is_named(outsider):
+    """An index is made of 4096 entries at a time."""
+    merlon = outsider.merlon
+    for i in range(4096 - ENTRIES):
+        merlon.add_device(f"valve-{i}")
+    wait_until(lambda: covered(merlon), "a checkpoint over all entries")
+    assert number_of(merlon, "pump-100")
+    changed(merlon, execute("UPDATE audit_index SET entries = zeroblob(length(entries))"))
+    merlon.start()
+    assert outsider.verify().code == 0  # the entries are what they were
+    assert_named(merlon.cli("audit", "verify", "--server-side"), "1", "4096", "the search index of them is another one")
+
+
+def test_curl_reads_the_published_files(outsider):
+    """With what any reader has: root, certificate, key."""
+    merlon = outsider.merlon
+    auditor = merlon.operator("anna", "auditor")
+    identity = ("--cert", auditor.certificate, "--key", auditor.key)
+    url = f"https://127.0.0.1:{merlon.management_port}/audit"
+    checkpoint = curl(f"{url}/checkpoint", *identity, root=merlon.root)
+    assert (checkpoint.status, checkpoint.headers["cache-control"]) == (200, "no-cache"), checkpoint
+    assert Checkpoint.read(open_note(checkpoint.body.decode(), outsider.key.read_text().strip())).size >= ENTRIES
+    for path in ("tile/0/000", "tile/1/000.p/1", "tile/entries/000"):
+        tile = curl(f"{url}/{path}", *identity, root=merlon.root)
+        assert tile.status == 200 and tile.body == merlon.api.raw("GET", f"/audit/{path}").body, path
+        assert tile.headers["cache-control"] == "private, max-age=31536000, immutable", path
+    assert curl(f"{url}/tile/0/001", *identity, root=merlon.root).status == 404  # not full yet
+    assert curl(f"{url}/checkpoint", root=merlon.root).status != 200  # and nobody without a certificate
+
+
 def test_foreign_programs_judge_the_real_log(outsider, tlogcheck: Tlogcheck, workdir):
     merlon, mirror, key = outsider.merlon, workdir / "mirror", outsider.key.read_text().strip()
     done = merlon.cli("audit", "export", "--tiles", mirror, "--log-key", outsider.key)
@@ -288,10 +367,25 @@ def test_the_published_files_may_be_kept_for_ever(outsider):
         assert merlon.api.raw("GET", f"/audit/{path}").status == 404, path
 
 
+def envelope_of(merlon: Merlon, seq: int) -> bytes:
+    """The sealed values and salts of an entry."""
+    database = sqlite3.connect(merlon.database)
+    row = database.execute("SELECT private FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
+    database.close()
+    return row[0]
+
+
+def files_with(merlon: Merlon, data: bytes) -> list[Path]:
+    """Only the end of data is looked for: a page of the database may hold the rest elsewhere."""
+    return [p for p in merlon.database.parent.rglob("*") if p.is_file() and data[-64:] in p.read_bytes()]
+
+
 def test_what_was_erased_is_gone_and_proofs_stay(outsider, workdir):
     merlon, proof = outsider.merlon, workdir / "proof"
     merlon.operator("mallory-the-person", "viewer")
     seq = merlon.wait_for_entry("operator.added")["seq"]
+    envelope = envelope_of(merlon, seq)
+    assert files_with(merlon, envelope)
     wait_until(lambda: covered(merlon), "a checkpoint")
     assert merlon.cli("audit", "prove", str(seq), proof).code == 0
     done = merlon.cli("audit", "erase", "operator:mallory-the-person", "--reason", "asked for", "-o", "json")
@@ -304,10 +398,15 @@ def test_what_was_erased_is_gone_and_proofs_stay(outsider, workdir):
     wait_until(lambda: covered(merlon), "a checkpoint")
     assert outsider.verify("--checkpoint", outsider.kept).code == 0
     assert merlon.cli("audit", "verify", "--server-side").code == 0
+    merlon.stop()  # which empties the write-ahead log
+    assert not files_with(merlon, envelope)
 
 
-def test_what_was_pruned_is_gone_and_the_rest_verifies(outsider):
-    merlon = outsider.merlon
+def test_what_was_pruned_is_gone_and_the_rest_verifies(outsider, workdir):
+    merlon, proof, entry = outsider.merlon, workdir / "proof", workdir / "entry"
+    seq = str(number_of(merlon, "pump-7"))
+    assert merlon.cli("audit", "prove", seq, proof).code == 0
+    entry.write_text(merlon.cli("audit", "show", seq, "--text").out, encoding="utf-8")
     done = merlon.cli("audit", "prune", "--before", "257", "--reason", "retention", "-o", "json")
     assert done.code == 0 and json.loads(done.out) == {"pruned": 256, "first_entry": 257}, done
     assert merlon.audit()[0]["seq"] == 257
@@ -317,3 +416,4 @@ def test_what_was_pruned_is_gone_and_the_rest_verifies(outsider):
     assert merlon.cli("audit", "verify", "--server-side").code == 0
     merlon.restart()
     assert outsider.verify("--checkpoint", outsider.kept).code == 0
+    assert outsider.verify("--proof", proof, "--entry", entry).code == 0

@@ -200,6 +200,19 @@ def test_the_pinned_key_decides(stub, merlon, workdir):
     assert done.stderr == "merlon: the checkpoint: the note is not signed by acme/merlon-audit with the key you know\n"
 
 
+def test_what_the_server_cannot_read_any_more_is_named(stub, merlon):
+    log = Log.of(600)
+    for path, named in ((tile_path("entries", 1), "257 to 512"), (tile_path("entries", 2, 88), "513 to 600"),
+                        (tile_path(0, 1), "257 to 512")):
+        serve(stub, log)
+        stub.answers["GET", f"/audit/{path}"] = problem(500, "corrupt", "")
+        done = merlon("audit", "verify")
+        assert (done.returncode, done.stderr) == (
+            UNVERIFIED, f"merlon: entries {named}: damaged on the server, verify --server-side says where\n")
+        stub.answers["GET", f"/audit/{path}"] = problem(500, "internal", "broken")  # says nothing about the log
+        assert merlon("audit", "verify").returncode == 1
+
+
 def test_a_pruned_log_verifies_and_says_where_it_begins(stub, merlon):
     log = Log.of(600)
     serve(stub, log, **{tile_path("entries", 0): None})
