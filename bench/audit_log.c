@@ -29,6 +29,7 @@ enum {
     SUBMITTERS = 64, /* operations in flight */
     SAMPLE = 614400, /* entries whose cost is measured at a size */
     ROUNDS = 5,
+    ROUND = SAMPLE / ROUNDS,
 };
 
 struct bench;
@@ -101,7 +102,7 @@ static void make_keys(struct bench *b)
     check(mrl_key_generate(MRL_KEY_ED25519, &b->key, NULL), "key");
     check(mrl_key_to_spki(b->key, &spki), "key");
     memcpy(b->public_key, &spki.data[spki.len - sizeof(b->public_key)], sizeof(b->public_key));
-    b->sealer = mrl_sealer_new(/*o=*/NULL);
+    b->sealer = mrl_sealer_new(/*options=*/NULL);
     check(mrl_sealer_add(b->sealer, 1, mrl_secret_new(MRL_SEAL_KEY)), "sealer");
 }
 
@@ -242,12 +243,12 @@ static void measure_append(struct bench *b, struct cost *c)
     for (int i = 0; i < ROUNDS; i++) {
         double wall = now(), used = cpu();
 
-        grow(b, b->size + SAMPLE / ROUNDS);
-        used = (cpu() - used) * 1e6 / (SAMPLE / ROUNDS);
+        grow(b, b->size + ROUND);
+        used = (cpu() - used) * 1e6 / ROUND;
         if (used >= c->append_us)
             continue;
         c->append_us = used;
-        c->per_second = SAMPLE / ROUNDS / (now() - wall);
+        c->per_second = ROUND / (now() - wall);
     }
 }
 

@@ -41,7 +41,7 @@ enum mrl_permission {
     MRL_MAY_MANAGE_ROLES, /* create, delete, change rules */
     MRL_MAY_ASSIGN_ROLES,
     MRL_MAY_READ_AUDIT,
-    MRL_MAY_ERASE_AUDIT, /* personal fields, entries past their retention: never who only reads */
+    MRL_MAY_ERASE_AUDIT,   /* personal fields, entries past their retention: never who only reads */
     MRL_MAY_READ_SERVER,   /* health, version, metrics, CA certificates */
     MRL_MAY_MANAGE_SERVER, /* reload, rotate keys */
     MRL_MAY_BACKUP,        /* make and fetch a copy of everything */

@@ -37,6 +37,7 @@ static const struct {
     {"too-large", "The body is too large"},
     {"cross-site", "Another web site asks"},
     {"gone", "It was removed"},
+    {"unwitnessed", "No witness cosigns the audit log"},
 };
 
 static const char *title_of(const char *slug)

@@ -17,12 +17,16 @@
 #include "watch/metrics.h"
 #include "watch/telemetry.h"
 
+struct mrl_witnesses; /* audit/witness.h */
+
 struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_store *store;
     struct mrl_registry *registry;
     struct mrl_access *access;
     struct mrl_audit *audit;
-    struct mrl_exports *exports; /* may be NULL: none */
+    struct mrl_witnesses *witnesses; /* of the log; NULL: there are none */
+    bool require_witness;            /* no change while the log is not cosigned */
+    struct mrl_exports *exports;     /* may be NULL: none */
     struct mrl_onboarding *onboarding;
     struct mrl_issuing *issuing;
     struct mrl_metrics *metrics;

@@ -6,6 +6,7 @@
 #include "audit/prune.h"
 #include "audit/publish.h"
 #include "audit/verify.h"
+#include "audit/witness.h"
 #include "base/hex.h"
 #include "export/export.h"
 
@@ -67,6 +68,39 @@ mrl_err mrl_api_audit_key(struct mrl_api_request *r)
     mrl_api_put_text(r, o, "vkey", mrl_str(vkey));
     mrl_api_put_text(r, o, "algorithm", MRL_LIT("Ed25519"));
     mrl_api_put_hex(r, o, "public_key", mrl_issuing_audit_key(r->api->issuing));
+    return mrl_api_answer(r, 200, o);
+}
+
+/* --- witnesses --- */
+
+static json_t *witness_json(struct mrl_api_request *r, const struct mrl_witness_state *s)
+{
+    json_t *o = mrl_json_object();
+
+    mrl_api_put_text(r, o, "name", mrl_str(s->name));
+    mrl_api_put_text(r, o, "url", s->url);
+    mrl_api_put_text(r, o, "state", mrl_str(mrl_witness_standing_name(s->standing)));
+    mrl_api_put_flag(r, o, "late", s->late);
+    mrl_api_put_number(r, o, "size", (int64_t)s->size);
+    if (s->time_ms != 0)
+        mrl_api_put_time(r, o, "time", s->time_ms);
+    mrl_api_put_number(r, o, "lag_entries", (int64_t)s->lag_entries);
+    mrl_api_put_number(r, o, "lag_s", (int64_t)mrl_witness_lag_s(s));
+    mrl_api_put_text(r, o, "why", mrl_str(s->why.text));
+    return o;
+}
+
+mrl_err mrl_api_audit_witnesses(struct mrl_api_request *r)
+{
+    json_t *o = mrl_json_object(), *items = mrl_json_array();
+
+    for (size_t i = 0; i < mrl_witnesses_count(r->api->witnesses); i++) {
+        struct mrl_witness_state state;
+
+        mrl_witnesses_state(r->api->witnesses, i, &state);
+        mrl_api_add(r, items, witness_json(r, &state));
+    }
+    mrl_api_put(r, o, "items", items);
     return mrl_api_answer(r, 200, o);
 }
 

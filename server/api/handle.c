@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a request to the handler of its route, and from a failure to its answer. */
 #include "api/request.h"
+#include "audit/witness.h"
 #include "base/clock.h"
 #include "base/rcu.h"
 #include "devices/snapshot.h"
@@ -69,6 +70,20 @@ static bool is_json(const struct mrl_api_request *r)
                                                 mrl_http_media_is(type, "application/json"));
 }
 
+/* Who verifies the log must be able to do so above all when it is in doubt. */
+static bool is_unwitnessed(struct mrl_api_request *r)
+{
+    return r->api->require_witness && !mrl_bytes_eq(mrl_exchange_method(r->x), MRL_LIT("GET")) &&
+           r->route->run != mrl_api_audit_verify &&
+           mrl_witnesses_judge(r->api->witnesses, &r->why) != MRL_OK;
+}
+
+static void answer_unwitnessed(struct mrl_api_request *r)
+{
+    note_denied(r, MRL_LIT("unwitnessed"));
+    mrl_api_problem(r, 503, "unwitnessed", mrl_str(r->why.text));
+}
+
 static void run(struct mrl_api_request *r)
 {
     mrl_err err = r->route->run(r);
@@ -110,6 +125,8 @@ static void serve_request(struct mrl_api_request *r)
         mrl_api_problem(r, 403, "cross-site", MRL_BYTES_NONE);
     else if (!is_json(r))
         mrl_api_problem(r, 415, "media-type", MRL_LIT("a body is application/json"));
+    else if (is_unwitnessed(r))
+        answer_unwitnessed(r);
     else
         run(r);
 }

@@ -162,6 +162,7 @@ mrl_err mrl_api_audit_proof(struct mrl_api_request *r);
 mrl_err mrl_api_audit_verify(struct mrl_api_request *r);
 mrl_err mrl_api_audit_erase(struct mrl_api_request *r);
 mrl_err mrl_api_audit_prune(struct mrl_api_request *r);
+mrl_err mrl_api_audit_witnesses(struct mrl_api_request *r);
 mrl_err mrl_api_export_list(struct mrl_api_request *r);
 mrl_err mrl_api_keys_status(struct mrl_api_request *r);
 mrl_err mrl_api_keys_rotate(struct mrl_api_request *r);

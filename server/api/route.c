@@ -53,6 +53,7 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/audit/export", MRL_MAY_READ_AUDIT, mrl_api_audit_export},
     {"GET", "/v1/audit/entries/{seq}/proof", MRL_MAY_READ_AUDIT, mrl_api_audit_proof},
     {"GET", "/v1/audit/key", MRL_MAY_READ_AUDIT, mrl_api_audit_key},
+    {"GET", "/v1/audit/witnesses", MRL_MAY_READ_AUDIT, mrl_api_audit_witnesses},
     {"POST", "/v1/audit/verify", MRL_MAY_READ_AUDIT, mrl_api_audit_verify},
     {"POST", "/v1/audit/erase", MRL_MAY_ERASE_AUDIT, mrl_api_audit_erase},
     {"POST", "/v1/audit/prune", MRL_MAY_ERASE_AUDIT, mrl_api_audit_prune},

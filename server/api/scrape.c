@@ -3,6 +3,8 @@
 #include <inttypes.h>
 
 #include "api/request.h"
+#include "audit/checkpoint.h"
+#include "audit/witness.h"
 #include "base/clock.h"
 #include "devices/expiry.h"
 #include "devices/registry.h"
@@ -147,12 +149,60 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
         9, out);
 }
 
+static mrl_err write_witnesses(struct mrl_witnesses *all, struct mrl_buf *out)
+{
+    static const struct {
+        const char *name, *type, *help;
+    } families[] = {
+        {"merlon_audit_witness_lag_entries", "gauge", "Entries that wait for a cosignature."},
+        {"merlon_audit_witness_lag_seconds", "gauge", "How long the first of them does."},
+        {"merlon_audit_witness_failures_total", "counter", "Requests that brought none."},
+    };
+    struct mrl_witness_state s;
+    char label[32];
+
+    for (size_t f = 0; f < MRL_COUNT(families); f++) {
+        MRL_TRY(mrl_expose_family(out, families[f].name, families[f].type, families[f].help));
+        for (size_t i = 0; i < mrl_witnesses_count(all); i++) {
+            mrl_witnesses_state(all, i, &s);
+            (void)snprintf(label, sizeof(label), "witness=\"%zu\"", i + 1);
+            MRL_TRY(mrl_expose_sample(out, families[f].name, label,
+                                      (double)(f == 0   ? s.lag_entries
+                                               : f == 1 ? mrl_witness_lag_s(&s)
+                                                        : s.failures)));
+        }
+    }
+    return MRL_OK;
+}
+
+static mrl_err write_log(struct mrl_api *api, struct mrl_buf *out)
+{
+    struct mrl_audit_stats s;
+
+    mrl_audit_stats(api->audit, &s);
+    MRL_TRY(write_gauges(
+        (const struct gauge[]){
+            {"merlon_audit_checkpoint_size", "Entries under the newest checkpoint of this run.",
+             (double)s.size},
+            {"merlon_audit_checkpoint_time_seconds",
+             "When it was signed, seconds since 1970; 0: none yet.", (double)s.time_ms / 1000},
+            {"merlon_audit_checkpoints_refused",
+             "Checkpoints of this run that were not signed: the log was cut or changed.",
+             (double)s.refused},
+            {"merlon_audit_checkpoints_failed",
+             "Checkpoints of this run that storage or the key process failed.", (double)s.failed},
+        },
+        4, out));
+    return api->witnesses == NULL ? MRL_OK : write_witnesses(api->witnesses, out);
+}
+
 mrl_err mrl_api_scrape(struct mrl_api_request *r)
 {
     struct mrl_buf *out = mrl_exchange_answer(r->x);
 
     MRL_TRY(mrl_metrics_write(r->api->metrics, out));
     MRL_TRY(write_duties(r->api, out));
+    MRL_TRY(write_log(r->api, out));
     MRL_TRY(write_expiry(r->api, out));
     MRL_TRY(write_exports(r->api, out));
     MRL_TRY(write_build(r->api, out));

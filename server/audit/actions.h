@@ -58,6 +58,9 @@
     X(AUDIT_ERASED, "audit.erased", "What opens the personal fields of one actor was erased; the entries stay.") \
     X(AUDIT_PRUNED, "audit.pruned", "Entries before a number were removed; their hashes stay.") \
     X(AUDIT_ROLLBACK_ACCEPTED, "audit.rollback_accepted", "An operator let the daemon start although its log is shorter than it was.") \
+    X(AUDIT_ROLLBACK_SUSPECTED, "audit.rollback_suspected", "A witness has seen a longer log, or another one: the database was rolled back or rewritten.") \
+    X(AUDIT_WITNESS_LATE, "audit.witness_late", "Entries wait longer for the cosignature of a witness than the limit says.") \
+    X(AUDIT_WITNESS_BACK, "audit.witness_back", "A witness that was late has cosigned again.") \
     X(EXPORT_FAILED, "export.failed", "A sink of the audit log does not take entries; they wait. The target is the sink.") \
     X(EXPORT_RESUMED, "export.resumed", "A sink that failed takes entries again.") \
     X(EXPORT_LAGGING, "export.lagging", "A sink is further behind the log than its alarm allows.") \

@@ -83,7 +83,7 @@ mrl_err mrl_audit_edge_load(struct mrl_tx *tx, uint64_t size, struct mrl_audit_e
 static mrl_err root_of(const struct mrl_tlog_hash tile[static MRL_TLOG_WIDTH],
                        struct mrl_tlog_hash *out)
 {
-    struct mrl_tlog_hash nodes[MRL_TLOG_WIDTH / 2];
+    struct mrl_tlog_hash nodes[MRL_TLOG_WIDTH / 2] = {{{0}}};
     const struct mrl_tlog_hash *from = tile;
 
     for (size_t n = MRL_TLOG_WIDTH / 2; n > 0; n /= 2) {

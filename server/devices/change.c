@@ -55,21 +55,27 @@ mrl_err mrl_change_write(struct mrl_change *change)
     return err;
 }
 
+/* By name, so that a further column does not change what older entries say; and without the note,
+ * which is another envelope after each rotation of keys. */
+#define LIFE " state, reason, created, changed"
+
 mrl_err mrl_registry_digest(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
                             struct mrl_audit_digest *out)
 {
     if (kind == MRL_PRINCIPAL_DEVICE)
-        return mrl_audit_digest(tx, "SELECT * FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
-                                out);
-    return mrl_audit_digest(tx, "SELECT * FROM accounts WHERE kind = $1 AND id = $2",
-                            MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), out);
+        return mrl_audit_digest(tx, "SELECT id, grp, resume," LIFE " FROM devices WHERE id = $1",
+                                MRL_ARGS(MRL_TEXT(id)), out);
+    return mrl_audit_digest(
+        tx, "SELECT kind, id, roles," LIFE " FROM accounts WHERE kind = $1 AND id = $2",
+        MRL_ARGS(MRL_INT(kind), MRL_TEXT(id)), out);
 }
 
 mrl_err mrl_credential_digest(struct mrl_tx *tx, const struct mrl_fingerprint *f,
                               struct mrl_audit_digest *out)
 {
-    return mrl_audit_digest(tx, "SELECT * FROM credentials WHERE fingerprint = $1",
-                            MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f))), out);
+    return mrl_audit_digest(
+        tx, "SELECT " MRL_CREDENTIAL_DIGESTED " FROM credentials WHERE fingerprint = $1",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f))), out);
 }
 
 mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,

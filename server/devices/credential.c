@@ -253,7 +253,9 @@ static mrl_err supersede_others(struct mrl_tx *tx, const struct owned *o,
 static mrl_err digest_all(struct mrl_tx *tx, const struct owned *o, struct mrl_audit_digest *out)
 {
     return mrl_audit_digest(
-        tx, "SELECT * FROM credentials WHERE kind = $1 AND principal = $2 ORDER BY fingerprint",
+        tx,
+        "SELECT " MRL_CREDENTIAL_DIGESTED
+        " FROM credentials WHERE kind = $1 AND principal = $2 ORDER BY fingerprint",
         MRL_ARGS(MRL_INT(o->kind), MRL_TEXT(mrl_name_bytes(&o->id))), out);
 }
 

@@ -282,8 +282,8 @@ static mrl_err run_set(struct mrl_tx *tx, struct mrl_change *change, const char 
     if (life.state == MRL_DEVICE_RETIRED)
         return mrl_fail(change->why, MRL_ERR_STATE, "a retired device does not change any more");
     MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e->before));
-    MRL_TRY(mrl_tx_exec(tx, sql, MRL_ARGS(MRL_TEXT(change->id), value, MRL_INT(mrl_wall_ms())),
-                        NULL));
+    MRL_TRY(
+        mrl_tx_exec(tx, sql, MRL_ARGS(MRL_TEXT(change->id), value, MRL_INT(mrl_wall_ms())), NULL));
     MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e->after));
     return mrl_audit_append(tx, e, NULL);
 }

@@ -89,6 +89,9 @@ struct mrl_audit_digest;
 mrl_err mrl_registry_digest(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
                             struct mrl_audit_digest *out);
 /* The same of a certificate. */
+/* The columns, for whoever selects others. */
+#define MRL_CREDENTIAL_DIGESTED \
+    "fingerprint, serial, kind, principal, not_before, not_after, state, reason, created, changed"
 mrl_err mrl_credential_digest(struct mrl_tx *tx, const struct mrl_fingerprint *f,
                               struct mrl_audit_digest *out);
 

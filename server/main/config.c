@@ -134,6 +134,26 @@ static const struct mrl_config_key tls_keys[] = {
      "Sessions remembered for resumption.", 1, INT64_C(1) << 32, NULL},
 };
 
+static const struct mrl_config_key audit_keys[] = {
+    {"witness_lag", MRL_CONFIG_DURATION, KEY(audit, witness_lag_s), "\"60s\"",
+     "An entry that waits longer for the cosignature of a witness is an alarm.", 1, 7 * 86400,
+     NULL},
+    {"require_witness", MRL_CONFIG_BOOL, KEY(audit, require_witness), "false",
+     "Refuse administrative changes while every witness is late, or one has seen another log.", 0,
+     0, NULL},
+};
+
+#define WITNESS(field) offsetof(struct mrl_config_witness, field)
+static const struct mrl_config_key witness_keys[] = {
+    {"vkey", MRL_CONFIG_STRING, WITNESS(vkey), NULL,
+     "Its verifier key, as `merlon-witness init` prints it.", 1, 383, NULL},
+    {"url", MRL_CONFIG_STRING, WITNESS(url), NULL,
+     "https://host:port/prefix, or unix:/path on this machine.", 1, 255, NULL},
+    {"root", MRL_CONFIG_STRING, WITNESS(root), "\"\"",
+     "File with the certificate (PEM) of the CA that its certificate is from; for https.", 0, 4000,
+     NULL},
+};
+
 #define TELEMETRY(field) offsetof(struct mrl_config_telemetry, field)
 static const struct mrl_config_key telemetry_keys[] = {
     {"topic", MRL_CONFIG_STRING, TELEMETRY(topic), NULL,
@@ -202,6 +222,9 @@ static const struct mrl_config_section sections[] = {
     {"telemetry", "Readings of devices as Prometheus gauges, one table a mapping.", telemetry_keys,
      MRL_COUNT(telemetry_keys), AT(telemetry), MRL_TELEMETRY_MAPPINGS_MAX,
      sizeof(struct mrl_config_telemetry), AT(telemetry_count)},
+    SECTION(audit, "The audit log."),
+    {"witness", "Who cosigns the audit log, one table each.", witness_keys, MRL_COUNT(witness_keys),
+     AT(witness), MRL_CONFIG_WITNESSES_MAX, sizeof(struct mrl_config_witness), AT(witness_count)},
     {"export", "Where entries of the audit log go, one table a sink.", export_keys,
      MRL_COUNT(export_keys), AT(exports), MRL_EXPORTS_MAX, sizeof(struct mrl_config_export),
      AT(export_count)},

@@ -6,7 +6,7 @@
 #include "base/config.h"
 #include "export/export.h"
 
-enum { MRL_TELEMETRY_MAPPINGS_MAX = 64 };
+enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16 };
 
 enum mrl_export_from { MRL_EXPORT_FROM_OLDEST, MRL_EXPORT_FROM_NEWEST };
 /* Choices of `unlock`: the names of keys/unlock_kind.h, in the order of the table. */
@@ -82,6 +82,16 @@ struct mrl_config {
         int64_t series;
     } telemetry[MRL_TELEMETRY_MAPPINGS_MAX];
     size_t telemetry_count;
+    struct {
+        uint64_t witness_lag_s;
+        bool require_witness;
+    } audit;
+    struct mrl_config_witness {
+        mrl_bytes vkey;
+        mrl_bytes url;
+        mrl_bytes root;
+    } witness[MRL_CONFIG_WITNESSES_MAX];
+    size_t witness_count;
     struct mrl_config_export {
         mrl_bytes name;
         int type; /* enum mrl_export_kind */

@@ -125,10 +125,12 @@ static mrl_err read_newest(struct mrl_tx *tx, void *context)
 static mrl_err remember(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) note = {0};
+    struct mrl_witnesses *witnesses = mrl_collector_witnesses(s->collector);
+    bool cosigned = witnesses != NULL && mrl_witnesses_fresh(witnesses);
     struct mrl_audit_stats stats;
 
     mrl_audit_stats(s->audit, &stats);
-    if (stats.size == s->remembered)
+    if (stats.size == s->remembered && !cosigned)
         return MRL_OK;
     MRL_TRY(mrl_store_read(s->store, read_newest, &note));
     MRL_TRY(mrl_audit_remember(s->checkpoint_file, mrl_buf_bytes(&note), why));
@@ -202,6 +204,7 @@ static void on_tick(struct mrl_timer *t)
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
     mrl_rotation_tick(s->rotation);
     submit_chore(s);
+    mrl_collector_tick(s->collector);
     mrl_loop_timer(s->loop, t, TICK_MS);
 }
 

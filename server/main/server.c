@@ -147,6 +147,11 @@ static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, st
     return mrl_restored_check(s, paths, why);
 }
 
+static mrl_err check_witnesses(struct mrl_server *s, struct mrl_why *why)
+{
+    return mrl_collector_check_start(s->collector, s->accept_rollback, why);
+}
+
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -161,7 +166,9 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     };
 
     MRL_TRY(open_audit(s, why));
+    MRL_TRY(mrl_collector_new(c, s->store, s->audit, &s->collector, why));
     MRL_TRY(check_log(s, paths, why));
+    MRL_TRY(check_witnesses(s, why));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
@@ -254,6 +261,8 @@ static void fill_api(struct mrl_server *s)
         .registry = s->registry,
         .access = s->access,
         .audit = s->audit,
+        .witnesses = mrl_collector_witnesses(s->collector),
+        .require_witness = s->config->audit.require_witness,
         .exports = s->exports,
         .onboarding = &s->onboarding,
         .issuing = s->issuing,
@@ -322,6 +331,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
+    MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
     return MRL_OK;
@@ -402,8 +412,9 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
-    mrl_housekeeping_checkpoint(s); /* from here on there is one to verify against */
-    mrl_rotation_wake(s->rotation); /* one may have been running */
+    mrl_housekeeping_checkpoint(s);   /* from here on there is one to verify against */
+    MRL_TRY(check_witnesses(s, why)); /* of a log that was empty: there was nothing to ask with */
+    mrl_rotation_wake(s->rotation);   /* one may have been running */
     MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
@@ -450,7 +461,10 @@ static void stop(struct mrl_server *s)
     mrl_housekeeping_stop(s);
     stop_workers(s);
     mrl_exports_stop(s->exports);
+    mrl_collector_stop(s->collector);
     record_stop(s);
+    mrl_collector_finish(s->collector);
+    mrl_collector_free(s->collector);
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);

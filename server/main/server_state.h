@@ -8,6 +8,7 @@
 
 #include "audit/checkpoint.h"
 #include "export/export.h"
+#include "main/collector.h"
 #include "main/config.h"
 #include "main/rotation.h"
 #include "main/worker.h"
@@ -23,6 +24,7 @@ struct mrl_server {
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
+    struct mrl_collector *collector; /* or NULL */
     struct mrl_export_config export_configs[MRL_EXPORTS_MAX];
     struct mrl_exports *exports;
     struct mrl_access *access;

@@ -49,9 +49,11 @@ static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
     details[3] = MRL_AUDIT_TEXT("token", j->grant->token);
     event.details = details;
     event.details_count = MRL_COUNT(details) - (j->grant->token.len == 0);
-    MRL_TRY(mrl_audit_digest(tx, "SELECT * FROM credentials WHERE fingerprint = $1",
-                             MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&j->cert->fingerprint))),
-                             &event.after));
+    MRL_TRY(mrl_audit_digest(
+        tx,
+        "SELECT fingerprint, serial, kind, principal, not_before, not_after, state, reason, "
+        "created, changed FROM credentials WHERE fingerprint = $1",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&j->cert->fingerprint))), &event.after));
     return mrl_audit_append(tx, &event, NULL);
 }
 

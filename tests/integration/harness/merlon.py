@@ -131,8 +131,8 @@ class Merlon:
         done = run_program("merlond", "init", "--config", self.config)
         assert done.code == 0, done.err
 
-    def start(self) -> "Merlon":
-        self.process = self.processes.start([program("merlond"), "run", "--config", self.config])
+    def start(self, *options: str) -> "Merlon":
+        self.process = self.processes.start([program("merlond"), "run", "--config", self.config, *options])
         self.runs.append(self.process)
         self.process.wait_for_log('"event":"server.ready"')
         return self

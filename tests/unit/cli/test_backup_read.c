@@ -38,8 +38,8 @@ static void a_manifest_that_is_wrong_is_refused(void **state)
         "\"database\":{\"size\":9,\"sha256\":\"" ZERO_DIGEST "\"}}",
         "{\"format\":1,\"version\":\"1\",\"created\":-1,\"audit_size\":7,"
         "\"database\":{\"size\":9,\"sha256\":\"" ZERO_DIGEST "\"}}",
-        "{\"format\":1,\"version\":\"1\",\"created\":5,\"audit_size\":7,"
-        "\"database\":{\"size\":9,\"sha256\":\"00\"}}",
+        ("{\"format\":1,\"version\":\"1\",\"created\":5,\"audit_size\":7,"
+         "\"database\":{\"size\":9,\"sha256\":\"00\"}}"),
         "{\"format\":1,\"version\":\"1\",\"created\":5,\"audit_size\":7}",
     };
     struct mrl_cli_manifest m = {.created_ms = -7};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "devices/internal.h"
 #include "devices/note.h"
 
 #include <string.h>
@@ -69,6 +70,28 @@ static void the_store_has_no_note_in_the_clear(void **state)
     assert_int_equal(seen, 3);
 }
 
+static mrl_err read_digest(struct mrl_tx *tx, void *context)
+{
+    return mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, MRL_LIT("one"), context);
+}
+
+/* A rotation of keys makes another envelope of the same note. */
+static void the_digest_of_a_record_is_not_that_of_an_envelope(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_audit_digest before, after;
+
+    add(f, "one", "");
+    assert_ok(mrl_store_read(f->store, read_digest, &before));
+    assert_ok(store_exec(f->store, "UPDATE devices SET note = randomblob(51)", MRL_NO_ARGS));
+    assert_ok(mrl_store_read(f->store, read_digest, &after));
+    assert_true(before.known && after.known);
+    assert_memory_equal(before.bytes, after.bytes, sizeof(before.bytes));
+    assert_ok(store_exec(f->store, "UPDATE devices SET grp = 'pumps'", MRL_NO_ARGS));
+    assert_ok(mrl_store_read(f->store, read_digest, &after));
+    assert_memory_not_equal(before.bytes, after.bytes, sizeof(before.bytes));
+}
+
 static void a_note_moved_to_another_device_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -96,6 +119,8 @@ int main(void)
         cmocka_unit_test(a_note_opens_for_its_principal_only),
         cmocka_unit_test(no_note_is_null),
         cmocka_unit_test_setup_teardown(the_store_has_no_note_in_the_clear, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_digest_of_a_record_is_not_that_of_an_envelope, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_note_moved_to_another_device_is_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
