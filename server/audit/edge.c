@@ -19,12 +19,12 @@ void mrl_audit_full_done(struct mrl_audit_full *f)
     f->count = 0;
 }
 
-static uint64_t index_at(uint64_t size, unsigned level)
+uint64_t mrl_audit_edge_index(uint64_t size, unsigned level)
 {
     return level + 1 < MRL_TLOG_LEVELS ? size >> (MRL_TLOG_TILE_HEIGHT * (level + 1)) : 0;
 }
 
-static unsigned width_at(uint64_t size, unsigned level)
+unsigned mrl_audit_edge_width(uint64_t size, unsigned level)
 {
     return (unsigned)(size >> MRL_TLOG_TILE_HEIGHT * level) % MRL_TLOG_WIDTH;
 }
@@ -41,7 +41,7 @@ static mrl_err load_leaf(void *context, const struct mrl_audit_row *row)
 /* A missing entry shows as a root that is another one: verification names it. */
 static mrl_err load_leaves(struct mrl_tx *tx, struct mrl_audit_edge *e)
 {
-    unsigned width = width_at(e->size, 0);
+    unsigned width = mrl_audit_edge_width(e->size, 0);
     const struct mrl_audit_range tail = {.from = e->size - width + 1, .to = e->size};
 
     return width == 0 ? MRL_OK : mrl_audit_walk_entries(tx, &tail, load_leaf, e, NULL);
@@ -49,16 +49,16 @@ static mrl_err load_leaves(struct mrl_tx *tx, struct mrl_audit_edge *e)
 
 static mrl_err load_level(struct mrl_tx *tx, struct mrl_audit_edge *e, unsigned level)
 {
-    unsigned width = width_at(e->size, level);
+    unsigned width = mrl_audit_edge_width(e->size, level);
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_bytes hashes;
     mrl_err err;
 
     if (width == 0)
         return MRL_OK;
-    err = mrl_tx_query_one(tx, "SELECT hashes FROM audit_tiles WHERE id = $1",
-                           MRL_ARGS(MRL_INT(mrl_audit_tile_id(level, index_at(e->size, level)))),
-                           &rows);
+    err = mrl_tx_query_one(
+        tx, "SELECT hashes FROM audit_tiles WHERE id = $1",
+        MRL_ARGS(MRL_INT(mrl_audit_tile_id(level, mrl_audit_edge_index(e->size, level)))), &rows);
     MRL_ENSURE(err != MRL_ERR_NOT_FOUND, MRL_ERR_CORRUPT);
     MRL_TRY(err);
     hashes = mrl_row_bytes(rows, 0);
@@ -108,16 +108,16 @@ mrl_err mrl_audit_edge_add(struct mrl_audit_edge *e, const struct mrl_tlog_hash 
                            struct mrl_audit_full *full)
 {
     struct mrl_tlog_hash hash = *leaf;
-    unsigned level = 0, width = width_at(e->size, 0);
+    unsigned level = 0, width = mrl_audit_edge_width(e->size, 0);
 
     MRL_ENSURE(e->size < MRL_TLOG_SIZE_MAX, MRL_ERR_LIMIT);
     e->hashes[0][width] = hash;
     while (width == MRL_TLOG_WIDTH - 1) {
-        MRL_TRY(
-            add_full(full, mrl_audit_tile_id(level, index_at(e->size, level)), e->hashes[level]));
+        MRL_TRY(add_full(full, mrl_audit_tile_id(level, mrl_audit_edge_index(e->size, level)),
+                         e->hashes[level]));
         MRL_TRY(root_of(e->hashes[level], &hash));
         level++;
-        width = width_at(e->size, level);
+        width = mrl_audit_edge_width(e->size, level);
         e->hashes[level][width] = hash;
     }
     e->size++;
@@ -153,10 +153,10 @@ mrl_err mrl_audit_edge_write(struct mrl_tx *tx, const struct mrl_audit_edge *e,
     if (full->count == 0)
         return MRL_OK; /* then the levels above are as they were */
     for (unsigned level = 1; level < MRL_TLOG_LEVELS; level++) {
-        unsigned width = width_at(e->size, level);
+        unsigned width = mrl_audit_edge_width(e->size, level);
 
         if (width > 0)
-            MRL_TRY(put_tile(tx, mrl_audit_tile_id(level, index_at(e->size, level)),
+            MRL_TRY(put_tile(tx, mrl_audit_tile_id(level, mrl_audit_edge_index(e->size, level)),
                              mrl_bytes_of(e->hashes[level], (size_t)width * MRL_TLOG_HASH)));
     }
     return MRL_OK;
@@ -166,8 +166,8 @@ mrl_err mrl_audit_edge_write(struct mrl_tx *tx, const struct mrl_audit_edge *e,
 
 static bool find_in_edge(const struct mrl_audit_edge *e, struct mrl_tlog_tile t, mrl_bytes *out)
 {
-    if (t.level >= MRL_TLOG_LEVELS || t.index != index_at(e->size, t.level) ||
-        t.width > width_at(e->size, t.level))
+    if (t.level >= MRL_TLOG_LEVELS || t.index != mrl_audit_edge_index(e->size, t.level) ||
+        t.width > mrl_audit_edge_width(e->size, t.level))
         return false;
     *out = mrl_bytes_of(e->hashes[t.level], (size_t)t.width * MRL_TLOG_HASH);
     return true;

@@ -18,6 +18,9 @@ struct mrl_audit_full {
 };
 void mrl_audit_full_done(struct mrl_audit_full *f);
 
+/* Of the partial tile of a level in a log of size leaves; width 0: there is none. */
+uint64_t mrl_audit_edge_index(uint64_t size, unsigned level);
+unsigned mrl_audit_edge_width(uint64_t size, unsigned level);
 /* The edge of the log at size, which the store must hold. MRL_ERR_CORRUPT: tiles or entries are
  * missing. */
 mrl_err mrl_audit_edge_load(struct mrl_tx *tx, uint64_t size, struct mrl_audit_edge *out);

@@ -130,6 +130,31 @@ static mrl_err root_here(struct walk *w, struct mrl_tlog_hash *out)
     return err;
 }
 
+/* The tiles that still grow, as they were when the newest checkpoint was made. */
+static mrl_err compare_growing(struct walk *w)
+{
+    uint64_t size = w->edge->size;
+
+    for (unsigned level = 1; level < MRL_TLOG_LEVELS; level++) {
+        size_t len = (size_t)mrl_audit_edge_width(size, level) * MRL_TLOG_HASH;
+        int64_t id = mrl_audit_tile_id(level, mrl_audit_edge_index(size, level));
+        mrl_bytes made = mrl_bytes_of(w->edge->hashes[level], len);
+        MRL_AUTO(mrl_rows) rows = NULL;
+        mrl_err err;
+
+        if (len == 0)
+            continue;
+        err = mrl_tx_query_one(w->tx, "SELECT hashes FROM audit_tiles WHERE id = $1",
+                               MRL_ARGS(MRL_INT(id)), &rows);
+        if (err == MRL_ERR_NOT_FOUND)
+            return bad(w, 1, size, "a tile above them is missing");
+        MRL_TRY(err);
+        if (!mrl_bytes_eq(mrl_row_bytes(rows, 0), made))
+            return bad(w, 1, size, "a tile above them is another one");
+    }
+    return MRL_OK;
+}
+
 static mrl_err check_checkpoint(struct walk *w, uint64_t size)
 {
     struct mrl_checkpoint c;
@@ -150,7 +175,8 @@ static mrl_err check_checkpoint(struct walk *w, uint64_t size)
         return bad(w, from, size, "they are others than those the checkpoint was signed over");
     w->found.signed_entries = size;
     w->found.root = root;
-    return next_checkpoint(w);
+    MRL_TRY(next_checkpoint(w));
+    return w->checkpoints == NULL ? compare_growing(w) : MRL_OK;
 }
 
 /* Those of the present size, and those before the log begins. */

@@ -112,6 +112,16 @@ static void changed_tiles_are_noticed(void **state)
     assert_bad(l, 257, 512, "their tile is missing");
 }
 
+static void a_changed_tile_that_still_grows_is_noticed(void **state)
+{
+    struct signed_log *l = *state;
+
+    signed_grow(l, 600);
+    signed_checkpoint(l);
+    signed_exec(l, "UPDATE audit_tiles SET hashes = zeroblob(64) WHERE id = 72057594037927936");
+    assert_bad(l, 1, 600, "a tile above them is another one");
+}
+
 static void a_checkpoint_of_another_key_is_noticed(void **state)
 {
     struct signed_log *l = *state;
@@ -155,6 +165,7 @@ int main(void)
         WITH_LOG(a_cut_tail_is_named),
         WITH_LOG(exchanged_entries_are_named),
         WITH_LOG(changed_tiles_are_noticed),
+        WITH_LOG(a_changed_tile_that_still_grows_is_noticed),
         WITH_LOG(a_checkpoint_of_another_key_is_noticed),
         WITH_LOG(a_changed_index_is_noticed),
         WITH_LOG(a_moved_envelope_is_named),
