@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,10 @@ from harness.witness import Witness  # noqa: E402
 
 
 def pytest_configure() -> None:
-    """Hundreds of clients live in this process; a login shell of Debian gives it 1024 open files."""
+    """Hundreds of clients live in this process; a login shell of Debian gives it 1024 open files. And when it was started in
+    the background of a shell, what it starts must hear Ctrl-C all the same."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

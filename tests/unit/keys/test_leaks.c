@@ -71,10 +71,11 @@ static void certify(struct mrl_keys_client *c)
     assert_int_not_equal(mrl_keys_issue(c, &want, &der, NULL), MRL_OK);
 }
 
-static void sign_and_seal(struct mrl_keys_client *c, uint64_t size)
+/* The same checkpoint each time, which is always signed, and one that would go back. */
+static void sign_and_seal(struct mrl_keys_client *c)
 {
     uint8_t bytes[MRL_KEYS_WRAPPED_SIZE] = {1}, signature[MRL_KEYS_SIGNATURE_SIZE];
-    struct mrl_keys_checkpoint want = {.size = size, .root = mrl_bytes_of(bytes, sizeof(bytes))};
+    struct mrl_keys_checkpoint want = {.size = 2, .root = mrl_bytes_of(bytes, sizeof(bytes))};
     MRL_SCOPED(mrl_buf) sealed = {0};
     MRL_AUTO(mrl_secret) key = NULL;
 
@@ -98,7 +99,7 @@ static int serve_all_calls(void)
     assert_ok(mrl_keys_client_new(fd, /*pid=*/0, 10000, &c));
     for (uint64_t i = 1; i <= ROUNDS; i++) {
         certify(c);
-        sign_and_seal(c, i);
+        sign_and_seal(c);
     }
     assert_ok(mrl_keys_info_get(c, &info, NULL));
     mrl_keys_client_free(MRL_TAKE(c));
