@@ -58,24 +58,42 @@ static int with_config(command *run, const char *path, const char *reason)
     return err == MRL_OK ? 0 : say_why(err, &why);
 }
 
+static int print(const char *text)
+{
+    return fputs(text, stdout) < 0 ? EXIT_REFUSED : 0;
+}
+
+static int misused(void)
+{
+    (void)fputs(usage, stderr);
+    return EXIT_USAGE;
+}
+
+static int without_options(const char *name)
+{
+    if (strcmp(name, "example-config") == 0)
+        return example();
+    if (strcmp(name, "--version") == 0)
+        return print("merlond " MRL_VERSION "\n");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
+        return print(usage);
+    return misused();
+}
+
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "";
     bool has_config = argc >= 4 && strcmp(argv[2], "--config") == 0;
     bool has_reason = argc == 6 && strcmp(argv[4], "--accept-rollback") == 0 && argv[5][0] != '\0';
 
     mrl_log_set_program("merlond");
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of a write */
-    if (has_config && argc == 4 && strcmp(name, "init") == 0)
-        return with_config(init, argv[3], /*reason=*/NULL);
-    if (has_config && (argc == 4 || has_reason) && strcmp(name, "run") == 0)
+    if (argc == 2)
+        return without_options(argv[1]);
+    if (!has_config || (argc != 4 && !has_reason))
+        return misused();
+    if (strcmp(argv[1], "run") == 0)
         return with_config(mrl_server_run, argv[3], has_reason ? argv[5] : NULL);
-    if (argc == 2 && strcmp(name, "example-config") == 0)
-        return example();
-    if (argc == 2 && strcmp(name, "--version") == 0)
-        return printf("merlond %s\n", MRL_VERSION) < 0 ? EXIT_REFUSED : 0;
-    if (argc == 2 && (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0))
-        return fputs(usage, stdout) < 0 ? EXIT_REFUSED : 0;
-    (void)fputs(usage, stderr);
-    return EXIT_USAGE;
+    if (strcmp(argv[1], "init") == 0 && argc == 4)
+        return with_config(init, argv[3], /*reason=*/NULL);
+    return misused();
 }
