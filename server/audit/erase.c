@@ -164,14 +164,23 @@ static mrl_err append_entry(struct mrl_tx *tx, struct mrl_write *w)
     return mrl_audit_append(tx, &event, &e->erased.seq);
 }
 
+static mrl_err look_in_epoch(struct mrl_tx *tx, void *context)
+{
+    return find_in_epoch(tx, context);
+}
+
+/* The one writer is asked only where a reader found something. */
 static mrl_err erase_all(struct mrl_store *store, struct erasing *e)
 {
     MRL_TRY(mrl_store_read(store, count_all, e));
     e->write.run = append_entry;
     MRL_TRY(mrl_store_write(store, &e->write));
     e->write.run = erase_epoch;
-    for (e->epoch = 0; e->epoch * MRL_AUDIT_EPOCH < e->last; e->epoch++)
-        MRL_TRY(mrl_store_write(store, &e->write));
+    for (e->epoch = 0; e->epoch * MRL_AUDIT_EPOCH < e->last; e->epoch++) {
+        MRL_TRY(mrl_store_read(store, look_in_epoch, e));
+        if (e->found.len > 0)
+            MRL_TRY(mrl_store_write(store, &e->write));
+    }
     return MRL_OK;
 }
 

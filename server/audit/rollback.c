@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "audit/edge.h"
+#include "audit/index.h"
 #include "audit/log.h"
 #include "audit/read.h"
 
@@ -164,7 +165,7 @@ static uint64_t had(const struct state *s)
  */
 static bool is_rolled_back(const struct state *s)
 {
-    return s->forked || s->entries < had(s);
+    return s->forked || s->entries < had(s) || s->signed_entries < s->kept;
 }
 
 mrl_err mrl_audit_check_start(struct mrl_audit *a, const char *file, struct mrl_why *why)
@@ -180,6 +181,12 @@ mrl_err mrl_audit_check_start(struct mrl_audit *a, const char *file, struct mrl_
                         "merlon audit verify; to go on all the same: merlond run --accept-rollback "
                         "REASON",
                         (unsigned long long)s.kept);
+    if (s.entries >= had(&s)) /* the file is written after the checkpoint is in the store */
+        return mrl_fail(why, MRL_ERR_CORRUPT,
+                        "the newest checkpoint in the database is over %llu entries, but %llu were "
+                        "signed: checkpoints were taken out; to go on all the same: merlond run "
+                        "--accept-rollback REASON",
+                        (unsigned long long)s.signed_entries, (unsigned long long)s.kept);
     return mrl_fail(why, MRL_ERR_CORRUPT,
                     "the log has %llu entries, but %llu were signed: it was cut or an old database "
                     "was put in its place; to go on all the same: merlond run --accept-rollback "
@@ -204,8 +211,8 @@ static mrl_err run_accept(struct mrl_tx *tx, struct mrl_write *w)
 
     MRL_TRY(mrl_tx_exec(tx, "DELETE FROM audit_checkpoints WHERE size > $1",
                         MRL_ARGS(MRL_INT(a->state->entries)), NULL));
-    MRL_TRY(mrl_tx_exec(tx, "DELETE FROM audit_epochs WHERE (epoch + 1) * 4096 > $1",
-                        MRL_ARGS(MRL_INT(a->state->entries)), NULL));
+    MRL_TRY(mrl_tx_exec(tx, "DELETE FROM audit_epochs WHERE epoch >= $1",
+                        MRL_ARGS(MRL_INT(a->state->entries / MRL_AUDIT_EPOCH)), NULL));
     event.details = details;
     event.details_count = MRL_COUNT(details);
     return mrl_audit_append(tx, &event, NULL);

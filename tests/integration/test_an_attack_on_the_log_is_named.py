@@ -192,6 +192,13 @@ def test_an_old_database_put_back_keeps_the_daemon_from_starting(outsider, workd
     assert_named(outsider.verify("--checkpoint", outsider.kept), str(outsider.size()))
 
 
+def test_a_change_behind_removed_checkpoints_keeps_the_daemon_from_starting(outsider):
+    """Without one the key process would take whatever is there as the beginning."""
+    merlon = outsider.merlon
+    changed(merlon, execute(CHANGE.format(100), "DELETE FROM audit_tiles", "DELETE FROM audit_checkpoints"))
+    assert "signed: checkpoints were taken out" in refused_start(merlon)
+
+
 def test_two_readers_who_are_shown_two_logs_find_out(outsider, make_merlon, workdir):
     merlon = outsider.merlon
     merlon.stop()

@@ -121,6 +121,22 @@ static void another_history_of_that_length_is_found(void **state)
     forget(&f);
 }
 
+/* Without checkpoints in the store the key process would sign anything as the first one. */
+static void checkpoints_that_were_taken_out_are_found(void **state)
+{
+    struct signed_log *l = *state;
+    struct file f = file_of(l);
+
+    signed_grow(l, 600);
+    signed_checkpoint(l);
+    remember(l, &f);
+    signed_exec(l, "DELETE FROM audit_checkpoints");
+    assert_found(l, &f, "is over 0 entries, but 600 were signed: checkpoints were taken out");
+    assert_ok(mrl_audit_accept_rollback(l->audit, f.path, &accepted, NULL));
+    assert_ok(mrl_audit_check_start(l->audit, f.path, NULL));
+    forget(&f);
+}
+
 static void a_file_that_is_no_checkpoint_is_told(void **state)
 {
     struct signed_log *l = *state;
@@ -141,6 +157,7 @@ int main(void)
         WITH_LOG(a_cut_tail_is_found_and_may_be_accepted),
         WITH_LOG(an_older_database_is_found),
         WITH_LOG(another_history_of_that_length_is_found),
+        WITH_LOG(checkpoints_that_were_taken_out_are_found),
         WITH_LOG(a_file_that_is_no_checkpoint_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
