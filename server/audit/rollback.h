@@ -13,7 +13,8 @@
 /* Written whole or not at all, mode 0600. */
 mrl_err mrl_audit_remember(const char *file, mrl_bytes note, struct mrl_why *why);
 /* MRL_ERR_CORRUPT: the log lacks entries of its newest checkpoint, or the checkpoint in file is
- * beyond the log or its checkpoints, or of another one; why has the sizes and the remedy. A missing file is no finding.
+ * beyond the log or its checkpoints, or of another one; why has the sizes and the remedy. A missing
+ * file is no finding.
  */
 mrl_err mrl_audit_check_start(struct mrl_audit *a, const char *file, struct mrl_why *why);
 /* The operator knows of it: checkpoints beyond the end are dropped, e is appended with the sizes in
