@@ -290,6 +290,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .audit = s->audit,
         .metrics = s->metrics,
         .retained = s->retained,
+        .routes = s->routes,
         .service = s->service,
         .tickets = s->tickets,
         .issuing = s->issuing,
@@ -328,6 +329,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     s->wanted_workers = wanted_workers(c);
     s->metrics = mrl_metrics_new(s->wanted_workers);
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
+    s->routes = mrl_routes_new();
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
@@ -481,6 +483,7 @@ static void stop(struct mrl_server *s)
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
     mrl_retained_free(s->retained);
+    mrl_routes_free(s->routes);
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);

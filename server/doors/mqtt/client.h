@@ -15,7 +15,8 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
-    struct mrl_buf scratch; /* one packet being written */
+    struct mrl_buf scratch;     /* one packet being written */
+    struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
     bool stopping;
 };
 
