@@ -264,8 +264,6 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
     mrl_mqtt_set(props, MRL_MQTT_PROP_MAXIMUM_PACKET_SIZE);
     set_u16(props, MRL_MQTT_PROP_RECEIVE_MAXIMUM, &props->receive_maximum,
             (uint16_t)limits->hub.in_flight);
-    props->shared_available = false;
-    mrl_mqtt_set(props, MRL_MQTT_PROP_SHARED_AVAILABLE);
     if (c->keep_alive_ms != (uint64_t)p->keep_alive * 1500)
         set_u16(props, MRL_MQTT_PROP_SERVER_KEEP_ALIVE, &props->server_keep_alive,
                 (uint16_t)(c->keep_alive_ms / 1500));

@@ -210,8 +210,6 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
     mrl_err err;
 
     *send_retained = false;
-    if (s->group.len > 0)
-        return MRL_MQTT_SHARED_NOT_SUPPORTED;
     if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX)
         return MRL_MQTT_TOPIC_FILTER_INVALID;
     if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter)) {
@@ -222,7 +220,8 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
     err = mrl_session_subscribe(c->session, s->filter, &options, &existed);
     if (err != MRL_OK)
         return MRL_MQTT_QUOTA_EXCEEDED;
-    *send_retained = s->retain_handling == 0 || (s->retain_handling == 1 && !existed);
+    *send_retained =
+        s->group.len == 0 && (s->retain_handling == 0 || (s->retain_handling == 1 && !existed));
     return s->qos;
 }
 
