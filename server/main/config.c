@@ -85,6 +85,8 @@ static const struct mrl_config_key mqtt_keys[] = {
      "Subscriptions of one session.", 1, 100000, NULL},
     {"in_flight", MRL_CONFIG_INTEGER, KEY(mqtt, in_flight), "100",
      "Unacknowledged messages of one session, each way.", 1, 65535, NULL},
+    {"topic_aliases", MRL_CONFIG_INTEGER, KEY(mqtt, topic_aliases), "16",
+     "Topic aliases of one connection, each way; 0: none.", 0, 256, NULL},
     {"queued_messages", MRL_CONFIG_INTEGER, KEY(mqtt, queued_messages), "1000",
      "Messages waiting in one session.", 1, 10000000, NULL},
     {"queued_bytes", MRL_CONFIG_SIZE, KEY(mqtt, queued_bytes), "\"1MiB\"",

@@ -48,6 +48,7 @@ struct mrl_config {
         int64_t application_sessions;
         int64_t subscriptions;
         int64_t in_flight;
+        int64_t topic_aliases;
         int64_t queued_messages;
         uint64_t queued_bytes;
         uint64_t session_expiry_s;

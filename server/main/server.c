@@ -232,6 +232,7 @@ static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
         .application_sessions = (unsigned)c->mqtt.application_sessions,
         .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
         .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
+        .topic_aliases = (uint16_t)c->mqtt.topic_aliases,
         .hub = {.subscriptions_per_session = (unsigned)c->mqtt.subscriptions,
                 .queued_messages = (unsigned)c->mqtt.queued_messages,
                 .queued_bytes = c->mqtt.queued_bytes,

@@ -377,6 +377,7 @@ void mrl_client_drop(struct mrl_client *c)
         return; /* the writer thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
     mrl_policy_unref(c->policy);
+    mrl_aliases_free(c->aliases);
     free(c->names);
     free(c);
 }

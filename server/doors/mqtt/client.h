@@ -4,6 +4,7 @@
 #define MRL_DOORS_MQTT_CLIENT_H
 
 #include "access/policy.h"
+#include "doors/mqtt/alias.h"
 #include "doors/mqtt/door.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
@@ -45,11 +46,13 @@ struct mrl_client {
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
-    bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
-    uint64_t log_head_ms;    /* when its event log was anchored last; 0: not yet */
-    bool counted;            /* connection.opened is in the log */
-    bool clean;              /* DISCONNECT 0x00 came */
-    const char *ended;       /* why it is over, for the log: static text */
+    struct mrl_aliases *aliases;
+    uint16_t aliases_out; /* most that may be sent to it */
+    bool problem_info;    /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
+    uint64_t log_head_ms; /* when its event log was anchored last; 0: not yet */
+    bool counted;         /* connection.opened is in the log */
+    bool clean;           /* DISCONNECT 0x00 came */
+    const char *ended;    /* why it is over, for the log: static text */
 };
 
 /* client.c */

@@ -243,6 +243,9 @@ static void take_wishes(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     c->keep_alive_ms = (uint64_t)keep_alive * 1500;
     c->maximum_packet = p->props.maximum_packet_size;
     c->problem_info = p->props.request_problem_info;
+    c->aliases_out = p->props.topic_alias_maximum < c->door->config.limits->topic_aliases
+                         ? p->props.topic_alias_maximum
+                         : c->door->config.limits->topic_aliases;
     if (p->version == MRL_MQTT_311)
         c->maximum_packet = UINT32_MAX;
 }
@@ -264,6 +267,9 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
     mrl_mqtt_set(props, MRL_MQTT_PROP_MAXIMUM_PACKET_SIZE);
     set_u16(props, MRL_MQTT_PROP_RECEIVE_MAXIMUM, &props->receive_maximum,
             (uint16_t)limits->hub.in_flight);
+    if (limits->topic_aliases > 0) /* absent: none. MQTT 5.0 3.2.2.3.8 */
+        set_u16(props, MRL_MQTT_PROP_TOPIC_ALIAS_MAXIMUM, &props->topic_alias_maximum,
+                limits->topic_aliases);
     if (c->keep_alive_ms != (uint64_t)p->keep_alive * 1500)
         set_u16(props, MRL_MQTT_PROP_SERVER_KEEP_ALIVE, &props->server_keep_alive,
                 (uint16_t)(c->keep_alive_ms / 1500));

@@ -146,15 +146,30 @@ static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS);
 }
 
+/* Sets the topic an alias stands for. A denied message sets its alias, too: the client relies on
+ * it. MQTT 5.0 3.3.2.3.4 */
+static bool resolve_alias(struct mrl_client *c, struct mrl_mqtt_publish *p)
+{
+    mrl_err err;
+
+    if (!mrl_mqtt_has(&p->props, MRL_MQTT_PROP_TOPIC_ALIAS))
+        return true;
+    err = mrl_aliases_receive(&c->aliases, c->door->config.limits->topic_aliases,
+                              p->props.topic_alias, &p->topic);
+    if (err == MRL_ERR_LIMIT)
+        mrl_client_end(c, MRL_MQTT_TOPIC_ALIAS_INVALID, "topic alias above Topic Alias Maximum");
+    else if (err != MRL_OK)
+        mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR, "topic alias that stands for nothing");
+    return err == MRL_OK;
+}
+
 static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    const struct mrl_mqtt_publish *p = &packet->publish;
+    struct mrl_mqtt_publish resolved = packet->publish;
+    const struct mrl_mqtt_publish *p = &resolved;
 
-    if (mrl_mqtt_has(&p->props,
-                     MRL_MQTT_PROP_TOPIC_ALIAS)) { /* we gave no Topic Alias Maximum. 3.3.2-9 */
-        mrl_client_end(c, MRL_MQTT_TOPIC_ALIAS_INVALID, "topic aliases are not taken");
+    if (!resolve_alias(c, &resolved))
         return;
-    }
     if (is_log_head(c, p)) {
         on_log_head(c, p);
         return;
