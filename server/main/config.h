@@ -49,6 +49,7 @@ struct mrl_config {
         int64_t subscriptions;
         int64_t in_flight;
         int64_t topic_aliases;
+        mrl_bytes response_topic;
         int64_t queued_messages;
         uint64_t queued_bytes;
         uint64_t session_expiry_s;

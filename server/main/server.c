@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "doors/mqtt/response.h"
 #include "keys/spawn.h"
 #include "keys/text.h"
 #include "main/housekeeping.h"
@@ -233,6 +234,7 @@ static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
         .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
         .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
         .topic_aliases = (uint16_t)c->mqtt.topic_aliases,
+        .response_topic = c->mqtt.response_topic,
         .hub = {.subscriptions_per_session = (unsigned)c->mqtt.subscriptions,
                 .queued_messages = (unsigned)c->mqtt.queued_messages,
                 .queued_bytes = c->mqtt.queued_bytes,
@@ -327,6 +329,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
 {
     const struct mrl_config *c = s->config;
 
+    MRL_TRY(mrl_response_topic_check(c->mqtt.response_topic, why));
     s->wanted_workers = wanted_workers(c);
     s->metrics = mrl_metrics_new(s->wanted_workers);
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);

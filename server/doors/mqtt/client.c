@@ -203,10 +203,21 @@ mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p)
     return mrl_conn_write(c->conn, packet);
 }
 
-void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why)
+mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,
+                               struct mrl_mqtt_props *props, const char *why)
 {
+    const uint64_t without = props->present;
+    mrl_err err;
+
+    if (c->version != MRL_MQTT_5 || !c->problem_info)
+        return mrl_client_send(c, p);
     props->reason_string = mrl_str(why);
     mrl_mqtt_set(props, MRL_MQTT_PROP_REASON_STRING);
+    err = mrl_client_send(c, p);
+    if (err != MRL_ERR_LIMIT)
+        return err;
+    props->present = without;
+    return mrl_client_send(c, p);
 }
 
 void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
@@ -217,9 +228,7 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
         return;
     c->ended = why;
     if (c->state == MRL_CLIENT_OPEN && c->version == MRL_MQTT_5) {
-        if (c->problem_info)
-            mrl_client_give_reason(&p.disconnect.props, why);
-        (void)mrl_client_send(c, &p); /* it is over either way */
+        (void)mrl_client_send_reason(c, &p, &p.disconnect.props, why); /* it is over either way */
     }
     c->state = MRL_CLIENT_ENDING;
     mrl_conn_close(c->conn);

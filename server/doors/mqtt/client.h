@@ -61,7 +61,10 @@ extern const struct mrl_conn_kind mrl_client_kind;
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */
 void mrl_client_drop(struct mrl_client *c);
-void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why);
+/* As mrl_client_send, with a Reason String when the client asked for them and it fits
+ * [MQTT-3.1.2-29]; props is that of the packet. */
+mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,
+                               struct mrl_mqtt_props *props, const char *why);
 /* One audit entry about this connection; done as in mrl_audit_record. */
 void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
                        const struct mrl_audit_detail *details, size_t count,

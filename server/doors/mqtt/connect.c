@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/random.h"
 #include "doors/mqtt/client.h"
+#include "doors/mqtt/response.h"
 #include "messages/topic_tree.h"
 
 enum { ASSIGNED_BYTES = 12 };
@@ -22,12 +23,13 @@ static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8
                                                           : MRL_COUNTER_REFUSED_OTHER);
     c->version = p->version;
     c->ended = why;
+    c->problem_info = p->props.request_problem_info;
+    if (p->props.maximum_packet_size > 0) /* 0: the CONNECT could not be read */
+        c->maximum_packet = p->props.maximum_packet_size;
     if (p->version == MRL_MQTT_311)
         answered = mrl_mqtt_connack_code_311(reason, &answer.connack.reason);
-    else if (p->props.request_problem_info)
-        mrl_client_give_reason(&answer.connack.props, why);
-    if (answered)
-        (void)mrl_client_send(c, &answer); /* the connection ends either way */
+    if (answered) /* the connection ends either way */
+        (void)mrl_client_send_reason(c, &answer, &answer.connack.props, why);
     c->state = MRL_CLIENT_ENDING;
     mrl_conn_close(c->conn);
 }
@@ -283,14 +285,30 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
     }
 }
 
+/* Only who asks is told [MQTT-3.1.2-28]. */
+static void tell_response_topic(const struct mrl_client *c, const struct mrl_mqtt_connect *p,
+                                struct mrl_buf *topic, struct mrl_mqtt_props *props)
+{
+    mrl_bytes pattern = c->door->config.limits->response_topic;
+
+    if (!p->props.request_response_info ||
+        !mrl_response_topic(pattern, c->policy, &c->subject, topic))
+        return;
+    props->response_information = mrl_buf_bytes(topic);
+    mrl_mqtt_set(props, MRL_MQTT_PROP_RESPONSE_INFORMATION);
+}
+
 static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool present,
                     mrl_bytes assigned)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK,
                                      .connack = {.session_present = present}};
+    MRL_SCOPED(mrl_buf) response_topic = {0};
 
-    if (p->version == MRL_MQTT_5)
+    if (p->version == MRL_MQTT_5) {
         tell_limits(c, p, assigned, &answer.connack.props);
+        tell_response_topic(c, p, &response_topic, &answer.connack.props);
+    }
     c->state = MRL_CLIENT_OPEN;
     c->counted = true;
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_OPENED);

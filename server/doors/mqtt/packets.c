@@ -6,15 +6,18 @@
 #include "messages/topic_tree.h"
 #include "wire/mqtt_topic.h"
 
+/* why: of a refusal, else NULL. */
 static void send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
-                     uint8_t reason)
+                     uint8_t reason, const char *why)
 {
-    const struct mrl_mqtt_packet p = {
+    struct mrl_mqtt_packet p = {
         .type = type,
         .ack = {.packet_id = packet_id,
                 .reason = c->version == MRL_MQTT_5 ? reason : MRL_MQTT_SUCCESS}};
+    mrl_err err =
+        why == NULL ? mrl_client_send(c, &p) : mrl_client_send_reason(c, &p, &p.ack.props, why);
 
-    if (mrl_client_send(c, &p) == MRL_ERR_LIMIT)
+    if (err == MRL_ERR_LIMIT)
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE,
                        "acknowledgement larger than the client takes");
 }
@@ -52,7 +55,7 @@ static void refuse_publish(struct mrl_client *c, const struct mrl_mqtt_publish *
         mrl_client_end(c, reason, why);
         return;
     }
-    send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason);
+    send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason, why);
 }
 
 static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
@@ -99,7 +102,7 @@ static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         return;
     }
     send_ack(c, MRL_MQTT_PUBACK, p->packet_id,
-             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
+             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS, NULL);
 }
 
 /* MQTT 5.0 4.3.3, method B: routed at the PUBLISH, the packet id is kept until PUBREL. */
@@ -117,7 +120,7 @@ static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         return;
     }
     send_ack(c, MRL_MQTT_PUBREC, p->packet_id,
-             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
+             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS, NULL);
 }
 
 static bool is_log_head(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
@@ -143,7 +146,7 @@ static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         mrl_client_anchor_log(c, &head);
     }
     if (p->qos == 1)
-        send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS);
+        send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS, NULL);
 }
 
 /* Sets the topic an alias stands for. A denied message sets its alias, too: the client relies on
@@ -194,8 +197,8 @@ static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet
     const struct mrl_mqtt_ack *p = &packet->ack;
 
     if (mrl_session_pubrec(c->session, p->packet_id, p->reason >= 0x80) != MRL_OK)
-        send_ack(c, MRL_MQTT_PUBREL, p->packet_id,
-                 MRL_MQTT_PACKET_ID_NOT_FOUND); /* MQTT 5.0 3.6.2.1 */
+        send_ack(c, MRL_MQTT_PUBREL, p->packet_id, MRL_MQTT_PACKET_ID_NOT_FOUND,
+                 NULL); /* MQTT 5.0 3.6.2.1 */
 }
 
 static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -203,7 +206,8 @@ static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet
     uint16_t id = packet->ack.packet_id;
     bool known = mrl_session_release_qos2(c->session, id) == MRL_OK;
 
-    send_ack(c, MRL_MQTT_PUBCOMP, id, known ? MRL_MQTT_SUCCESS : MRL_MQTT_PACKET_ID_NOT_FOUND);
+    send_ack(c, MRL_MQTT_PUBCOMP, id, known ? MRL_MQTT_SUCCESS : MRL_MQTT_PACKET_ID_NOT_FOUND,
+             NULL);
 }
 
 static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
