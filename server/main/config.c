@@ -8,6 +8,7 @@ enum { YEAR_S = 366 * 86400 };
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 const char *const mrl_config_unlocks[] = {"file", "passphrase", "credential",
                                           "tpm",  "pkcs11",     NULL};
+static const char *const denied_publish[] = {"disconnect", "acknowledge", NULL};
 static const char *const curves[] = {"P-256", "P-384", NULL};
 
 #define AT(field) offsetof(struct mrl_config, field)
@@ -85,6 +86,11 @@ static const struct mrl_config_key mqtt_keys[] = {
      "Subscriptions of one session.", 1, 100000, NULL},
     {"in_flight", MRL_CONFIG_INTEGER, KEY(mqtt, in_flight), "100",
      "Unacknowledged messages of one session, each way.", 1, 65535, NULL},
+    {"denied_publish_311", MRL_CONFIG_CHOICE, KEY(mqtt, denied_publish_311), "\"disconnect\"",
+     "What a PUBLISH of MQTT 3.1.1 above QoS 0 gets that no rule allows: the end of the "
+     "connection, "
+     "or an acknowledgement as if it had arrived.",
+     0, 0, denied_publish},
     {"topic_aliases", MRL_CONFIG_INTEGER, KEY(mqtt, topic_aliases), "16",
      "Topic aliases of one connection, each way; 0: none.", 0, 256, NULL},
     {"response_topic", MRL_CONFIG_STRING, KEY(mqtt, response_topic), "\"devices/${id}/responses\"",

@@ -233,6 +233,7 @@ static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
         .application_sessions = (unsigned)c->mqtt.application_sessions,
         .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
         .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
+        .acknowledge_denied_311 = c->mqtt.denied_publish_311 == MRL_DENIED_ACKNOWLEDGE,
         .topic_aliases = (uint16_t)c->mqtt.topic_aliases,
         .response_topic = c->mqtt.response_topic,
         .hub = {.subscriptions_per_session = (unsigned)c->mqtt.subscriptions,

@@ -22,6 +22,7 @@ struct mrl_mqtt_limits {
     uint64_t connect_timeout_ms;   /* from the TLS handshake to CONNECT */
     uint16_t keep_alive_max_s;     /* longer or none at all: Server Keep Alive says so.
                                       MQTT 5.0 3.2.2.3.14 */
+    bool acknowledge_denied_311;   /* a denied PUBLISH of 3.1.1 does not end the connection */
     uint16_t topic_aliases;        /* of one connection, each way */
     mrl_bytes response_topic;      /* pattern of Response Information; empty: none */
     struct mrl_hub_limits hub;

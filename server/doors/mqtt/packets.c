@@ -58,6 +58,15 @@ static void refuse_publish(struct mrl_client *c, const struct mrl_mqtt_publish *
     send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason, why);
 }
 
+/* As if it had arrived: the other way out that [MQTT-3.3.5-2] of 3.1.1 leaves, for what policy
+ * denies only. PUBREL will find no packet id, which 3.1.1 cannot tell from success. */
+static void acknowledge_denied(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    if (p->qos > 0)
+        send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, MRL_MQTT_SUCCESS,
+                 NULL);
+}
+
 static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     if (mrl_topic_levels(p->topic) > MRL_TOPIC_LEVELS_MAX) {
@@ -68,7 +77,10 @@ static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         return true;
     mrl_client_count(c, MRL_COUNTER_PUBLISH_DENIED);
     mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "no rule allows it");
-    refuse_publish(c, p, MRL_MQTT_NOT_AUTHORIZED, "publish not allowed by policy");
+    if (c->version == MRL_MQTT_311 && c->door->config.limits->acknowledge_denied_311)
+        acknowledge_denied(c, p);
+    else
+        refuse_publish(c, p, MRL_MQTT_NOT_AUTHORIZED, "publish not allowed by policy");
     return false;
 }
 
