@@ -341,6 +341,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
+    s->retention = mrl_retention_new(s->store, s->exports, s->service, c->audit.keep_s);
     return MRL_OK;
 }
 
@@ -475,6 +476,7 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_retention_free(s->retention);
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)

@@ -50,6 +50,7 @@ struct mrl_client {
     uint16_t aliases_out; /* most that may be sent to it */
     bool problem_info;    /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
     uint64_t log_head_ms; /* when its event log was anchored last; 0: not yet */
+    bool unseen;          /* its certificate was never on a connection before */
     bool counted;         /* connection.opened is in the log */
     bool clean;           /* DISCONNECT 0x00 came */
     const char *ended;    /* why it is over, for the log: static text */
