@@ -52,6 +52,9 @@ struct mrl_config {
         int denied_publish_311; /* enum mrl_denied_publish */
         int64_t topic_aliases;
         mrl_bytes response_topic;
+        mrl_bytes server_reference;
+        bool server_moved;
+        uint64_t drain_s;
         int64_t queued_messages;
         uint64_t queued_bytes;
         uint64_t session_expiry_s;

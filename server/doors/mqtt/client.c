@@ -221,6 +221,14 @@ mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,
     return mrl_client_send(c, p);
 }
 
+void mrl_client_refer(const struct mrl_client *c, uint8_t reason, struct mrl_mqtt_props *props)
+{
+    if (reason != MRL_MQTT_USE_ANOTHER_SERVER && reason != MRL_MQTT_SERVER_MOVED)
+        return;
+    props->server_reference = c->door->config.limits->server_reference;
+    mrl_mqtt_set(props, MRL_MQTT_PROP_SERVER_REFERENCE);
+}
+
 void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
 {
     struct mrl_mqtt_packet p = {.type = MRL_MQTT_DISCONNECT, .disconnect = {.reason = reason}};
@@ -229,6 +237,7 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
         return;
     c->ended = why;
     if (c->state == MRL_CLIENT_OPEN && c->version == MRL_MQTT_5) {
+        mrl_client_refer(c, reason, &p.disconnect.props);
         (void)mrl_client_send_reason(c, &p, &p.disconnect.props, why); /* it is over either way */
     }
     c->state = MRL_CLIENT_ENDING;
@@ -273,7 +282,9 @@ static void on_timer(struct mrl_timer *t)
 {
     struct mrl_client *c = MRL_CONTAINER(t, struct mrl_client, timer);
 
-    if (c->state == MRL_CLIENT_OPEN)
+    if (c->door->stopping)
+        mrl_client_leave(c);
+    else if (c->state == MRL_CLIENT_OPEN)
         on_open_timer(c);
     else if (c->state == MRL_CLIENT_NEW)
         mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no CONNECT in time"); /* MQTT 5.0 3.1.4 */

@@ -86,6 +86,14 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
  * so. */
 bool mrl_client_identify(struct mrl_client *c, const char **why);
 void mrl_client_arm(struct mrl_client *c);
+/* Server Reference beside the reasons that may have one. MQTT 5.0 3.14.2.2.5 */
+void mrl_client_refer(const struct mrl_client *c, uint8_t reason, struct mrl_mqtt_props *props);
+
+/* leave.c */
+/* The server stops: its turn has come. */
+void mrl_client_leave(struct mrl_client *c);
+/* What a CONNECT gets meanwhile. */
+uint8_t mrl_client_away_reason(const struct mrl_client *c, enum mrl_mqtt_version version);
 
 /* connect.c */
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in);

@@ -29,6 +29,7 @@ static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8
         c->maximum_packet = p->props.maximum_packet_size;
     if (p->version == MRL_MQTT_311)
         answered = mrl_mqtt_connack_code_311(reason, &answer.connack.reason);
+    mrl_client_refer(c, reason, &answer.connack.props);
     if (answered) /* the connection ends either way */
         (void)mrl_client_send_reason(c, &answer, &answer.connack.props, why);
     c->state = MRL_CLIENT_ENDING;
@@ -79,7 +80,7 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
         return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
                                 "an empty client id needs a clean session"};
     if (c->door->stopping)
-        return (struct verdict){MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down"};
+        return (struct verdict){mrl_client_away_reason(c, p->version), "server shutting down"};
     return judge_will(c, p);
 }
 
