@@ -60,6 +60,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("role_rules", "position"),
     PUBLIC("role_rules", "actions"),
     PUBLIC("role_rules", "filter"),
+    PUBLIC("role_rules", "withheld"),
     PUBLIC("role_bindings", "target_kind"),
     PUBLIC("role_bindings", "target"),
     PUBLIC("role_bindings", "role"),
