@@ -48,6 +48,7 @@ static const struct mrl_migration migrations[] = {
      "ALTER TABLE accounts ADD COLUMN note BLOB;"},
     {"devices", 4, /* when a certificate was first used; 0: not yet */
      "ALTER TABLE credentials ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;"},
+    {"devices", 5, "ALTER TABLE devices ADD COLUMN attributes TEXT NOT NULL DEFAULT '';"},
 };
 
 const struct mrl_migration_list mrl_devices_migrations = {migrations, MRL_COUNT(migrations)};

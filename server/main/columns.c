@@ -72,6 +72,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("devices", "resume"),
     SEALED("devices", "note", NULL, "id"),
     PUBLIC("devices", "reason"),
+    PUBLIC("devices", "attributes"),
     PUBLIC("devices", "created"),
     PUBLIC("devices", "changed"),
     PUBLIC("accounts", "kind"),

@@ -36,8 +36,7 @@ struct mrl_client {
     struct mrl_conn *conn; /* NULL: closed while RECORDING */
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
-    uint8_t *names;                  /* owned: id and group in as many bytes as they have */
-    struct mrl_subject subject;      /* views into names */
+    struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
     const struct mrl_policy *policy; /* own reference */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
@@ -46,10 +45,10 @@ struct mrl_client {
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
     bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
-    uint64_t log_head_ms;    /* when its event log was anchored last; 0: not yet */
     bool unseen;             /* its certificate was never on a connection before */
     bool counted;            /* connection.opened is in the log */
     bool clean;              /* DISCONNECT 0x00 came */
+    uint64_t log_head_ms;    /* when its event log was anchored last; 0: not yet */
     const char *ended;       /* why it is over, for the log: static text */
 };
 
