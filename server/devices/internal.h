@@ -16,6 +16,7 @@ struct mrl_record {
     enum mrl_principal_kind kind;
     mrl_bytes id;
     mrl_bytes group;
+    mrl_bytes attributes; /* access/attributes.h */
     enum mrl_device_state device_state;
     enum mrl_account_state account_state;
     uint32_t operator_roles;

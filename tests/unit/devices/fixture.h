@@ -179,8 +179,8 @@ static inline bool may(struct fixture *f, enum mrl_principal_kind kind, const ch
     p = mrl_snapshot_principal(f->registry, kind, mrl_str(id));
     if (p != NULL)
         allowed = action == MRL_ALLOW_PUBLISH
-                      ? mrl_policy_may_publish(p->policy, &p->subject, mrl_str(topic))
-                      : mrl_policy_may_subscribe(p->policy, &p->subject, mrl_str(topic));
+                      ? may_publish(p->policy, &p->subject, mrl_str(topic))
+                      : may_subscribe(p->policy, &p->subject, mrl_str(topic));
     mrl_rcu_read_end();
     return allowed;
 }
