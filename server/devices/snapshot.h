@@ -27,7 +27,7 @@ const char *mrl_credential_state_name(enum mrl_credential_state s);
 
 /* One principal as it is now; never changes, is replaced whole. */
 struct mrl_principal {
-    struct mrl_subject subject; /* kind, id, group */
+    struct mrl_subject subject; /* kind, id, group, attributes */
     uint64_t home;              /* mrl_hash of kind and id: the home worker is this mod workers */
     uint64_t version;           /* grows with every change of this principal in this process */
     enum mrl_device_state device_state;   /* devices only, else 0 */
@@ -39,6 +39,7 @@ struct mrl_principal {
 struct mrl_credential {
     struct mrl_fingerprint fingerprint;
     enum mrl_credential_state state;
+    bool seen;          /* in use on a connection: mrl_credential_seen */
     int64_t not_before; /* seconds since 1970, both ends included (RFC 5280 4.1.2.5) */
     int64_t not_after;
 };
