@@ -37,6 +37,7 @@
     X(ROLE_DELETED, "role.deleted", "A role was deleted.") \
     X(ROLE_GRANTED, "role.granted", "A role was given to a device, group, application or operator.") \
     X(ROLE_WITHDRAWN, "role.withdrawn", "A role was taken away again.") \
+    X(QUOTA_CHANGED, "quota.changed", "What a device, group or application may use up changed; the details are all that is given to it now.") \
     X(APPLICATION_ADDED, "application.added", "A back-end application was made known.") \
     X(APPLICATION_CHANGED, "application.changed", "The record or a credential of an application changed.") \
     X(APPLICATION_DELETED, "application.deleted", "An application was removed; its credentials no longer work.") \
