@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/credential.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/audit.h"
@@ -323,6 +324,70 @@ mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor 
     };
 
     return mrl_change_write(&c.base);
+}
+
+/* --- the first use --- */
+
+static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
+                                              .id = MRL_LIT_INIT("merlond")};
+
+struct first_use {
+    struct mrl_write write;
+    struct mrl_registry *registry;
+    struct mrl_fingerprint fingerprint;
+    struct mrl_registry_update *update;
+};
+
+/* Applications share one name among instances, each with a certificate of its own: only the
+ * certificates of a device follow one another. */
+static mrl_err run_first_use(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct first_use *u = MRL_CONTAINER(w, struct first_use, write);
+    struct owned o;
+    uint64_t first;
+
+    MRL_TRY(find_owned(tx, &u->fingerprint, &o, NULL));
+    MRL_TRY(mrl_tx_exec(tx,
+                        "UPDATE credentials SET seen = $2 "
+                        "WHERE fingerprint = $1 AND seen = 0 AND state = $3",
+                        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&u->fingerprint)),
+                                 MRL_INT(mrl_wall_ms()), MRL_INT(MRL_CREDENTIAL_ACTIVE)),
+                        &first));
+    if (first == 0)
+        return MRL_OK;
+    if (o.kind == MRL_PRINCIPAL_DEVICE)
+        MRL_TRY(supersede(tx, &system_actor, &u->fingerprint, &o, NULL));
+    return mrl_registry_stage(tx, o.kind, mrl_name_bytes(&o.id), &u->update);
+}
+
+static void publish_first_use(struct mrl_write *w)
+{
+    const struct first_use *u = MRL_CONTAINER(w, struct first_use, write);
+
+    if (u->update != NULL)
+        mrl_registry_publish(u->registry, u->update);
+}
+
+static void free_first_use(struct mrl_write *w, mrl_err result)
+{
+    struct first_use *u = MRL_CONTAINER(w, struct first_use, write);
+
+    (void)result; /* the next connection asks again */
+    mrl_registry_update_free(u->update);
+    free(u);
+}
+
+void mrl_credential_seen(struct mrl_registry *r, const struct mrl_fingerprint *f)
+{
+    struct first_use *u = calloc(1, sizeof(*u));
+
+    if (u == NULL)
+        abort();
+    u->registry = r;
+    u->fingerprint = *f;
+    u->write = (struct mrl_write){
+        .run = run_first_use, .committed = publish_first_use, .done = free_first_use};
+    mrl_store_submit(r->store, &u->write);
 }
 
 static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c,

@@ -37,6 +37,10 @@ mrl_err mrl_registry_credential_supersede_tx(struct mrl_tx *tx, const struct mrl
 /* [service] The same as its own write job. */
 mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor *actor,
                                  const struct mrl_fingerprint *newest, struct mrl_why *why);
+/* Any thread; returns at once. The certificate was shown on a connection that was let in. The first
+ * time is written down, and of a device all certificates issued before it become superseded. What
+ * fails (a full disk) is tried again with the next connection. Borrows r until it is done. */
+void mrl_credential_seen(struct mrl_registry *r, const struct mrl_fingerprint *f);
 /* [service] One certificate of any principal; its state and other certificates stay. MRL_ERR_STATE:
  * revoked already. */
 mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,

@@ -63,6 +63,7 @@ static mrl_err credential_of_row(const struct mrl_rows *rows, struct mrl_credent
     out->state = (enum mrl_credential_state)state;
     out->not_before = mrl_row_int(rows, 2);
     out->not_after = mrl_row_int(rows, 3);
+    out->seen = mrl_row_int(rows, 4) != 0;
     return MRL_OK;
 }
 
@@ -97,15 +98,15 @@ static mrl_err load_credentials(struct mrl_tx *tx, const struct loading *l)
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT fingerprint, state, not_before, not_after, kind, principal "
+                         "SELECT fingerprint, state, not_before, not_after, seen, kind, principal "
                          "FROM credentials",
                          MRL_NO_ARGS, &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
         struct mrl_credential c;
 
         if (credential_of_row(rows, &c) != MRL_OK ||
-            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 4),
-                                        mrl_row_bytes(rows, 5), &c) != MRL_OK)
+            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 5),
+                                        mrl_row_bytes(rows, 6), &c) != MRL_OK)
             return mrl_fail(l->why, MRL_ERR_CORRUPT,
                             "a stored certificate cannot be read or belongs to nobody");
     }
@@ -165,7 +166,7 @@ static mrl_err stage_credentials(struct mrl_tx *tx, struct mrl_registry_update *
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT fingerprint, state, not_before, not_after FROM credentials "
+                         "SELECT fingerprint, state, not_before, not_after, seen FROM credentials "
                          "WHERE kind = $1 AND principal = $2",
                          MRL_ARGS(MRL_INT(u->record.kind), MRL_TEXT(u->record.id)), &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {

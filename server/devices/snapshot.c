@@ -292,7 +292,7 @@ static void update_credential(struct credential_node *n, const struct mrl_creden
 {
     struct credential_version *old = atomic_load_explicit(&n->now, memory_order_relaxed);
 
-    if (old->view.state == c->state)
+    if (old->view.state == c->state && old->view.seen == c->seen)
         return; /* nothing else of a certificate ever changes */
     atomic_store_explicit(&n->now, new_credential(c), memory_order_release);
     mrl_rcu_defer(&old->rcu, reclaim_credential);

@@ -97,6 +97,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "created"),
     PUBLIC("credentials", "changed"),
     PUBLIC("credentials", "der"),
+    PUBLIC("credentials", "seen"),
 
     HASHED("tokens", "hash"), /* SHA-256 of 32 random bytes */
     PUBLIC("tokens", "id"),

@@ -135,6 +135,9 @@ static const struct mrl_config_key tls_keys[] = {
 };
 
 static const struct mrl_config_key audit_keys[] = {
+    {"keep", MRL_CONFIG_DURATION, KEY(audit, keep_s), "\"0s\"",
+     "Entries older than this go, in epochs of 4096, their hashes stay; 0s: none ever.", 0,
+     100 * (int64_t)YEAR_S, NULL},
     {"witness_lag", MRL_CONFIG_DURATION, KEY(audit, witness_lag_s), "\"60s\"",
      "An entry that waits longer for the cosignature of a witness is an alarm.", 1, 7 * 86400,
      NULL},

@@ -83,6 +83,7 @@ struct mrl_config {
     } telemetry[MRL_TELEMETRY_MAPPINGS_MAX];
     size_t telemetry_count;
     struct {
+        uint64_t keep_s;
         uint64_t witness_lag_s;
         bool require_witness;
     } audit;

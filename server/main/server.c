@@ -290,6 +290,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .audit = s->audit,
         .metrics = s->metrics,
         .retained = s->retained,
+        .routes = s->routes,
         .service = s->service,
         .tickets = s->tickets,
         .issuing = s->issuing,
@@ -328,12 +329,14 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     s->wanted_workers = wanted_workers(c);
     s->metrics = mrl_metrics_new(s->wanted_workers);
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
+    s->routes = mrl_routes_new();
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
+    s->retention = mrl_retention_new(s->store, s->exports, s->service, c->audit.keep_s);
     return MRL_OK;
 }
 
@@ -468,6 +471,7 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_retention_free(s->retention);
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)
@@ -479,6 +483,7 @@ static void stop(struct mrl_server *s)
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
     mrl_retained_free(s->retained);
+    mrl_routes_free(s->routes);
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);

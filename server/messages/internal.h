@@ -5,13 +5,13 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "messages/route.h"
 #include "messages/session.h"
-#include "messages/topic_tree.h"
 #include "net/timer.h"
 
-/* What stands in the subscription tree: a session's subscription or a listener. */
+/* What stands in the route table: a session's subscription or a listener. */
 struct mrl_subscriber {
-    struct mrl_topic_entry entry;
+    struct mrl_route_entry entry;
     struct mrl_session *session; /* NULL: it is a listener */
 };
 
@@ -53,12 +53,25 @@ struct mrl_outgoing {
 /* The subscriptions of one session that match the message being routed, merged. MQTT 5.0 3.3.4-2,
  * -3 */
 struct mrl_hit {
-    struct mrl_list link; /* in the hub's list while routing */
     struct mrl_session *session;
     uint8_t qos;
     bool retain_as_published;
     size_t identifier_count;
-    uint32_t identifiers[16]; /* further ones are not named */
+    size_t identifier_cap;
+    uint32_t *identifiers;
+};
+
+/* What a hub needs while it routes one message; its memory is kept for the next. */
+struct mrl_routing {
+    const struct mrl_publication *publication;
+    struct mrl_hit *hits;
+    size_t hit_count;
+    size_t hit_cap;
+    uint64_t turn;     /* number of this routing */
+    uint64_t *seen;    /* of each worker: the routing that wanted it last */
+    unsigned *workers; /* that want this message too */
+    unsigned worker_count;
+    bool any;
 };
 
 struct mrl_session {
@@ -88,7 +101,7 @@ struct mrl_session {
     uint16_t last_packet_id;
     uint16_t *receiving; /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
-    struct mrl_hit *hit; /* only while a message is being routed */
+    size_t hit; /* only while a message is being routed: its hit's place, plus one */
 };
 
 struct mrl_hub {
@@ -103,11 +116,13 @@ struct mrl_hub {
     struct mrl_map sessions;
     struct mrl_map principals;
     size_t connected;
-    struct mrl_topic_tree tree;
-    /* How many subscriptions stand here; other workers skip a hub without any. A finer route table
-     * goes here. */
-    _Atomic size_t interest;
+    struct mrl_routes *routes;
+    struct mrl_routing routing;
 };
+
+/* routing.c */
+void mrl_routing_init(struct mrl_hub *h);
+void mrl_routing_done(struct mrl_hub *h);
 
 /* delivery.c */
 void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const struct mrl_hit *hit,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "messages/internal.h"
+#include "messages/topic_tree.h"
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
 {
@@ -24,15 +24,14 @@ static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscr
     subscription->subscriber.session = s;
     subscription->in_session.key = mrl_bytes_of(subscription->filter, filter.len);
     mrl_map_insert(&s->subscriptions, &subscription->in_session);
-    mrl_topic_tree_add(&s->hub->tree, filter, &subscription->subscriber.entry);
-    atomic_fetch_add_explicit(&s->hub->interest, 1, memory_order_release);
+    mrl_routes_add(s->hub->routes, s->hub->index, filter, /*share=*/MRL_BYTES_NONE,
+                   &subscription->subscriber.entry);
 }
 
 static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 {
-    mrl_topic_tree_remove(&s->hub->tree, &subscription->subscriber.entry);
+    mrl_routes_remove(s->hub->routes, &subscription->subscriber.entry);
     mrl_map_remove(&s->subscriptions, &subscription->in_session);
-    atomic_fetch_sub_explicit(&s->hub->interest, 1, memory_order_release);
     free(subscription);
 }
 
@@ -66,13 +65,15 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
     const struct mrl_subscription *subscription = find(s, filter);
     struct mrl_publication **found;
     struct mrl_hit hit = {0};
+    uint32_t identifier;
     size_t count;
 
     if (subscription == NULL)
         return;
+    identifier = subscription->options.identifier;
     hit.qos = subscription->options.qos;
-    hit.identifiers[0] = subscription->options.identifier;
-    hit.identifier_count = subscription->options.identifier != 0;
+    hit.identifiers = &identifier;
+    hit.identifier_count = identifier != 0;
     count = mrl_retained_select(s->hub->retained, filter, mrl_monotonic_ms(), &found);
     for (size_t i = 0; i < count; i++) {
         mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1-8 */

@@ -61,6 +61,7 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         return false;
     take_subject(c, &p->subject);
     c->not_after = credential->not_after;
+    c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
     return true;

@@ -15,7 +15,8 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
-    struct mrl_buf scratch; /* one packet being written */
+    struct mrl_buf scratch;     /* one packet being written */
+    struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
     bool stopping;
 };
 
@@ -46,6 +47,7 @@ struct mrl_client {
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
     bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
     uint64_t log_head_ms;    /* when its event log was anchored last; 0: not yet */
+    bool unseen;             /* its certificate was never on a connection before */
     bool counted;            /* connection.opened is in the log */
     bool clean;              /* DISCONNECT 0x00 came */
     const char *ended;       /* why it is over, for the log: static text */

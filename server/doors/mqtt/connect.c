@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/random.h"
+#include "devices/credential.h"
 #include "doors/mqtt/client.h"
 #include "messages/topic_tree.h"
 
@@ -294,6 +295,8 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "CONNACK larger than the client takes");
         return;
     }
+    if (c->unseen)
+        mrl_credential_seen(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint);
     mrl_client_arm(c);
     mrl_session_start(c->session);
 }

@@ -5,13 +5,29 @@
 
 enum {
     IDENTIFIER_MAX = 5, /* bytes of one encoded subscription identifier */
-    IDENTIFIERS_MAX = 16,
     QOS0_BACKLOG =
         256 << 10, /* a slow reader loses QoS 0 messages before it loses its connection */
 };
 
-static void add_properties(const struct mrl_delivery *d, struct mrl_mqtt_props *props,
-                           struct mrl_writer *ids)
+static void add_identifiers(struct mrl_buf *memory, const struct mrl_delivery *d,
+                            struct mrl_mqtt_props *props)
+{
+    size_t cap = d->identifier_count * IDENTIFIER_MAX;
+    struct mrl_writer w;
+    uint8_t *to;
+
+    mrl_buf_clear(memory);
+    if (d->identifier_count == 0 || mrl_buf_reserve(memory, cap, &to) != MRL_OK)
+        return;
+    w = mrl_writer_on(to, cap);
+    for (size_t i = 0; i < d->identifier_count; i++)
+        mrl_mqtt_put_subscription_id(&w, d->identifiers[i]);
+    if (mrl_writer_end(&w, &props->subscription_ids) == MRL_OK)
+        mrl_mqtt_set(props, MRL_MQTT_PROP_SUBSCRIPTION_ID);
+}
+
+static void add_properties(struct mrl_mqtt_door *door, const struct mrl_delivery *d,
+                           struct mrl_mqtt_props *props)
 {
     const struct mrl_publication *m = d->publication;
     uint64_t now = mrl_monotonic_ms();
@@ -40,10 +56,7 @@ static void add_properties(const struct mrl_delivery *d, struct mrl_mqtt_props *
             m->expires_ms > now ? (uint32_t)((m->expires_ms - now + 999) / 1000) : 0;
         mrl_mqtt_set(props, MRL_MQTT_PROP_MESSAGE_EXPIRY);
     }
-    for (size_t i = 0; i < d->identifier_count; i++)
-        mrl_mqtt_put_subscription_id(ids, d->identifiers[i]);
-    if (d->identifier_count > 0 && mrl_writer_end(ids, &props->subscription_ids) == MRL_OK)
-        mrl_mqtt_set(props, MRL_MQTT_PROP_SUBSCRIPTION_ID);
+    add_identifiers(&door->identifiers, d, props);
 }
 
 /* The header is written apart from the payload, which is copied once, into the connection. */
@@ -68,8 +81,6 @@ static mrl_err write_publish(struct mrl_client *c, const struct mrl_mqtt_packet 
 static bool deliver(void *door, const struct mrl_delivery *d)
 {
     struct mrl_client *c = door;
-    uint8_t ids_memory[IDENTIFIER_MAX * IDENTIFIERS_MAX];
-    struct mrl_writer ids = mrl_writer_on(ids_memory, sizeof(ids_memory));
     struct mrl_mqtt_packet packet = {
         .type = MRL_MQTT_PUBLISH,
         .publish = {.topic = d->publication->topic,
@@ -88,7 +99,7 @@ static bool deliver(void *door, const struct mrl_delivery *d)
         return true;
     }
     if (c->version == MRL_MQTT_5)
-        add_properties(d, &packet.publish.props, &ids);
+        add_properties(c->door, d, &packet.publish.props);
     if (mrl_mqtt_size(c->version, &packet, &size) != MRL_OK || size > c->maximum_packet)
         return false;
     if (write_publish(c, &packet, size) ==

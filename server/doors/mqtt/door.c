@@ -82,7 +82,7 @@ struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *confi
     d->config = *config;
     mrl_list_init(&d->clients);
     d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
-                         &config->limits->hub, &hooks);
+                         config->routes, &config->limits->hub, &hooks);
     return d;
 }
 
@@ -105,6 +105,7 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
     mrl_hub_free(d->hub);
     free(d->hubs);
     mrl_buf_done(&d->scratch);
+    mrl_buf_done(&d->identifiers);
     free(d);
 }
 

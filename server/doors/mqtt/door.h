@@ -36,6 +36,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
     struct mrl_retained *retained;
+    struct mrl_routes *routes;
     const struct mrl_mqtt_limits *limits;
     mrl_mqtt_observe *observe; /* may be NULL */
     void *observe_context;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/rcu.h"
 #include "tests/unit/unit.h"
 
 enum { KIND = 1, HUBS = 2, IN_FLIGHT = 3, QUEUED = 4, SUBSCRIPTIONS = 2 };
@@ -22,9 +23,11 @@ struct fixture {
     struct mrl_mailbox *mailboxes[HUBS];
     struct mrl_hub *hubs[HUBS];
     struct mrl_retained *retained;
+    struct mrl_routes *routes;
     const char *denied; /* a name the policy denies */
     bool may_connect;
     unsigned drops;
+    struct mrl_hub_limits limits;
 };
 
 static const struct mrl_hub_limits limits = {.subscriptions_per_session = SUBSCRIPTIONS,
@@ -89,12 +92,14 @@ static int set_up(void **state)
     static struct fixture f;
     const struct mrl_hub_hooks hooks = {&f, may_connect, may, dropped};
 
-    f = (struct fixture){.may_connect = true};
+    f = (struct fixture){.may_connect = true, .limits = limits};
+    mrl_rcu_register();
     f.retained = mrl_retained_new(3, 1 << 20);
+    f.routes = mrl_routes_new();
     assert_ok(mrl_loop_new(&f.loop));
     for (unsigned i = 0; i < HUBS; i++) {
         assert_ok(mrl_mailbox_new(f.loop, NULL, &f.mailboxes[i]));
-        f.hubs[i] = mrl_hub_new(f.loop, f.mailboxes[i], i, f.retained, &limits, &hooks);
+        f.hubs[i] = mrl_hub_new(f.loop, f.mailboxes[i], i, f.retained, f.routes, &f.limits, &hooks);
     }
     for (unsigned i = 0; i < HUBS; i++)
         mrl_hub_join(f.hubs[i], f.hubs, HUBS);
@@ -112,6 +117,7 @@ static int tear_down(void **state)
     }
     mrl_loop_free(f->loop);
     mrl_retained_free(f->retained);
+    mrl_routes_free(f->routes);
     return 0;
 }
 
@@ -316,6 +322,28 @@ static void overlapping_subscriptions_deliver_once_at_the_highest_qos(void **sta
     done(&d);
 }
 
+static void every_identifier_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    char filter[48], topic[48];
+    unsigned named = 0;
+
+    f->limits.subscriptions_per_session = 20;
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    for (uint32_t i = 1; i <= 20; i++) {
+        (void)snprintf(filter, sizeof(filter), "a/%.*s#", 2 * (int)(i - 1),
+                       "b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/");
+        subscribe(&d, filter, 0, i);
+    }
+    (void)snprintf(topic, sizeof(topic), "a/%.*s", 39, "b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/");
+    publish(f->hubs[0], topic, "x", 0);
+    for (size_t i = 0; i < d.log.len; i++)
+        named += d.log.data[i] == '#';
+    assert_int_equal(named, 20);
+    done(&d);
+}
+
 static void limits_of_subscriptions_and_sessions(void **state)
 {
     struct fixture *f = *state;
@@ -384,6 +412,8 @@ static void messages_reach_the_other_worker(void **state)
     assert_saw(&d, "");
     assert_ok(mrl_loop_turn(f->loop, 0));
     assert_saw(&d, "P0-- 0 t far;");
+    assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("u")}, &receivers));
+    assert_false(receivers); /* it has subscriptions, but none of this topic */
     done(&d);
 }
 
@@ -495,6 +525,7 @@ int main(void)
         CASE(a_received_qos2_message_is_new_once),
         CASE(the_queue_holds_its_limit_and_not_one_more),
         CASE(overlapping_subscriptions_deliver_once_at_the_highest_qos),
+        CASE(every_identifier_is_named),
         CASE(limits_of_subscriptions_and_sessions),
         CASE(retained_messages_are_kept_replaced_and_removed),
         CASE(messages_reach_the_other_worker),
