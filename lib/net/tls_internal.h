@@ -9,6 +9,7 @@
 
 #include "net/tls.h"
 #include "net/tls_client.h"
+#include "net/tls_records.h"
 
 /* Where OpenSSL finds its algorithms: a library context of our own, so that workers do not contend
  * for one, with a shorter list of decoders where that pays (net/tls_library.c). */
@@ -42,6 +43,9 @@ struct mrl_tls_context {
     const struct mrl_cert_list *roots;
     struct mrl_tls_tickets *tickets;
     uint32_t scope;
+    bool channel_binding;
+    bool keep_library;
+    struct mrl_secret_pool *secrets; /* of connections with records of their own */
     /* client */
     struct mrl_cert_list client_roots; /* references of our own */
     struct mrl_fingerprint pin;
@@ -52,7 +56,8 @@ struct mrl_tls_context {
 };
 
 struct mrl_tls {
-    SSL *ssl;
+    SSL *ssl;                        /* NULL: handed over */
+    struct mrl_tls_records *records; /* what came after it */
     struct mrl_tls_context *context;
     struct mrl_tls_facts facts;
     enum mrl_tls_refusal refusal;
@@ -64,7 +69,15 @@ struct mrl_tls {
     bool verified;
     struct mrl_tls_ticket *offered; /* owned; NULL: none, or over; its secret is not kept */
     char *name;                     /* client: of the server */
+    /* During the handshake of a server: what is needed to hand over. */
+    int fd;                             /* -1: on BIOs */
+    struct mrl_record_secrets *secrets; /* from the context's pool; NULL: not told yet */
+    bool has_read_secret, has_write_secret;
+    bool finished;    /* our Finished is written: the next record is under the write secret */
+    unsigned written; /* records since then */
+    uint8_t *binding; /* MRL_TLS_EXPORTER_SIZE bytes, handed over */
 };
+enum { MRL_TLS_EXPORTER_SIZE = 32 /* RFC 9266 2 */ };
 
 /* net/tls_context.c */
 struct mrl_tls_context *mrl_tls_context_alloc(void);
@@ -82,6 +95,14 @@ static inline struct mrl_tls *mrl_tls_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }
+
+mrl_err mrl_tls_export(const struct mrl_tls *t, uint8_t to[static MRL_TLS_EXPORTER_SIZE]);
+
+/* net/tls_handover.c */
+void mrl_tls_handover_settings(SSL_CTX *ssl);
+/* The handshake of a server is over, facts are set: from now on records of our own, where that is
+ * possible; otherwise nothing changes. */
+void mrl_tls_hand_over(struct mrl_tls *t);
 
 /* net/tls_verify.c */
 int mrl_tls_verify_client(X509_STORE_CTX *store, void *context); /* as OpenSSL wants it */
