@@ -12,7 +12,7 @@
 #include "base/writer.h"
 #include "crypto/openssl.h"
 
-enum { LABEL_MAX = 12, INFO_MAX = 2 + 1 + 6 + LABEL_MAX + 1 + 1 };
+enum { INFO_MAX = 2 + 1 + 6 + MRL_LABEL_MAX + 1 + MRL_LABEL_HASH_MAX + 1 };
 
 /* Contexts of one thread: making one costs as much as the four derivations of a connection. */
 struct thread {
@@ -88,21 +88,24 @@ size_t mrl_label_hash_size(enum mrl_label_hash hash)
 }
 
 /* RFC 8446 7.1: struct HkdfLabel, then the counter of RFC 5869 2.3: one block is enough. */
-static mrl_err write_info(struct mrl_writer *w, const char *label, size_t len, mrl_bytes *out)
+static mrl_err write_info(struct mrl_writer *w, mrl_bytes label, mrl_bytes context, size_t len,
+                          mrl_bytes *out)
 {
-    mrl_bytes name = mrl_str(label);
+    mrl_bytes prefix = MRL_LIT("tls13 ");
 
+    MRL_ENSURE(label.len <= MRL_LABEL_MAX && context.len <= MRL_LABEL_HASH_MAX, MRL_ERR_INVALID);
     mrl_put_u16(w, (uint16_t)len);
-    mrl_put_u8(w, (uint8_t)(6 + name.len));
-    mrl_put_bytes(w, MRL_LIT("tls13 "));
-    mrl_put_bytes(w, name);
-    mrl_put_u8(w, 0);
+    mrl_put_u8(w, (uint8_t)(prefix.len + label.len));
+    mrl_put_bytes(w, prefix);
+    mrl_put_bytes(w, label);
+    mrl_put_u8(w, (uint8_t)context.len);
+    mrl_put_bytes(w, context);
     mrl_put_u8(w, 1);
     return mrl_writer_end(w, out);
 }
 
-mrl_err mrl_expand_label(enum mrl_label_hash hash, mrl_bytes secret, const char *label, uint8_t *to,
-                         size_t len)
+mrl_err mrl_expand_label(enum mrl_label_hash hash, mrl_bytes secret, mrl_bytes label,
+                         mrl_bytes context, uint8_t *to, size_t len)
 {
     uint8_t room[INFO_MAX], block[MRL_LABEL_HASH_MAX];
     struct mrl_writer w = mrl_writer_on(room, sizeof(room));
@@ -112,7 +115,7 @@ mrl_err mrl_expand_label(enum mrl_label_hash hash, mrl_bytes secret, const char 
 
     MRL_OPENSSL_SCOPE();
     MRL_ENSURE(secret.len > 0 && len > 0 && len <= mrl_label_hash_size(hash), MRL_ERR_INVALID);
-    MRL_ENSURE(write_info(&w, label, len, &info) == MRL_OK, MRL_ERR_INVALID);
+    MRL_TRY(write_info(&w, label, context, len, &info));
     mac = mac_of(hash);
     MRL_ENSURE(mac != NULL && EVP_MAC_init(mac, secret.data, secret.len, NULL) == 1 &&
                    EVP_MAC_update(mac, info.data, info.len) == 1 &&

@@ -26,6 +26,12 @@ static mrl_err end_with(struct mrl_record *r, enum mrl_alert alert)
 
 /* ---- keys ---- */
 
+static mrl_err expand(const struct mrl_record *r, mrl_bytes secret, mrl_bytes label, uint8_t *to,
+                      size_t len)
+{
+    return mrl_expand_label(r->suite->hash, secret, label, MRL_BYTES_NONE, to, len);
+}
+
 static mrl_bytes secret_of(const struct mrl_record *r, const struct mrl_record_keys *k)
 {
     return mrl_bytes_of(k->secret, mrl_label_hash_size(r->suite->hash));
@@ -36,8 +42,8 @@ static mrl_err derive(const struct mrl_record *r, struct mrl_record_keys *k)
 {
     mrl_bytes secret = secret_of(r, k);
 
-    MRL_TRY(mrl_expand_label(r->suite->hash, secret, "key", k->key, r->suite->key_size));
-    return mrl_expand_label(r->suite->hash, secret, "iv", k->iv, sizeof(k->iv));
+    MRL_TRY(expand(r, secret, MRL_LIT("key"), k->key, r->suite->key_size));
+    return expand(r, secret, MRL_LIT("iv"), k->iv, sizeof(k->iv));
 }
 
 /* RFC 8446 7.2 */
@@ -46,7 +52,7 @@ static mrl_err next_generation(const struct mrl_record *r, struct mrl_record_key
     mrl_bytes secret = secret_of(r, k);
 
     mrl_record_forget(r->suite, k->key);
-    MRL_TRY(mrl_expand_label(r->suite->hash, secret, "traffic upd", k->secret, secret.len));
+    MRL_TRY(expand(r, secret, MRL_LIT("traffic upd"), k->secret, secret.len));
     return derive(r, k);
 }
 

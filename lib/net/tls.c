@@ -179,7 +179,9 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
 
     MRL_ENSURE(!t->failed, MRL_ERR_STATE);
     ERR_clear_error();
+    mrl_tls_handover_begin(t);
     result = SSL_do_handshake(t->ssl);
+    mrl_tls_handover_end();
     if (result != 1)
         return failed(t, result, /*shaking_hands=*/true);
     note_facts(t);

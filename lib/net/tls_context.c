@@ -113,7 +113,7 @@ static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
         SSL_CTX_set_alpn_select_cb(ssl, select_alpn, c);
     mrl_tls_resume_settings(c, ssl);
     if (!c->keep_library)
-        mrl_tls_handover_settings(ssl);
+        mrl_tls_handover_settings(c, ssl);
     return SSL_CTX_set_session_id_context(ssl, (const unsigned char *)&c->scope,
                                           sizeof(c->scope)) == 1;
 }

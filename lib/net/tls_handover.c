@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From OpenSSL's handshake to records of our own: OpenSSL tells the two traffic secrets through its
- * key log, which here leads to memory of the connection and nowhere else, and each record header it
- * writes, by which the records under the write secret are counted. */
+/* From OpenSSL's handshake to records of our own. What is told of it leads to memory of the
+ * connection and nowhere else: the two traffic secrets, by the key derivation where that is ours
+ * (net/tls_kdf.c) or else by OpenSSL's key log, which spells five secrets in hexadecimal and costs
+ * a tenth of a resumption; and each record header, by which the records under the write secret are
+ * counted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +12,6 @@
 #include "base/hex.h"
 #include "net/tls_internal.h"
 
-enum { DIGIT_PAIRS_MAX = MRL_LABEL_HASH_MAX };
-
 static struct mrl_record_secrets *secrets_of(struct mrl_tls *t)
 {
     if (t->secrets == NULL)
@@ -19,13 +19,28 @@ static struct mrl_record_secrets *secrets_of(struct mrl_tls *t)
     return t->secrets;
 }
 
-static bool take_secret(mrl_bytes hex, uint8_t to[static MRL_LABEL_HASH_MAX])
+/* RFC 8446 7.1 */
+static void on_derived(void *context, mrl_bytes label, mrl_bytes secret)
 {
-    return hex.len <= 2 * (size_t)DIGIT_PAIRS_MAX && mrl_unhex(hex, to, hex.len / 2) == MRL_OK;
+    struct mrl_tls *t = context;
+
+    if (secret.len > MRL_LABEL_HASH_MAX)
+        return;
+    if (mrl_bytes_eq(label, MRL_LIT("c ap traffic"))) {
+        memcpy(secrets_of(t)->read.secret, secret.data, secret.len);
+        t->has_read_secret = true;
+    } else if (mrl_bytes_eq(label, MRL_LIT("s ap traffic"))) {
+        memcpy(secrets_of(t)->write.secret, secret.data, secret.len);
+        t->has_write_secret = true;
+    }
 }
 
-/* "LABEL client-random secret"; the line is OpenSSL's, and it wipes it. All other labels, those of
- * the handshake and of TLS 1.2, are let go by. */
+static bool take_hex(mrl_bytes hex, uint8_t to[static MRL_LABEL_HASH_MAX])
+{
+    return hex.len <= 2 * (size_t)MRL_LABEL_HASH_MAX && mrl_unhex(hex, to, hex.len / 2) == MRL_OK;
+}
+
+/* "LABEL client-random secret"; the line is OpenSSL's, and it wipes it. */
 static void on_key(const SSL *ssl, const char *line)
 {
     struct mrl_tls *t = mrl_tls_of(ssl);
@@ -35,9 +50,9 @@ static void on_key(const SSL *ssl, const char *line)
         !mrl_bytes_split(rest, ' ', &random, &secret))
         return;
     if (mrl_bytes_eq(label, MRL_LIT("CLIENT_TRAFFIC_SECRET_0")))
-        t->has_read_secret = take_secret(secret, secrets_of(t)->read.secret);
+        t->has_read_secret = take_hex(secret, secrets_of(t)->read.secret);
     else if (mrl_bytes_eq(label, MRL_LIT("SERVER_TRAFFIC_SECRET_0")))
-        t->has_write_secret = take_secret(secret, secrets_of(t)->write.secret);
+        t->has_write_secret = take_hex(secret, secrets_of(t)->write.secret);
 }
 
 /* The header of a record is told before the message in it: what follows our Finished is protected
@@ -58,10 +73,29 @@ static void on_message(int written, int version, int type, const void *data, siz
         t->finished = true;
 }
 
-void mrl_tls_handover_settings(SSL_CTX *ssl)
+static bool derives_by_ours(const struct mrl_tls_context *c)
 {
-    SSL_CTX_set_keylog_callback(ssl, on_key);
+    return c->library.thin != NULL;
+}
+
+void mrl_tls_handover_settings(const struct mrl_tls_context *c, SSL_CTX *ssl)
+{
+    if (!derives_by_ours(c))
+        SSL_CTX_set_keylog_callback(ssl, on_key);
     SSL_CTX_set_msg_callback(ssl, on_message);
+}
+
+void mrl_tls_handover_begin(struct mrl_tls *t)
+{
+    const struct mrl_tls_context *c = t->context;
+
+    if (!c->is_client && !c->keep_library && derives_by_ours(c))
+        mrl_tls_kdf_listen(on_derived, t);
+}
+
+void mrl_tls_handover_end(void)
+{
+    mrl_tls_kdf_listen(NULL, NULL);
 }
 
 /* OpenSSL reads record by record and has sent all it wrote when the handshake is over; if ever not,

@@ -23,6 +23,13 @@ mrl_err mrl_tls_library_init(struct mrl_tls_library *l);
 void mrl_tls_library_done(struct mrl_tls_library *l);
 bool mrl_tls_library_is_before_3_2(void); /* what runs, not what was compiled against */
 
+/* net/tls_kdf.c: the key derivations of the default provider with TLS13-KDF made short. */
+bool mrl_tls_kdf_take(const OSSL_ALGORITHM *all); /* false: not the table we know */
+const OSSL_ALGORITHM *mrl_tls_kdf_table(void);
+/* Told of every secret that a handshake of this thread expands, until NULL. */
+typedef void (*mrl_tls_kdf_listener)(void *context, mrl_bytes label, mrl_bytes secret);
+void mrl_tls_kdf_listen(mrl_tls_kdf_listener listener, void *context);
+
 enum { MRL_ALPN_WIRE_MAX = MRL_ALPN_MAX * (MRL_ALPN_NAME_MAX + 1) };
 
 struct mrl_tls_context {
@@ -99,7 +106,10 @@ static inline struct mrl_tls *mrl_tls_of(const SSL *ssl)
 mrl_err mrl_tls_export(const struct mrl_tls *t, uint8_t to[static MRL_TLS_EXPORTER_SIZE]);
 
 /* net/tls_handover.c */
-void mrl_tls_handover_settings(SSL_CTX *ssl);
+void mrl_tls_handover_settings(const struct mrl_tls_context *c, SSL_CTX *ssl);
+/* Around SSL_do_handshake. */
+void mrl_tls_handover_begin(struct mrl_tls *t);
+void mrl_tls_handover_end(void);
 /* The handshake of a server is over, facts are set: from now on records of our own, where that is
  * possible; otherwise nothing changes. */
 void mrl_tls_hand_over(struct mrl_tls *t);

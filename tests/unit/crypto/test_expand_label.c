@@ -17,8 +17,8 @@ static void expect(enum mrl_label_hash hash, const char *secret_hex, const char 
 
     assert_ok(mrl_unhex(mrl_str(secret_hex), secret, strlen(secret_hex) / 2));
     assert_ok(mrl_unhex(mrl_str(wanted_hex), wanted, len));
-    assert_ok(
-        mrl_expand_label(hash, mrl_bytes_of(secret, mrl_label_hash_size(hash)), label, made, len));
+    assert_ok(mrl_expand_label(hash, mrl_bytes_of(secret, mrl_label_hash_size(hash)),
+                               mrl_str(label), MRL_BYTES_NONE, made, len));
     assert_memory_equal(made, wanted, len);
 }
 
@@ -55,56 +55,70 @@ static void expand(char *digest, mrl_bytes secret, mrl_bytes info, uint8_t *to, 
     EVP_KDF_free(kdf);
 }
 
-static void it_is_hkdf_expand_with_the_label_as_info(void **state)
+static void compare(enum mrl_label_hash hash, char *digest, mrl_bytes context, size_t len)
+{
+    uint8_t secret[MRL_LABEL_HASH_MAX], a[MRL_LABEL_HASH_MAX], b[MRL_LABEL_HASH_MAX];
+    uint8_t info[2 + 18 + 1 + MRL_LABEL_HASH_MAX] = "\0\0\x11tls13 traffic upd";
+    mrl_bytes s = mrl_bytes_of(secret, mrl_label_hash_size(hash));
+
+    memset(secret, 0x42, sizeof(secret));
+    info[1] = (uint8_t)len;
+    info[20] = (uint8_t)context.len;
+    if (context.len > 0)
+        memcpy(&info[21], context.data, context.len);
+    assert_ok(mrl_expand_label(hash, s, MRL_LIT("traffic upd"), context, a, len));
+    expand(digest, s, mrl_bytes_of(info, 21 + context.len), b, len);
+    assert_memory_equal(a, b, len);
+}
+
+static void it_is_hkdf_expand_with_label_and_context_as_info(void **state)
 {
     static char digests[][7] = {[MRL_LABEL_SHA256] = "SHA256", [MRL_LABEL_SHA384] = "SHA384"};
-    uint8_t secret[MRL_LABEL_HASH_MAX], a[MRL_LABEL_HASH_MAX], b[MRL_LABEL_HASH_MAX];
+    uint8_t context[MRL_LABEL_HASH_MAX];
 
     (void)state;
-    memset(secret, 0x42, sizeof(secret));
+    memset(context, 0x17, sizeof(context));
     for (int hash = 0; hash < MRL_LABEL_HASH_COUNT_; hash++) {
         size_t size = mrl_label_hash_size((enum mrl_label_hash)hash);
 
         for (size_t len = 1; len <= size; len++) {
-            uint8_t info[] = "\0\0\x11tls13 traffic upd";
-
-            info[1] = (uint8_t)len;
-            assert_ok(mrl_expand_label((enum mrl_label_hash)hash, mrl_bytes_of(secret, size),
-                                       "traffic upd", a, len));
-            expand(digests[hash], mrl_bytes_of(secret, size), mrl_bytes_of(info, sizeof(info)), b,
-                   len);
-            assert_memory_equal(a, b, len);
+            compare((enum mrl_label_hash)hash, digests[hash], MRL_BYTES_NONE, len);
+            compare((enum mrl_label_hash)hash, digests[hash], mrl_bytes_of(context, size), len);
         }
     }
 }
 
-static void more_than_one_digest_or_a_long_label_is_refused(void **state)
+static mrl_err try_with(size_t secret_len, const char *label, size_t context_len, size_t len)
 {
-    uint8_t secret[32] = {1}, to[64] = {0x77};
-    mrl_bytes s = mrl_bytes_of(secret, sizeof(secret));
+    uint8_t secret[32] = {1}, context[MRL_LABEL_HASH_MAX + 1] = {0}, to[64] = {0x77};
+    mrl_err err = mrl_expand_label(MRL_LABEL_SHA256, mrl_bytes_of(secret, secret_len),
+                                   mrl_str(label), mrl_bytes_of(context, context_len), to, len);
 
+    assert_true(err == MRL_OK || to[0] == 0x77);
+    return err;
+}
+
+static void what_is_beyond_its_limits_is_refused(void **state)
+{
     (void)state;
-    assert_ok(mrl_expand_label(MRL_LABEL_SHA256, s, "twelve bytes", to, 32));
-    to[0] = 0x77;
-    assert_int_equal(mrl_expand_label(MRL_LABEL_SHA256, s, "thirteen bytes", to, 32),
-                     MRL_ERR_INVALID);
-    assert_int_equal(mrl_expand_label(MRL_LABEL_SHA256, s, "key", to, 33), MRL_ERR_INVALID);
-    assert_int_equal(mrl_expand_label(MRL_LABEL_SHA384, s, "key", to, 49), MRL_ERR_INVALID);
-    assert_int_equal(mrl_expand_label(MRL_LABEL_SHA256, s, "key", to, 0), MRL_ERR_INVALID);
-    assert_int_equal(mrl_expand_label(MRL_LABEL_SHA256, MRL_BYTES_NONE, "key", to, 16),
-                     MRL_ERR_INVALID);
-    assert_int_equal(to[0], 0x77);
+    assert_ok(try_with(32, "twelve bytes", MRL_LABEL_HASH_MAX, 32));
+    assert_int_equal(try_with(32, "thirteen byte", 0, 32), MRL_ERR_INVALID);
+    assert_int_equal(try_with(32, "key", MRL_LABEL_HASH_MAX + 1, 32), MRL_ERR_INVALID);
+    assert_int_equal(try_with(32, "key", 0, 33), MRL_ERR_INVALID);
+    assert_int_equal(try_with(32, "key", 0, 0), MRL_ERR_INVALID);
+    assert_int_equal(try_with(0, "key", 0, 16), MRL_ERR_INVALID);
 }
 
 static void the_next_secret_may_take_the_place_of_this_one(void **state)
 {
     uint8_t secret[32] = {7}, next[32];
+    mrl_bytes s = mrl_bytes_of(secret, sizeof(secret));
 
     (void)state;
     assert_ok(
-        mrl_expand_label(MRL_LABEL_SHA256, mrl_bytes_of(secret, 32), "traffic upd", next, 32));
+        mrl_expand_label(MRL_LABEL_SHA256, s, MRL_LIT("traffic upd"), MRL_BYTES_NONE, next, 32));
     assert_ok(
-        mrl_expand_label(MRL_LABEL_SHA256, mrl_bytes_of(secret, 32), "traffic upd", secret, 32));
+        mrl_expand_label(MRL_LABEL_SHA256, s, MRL_LIT("traffic upd"), MRL_BYTES_NONE, secret, 32));
     assert_memory_equal(secret, next, 32);
 }
 
@@ -112,8 +126,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_and_ivs_are_those_of_rfc_8448_3),
-        cmocka_unit_test(it_is_hkdf_expand_with_the_label_as_info),
-        cmocka_unit_test(more_than_one_digest_or_a_long_label_is_refused),
+        cmocka_unit_test(it_is_hkdf_expand_with_label_and_context_as_info),
+        cmocka_unit_test(what_is_beyond_its_limits_is_refused),
         cmocka_unit_test(the_next_secret_may_take_the_place_of_this_one),
     };
 

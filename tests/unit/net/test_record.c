@@ -366,12 +366,13 @@ static void turn(struct side *s, struct mrl_record_keys *k)
 {
     size_t size = mrl_label_hash_size(s->record.suite->hash);
     enum mrl_label_hash hash = s->record.suite->hash;
+    mrl_bytes secret = mrl_bytes_of(k->secret, size);
 
     assert_ok(
-        mrl_expand_label(hash, mrl_bytes_of(k->secret, size), "traffic upd", k->secret, size));
-    assert_ok(mrl_expand_label(hash, mrl_bytes_of(k->secret, size), "key", k->key,
+        mrl_expand_label(hash, secret, MRL_LIT("traffic upd"), MRL_BYTES_NONE, k->secret, size));
+    assert_ok(mrl_expand_label(hash, secret, MRL_LIT("key"), MRL_BYTES_NONE, k->key,
                                s->record.suite->key_size));
-    assert_ok(mrl_expand_label(hash, mrl_bytes_of(k->secret, size), "iv", k->iv, sizeof(k->iv)));
+    assert_ok(mrl_expand_label(hash, secret, MRL_LIT("iv"), MRL_BYTES_NONE, k->iv, sizeof(k->iv)));
 }
 
 static void peer_updates(struct pair *p, mrl_bytes message)
