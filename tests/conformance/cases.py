@@ -115,6 +115,9 @@ def tokens(text: str) -> list[tuple[str, str]]:
         kind = match.lastgroup or ""
         if kind == "comment":
             continue
+        if kind == "times":  # of the token before, for its place is among the simple ones
+            found[-1] = ("again", f"{match[kind][1:]} {found[-1][0]} {found[-1][1]}")
+            continue
         if kind == "colon":
             found.append(("packet", match["packet"]))
             found.append(("colon", ":"))
@@ -167,7 +170,6 @@ class Writer:
 
     def _run(self, todo: list, end: str) -> tuple[bytes, list]:
         out = b""
-        last = b""
         while todo:
             kind, token = todo[0]
             todo = todo[1:]
@@ -175,23 +177,17 @@ class Writer:
                 if end and token in end:
                     return out, todo
                 raise Wrong(f"unexpected {token}")
-            if kind == "times":
-                out += last * (int(token[1:]) - 1)
-                continue
             if kind == "open":
-                last, todo = self._block(token, todo)
+                data, todo = self._block(token, todo)
             elif kind == "colon":
-                body, todo = self._packet(todo)
-                last = varint(len(body)) + body
+                body, todo = self._run(todo, ";")
+                data = varint(len(body)) + body
             else:
-                last = self._one(kind, token)
-            out += last
+                data = self._one(kind, token)
+            out += data
         if end and ";" not in end:
             raise Wrong(f"{end} is missing")
         return out, todo
-
-    def _packet(self, todo: list) -> tuple[bytes, list]:
-        return self._run(todo, ";")
 
     def _block(self, token: str, todo: list) -> tuple[bytes, list]:
         body, todo = self._run(todo, {"(": ")", "P{": "}"}.get(token, "]"))
@@ -216,6 +212,9 @@ class Writer:
             return bytes([PROPERTIES[token][0]])
         if kind == "capture":
             return self.captured[token.strip("<>")]
+        if kind == "again":
+            count, kind, token = token.split(" ", 2)
+            return self._one(kind, token) * int(count)
         raise Wrong(f"{token} cannot be sent")
 
 
@@ -326,9 +325,10 @@ class Matcher:
             return todo, data
         if token == "P{":
             return todo, self._properties(inside, data)
-        wanted, _ = Writer(self.version, self.names, self.captured)._run(inside, "")
-        size = struct.pack("!H", len(wanted)) if token == "(" else varint(len(wanted))
-        return todo, self._literal(size + wanted, data)
+        size, data = (struct.unpack("!H", data[:2])[0], data[2:]) if token == "(" else take_varint(data)
+        if self._run(inside, data[:size]):
+            raise Differs(f"more than expected in {data[:size].hex(' ')}")
+        return todo, data[size:]
 
     def _properties(self, inside: list, data: bytes) -> bytes:
         size, data = take_varint(data)
