@@ -25,9 +25,13 @@ class Link:
 
     mqtt: Mqtt
     session: Session
+    passed: list[tuple[int, bytes]] = field(default_factory=list)  # read while another was looked for
 
     def read(self) -> tuple[int, bytes]:
         """The next packet, which must be one that a server may send."""
+        return self.passed.pop(0) if self.passed else self.receive()
+
+    def receive(self) -> tuple[int, bytes]:
         self.mqtt.socket.settimeout(DEADLINE_S)
         first, length, body = self.mqtt.frame()
         self.session.check(first, length, body)
@@ -92,6 +96,19 @@ class Player:
             Matcher(self.version, self.names, self.captured).match(pattern, first, body)
         except Differs as error:
             raise Differs(f"{error}\n  got {first:02x} | {body.hex(' ')} {body!r}") from None
+
+    def _find(self, name: str, pattern: str) -> None:
+        """The packet, whatever comes before it: that waits for its turn."""
+        link, passed = self.links[name], []
+        while True:
+            first, body = link.read()
+            try:
+                Matcher(self.version, self.names, self.captured).match(pattern, first, body)
+            except Differs:
+                passed.append((first, body))
+                continue
+            link.passed = passed + link.passed
+            return
 
     # --- verbs
 
@@ -184,5 +201,5 @@ class Player:
         self._closed(name, "")
 
 
-VERBS = {"tls": "_tls", ">": "_send", "<": "_expect", "hello": "_hello", "back": "_back", "closed": "_closed", "ends": "_ends",
+VERBS = {"tls": "_tls", ">": "_send", "<": "_expect", "<~": "_find", "hello": "_hello", "back": "_back", "closed": "_closed", "ends": "_ends",
          "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "bye": "_bye"}
