@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "net/pace.h"
 
-enum { EVENTS_PER_TURN = 256, NS_PER_S = 1000000000, NS_PER_MS = 1000000 };
+enum { EVENTS_PER_TURN = 256, NS_PER_S = 1000000000, NS_PER_MS = 1000000, US_PER_S = 1000000 };
 
 struct mrl_loop {
     int epoll;
@@ -122,25 +122,28 @@ void mrl_loop_later_cancel(struct mrl_later *later)
 
 void mrl_loop_let_gather(struct mrl_loop *l, uint64_t most_us)
 {
-    l->pace = (struct mrl_pace){.most_ns = most_us * 1000};
+    l->pace = (struct mrl_pace){.most_ns = most_us < US_PER_S ? most_us * 1000 : NS_PER_S - 1};
 }
 
-static uint64_t now_ns(void)
+static uint64_t read_ns(clockid_t clock)
 {
     struct timespec t;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* fails only for unknown clocks */
+    (void)clock_gettime(clock, &t); /* fails only for unknown clocks */
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 /* A signal ends the wait early: no harm. */
 static void gather(struct mrl_loop *l, uint64_t began_ns)
 {
-    uint64_t wait = mrl_pace_turn(&l->pace, began_ns, now_ns());
-    const struct timespec t = {.tv_nsec = (long)(wait % NS_PER_S)};
+    uint64_t now = read_ns(CLOCK_MONOTONIC);
+    struct timespec wait = {0};
 
-    if (wait > 0)
-        (void)nanosleep(&t, NULL);
+    if (mrl_pace_is_due(&l->pace, now))
+        mrl_pace_judge(&l->pace, now, read_ns(CLOCK_THREAD_CPUTIME_ID));
+    wait.tv_nsec = (long)mrl_pace_wait(&l->pace, now - began_ns);
+    if (wait.tv_nsec > 0)
+        (void)nanosleep(&wait, NULL);
 }
 
 uint64_t mrl_loop_now(const struct mrl_loop *l)
@@ -189,7 +192,7 @@ mrl_err mrl_loop_turn(struct mrl_loop *l, int wait_ms)
     got = epoll_wait(l->epoll, l->batch, EVENTS_PER_TURN, wait);
     MRL_ENSURE(got >= 0 || errno == EINTR, MRL_ERR_IO);
     l->batch_count = got > 0 ? got : 0;
-    began = now_ns();
+    began = read_ns(CLOCK_MONOTONIC);
     l->now = began / NS_PER_MS;
     run_ready(l);
     mrl_timers_advance(&l->timers, l->now);

@@ -2,34 +2,33 @@
 #include "net/pace.h"
 
 enum {
-    JUDGED_NS = 10000000, /* 10 ms */
-    STEP_NS = 50000,      /* a shorter wait is not worth its own wake-up */
-    BUSY_PERCENT = 50,
-    IDLE_PERCENT = 30,
+    EVERY_NS = 10000000, /* 10 ms */
+    STEP_NS = 50000,     /* a shorter wait is not worth its own wake-up */
+    BUSY_PERCENT = 25,
+    IDLE_PERCENT = 12, /* gathering halves the work at best: no to and fro */
 };
 
-static void judge(struct mrl_pace *p, uint64_t passed_ns)
+bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns)
 {
-    uint64_t percent = p->busy_ns * 100 / passed_ns;
+    return now_ns - p->judged_ns >= EVERY_NS;
+}
 
-    if (percent > BUSY_PERCENT) {
+void mrl_pace_judge(struct mrl_pace *p, uint64_t now_ns, uint64_t cpu_ns)
+{
+    uint64_t passed = now_ns - p->judged_ns, used = cpu_ns - p->cpu_ns;
+
+    if (used * 100 > passed * BUSY_PERCENT) {
         p->apart_ns = p->apart_ns * 2 + STEP_NS;
         if (p->apart_ns > p->most_ns)
             p->apart_ns = p->most_ns;
-    } else if (percent < IDLE_PERCENT) {
+    } else if (used * 100 < passed * IDLE_PERCENT) {
         p->apart_ns = p->apart_ns > STEP_NS ? p->apart_ns / 2 : 0;
     }
+    p->judged_ns = now_ns;
+    p->cpu_ns = cpu_ns;
 }
 
-uint64_t mrl_pace_turn(struct mrl_pace *p, uint64_t began_ns, uint64_t ended_ns)
+uint64_t mrl_pace_wait(const struct mrl_pace *p, uint64_t worked_ns)
 {
-    uint64_t worked = ended_ns - began_ns;
-
-    p->busy_ns += worked;
-    if (ended_ns - p->since_ns >= JUDGED_NS) {
-        judge(p, ended_ns - p->since_ns);
-        p->since_ns = ended_ns;
-        p->busy_ns = 0;
-    }
-    return worked + STEP_NS <= p->apart_ns ? p->apart_ns - worked : 0;
+    return worked_ns + STEP_NS <= p->apart_ns ? p->apart_ns - worked_ns : 0;
 }
