@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from . import mqtt_wire as wire
 from .ca import Identity
@@ -176,17 +175,21 @@ class Subscriber(Steady):
         client.send(wire.ack(wire.PUBREC, message.packet_id))
 
 
-def everything_came(subscriber: Subscriber, wanted: dict[int, list[bytes]], deadline_s: float) -> bool:
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if all(payload in subscriber.taken[qos] for qos, payloads in wanted.items() for payload in payloads):
-            return True
-        time.sleep(0.1)
-    return False
+def wait_for_all(subscribers: list[Subscriber], wanted: dict[int, list[bytes]], quiet_s: float) -> None:
+    """Until each has everything, or nothing more came to any of them for quiet_s."""
+    def count() -> int:
+        return sum(sum(s.taken[qos].values()) for s in subscribers for qos in (1, 2))
+
+    def has_all() -> bool:
+        return all(payload in s.taken[qos] for s in subscribers for qos in (1, 2) for payload in wanted[qos])
+
+    seen, since = count(), time.monotonic()
+    while not has_all() and time.monotonic() - since < quiet_s:
+        time.sleep(0.2)
+        if count() != seen:
+            seen, since = count(), time.monotonic()
 
 
 def joined(publishers: list[Publisher]) -> dict[int, list[bytes]]:
     return {qos: [p for publisher in publishers for p in publisher.acknowledged[qos]] for qos in (1, 2)}
 
-
-__all__: list[Any] = ["Publisher", "Subscriber", "everything_came", "joined"]
