@@ -115,6 +115,8 @@ void mrl_hub_judge_kept(struct mrl_hub *h)
 
         if (!h->hooks.may_connect(h->hooks.context, s))
             refused[count++] = s;
+        else
+            mrl_subscriptions_rejudge(s);
     }
     for (size_t i = 0; i < count; i++)
         mrl_session_end(refused[i]);

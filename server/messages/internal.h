@@ -159,7 +159,8 @@ struct mrl_hub {
 };
 
 /* hub.c */
-/* At start: kept sessions whose principal may not be connected any more end. */
+/* At start: kept sessions whose principal may not be connected any more end, the others are judged
+ * by the policy of today. */
 void mrl_hub_judge_kept(struct mrl_hub *h);
 
 /* routing.c */

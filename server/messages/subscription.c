@@ -144,11 +144,16 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
     for (struct mrl_map_node *n = mrl_map_next(&s->subscriptions, NULL); n != NULL; n = next) {
         struct mrl_subscription *subscription =
             MRL_CONTAINER(n, struct mrl_subscription, in_session);
+        struct mrl_hub_question question = {
+            .action = MRL_HUB_SUBSCRIBE, .name = n->key, .qos = subscription->options.qos};
 
         next = mrl_map_next(&s->subscriptions, n);
-        if (hooks->may(hooks->context, s, MRL_HUB_SUBSCRIBE, n->key))
-            continue;
-        mrl_keep_subscription_gone(s, n->key);
-        drop(s, subscription);
+        if (!hooks->may(hooks->context, s, &question)) {
+            mrl_keep_subscription_gone(s, n->key);
+            drop(s, subscription);
+        } else if (question.qos != subscription->options.qos) {
+            subscription->options.qos = question.qos; /* the policy gives less now */
+            mrl_keep_subscription(s, subscription);
+        }
     }
 }

@@ -76,13 +76,17 @@ static void answer_subscribe(struct mrl_client *c, struct mrl_answer *a, mrl_err
         send_wanted(c, mrl_buf_bytes(&a->wanted));
 }
 
+static const char not_stored[] = "the message could not be stored";
+
 /* Nothing was kept, so nothing is acknowledged: the client may send the same again. */
 static void refuse(struct mrl_client *c, const struct mrl_answer *a)
 {
     if (a->type == MRL_MQTT_PUBREC) /* unknown when the store refused the packet id itself */
         (void)mrl_session_release_qos2(c->session, a->packet_id);
-    mrl_client_refuse_publish(c, a->type, a->packet_id, MRL_MQTT_QUOTA_EXCEEDED,
-                              "the message could not be stored");
+    if (c->version == MRL_MQTT_311) /* it has no word for it [MQTT-3.3.5-2 of 3.1.1] */
+        mrl_client_end(c, MRL_MQTT_QUOTA_EXCEEDED, not_stored);
+    else
+        mrl_client_send_ack(c, a->type, a->packet_id, MRL_MQTT_QUOTA_EXCEEDED, not_stored);
 }
 
 static void send_answer(struct mrl_client *c, struct mrl_answer *a, mrl_err result)
@@ -92,7 +96,7 @@ static void send_answer(struct mrl_client *c, struct mrl_answer *a, mrl_err resu
     if (a->type == MRL_MQTT_SUBACK || a->type == MRL_MQTT_UNSUBACK)
         answer_subscribe(c, a, result);
     else if (result == MRL_OK)
-        mrl_client_send_ack(c, a->type, a->packet_id, a->reason);
+        mrl_client_send_ack(c, a->type, a->packet_id, a->reason, a->why);
     else
         refuse(c, a);
 }

@@ -22,6 +22,7 @@ struct mrl_answer {
     enum mrl_mqtt_type type;
     uint16_t packet_id;
     uint8_t reason;        /* of PUBACK, PUBREC, PUBCOMP */
+    const char *why;       /* static text, or NULL: it says itself what it means */
     struct mrl_buf codes;  /* of SUBACK, UNSUBACK; taken */
     struct mrl_buf wanted; /* SUBACK: blob16 of each filter whose retained messages follow;
                               taken */
