@@ -1,15 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/durable.h"
 
+#include "access/actor.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "messages/ledger.h"
 #include "messages/session.h"
 
+static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
+                                              .id = MRL_LIT_INIT("merlond")};
+
+/* Of a full disk the log learns afterwards, as of its own lost entries. */
+static void note(struct mrl_server *s, mrl_err err, const char *why)
+{
+    bool well = err == MRL_OK;
+    struct mrl_audit_event e = mrl_actor_event(
+        &system_actor, well ? MRL_AUDIT_MESSAGES_STORED_AGAIN : MRL_AUDIT_MESSAGES_NOT_STORED,
+        MRL_LIT("messages"));
+
+    if (!well) {
+        e.outcome = MRL_AUDIT_FAILED;
+        e.reason = mrl_str(why);
+    }
+    mrl_audit_record(s->audit, &e, NULL, NULL);
+}
+
 /* On a worker, once at either change. */
 static void told(void *context, mrl_err err, const char *why)
 {
-    (void)context;
+    note(context, err, why);
     if (err == MRL_OK)
         mrl_log_info("messages.stored_again", MRL_FIELD_STR("store", "takes messages again"));
     else

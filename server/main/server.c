@@ -277,6 +277,7 @@ static void fill_api(struct mrl_server *s)
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
+        .ledger = s->ledger,
         .rotation = mrl_rotation_of(s->rotation),
         .seal_root = mrl_sealing_root(s->keys),
         .backup = s->backup,

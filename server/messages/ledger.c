@@ -55,6 +55,11 @@ uint64_t mrl_ledger_monotonic(const struct mrl_ledger *l, int64_t wall_ms)
     return at > 0 ? (uint64_t)at : 1;
 }
 
+bool mrl_ledger_failing(const struct mrl_ledger *l)
+{
+    return atomic_load(&l->failing);
+}
+
 void mrl_ledger_tell(struct mrl_ledger *l, mrl_err result, const char *why)
 {
     bool failing = result != MRL_OK;

@@ -43,6 +43,9 @@ struct mrl_ledger_found {
 mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *where,
                         struct mrl_ledger_found *out, struct mrl_why *why);
 
+/* The last thing the store said was no. Any thread. */
+bool mrl_ledger_failing(const struct mrl_ledger *l);
+
 void mrl_ledger_free(struct mrl_ledger *l); /* the store is closed; NULL is fine */
 
 #endif

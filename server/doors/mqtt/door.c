@@ -87,6 +87,8 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
         counter = MRL_COUNTER_MESSAGES_EXPIRED;
     else if (why == MRL_ERR_DENIED)
         counter = MRL_COUNTER_PUBLISH_DENIED;
+    else if (why == MRL_ERR_NO_SPACE)
+        counter = MRL_COUNTER_MESSAGES_NOT_STORED;
     mrl_count(d->config.metrics, d->config.index, counter);
 }
 
