@@ -23,6 +23,7 @@ from harness.ca import CertificateAuthority  # noqa: E402
 from harness.mosquitto import start_mosquitto  # noqa: E402
 from harness.ports import free_port  # noqa: E402
 from harness.process import Process, Processes  # noqa: E402
+from harness.waiting import wait_until  # noqa: E402
 
 GROUP = "fleet"
 # Everything a client does in a comparison is allowed in both: mosquitto has no list of rules, merlond one role.
@@ -93,6 +94,7 @@ class Merlond:
     def start(self) -> Process:
         process = self.processes.start([self.build / "server" / "main" / "merlond", "run", "--config", self.config])
         process.wait_for_port(self.port)
+        wait_until((self.folder / "state" / "api.sock").exists, "the management socket")
         return process
 
     def call(self, method: str, path: str, body: dict) -> dict:
@@ -176,3 +178,19 @@ def by_turns(brokers: tuple[Broker, ...], rounds: int, scenario: str, *options: 
             results.append(broker.load(scenario, *options))
     return [{name: statistics.median(r[name] for r in results if name in r) for name in results[0] if name != "scenario"}
             for results in found]
+
+
+@dataclass
+class Verdict:
+    """Rows and whether they hold; the last line says it, the exit code too."""
+    held: bool = True
+    ratios: list[str] = field(default_factory=list)
+
+    def row(self, name: str, text: str, ratio: float, holds: bool, budget: str) -> None:
+        self.held &= holds
+        self.ratios.append(f"{name} {ratio:.2f}")
+        print(f"{name:<24} {text}; ratio {ratio:.2f} (budget {budget}){'' if holds else ': NOT HELD'}", flush=True)
+
+    def end(self, what: str) -> int:
+        print(f"ratio {what}: {', '.join(self.ratios)}; {'held' if self.held else 'NOT HELD'}")
+        return 0 if self.held else 1
