@@ -130,13 +130,18 @@ void mrl_session_fire_will(struct mrl_session *s)
 {
     struct mrl_publication *will = s->will.publication;
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
+    struct mrl_hub_question question = {.action = MRL_HUB_PUBLISH};
 
     s->will_at_ms = 0;
     if (will == NULL)
         return;
     s->will.publication = NULL;
     will->origin = s->number;
-    if (hooks->may(hooks->context, s, MRL_HUB_PUBLISH, will->topic))
+    question.name = will->topic;
+    question.qos = will->qos;
+    question.retain = will->retain;
+    question.empty = will->payload.len == 0;
+    if (hooks->may(hooks->context, s, &question))
         (void)mrl_hub_publish(s->hub, will,
                               NULL); /* a full retained store drops it: nobody to tell */
     else

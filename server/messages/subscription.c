@@ -125,9 +125,13 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
     for (struct mrl_map_node *n = mrl_map_next(&s->subscriptions, NULL); n != NULL; n = next) {
         struct mrl_subscription *subscription =
             MRL_CONTAINER(n, struct mrl_subscription, in_session);
+        struct mrl_hub_question question = {
+            .action = MRL_HUB_SUBSCRIBE, .name = n->key, .qos = subscription->options.qos};
 
         next = mrl_map_next(&s->subscriptions, n);
-        if (!hooks->may(hooks->context, s, MRL_HUB_SUBSCRIBE, n->key))
+        if (hooks->may(hooks->context, s, &question))
+            subscription->options.qos = question.qos; /* lower, when the policy gives less now */
+        else
             drop(s, subscription);
     }
 }

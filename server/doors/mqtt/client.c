@@ -33,19 +33,21 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
 /* A copy: the snapshot it comes from may go. */
 static void take_subject(struct mrl_client *c, const struct mrl_subject *s)
 {
-    size_t size = s->id.len + s->group.len;
+    size_t size = s->id.len + s->group.len + s->attributes.len;
     uint8_t *names = malloc(size > 0 ? size : 1);
     struct mrl_writer w = mrl_writer_on(names, size);
+    mrl_bytes all;
 
     if (names == NULL)
         abort();
     mrl_put_bytes(&w, s->id);
     mrl_put_bytes(&w, s->group);
-    free(c->names);
-    c->names = names;
-    c->subject =
-        (struct mrl_subject){s->kind, mrl_bytes_of(names, s->id.len),
-                             mrl_bytes_sub(mrl_bytes_of(names, size), s->id.len, s->group.len)};
+    mrl_put_bytes(&w, s->attributes);
+    free((void *)c->subject.id.data); /* the block of all texts */
+    all = mrl_bytes_of(names, size);
+    c->subject = (struct mrl_subject){
+        s->kind, mrl_bytes_sub(all, 0, s->id.len), mrl_bytes_sub(all, s->id.len, s->group.len),
+        mrl_bytes_sub(all, s->id.len + s->group.len, s->attributes.len)};
 }
 
 static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp, const char **why)
@@ -414,6 +416,6 @@ void mrl_client_drop(struct mrl_client *c)
     mrl_policy_unref(c->policy);
     mrl_aliases_free(c->aliases);
     mrl_client_auth_free(c->auth);
-    free(c->names);
+    free((void *)c->subject.id.data);
     free(c);
 }

@@ -38,8 +38,7 @@ struct mrl_client {
     struct mrl_conn *conn; /* NULL: closed while RECORDING */
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
-    uint8_t *names;                  /* owned: id and group in as many bytes as they have */
-    struct mrl_subject subject;      /* views into names */
+    struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
     const struct mrl_policy *policy; /* own reference */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */

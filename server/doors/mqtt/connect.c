@@ -62,8 +62,10 @@ static struct verdict judge_will(const struct mrl_client *c, const struct mrl_mq
         return (struct verdict){0, NULL};
     if (mrl_topic_levels(p->will.topic) > MRL_TOPIC_LEVELS_MAX)
         return (struct verdict){MRL_MQTT_TOPIC_NAME_INVALID, "will topic has too many levels"};
-    if (!mrl_policy_may_publish(c->policy, &c->subject, p->will.topic))
-        return (struct verdict){MRL_MQTT_NOT_AUTHORIZED, "will topic not allowed by policy"};
+    if (!mrl_policy_may_publish(
+            c->policy, &c->subject, p->will.topic,
+            mrl_publish_needs(p->will.qos, p->will.retain, p->will.payload.len == 0)))
+        return (struct verdict){MRL_MQTT_NOT_AUTHORIZED, "will not allowed by policy"};
     return (struct verdict){0, NULL};
 }
 

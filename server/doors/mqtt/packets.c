@@ -29,6 +29,8 @@ struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props
         .response_topic = props->response_topic,
         .correlation_data = props->correlation_data,
         .user_properties = props->user,
+        .has_content_type = mrl_mqtt_has(props, MRL_MQTT_PROP_CONTENT_TYPE),
+        .has_correlation_data = mrl_mqtt_has(props, MRL_MQTT_PROP_CORRELATION_DATA),
         .has_payload_format = mrl_mqtt_has(props, MRL_MQTT_PROP_PAYLOAD_FORMAT),
         .payload_format = props->payload_format,
     };
@@ -67,16 +69,26 @@ static void acknowledge_denied(struct mrl_client *c, const struct mrl_mqtt_publi
                  NULL);
 }
 
+static const char *why_denied(const struct mrl_client *c, mrl_bytes topic)
+{
+    return mrl_policy_may_publish(c->policy, &c->subject, topic, /*needs=*/0)
+               ? "no rule allows it with this QoS or retain flag"
+               : "no rule allows it";
+}
+
+/* MQTT 5.0 has reasons of its own for QoS and retain (0x9B, 0x9A), but not for an acknowledgement,
+ * and they speak of what the server supports: here it is not authorized. MQTT 5.0 3.4.2.1 */
 static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     if (mrl_topic_levels(p->topic) > MRL_TOPIC_LEVELS_MAX) {
         refuse_publish(c, p, MRL_MQTT_TOPIC_NAME_INVALID, "topic has too many levels");
         return false;
     }
-    if (mrl_policy_may_publish(c->policy, &c->subject, p->topic))
+    if (mrl_policy_may_publish(c->policy, &c->subject, p->topic,
+                               mrl_publish_needs(p->qos, p->retain, p->payload.len == 0)))
         return true;
     mrl_client_count(c, MRL_COUNTER_PUBLISH_DENIED);
-    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "no rule allows it");
+    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, why_denied(c, p->topic));
     if (c->version == MRL_MQTT_311 && c->door->config.limits->acknowledge_denied_311)
         acknowledge_denied(c, p);
     else
@@ -207,8 +219,9 @@ static void on_puback(struct mrl_client *c, const struct mrl_mqtt_packet *packet
 static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     const struct mrl_mqtt_ack *p = &packet->ack;
+    bool failed = p->reason >= 0x80; /* MQTT 5.0 4.3.3-4: no PUBREL answers it */
 
-    if (mrl_session_pubrec(c->session, p->packet_id, p->reason >= 0x80) != MRL_OK)
+    if (mrl_session_pubrec(c->session, p->packet_id, failed) != MRL_OK && !failed)
         send_ack(c, MRL_MQTT_PUBREL, p->packet_id, MRL_MQTT_PACKET_ID_NOT_FOUND,
                  NULL); /* MQTT 5.0 3.6.2.1 */
 }
@@ -232,18 +245,18 @@ static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packe
 static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscription *s,
                              uint32_t identifier, bool *send_retained)
 {
-    const struct mrl_subscribe_options options = {.qos = s->qos,
-                                                  .no_local = s->no_local,
-                                                  .retain_as_published = s->retain_as_published,
-                                                  .retain_handling = s->retain_handling,
-                                                  .identifier = identifier};
+    struct mrl_subscribe_options options = {.qos = s->qos,
+                                            .no_local = s->no_local,
+                                            .retain_as_published = s->retain_as_published,
+                                            .retain_handling = s->retain_handling,
+                                            .identifier = identifier};
     bool existed;
     mrl_err err;
 
     *send_retained = false;
     if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX)
         return MRL_MQTT_TOPIC_FILTER_INVALID;
-    if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter)) {
+    if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter, &options.qos)) {
         mrl_client_count(c, MRL_COUNTER_SUBSCRIBE_DENIED);
         mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "no rule allows it");
         return MRL_MQTT_NOT_AUTHORIZED;
@@ -253,7 +266,7 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
         return MRL_MQTT_QUOTA_EXCEEDED;
     *send_retained =
         s->group.len == 0 && (s->retain_handling == 0 || (s->retain_handling == 1 && !existed));
-    return s->qos;
+    return options.qos; /* or less than asked for. MQTT 5.0 3.8.4-7 */
 }
 
 /* One byte a filter: the codes for SUBACK, and whether retained messages follow. */

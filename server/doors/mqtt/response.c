@@ -36,9 +36,10 @@ bool mrl_response_topic(mrl_bytes pattern, const struct mrl_policy *policy,
                         const struct mrl_subject *who, struct mrl_buf *out)
 {
     MRL_SCOPED(mrl_buf) filter = {0};
+    uint8_t qos = 0; /* any will do */
 
     if (pattern.len == 0 || fill(pattern, who->id, out) != MRL_OK ||
         mrl_buf_printf(&filter, "%.*s/#", MRL_FMT(mrl_buf_bytes(out))) != MRL_OK)
         return false;
-    return mrl_policy_may_subscribe(policy, who, mrl_buf_bytes(&filter));
+    return mrl_policy_may_subscribe(policy, who, mrl_buf_bytes(&filter), &qos);
 }

@@ -25,6 +25,8 @@ struct fixture {
     struct mrl_retained *retained;
     struct mrl_routes *routes;
     const char *denied; /* a name the policy denies */
+    bool lowered;       /* the policy gives one QoS less than a subscription has */
+    struct mrl_hub_question asked;
     bool may_connect;
     unsigned drops;
     struct mrl_hub_limits limits;
@@ -70,14 +72,15 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return ((struct fixture *)context)->may_connect;
 }
 
-static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name)
+static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
 {
-    const struct fixture *f = context;
+    struct fixture *f = context;
 
     (void)s;
-    (void)action;
-    return f->denied == NULL || !mrl_bytes_eq(name, mrl_str(f->denied));
+    f->asked = *question;
+    if (f->lowered && question->qos > 0)
+        question->qos--;
+    return f->denied == NULL || !mrl_bytes_eq(question->name, mrl_str(f->denied));
 }
 
 static void dropped(void *context, const struct mrl_session *s, mrl_err why)
@@ -473,6 +476,21 @@ static void a_narrower_policy_takes_subscriptions_away(void **state)
     done(&d);
 }
 
+static void a_lower_qos_acts_on_a_subscription_that_stands(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "a", 1, 0);
+    f->lowered = true;
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_LIT("d"));
+    assert_int_equal(f->asked.action, MRL_HUB_SUBSCRIBE);
+    publish(f->hubs[0], "a", "x", 1);
+    assert_saw(&d, "P0-- 0 a x;");
+    done(&d);
+}
+
 static void a_lost_connection_sends_the_will_and_a_denied_will_stays(void **state)
 {
     struct fixture *f = *state;
@@ -698,6 +716,7 @@ int main(void)
         CASE(no_local_and_too_large),
         CASE(a_principal_that_may_not_stay_is_evicted_alone),
         CASE(a_narrower_policy_takes_subscriptions_away),
+        CASE(a_lower_qos_acts_on_a_subscription_that_stands),
         CASE(a_lost_connection_sends_the_will_and_a_denied_will_stays),
         CASE(each_message_of_a_share_goes_to_one_member_in_turn),
         CASE(members_that_are_connected_come_before_those_that_are_not),
