@@ -318,52 +318,84 @@ void mrl_guard_flooded(struct mrl_guard *g, const struct mrl_guard_principal *wh
 /* --- looking and lifting --- */
 
 struct listing {
-    mrl_guard_visit *visit;
-    void *context;
+    struct mrl_guard_block *found;
+    size_t count, room;
+    mrl_bytes after;
     uint64_t now;
 };
 
 static void on_blocked(void *context, const struct mrl_guard_entry *e)
 {
-    const struct listing *l = context;
+    struct listing *l = context;
     struct mrl_guard_block b = {.reason = (enum mrl_guard_reason)e->reason,
                                 .left_ms = (e->blocked_until_ns - l->now + MS_NS - 1) / MS_NS,
                                 .strikes = e->strikes};
 
     mrl_guard_key_text(&e->key, b.text);
-    l->visit(l->context, &b);
+    if (mrl_bytes_cmp(mrl_str(b.text), l->after) <= 0)
+        return;
+    if (l->count == l->room) {
+        l->room = 2 * l->room + 16;
+        l->found = reallocarray(l->found, l->room, sizeof(*l->found));
+        if (l->found == NULL)
+            abort();
+    }
+    l->found[l->count++] = b;
 }
 
-void mrl_guard_list(struct mrl_guard *g, mrl_guard_visit *visit, void *context)
+static int by_text(const void *a, const void *b)
 {
-    struct listing l = {visit, context, now_of(g)};
+    const struct mrl_guard_block *x = a, *y = b;
+
+    return mrl_bytes_cmp(mrl_str(x->text), mrl_str(y->text));
+}
+
+void mrl_guard_list(struct mrl_guard *g, mrl_bytes after, size_t limit, mrl_guard_visit *visit,
+                    void *context)
+{
+    struct listing l = {.after = after, .now = now_of(g)};
 
     mrl_guard_table_each_blocked(g->principals, l.now, on_blocked, &l);
     mrl_guard_table_each_blocked(g->sources, l.now, on_blocked, &l);
+    if (l.count > 0)
+        qsort(l.found, l.count, sizeof(*l.found), by_text);
+    for (size_t i = 0; i < l.count && i < limit; i++)
+        visit(context, &l.found[i]);
+    free(l.found);
+}
+
+static bool is_principal(uint8_t kind)
+{
+    return kind == MRL_GUARD_DEVICE || kind == MRL_GUARD_APPLICATION;
+}
+
+static mrl_err key_of_kind(const struct mrl_guard *g, enum mrl_guard_kind kind, mrl_bytes name,
+                           struct mrl_guard_key *out)
+{
+    struct mrl_peer peer;
+
+    if (is_principal((uint8_t)kind)) {
+        MRL_ENSURE(name.len > 0 && name.len <= MRL_GUARD_KEY_MAX, MRL_ERR_INVALID);
+        *out = mrl_guard_key_of((uint8_t)kind, name);
+        return MRL_OK;
+    }
+    MRL_TRY(mrl_network_parse_host(name, &peer));
+    *out = source_key(g, kind, &peer);
+    return MRL_OK;
 }
 
 static mrl_err key_of_text(const struct mrl_guard *g, mrl_bytes text, struct mrl_guard_key *out)
 {
     mrl_bytes name, rest;
-    struct mrl_peer peer;
 
     MRL_ENSURE(mrl_bytes_split(text, ':', &name, &rest), MRL_ERR_INVALID);
-    for (int kind = 0; kind < MRL_GUARD_KIND_COUNT_; kind++) {
-        if (!mrl_bytes_eq(name, mrl_str(mrl_guard_kind_name((enum mrl_guard_kind)kind))))
-            continue;
-        if (kind == MRL_GUARD_DEVICE || kind == MRL_GUARD_APPLICATION) {
-            MRL_ENSURE(rest.len > 0 && rest.len <= MRL_GUARD_KEY_MAX, MRL_ERR_INVALID);
-            *out = mrl_guard_key_of((uint8_t)kind, rest);
-            return MRL_OK;
-        }
-        MRL_TRY(mrl_network_parse_host(rest, &peer));
-        *out = source_key(g, (enum mrl_guard_kind)kind, &peer);
-        return MRL_OK;
-    }
+    for (int kind = 0; kind < MRL_GUARD_KIND_COUNT_; kind++)
+        if (mrl_bytes_eq(name, mrl_str(mrl_guard_kind_name((enum mrl_guard_kind)kind))))
+            return key_of_kind(g, (enum mrl_guard_kind)kind, rest, out);
     return MRL_ERR_INVALID;
 }
 
-mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
+static mrl_err look(struct mrl_guard *g, mrl_bytes text, bool lift, struct mrl_why *why)
 {
     uint64_t now = now_of(g);
     struct mrl_guard_table *table;
@@ -375,13 +407,22 @@ mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "device:ID, application:ID, or source:, network:, enrolment: and an "
                         "address");
-    table = key.kind == MRL_GUARD_DEVICE || key.kind == MRL_GUARD_APPLICATION ? g->principals
-                                                                              : g->sources;
+    table = is_principal(key.kind) ? g->principals : g->sources;
     e = mrl_guard_table_lock(table, &key, /*make=*/false, now);
     blocked = e != NULL && is_blocked(e, now);
-    if (blocked)
+    if (blocked && lift)
         *e = (struct mrl_guard_entry){.key = key};
     mrl_guard_table_unlock(table, &key);
     return blocked ? MRL_OK
                    : mrl_fail(why, MRL_ERR_NOT_FOUND, "%.*s is not kept out", MRL_FMT(text));
+}
+
+mrl_err mrl_guard_check_blocked(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
+{
+    return look(g, text, /*lift=*/false, why);
+}
+
+mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
+{
+    return look(g, text, /*lift=*/true, why);
 }

@@ -88,7 +88,11 @@ void mrl_guard_report_block(struct mrl_audit *audit, const struct mrl_guard_entr
     mrl_log_warn("guard.blocked", MRL_FIELD_STR("who", text),
                  MRL_FIELD_STR("why", reasons[e->reason].meaning),
                  MRL_FIELD_INT("seconds", seconds), MRL_FIELD_INT("strikes", e->strikes));
-    if (audit != NULL)
+    if (audit == NULL)
+        return;
+    if (is_principal(&e->key)) /* few and far between, as each block is longer than the last */
+        mrl_audit_record(audit, &event, /*done=*/NULL, NULL);
+    else
         mrl_audit_note(audit, &event);
 }
 
