@@ -42,6 +42,7 @@ void mrl_tls_context_free(struct mrl_tls_context *c)
     SSL_SESSION_free(c->nothing);
     SSL_CTX_free(c->idle[0]);
     SSL_CTX_free(c->idle[1]);
+    mrl_secret_pool_free(c->secrets);
     mrl_cert_list_done(&c->client_roots);
     free(c->ticket_name);
     mrl_tls_library_done(&c->library); /* last: everything above came from it */
@@ -70,10 +71,14 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     const struct mrl_tls_context *c = context;
     unsigned char *picked = NULL;
 
-    (void)ssl;
     if (SSL_select_next_proto(&picked, out_len, c->alpn, c->alpn_len, in, in_len) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
+    if (c->strict_judge != NULL &&
+        mrl_bytes_eq(mrl_bytes_of(picked, *out_len), mrl_str(c->strict_alpn))) {
+        mrl_tls_of(ssl)->strict = true;
+        SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
     *out = picked;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -111,6 +116,8 @@ static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
     if (c->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(ssl, select_alpn, c);
     mrl_tls_resume_settings(c, ssl);
+    if (!c->keep_library)
+        mrl_tls_handover_settings(c, ssl);
     return SSL_CTX_set_session_id_context(ssl, (const unsigned char *)&c->scope,
                                           sizeof(c->scope)) == 1;
 }
@@ -134,6 +141,9 @@ static mrl_err check_server_config(const struct mrl_tls_server_config *config, s
         return mrl_fail(why, MRL_ERR_INVALID, "client_certificate: no such choice");
     if (config->judge == NULL && config->client_certificate != MRL_CLIENT_CERT_NONE)
         return mrl_fail(why, MRL_ERR_INVALID, "client certificates need a judge");
+    if (config->strict_alpn.len > MRL_ALPN_NAME_MAX ||
+        (config->strict_alpn.len > 0) != (config->strict_judge != NULL))
+        return mrl_fail(why, MRL_ERR_INVALID, "a strict protocol needs a judge of its own");
     if (config->min_version != 0 && config->min_version != MRL_TLS_1_2 &&
         config->min_version != MRL_TLS_1_3)
         return mrl_fail(why, MRL_ERR_INVALID, "oldest version must be TLS 1.2 or 1.3");
@@ -152,9 +162,14 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     c->max_version = MRL_TLS_1_3;
     c->judge = config->judge;
     c->judge_context = config->judge_context;
+    c->strict_judge = config->strict_judge;
+    (void)mrl_bytes_to_cstr(config->strict_alpn, c->strict_alpn, sizeof(c->strict_alpn)); /* fits */
     c->roots = config->roots;
     c->tickets = config->tickets;
     c->scope = config->scope;
+    c->channel_binding = config->channel_binding;
+    c->keep_library = config->keep_library;
+    c->secrets = mrl_secret_pool_new(sizeof(struct mrl_record_secrets));
     MRL_TRY(mrl_tls_library_init(&c->library));
     c->ssl = mrl_tls_context_build(c);
     if (c->ssl == NULL)

@@ -52,7 +52,7 @@ static mrl_err load_rule(struct loading *l, mrl_bytes role, const struct mrl_rul
         return mrl_fail(l->why, MRL_ERR_CORRUPT, "stored role %s: more than %d rules", l->role.text,
                         MRL_ROLE_RULES_MAX);
     l->rules[l->count++] =
-        (struct mrl_rule){rule->actions, mrl_arena_copy(&l->arena, rule->filter)};
+        (struct mrl_rule){rule->actions, mrl_arena_copy(&l->arena, rule->filter), rule->withheld};
     return MRL_OK;
 }
 
@@ -61,12 +61,14 @@ static mrl_err load_rules(struct mrl_tx *tx, struct loading *l)
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err;
 
-    MRL_TRY(mrl_tx_query(tx, "SELECT role, actions, filter FROM role_rules ORDER BY role, position",
-                         MRL_NO_ARGS, &rows));
+    MRL_TRY(mrl_tx_query(
+        tx, "SELECT role, actions, filter, withheld FROM role_rules ORDER BY role, position",
+        MRL_NO_ARGS, &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
-        int64_t actions = mrl_row_int(rows, 1);
+        int64_t actions = mrl_row_int(rows, 1), withheld = mrl_row_int(rows, 3);
         struct mrl_rule rule = {actions > 0 && actions < 256 ? (uint8_t)actions : 0,
-                                mrl_row_bytes(rows, 2)};
+                                mrl_row_bytes(rows, 2),
+                                withheld >= 0 && withheld < 256 ? (uint8_t)withheld : UINT8_MAX};
 
         MRL_TRY(load_rule(l, mrl_row_bytes(rows, 0), &rule));
     }

@@ -8,15 +8,16 @@
 #include <string.h>
 
 #include "access/quotas.h"
+#include "base/writer.h"
 #include "devices/internal.h"
 
 enum { FIRST_BUCKETS = 1024 };
 
-/* One state of a principal, as readers see it. */
+/* One state of a principal, as readers see it. What most have not takes no room. */
 struct principal_version {
     struct mrl_principal view;
     struct rcu_head rcu;
-    struct mrl_name group;
+    uint8_t texts[]; /* group, attributes */
 };
 
 struct group;
@@ -153,11 +154,16 @@ static void reclaim_principal(struct rcu_head *head)
 static struct principal_version *new_version(struct mrl_snapshot *s, const struct identity *i,
                                              const struct mrl_record *record)
 {
-    struct principal_version *v = must(calloc(1, sizeof(*v)));
+    size_t size = record->group.len + record->attributes.len;
+    struct principal_version *v = must(calloc(1, sizeof(*v) + size));
+    struct mrl_writer w = mrl_writer_on(v->texts, size);
 
-    (void)mrl_name_set(&v->group, record->group); /* empty: no group */
+    mrl_put_bytes(&w, record->group);
+    mrl_put_bytes(&w, record->attributes);
     v->view = (struct mrl_principal){
-        .subject = {i->kind, mrl_name_bytes(&i->id), mrl_name_bytes(&v->group)},
+        .subject = {i->kind, mrl_name_bytes(&i->id), mrl_bytes_of(v->texts, record->group.len),
+                    mrl_bytes_sub(mrl_bytes_of(v->texts, size), record->group.len,
+                                  record->attributes.len)},
         .home = i->hash,
         .version = ++s->version,
         .device_state = record->device_state,
@@ -323,6 +329,7 @@ static void judge_policy_again(struct mrl_snapshot *s, struct identity *i,
     const struct mrl_principal *now = present(i);
     const struct mrl_record record = {
         .group = now->subject.group,
+        .attributes = now->subject.attributes,
         .device_state = now->device_state,
         .account_state = now->account_state,
         .operator_roles = now->operator_roles,

@@ -29,7 +29,7 @@ const char *mrl_credential_state_name(enum mrl_credential_state s);
 
 /* One principal as it is now; never changes, is replaced whole. */
 struct mrl_principal {
-    struct mrl_subject subject; /* kind, id, group */
+    struct mrl_subject subject; /* kind, id, group, attributes */
     uint64_t home;              /* mrl_hash of kind and id: the home worker is this mod workers */
     uint64_t version;           /* grows with every change of this principal in this process */
     enum mrl_device_state device_state;   /* devices only, else 0 */

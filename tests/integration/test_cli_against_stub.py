@@ -59,6 +59,8 @@ SIMPLE = [
     ("device edit pump-7 --note=", "PATCH", "/v1/devices/pump-7", {}, {"note": ""}, DEVICE),
     *[(f"device {step} pump-7 --reason why", "POST", f"/v1/devices/pump-7/{step}", {}, {"reason": "why"}, DEVICE)
       for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire")],
+    ("device set pump-7 attr.site=berlin attr.floor= group=pumps note=by=the=door", "PATCH", "/v1/devices/pump-7", {},
+     {"group": "pumps", "note": "by=the=door", "attributes": {"site": "berlin", "floor": ""}}, DEVICE),
     ("device revoke pump-7", "POST", "/v1/devices/pump-7/revoke", {}, {}, DEVICE),
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
@@ -211,6 +213,7 @@ def test_a_refusal_is_one_sentence_and_its_exit_code(stub, merlon, status, code)
 @pytest.mark.parametrize("line", [
     "", "nothing", "device", "device show", "device list --state asleep", "token create", "--server x status",
     "token create --device a --group b", "token create --device a --uses 0", "operator add a", "device edit a",
+    "device set a", "device set a site=b", "device set a attr.=b", "device set a attr.x", "device set a id=b",
     "role create r", "grant --publish a", "grant --device a", "policy explain --device a", "audit show x",
     "audit show 0", "audit prove 0 p", "audit verify --entry e", "audit verify --server-side --dir d", "audit verify --proof p",
     "audit verify --proof p --dir d", "audit verify --dir d", "audit verify --log-key none", "audit export", "audit export f --tiles d",
