@@ -159,7 +159,7 @@ static const struct mrl_config_key quota_keys[] = {
     {"block_max", MRL_CONFIG_DURATION, KEY(quota, block_max_s), "\"10m\"",
      "The longest of these times, and how quiet it must be for the next one to be the first again.",
      1, 86400, NULL},
-    {"remembered", MRL_CONFIG_INTEGER, KEY(quota, remembered), "65536",
+    {"remembered", MRL_CONFIG_INTEGER, KEY(quota, remembered), "16384",
      "Sources, and likewise devices, whose recent connects are remembered.", 512, 16777216, NULL},
     {"exempt", MRL_CONFIG_STRINGS, KEY(quota, exempt), "[\"127.0.0.0/8\", \"::1\"]",
      "Networks whose addresses are no sources: load balancers, this machine.", 0,
