@@ -44,6 +44,7 @@
       "Messages not delivered to one receiver.")                                                 \
     X(MESSAGES_EXPIRED, "merlon_mqtt_messages_dropped_total", "reason=\"expired\"", "")          \
     X(MESSAGES_TOO_LARGE, "merlon_mqtt_messages_dropped_total", "reason=\"too-large\"", "")      \
+    X(MESSAGES_NOT_STORED, "merlon_mqtt_messages_dropped_total", "reason=\"not-stored\"", "")    \
     X(THROTTLED, "merlon_mqtt_throttled_total", "",                                              \
       "Times a client was read more slowly, because it sent faster than it may.")                \
     X(PUBLISH_DENIED, "merlon_access_denied_total", "action=\"publish\"",                        \

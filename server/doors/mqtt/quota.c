@@ -213,7 +213,8 @@ void mrl_client_go_on(struct mrl_client *c)
         return;
     c->resume_ms = 0;
     c->seen_ms = now;
-    mrl_conn_resume(c->conn);
+    if (!c->held_back) /* until the store has caught up: answers.c */
+        mrl_conn_resume(c->conn);
 }
 
 /* --- connects --- */

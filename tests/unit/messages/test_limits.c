@@ -70,7 +70,7 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
 
     (void)s;
     f->last_drop = why;
-    f->full += why == MRL_ERR_NO_SPACE;
+    f->full += why == MRL_ERR_BUSY;
 }
 
 static void limits_of(void *context, const struct mrl_session_key *key,
@@ -180,7 +180,7 @@ static void the_window_and_the_queue_are_those_of_the_principal(void **state)
     assert_int_equal(f->full, 0);
     publish(f, 1);
     assert_int_equal(f->full, 1);
-    assert_int_equal(f->last_drop, MRL_ERR_NO_SPACE);
+    assert_int_equal(f->last_drop, MRL_ERR_BUSY);
 }
 
 static void the_bytes_of_a_queue_are_those_of_the_principal(void **state)
