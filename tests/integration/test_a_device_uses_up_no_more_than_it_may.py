@@ -227,6 +227,33 @@ def test_retained_bytes_hold_as_well(merlon, connect):
     assert answers == [0x10, 0x10, 0x97]
 
 
+def test_what_is_retained_counts_after_a_restart_as_well(merlon, connect):
+    give(merlon, retained=2)
+    device = connect()
+    assert [device.publish(f"{UP}/{n}", b"x", retain=True) for n in range(2)] == [0x10, 0x10]
+    device.close()
+    merlon.restart()
+    device = connect()
+    assert device.publish(f"{UP}/2", b"x", retain=True) == 0x97
+    assert device.publish(f"{UP}/0", b"", retain=True) == 0x10
+    assert device.publish(f"{UP}/2", b"x", retain=True) == 0x10
+
+
+def test_a_kept_session_has_its_limits_after_a_restart(merlon, connect):
+    give(merlon, queue=2)
+    keep = {"clean": False, "props": {"session_expiry": 3600}}
+    device = connect(client_id="kept", **keep)
+    device.subscribe((DOWN, 1))
+    device.close()
+    merlon.restart()
+    application = connect("app")
+    for n in range(3):
+        application.publish(DOWN, b"%d" % n)
+    device = connect(client_id="kept", **keep)
+    assert [device.receive().payload for _ in range(2)] == [b"0", b"1"]
+    assert device.nothing_comes()
+
+
 def test_a_will_above_the_limit_goes_out_and_is_not_kept(merlon, connect):
     give(merlon, retained=0)
     application = connect("app")
