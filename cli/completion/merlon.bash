@@ -20,7 +20,7 @@ _merlon() {
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
-    policy) words="explain" ;;
+    policy) words="explain test" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
@@ -57,6 +57,7 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
+    "policy test") options+=" --qos --retain --clear" ;;
     "audit list") options+=" --action --actor --target --outcome --since --limit" ;;
     "audit tail") options+=" --action --actor --target --outcome --limit" ;;
     "audit show") options+=" --text" ;;
@@ -76,6 +77,7 @@ _merlon() {
     "device list --state") words="expected active quarantined suspended retired" ;;
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
+    "policy test --qos") words="0 1 2" ;;
     "audit list --outcome") words="ok denied failed" ;;
     "audit tail --outcome") words="ok denied failed" ;;
     *" --output" | *" -o") words="table json" ;;

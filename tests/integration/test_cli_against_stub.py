@@ -90,6 +90,11 @@ SIMPLE = [
      {"principal": "device:pump-7", "action": "publish", "topic": "a/b"}, None, {"allowed": True}),
     ("policy explain --app grafana --subscribe a/+/#", "GET", "/v1/policy/explain",
      {"principal": "application:grafana", "action": "subscribe", "topic": "a/+/#"}, None, {"allowed": False}),
+    ("policy test pump-7 publish a/b --qos 1 --clear", "GET", "/v1/policy/explain",
+     {"principal": "device:pump-7", "action": "publish", "topic": "a/b", "qos": "1", "retain": "clear"}, None,
+     {"allowed": True, "may_connect": True}),
+    ("policy test pump-7 subscribe a/#", "GET", "/v1/policy/explain",
+     {"principal": "device:pump-7", "action": "subscribe", "topic": "a/#"}, None, {"allowed": True, "state": "expected"}),
     ("audit list --action device. --actor operator:alice --target pump-7 --outcome ok", "GET", "/v1/audit",
      {"action": "device.", "actor": "operator:alice", "target": "pump-7", "outcome": "ok", "order": "newest",
       "limit": "500"}, None, {"items": [ENTRY]}),
@@ -189,6 +194,13 @@ def test_a_server_that_pages_for_ever_is_left(stub, merlon):
     assert len(stub.requests) == 1
 
 
+@pytest.mark.parametrize("answer", [{"allowed": False, "may_connect": True, "state": "active"},
+                                    {"allowed": True, "may_connect": False, "state": "suspended"}])
+def test_a_denial_is_the_exit_code_of_a_policy_test(stub, merlon, answer):
+    stub.answers["GET", "/v1/policy/explain"] = Answer(answer)
+    assert merlon("policy", "test", "pump-7", "publish", "a").returncode == UNVERIFIED
+
+
 PROBLEMS = [(400, REFUSED), (401, DENIED), (403, DENIED), (404, REFUSED), (409, REFUSED), (500, REFUSED), (503, REFUSED)]
 
 
@@ -202,7 +214,8 @@ def test_a_refusal_is_one_sentence_and_its_exit_code(stub, merlon, status, code)
 @pytest.mark.parametrize("line", [
     "", "nothing", "device", "device show", "device list --state asleep", "token create", "--server x status",
     "token create --device a --group b", "token create --device a --uses 0", "operator add a", "device edit a",
-    "device set a", "device set a site=b", "device set a attr.=b", "device set a attr.x", "device set a id=b",
+    "policy test a", "policy test a publish", "policy test a read b", "policy test a subscribe b --retain",
+    "policy test a publish b --qos 3", "device set a", "device set a site=b", "device set a attr.=b", "device set a attr.x", "device set a id=b",
     "role create r", "grant --publish a", "grant --device a", "policy explain --device a", "audit show x",
     "audit show 0", "audit prove 0 p", "audit verify --entry e", "audit verify --server-side --dir d", "audit verify --proof p",
     "audit verify --proof p --dir d", "audit verify --dir d", "audit verify --log-key none", "audit export", "audit export f --tiles d",
