@@ -36,6 +36,7 @@ void mrl_conn_parcel_free(struct mrl_conn_parcel *p)
     if (p == NULL)
         return;
     mrl_tls_free(p->conn.tls);
+    mrl_ws_link_free(p->conn.ws);
     mrl_buf_done(&p->conn.in);
     mrl_buf_done(&p->conn.out);
     (void)close(p->conn.watch.fd);
@@ -60,7 +61,7 @@ mrl_err mrl_conn_adopt(struct mrl_conns *cs, struct mrl_conn_parcel *parcel,
     cs->counts.open++;
     cs->counts.buffers += (size_t)(c->in.data != NULL) + (size_t)(c->out.data != NULL);
     mrl_conn_update_events(c);
-    if (c->in.len > 0)
+    if (c->in.len > 0 || c->ws != NULL)
         mrl_loop_later(cs->config.loop, &c->show);
     if (c->out.len > 0)
         mrl_loop_later(cs->config.loop, &c->flush);

@@ -248,6 +248,7 @@ mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_sealer *sealer,
     l.snapshot = &r->snapshot;
     MRL_TRY(mrl_snapshot_init(&r->snapshot, access, why));
     MRL_TRY(mrl_store_read(store, load, &l));
+    MRL_TRY(mrl_credentials_fill_keys(r, why));
     mrl_access_on_change(access, roles_changed, r);
     *out = MRL_TAKE(r);
     return MRL_OK;

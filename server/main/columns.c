@@ -95,6 +95,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "changed"),
     PUBLIC("credentials", "der"),
     PUBLIC("credentials", "seen"),
+    PUBLIC("credentials", "key"),
 
     HASHED("tokens", "hash"), /* SHA-256 of 32 random bytes */
     PUBLIC("tokens", "id"),

@@ -187,6 +187,7 @@ static void park(struct mrl_session *s)
 
     s->door = NULL;
     s->started = false;
+    mrl_subscriptions_set_ready(s, /*ready=*/false);
     s->hub->connected--;
     s->expires_at_ms = now + (uint64_t)s->expiry_s * 1000;
     if (s->will.publication != NULL && s->will.delay_s == 0)
@@ -219,6 +220,7 @@ void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why)
     s->sink->evict(door, why);
     s->door = NULL;
     s->started = false;
+    mrl_subscriptions_set_ready(s, /*ready=*/false);
     s->hub->connected--;
 }
 
@@ -272,6 +274,7 @@ mrl_err mrl_session_attach(struct mrl_hub *h, const struct mrl_attach *a, struct
 void mrl_session_start(struct mrl_session *s)
 {
     mrl_delivery_resume(s);
+    mrl_subscriptions_set_ready(s, /*ready=*/true);
 }
 
 mrl_err mrl_session_set_expiry(struct mrl_session *s, uint32_t expiry_s)

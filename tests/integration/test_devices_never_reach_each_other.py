@@ -97,7 +97,7 @@ SUBSCRIBE_TRICKS = [
     "#", "+/#", "+/+/#", "devices/#", "devices/+", "devices/+/#", "devices/+/x", "devices/victim/#", "devices/victim/x",
     "/#", "devices//x", "devices/pump-7x/#", "devices/pump-/#", "Devices/pump-7/#", "devices/../victim/x",
     "devices/%70ump-7/#", "devices/${id}/#", "$SYS/#", "$SYS/+", "$merlon/#", "$share/g/devices/victim/#", "$share/g/#",
-    "$share/pump-7/devices/pump-7/x", "$share/g/devices/+/x", "$queue/#", "devices/pump-7",
+    "$share/pump-7/devices/victim/x", "$share/g/devices/+/x", "$queue/#", "devices/pump-7",
 ]
 
 

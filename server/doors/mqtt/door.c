@@ -150,13 +150,3 @@ void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind
 {
     mrl_hub_rejudge(d->hub, (uint8_t)kind, id);
 }
-
-void mrl_mqtt_door_stop(struct mrl_mqtt_door *d)
-{
-    d->stopping = true;
-    MRL_LIST_EACH(c, &d->clients, struct mrl_client, in_door)
-    {
-        if (c->conn != NULL)
-            mrl_client_end(c, MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down");
-    }
-}

@@ -90,6 +90,7 @@ static inline void fake_cert(struct fake_cert *c, enum mrl_principal_kind kind, 
         .serial = MRL_LIT("\x01\x02"),
         .not_before = 1000,
         .not_after = 2000,
+        .spki = mrl_str(c->text),
         .der = mrl_str(c->text),
     };
     assert_ok(mrl_fingerprint_of(c->it.der, &c->it.fingerprint));
