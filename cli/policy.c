@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cli/policy_lint.h"
 #include "cli/roles.h"
 
 static const struct mrl_cli_column explained[] = {
@@ -119,5 +120,10 @@ const struct mrl_cli_command mrl_cli_policy_commands[] = {
      "May the device publish or subscribe? Asks its live policy as the door does and names the "
      "deciding rule, or the nearest and what differs; exit code 0 only when it is allowed.",
      test},
+    {"policy", "lint", NULL, mrl_policy_lint_options,
+     "Names rights that are too broad, wildcards that do not mean what they seem, and rules that "
+     "do "
+     "nothing; exit code 5 when there is an error or a warning.",
+     mrl_policy_lint},
     {NULL},
 };

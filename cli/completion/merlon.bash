@@ -20,7 +20,7 @@ _merlon() {
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
-    policy) words="explain test" ;;
+    policy) words="explain test lint" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
@@ -58,6 +58,7 @@ _merlon() {
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
     "policy test") options+=" --qos --retain --clear" ;;
+    "policy lint") options+=" --role --file" ;;
     "audit list") options+=" --action --actor --target --outcome --since --limit" ;;
     "audit tail") options+=" --action --actor --target --outcome --limit" ;;
     "audit show") options+=" --text" ;;

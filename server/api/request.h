@@ -153,6 +153,7 @@ mrl_err mrl_api_role_delete(struct mrl_api_request *r);
 mrl_err mrl_api_role_assign(struct mrl_api_request *r);
 mrl_err mrl_api_role_unassign(struct mrl_api_request *r);
 mrl_err mrl_api_explain(struct mrl_api_request *r);
+mrl_err mrl_api_policy_lint(struct mrl_api_request *r);
 mrl_err mrl_api_audit_list(struct mrl_api_request *r);
 mrl_err mrl_api_audit_entry(struct mrl_api_request *r);
 mrl_err mrl_api_audit_export(struct mrl_api_request *r);
