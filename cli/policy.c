@@ -15,6 +15,7 @@ static const struct mrl_cli_column explained[] = {
     {"Granted QoS", "qos"},
     {"Nearest role", "nearest.role"},
     {"Nearest filter", "nearest.filter"},
+    {"Nearest filled in", "nearest.filled"},
     {"What differs", "difference"},
     {"State", "state"},
     {"May connect", "may_connect"},
