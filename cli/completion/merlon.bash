@@ -21,11 +21,12 @@ _merlon() {
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain test lint" ;;
+    quota) words="list show set unset" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy audit export keys backup watch help" ;;
+    '') words="status ca metrics device token app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -59,6 +60,9 @@ _merlon() {
     "policy explain") options+=" --device --app --publish --subscribe" ;;
     "policy test") options+=" --qos --retain --clear" ;;
     "policy lint") options+=" --role --file" ;;
+    "quota show") options+=" --device --group --app" ;;
+    "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;
+    "quota unset") options+=" --device --group --app --limit" ;;
     "audit list") options+=" --action --actor --target --outcome --since --limit" ;;
     "audit tail") options+=" --action --actor --target --outcome --limit" ;;
     "audit show") options+=" --text" ;;

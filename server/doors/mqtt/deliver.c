@@ -34,18 +34,21 @@ static void add_properties(struct mrl_mqtt_door *door, const struct mrl_delivery
     uint64_t now = mrl_monotonic_ms();
     const struct {
         enum mrl_mqtt_prop id;
+        bool present;
         mrl_bytes value;
         mrl_bytes *field;
     } texts[] = {
-        {MRL_MQTT_PROP_CONTENT_TYPE, m->content_type, &props->content_type},
-        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic, &props->response_topic},
-        {MRL_MQTT_PROP_CORRELATION_DATA, m->correlation_data, &props->correlation_data},
-        {MRL_MQTT_PROP_USER, m->user_properties, &props->user},
+        {MRL_MQTT_PROP_CONTENT_TYPE, m->has_content_type, m->content_type, &props->content_type},
+        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic.len > 0, m->response_topic,
+         &props->response_topic},
+        {MRL_MQTT_PROP_CORRELATION_DATA, m->has_correlation_data, m->correlation_data,
+         &props->correlation_data},
+        {MRL_MQTT_PROP_USER, m->user_properties.len > 0, m->user_properties, &props->user},
     };
 
     for (size_t i = 0; i < MRL_COUNT(texts); i++) {
         *texts[i].field = texts[i].value;
-        if (texts[i].value.len > 0)
+        if (texts[i].present)
             mrl_mqtt_set(props, texts[i].id);
     }
     if (m->has_payload_format) {

@@ -29,6 +29,8 @@ struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props
         .response_topic = props->response_topic,
         .correlation_data = props->correlation_data,
         .user_properties = props->user,
+        .has_content_type = mrl_mqtt_has(props, MRL_MQTT_PROP_CONTENT_TYPE),
+        .has_correlation_data = mrl_mqtt_has(props, MRL_MQTT_PROP_CORRELATION_DATA),
         .has_payload_format = mrl_mqtt_has(props, MRL_MQTT_PROP_PAYLOAD_FORMAT),
         .payload_format = props->payload_format,
     };
@@ -217,8 +219,9 @@ static void on_puback(struct mrl_client *c, const struct mrl_mqtt_packet *packet
 static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     const struct mrl_mqtt_ack *p = &packet->ack;
+    bool failed = p->reason >= 0x80; /* MQTT 5.0 4.3.3-4: no PUBREL answers it */
 
-    if (mrl_session_pubrec(c->session, p->packet_id, p->reason >= 0x80) != MRL_OK)
+    if (mrl_session_pubrec(c->session, p->packet_id, failed) != MRL_OK && !failed)
         send_ack(c, MRL_MQTT_PUBREL, p->packet_id, MRL_MQTT_PACKET_ID_NOT_FOUND,
                  NULL); /* MQTT 5.0 3.6.2.1 */
 }
