@@ -170,9 +170,11 @@ void mrl_lint(const struct mrl_lint_input *in, mrl_lint_visit *visit, void *cont
             while (next < run.count && run.rules[next].role == &in->roles[i])
                 next++;
     if (run.compared >= MRL_LINT_COMPARISONS_MAX)
-        mrl_lint_say(&run,
-                     &(struct mrl_lint_about){"not-all-compared", MRL_LINT_NOTE, NULL, 0,
-                                              "look at the roles one by one with --role"},
-                     "there are too many rules to compare each with each");
+        mrl_lint_say(
+            &run,
+            &(struct mrl_lint_about){.id = "not-all-compared",
+                                     .severity = MRL_LINT_NOTE,
+                                     .suggestion = "look at the roles one by one with --role"},
+            "there are too many rules to compare each with each");
     mrl_arena_done(&run.arena);
 }
