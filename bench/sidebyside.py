@@ -83,6 +83,9 @@ class Merlond:
         sections = {"server": f'state = "{self.folder}/state"\nworkers = {self.workers}\nlog_level = "warn"\n{daemon}',
                     "keys": f'program = "{self.build}/keys/merlon-keys"\nissue_rate = 10000\n{keys}',
                     "mqtt": f'listen = "127.0.0.1:{self.port}"\n',
+                    # Counted as ever, but never reached.
+                    "quota": 'connects = 1000000\nmessages = 10000000\nbytes = "1024GiB"\nretained = 4294967296\n'
+                             'retained_bytes = "1024GiB"\n',
                     "enrolment": f'listen = "127.0.0.1:{self.enrolment_port}"\n',
                     "management": f'listen = "127.0.0.1:{free_port()}"\n'}
         for name, lines in self.settings.items():
