@@ -95,6 +95,11 @@ static const struct mrl_config_key mqtt_keys[] = {
      "Retained messages in all.", 0, INT64_C(1) << 32, NULL},
     {"retained_bytes", MRL_CONFIG_SIZE, KEY(mqtt, retained_bytes), "\"1GiB\"",
      "Bytes of retained messages in all.", 0, INT64_C(1) << 40, NULL},
+    {"origins", MRL_CONFIG_STRINGS, KEY(mqtt, origins), "[]",
+     "Origins of web pages that may speak MQTT over WebSocket, such as "
+     "\"https://app.example.org\"; "
+     "clients that are no browsers send none.",
+     0, 64, NULL},
 };
 
 static const struct mrl_config_key enrolment_keys[] = {

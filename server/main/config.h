@@ -53,6 +53,7 @@ struct mrl_config {
         uint64_t session_expiry_s;
         int64_t retained_messages;
         uint64_t retained_bytes;
+        struct mrl_config_strings origins;
     } mqtt;
     struct {
         mrl_bytes listen;

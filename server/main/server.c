@@ -301,6 +301,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .handshake_timeout_ms = c->tls.handshake_timeout_s * 1000,
         .handshakes = (size_t)c->tls.handshakes,
         .enrolment_body_bytes = c->enrolment.body_bytes,
+        .origins = &c->mqtt.origins,
     };
 
     for (unsigned i = 0; i < s->wanted_workers; i++) {

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "doors/http/mqtt_ws.h"
 
 struct port {
     struct mrl_worker *worker;
@@ -40,29 +41,37 @@ struct mrl_worker {
 
 enum { TALLY_MS = 1000, DRAIN_MS = 20 };
 
+static const mrl_bytes alpn_mqtt[] = {MRL_LIT_INIT("mqtt")};
+static const mrl_bytes alpn_http[] = {MRL_LIT_INIT("http/1.1")};
+static const mrl_bytes alpn_both[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("mqtt")};
+
 struct port_rule {
     enum mrl_tls_client_certificate client_certificate;
     mrl_tls_judge judge;
-    const char *alpn;
+    const mrl_bytes *alpn;
+    size_t alpn_count;
+    mrl_tls_judge mqtt_judge; /* of a port where MQTT is the guest */
 };
 
 static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
-    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt"},
-    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_est_judge, "http/1.1"},
-    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "http/1.1"},
+    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, alpn_mqtt, 1, NULL},
+    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, alpn_both, 2,
+                            mrl_mqtt_door_judge},
+    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, alpn_http, 1, NULL},
 };
 
 static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_why *why)
 {
     const struct port_rule *rule = &port_rules[port];
-    const mrl_bytes alpn = mrl_str(rule->alpn);
     const struct mrl_tls_server_config config = {
         .client_certificate = rule->client_certificate,
         .judge = rule->judge,
         .judge_context = w->shared.registry,
         .roots = mrl_issuing_roots(w->shared.issuing),
-        .alpn = &alpn,
-        .alpn_count = 1,
+        .alpn = rule->alpn,
+        .alpn_count = rule->alpn_count,
+        .strict_alpn = rule->mqtt_judge != NULL ? alpn_mqtt[0] : MRL_BYTES_NONE,
+        .strict_judge = rule->mqtt_judge,
         .tickets = w->shared.tickets,
         .scope = port + 1,
     };
@@ -80,11 +89,16 @@ static mrl_err make_http(struct mrl_worker *w)
         .service = w->shared.service,
         .handler = mrl_est_handle,
         .refused = mrl_est_refused,
+        .other = mrl_mqtt_alpn_open,
         .context = &w->est,
         .body_bytes = w->shared.enrolment_body_bytes,
     };
 
-    w->est = (struct mrl_est){w->shared.onboarding, w->shared.metrics, w->index};
+    w->est = (struct mrl_est){.onboarding = w->shared.onboarding,
+                              .metrics = w->shared.metrics,
+                              .index = w->index,
+                              .mqtt = w->door,
+                              .origins = w->shared.origins};
     MRL_TRY(mrl_http_server_new(&config, &w->enrolment));
     w->api = (struct mrl_api_worker){.api = w->shared.api,
                                      .hub = mrl_mqtt_door_hub(w->door),
@@ -93,6 +107,7 @@ static mrl_err make_http(struct mrl_worker *w)
                                      .mailbox = w->mailbox};
     config.handler = mrl_api_handle;
     config.refused = mrl_api_refused;
+    config.other = NULL;
     config.context = &w->api;
     config.body_bytes = 0;
     return mrl_http_server_new(&config, &w->management);

@@ -27,6 +27,7 @@ struct mrl_worker_shared {
     uint64_t handshake_timeout_ms;
     size_t handshakes;
     size_t enrolment_body_bytes;
+    const struct mrl_config_strings *origins;
 };
 
 enum mrl_port { MRL_PORT_MQTT, MRL_PORT_ENROLMENT, MRL_PORT_MANAGEMENT, MRL_PORT_COUNT_ };

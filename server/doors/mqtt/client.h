@@ -60,6 +60,8 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */
 void mrl_client_drop(struct mrl_client *c);
 void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why);
+/* Its connection is not let in: counted, and noted in the audit log. */
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed);
 /* One audit entry about this connection; done as in mrl_audit_record. */
 void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
                        const struct mrl_audit_detail *details, size_t count,

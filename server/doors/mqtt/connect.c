@@ -195,7 +195,7 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
     const struct mrl_audit_detail details[] = {
         MRL_AUDIT_TEXT("cipher", mrl_str(facts->cipher)),
         MRL_AUDIT_TEXT("client_id", p->client_id),
-        MRL_AUDIT_TEXT("door", MRL_LIT("mqtt")),
+        MRL_AUDIT_TEXT("door", mrl_conn_is_ws(c->conn) ? MRL_LIT("mqtt-ws") : MRL_LIT("mqtt")),
         MRL_AUDIT_INT("protocol", p->version),
         MRL_AUDIT_TEXT("resumed", facts->resumed ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_TEXT("tls",
