@@ -54,10 +54,12 @@ struct mrl_config {
         int64_t retained_messages;
         uint64_t retained_bytes;
         struct mrl_config_strings origins;
+        struct mrl_config_strings proxies;
     } mqtt;
     struct {
         mrl_bytes listen;
         uint64_t body_bytes;
+        struct mrl_config_strings proxies;
     } enrolment;
     struct {
         mrl_bytes listen;

@@ -11,11 +11,15 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "doors/http/mqtt_ws.h"
+#include "doors/refusal.h"
+#include "net/proxy_gate.h"
 
 struct port {
     struct mrl_worker *worker;
     struct mrl_tls_context *tls;
     struct mrl_listener *listener;
+    struct mrl_proxy_gate *gate; /* NULL: no load balancer */
+    mrl_bytes door;              /* for the audit log */
 };
 
 struct mrl_worker {
@@ -48,16 +52,18 @@ static const mrl_bytes alpn_both[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("mq
 struct port_rule {
     enum mrl_tls_client_certificate client_certificate;
     mrl_tls_judge judge;
+    const char *door;
     const mrl_bytes *alpn;
     size_t alpn_count;
     mrl_tls_judge mqtt_judge; /* of a port where MQTT is the guest */
 };
 
 static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
-    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, alpn_mqtt, 1, NULL},
-    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, alpn_both, 2,
-                            mrl_mqtt_door_judge},
-    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, alpn_http, 1, NULL},
+    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL},
+    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, "enrolment", alpn_both,
+                            2, mrl_mqtt_door_judge},
+    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "management", alpn_http, 1,
+                             NULL},
 };
 
 static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_why *why)
@@ -77,6 +83,7 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
     };
 
     w->ports[port].worker = w;
+    w->ports[port].door = mrl_str(rule->door);
     return mrl_tls_server_new(&config, &w->ports[port].tls, why);
 }
 
@@ -229,13 +236,46 @@ static void (*const accepted[MRL_PORT_COUNT_])(void *context, int fd,
     [MRL_PORT_MANAGEMENT] = accepted_management,
 };
 
+static void refused_proxy(void *context, const struct mrl_peer *proxy, const char *why)
+{
+    const struct port *p = context;
+    const struct mrl_conn_closed closed = {.end = MRL_END_LOCAL};
+
+    mrl_refusal_note(p->worker->shared.audit, p->worker->shared.metrics, p->worker->index, p->door,
+                     proxy, &closed, /*status=*/400, why);
+}
+
+/* Between the listener and what it was to call. */
+static void put_gate(struct port *p, const struct mrl_proxies *proxies,
+                     struct mrl_listener_config *listener)
+{
+    const struct mrl_proxy_gate_config config = {
+        .loop = listener->loop,
+        .proxies = proxies->at,
+        .proxy_count = proxies->count,
+        .timeout_ms = p->worker->shared.handshake_timeout_ms,
+        .waiting_max = p->worker->shared.handshakes,
+        .context = listener->context,
+        .admit = listener->admit,
+        .accepted = listener->accepted,
+        .refused = refused_proxy,
+    };
+
+    p->gate = mrl_proxy_gate_new(&config);
+    listener->context = p->gate;
+    listener->admit = mrl_proxy_gate_admit;
+    listener->accepted = mrl_proxy_gate_accepted;
+}
+
 mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_address *address,
                           struct mrl_why *why)
 {
     struct port *p = &w->ports[port];
-    const struct mrl_listener_config config = {
+    struct mrl_listener_config config = {
         .loop = w->loop, .address = address, .context = p, .accepted = accepted[port]};
 
+    if (w->shared.proxies[port].count > 0)
+        put_gate(p, &w->shared.proxies[port], &config);
     MRL_TRY(mrl_listener_open(&config, &p->listener, why));
     *address = *mrl_listener_address(p->listener);
     return MRL_OK;
@@ -407,6 +447,7 @@ static void close_listeners(struct mrl_worker *w)
     for (unsigned port = 0; port < MRL_PORT_COUNT_; port++) {
         mrl_listener_close(w->ports[port].listener);
         w->ports[port].listener = NULL;
+        mrl_proxy_gate_free(MRL_TAKE(w->ports[port].gate));
     }
     mrl_listener_close(w->socket);
     w->socket = NULL;
