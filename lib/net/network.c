@@ -6,82 +6,88 @@
 
 enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = IPV6_BITS - IPV4_BITS };
 
-/* Whether the first bits are the same. */
-static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+static mrl_err parse_host(mrl_bytes text, struct mrl_address *out)
 {
-    unsigned whole = bits / 8, rest = bits % 8;
-
-    if (memcmp(a, b, whole) != 0)
-        return false;
-    return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
-}
-
-static bool is_clear_behind(const uint8_t *ip, unsigned bits, unsigned size)
-{
-    for (unsigned i = bits; i < size; i++)
-        if ((ip[i / 8] & (0x80 >> (i % 8))) != 0)
-            return false;
-    return true;
-}
-
-static bool read_address(mrl_bytes text, struct mrl_network *n, unsigned *size)
-{
+    struct mrl_address a = {0};
     char host[INET6_ADDRSTRLEN];
 
-    if (!mrl_bytes_to_cstr(text, host, sizeof(host)))
-        return false;
-    n->kind = inet_pton(AF_INET, host, n->ip) == 1 ? MRL_PEER_IPV4 : MRL_PEER_IPV6;
-    *size = n->kind == MRL_PEER_IPV4 ? IPV4_BITS : IPV6_BITS;
-    return n->kind == MRL_PEER_IPV4 || inet_pton(AF_INET6, host, n->ip) == 1;
+    MRL_ENSURE(mrl_bytes_to_cstr(text, host, sizeof(host)), MRL_ERR_INVALID);
+    if (inet_pton(AF_INET, host, &a.sa.in4.sin_addr) == 1)
+        a.sa.any.sa_family = AF_INET;
+    else if (inet_pton(AF_INET6, host, &a.sa.in6.sin6_addr) == 1)
+        a.sa.any.sa_family = AF_INET6;
+    MRL_ENSURE(a.sa.any.sa_family != AF_UNSPEC, MRL_ERR_INVALID);
+    *out = a;
+    return MRL_OK;
 }
 
-/* Peers with such an address are IPv4: net/address.h. */
-static void unmap(struct mrl_network *n)
+mrl_err mrl_network_parse_host(mrl_bytes text, struct mrl_peer *out)
 {
-    static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+    struct mrl_address a;
 
-    if (n->kind != MRL_PEER_IPV6 || n->bits < MAPPED_BITS || !same_bits(n->ip, mapped, MAPPED_BITS))
-        return;
-    n->kind = MRL_PEER_IPV4;
-    n->bits -= MAPPED_BITS;
-    memmove(n->ip, &n->ip[MAPPED_BITS / 8], IPV4_BITS / 8);
-    memset(&n->ip[IPV4_BITS / 8], 0, MAPPED_BITS / 8);
+    MRL_TRY(parse_host(text, &a));
+    mrl_peer_from_address(&a, out);
+    return MRL_OK;
 }
 
-mrl_err mrl_network_parse(mrl_bytes text, struct mrl_network *out, struct mrl_why *why)
+/* The bits behind the slash, of the family that is written there; without one all of them. */
+static mrl_err parse_bits(mrl_bytes text, mrl_bytes length, bool has_length, uint64_t most,
+                          uint64_t *bits, struct mrl_why *why)
 {
-    struct mrl_network n = {0};
-    mrl_bytes address, prefix;
-    bool has_prefix = mrl_bytes_split(text, '/', &address, &prefix);
-    uint64_t bits;
-    unsigned size;
+    *bits = most;
+    if (has_length && !mrl_bytes_to_u64(length, most, bits))
+        return mrl_fail(why, MRL_ERR_INVALID, "%.*s: /0 to /%llu", MRL_FMT(text),
+                        (unsigned long long)most);
+    return MRL_OK;
+}
 
-    if (!read_address(address, &n, &size))
-        return mrl_fail(why, MRL_ERR_INVALID, "\"%.*s\" is not an IP address", MRL_FMT(address));
-    bits = size;
-    if (has_prefix && !mrl_bytes_to_u64(prefix, size, &bits))
-        return mrl_fail(why, MRL_ERR_INVALID, "\"%.*s\": a prefix is at most /%u", MRL_FMT(text),
-                        size);
-    n.bits = (uint8_t)bits;
-    if (!is_clear_behind(n.ip, n.bits, size))
-        return mrl_fail(why, MRL_ERR_INVALID, "\"%.*s\": bits behind the prefix are set",
-                        MRL_FMT(text));
-    unmap(&n);
-    if (n.bits == 0)
-        return mrl_fail(why, MRL_ERR_INVALID, "\"%.*s\" is everybody", MRL_FMT(text));
+/* The range of so many bits that begins with peer; nothing may stand behind them. */
+static mrl_err make(const struct mrl_peer *peer, uint64_t bits, struct mrl_network *out)
+{
+    struct mrl_network n = {.bits = (uint8_t)bits};
+    struct mrl_prefix whole;
+
+    mrl_peer_prefix(peer, n.bits, n.bits, &n.prefix);
+    mrl_peer_prefix(peer, IPV4_BITS, IPV6_BITS, &whole);
+    MRL_ENSURE(memcmp(&whole, &n.prefix, sizeof(whole)) == 0, MRL_ERR_INVALID);
     *out = n;
     return MRL_OK;
 }
 
-bool mrl_network_has(const struct mrl_network *n, const struct mrl_peer *p)
+mrl_err mrl_network_parse(mrl_bytes text, struct mrl_network *out, struct mrl_why *why)
 {
-    return n->kind == p->kind && same_bits(n->ip, p->ip, n->bits);
+    mrl_bytes host, length;
+    bool has_length = mrl_bytes_split(text, '/', &host, &length);
+    struct mrl_address a;
+    struct mrl_peer peer;
+    bool is_ipv6, is_mapped;
+    uint64_t bits;
+
+    if (parse_host(host, &a) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID, "%.*s: an address, or one with /bits", MRL_FMT(text));
+    mrl_peer_from_address(&a, &peer);
+    is_ipv6 = a.sa.any.sa_family == AF_INET6;
+    is_mapped = is_ipv6 && peer.kind == MRL_PEER_IPV4;
+    MRL_TRY(parse_bits(text, length, has_length, is_ipv6 ? IPV6_BITS : IPV4_BITS, &bits, why));
+    if ((is_mapped && bits < MAPPED_BITS) ||
+        make(&peer, is_mapped ? bits - MAPPED_BITS : bits, out) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID, "%.*s: there are bits behind /%llu", MRL_FMT(text),
+                        (unsigned long long)bits);
+    return MRL_OK;
 }
 
-bool mrl_networks_have(const struct mrl_network *n, size_t count, const struct mrl_peer *p)
+bool mrl_network_has(const struct mrl_network *n, const struct mrl_peer *peer)
+{
+    struct mrl_prefix prefix;
+
+    mrl_peer_prefix(peer, n->bits, n->bits, &prefix);
+    return memcmp(&prefix, &n->prefix, sizeof(prefix)) == 0;
+}
+
+bool mrl_networks_have(const struct mrl_network *n, size_t count, const struct mrl_peer *peer)
 {
     for (size_t i = 0; i < count; i++)
-        if (mrl_network_has(&n[i], p))
+        if (mrl_network_has(&n[i], peer))
             return true;
     return false;
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "doors/mqtt/response.h"
 #include "keys/spawn.h"
 #include "keys/text.h"
 #include "main/housekeeping.h"
@@ -31,7 +32,7 @@
 enum {
     SERVICE_THREADS = 4,
     SERVICE_QUEUE = 4096,
-    STOP_GRACE_MS = 5000,
+    STOP_GRACE_MS = 5000,      /* after the drain */
     HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
     LIFE_MARGIN_S =
         2 * 3600, /* notBefore lies an hour back: what the key process counts is longer */
@@ -232,6 +233,12 @@ static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
         .application_sessions = (unsigned)c->mqtt.application_sessions,
         .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
         .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
+        .acknowledge_denied_311 = c->mqtt.denied_publish_311 == MRL_DENIED_ACKNOWLEDGE,
+        .topic_aliases = (uint16_t)c->mqtt.topic_aliases,
+        .response_topic = c->mqtt.response_topic,
+        .server_reference = c->mqtt.server_reference,
+        .server_moved = c->mqtt.server_moved,
+        .drain_ms = c->mqtt.drain_s * 1000,
         .hub = {.subscriptions_per_session = (unsigned)c->mqtt.subscriptions,
                 .queued_messages = (unsigned)c->mqtt.queued_messages,
                 .queued_bytes = c->mqtt.queued_bytes,
@@ -331,6 +338,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
 {
     const struct mrl_config *c = s->config;
 
+    MRL_TRY(mrl_response_topic_check(c->mqtt.response_topic, why));
     s->wanted_workers = wanted_workers(c);
     s->metrics = mrl_metrics_new(s->wanted_workers);
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
@@ -452,7 +460,7 @@ static void announce(const struct mrl_server *s)
 static void stop_workers(struct mrl_server *s)
 {
     for (unsigned i = 0; i < s->worker_count; i++)
-        mrl_worker_stop(s->workers[i], STOP_GRACE_MS);
+        mrl_worker_stop(s->workers[i], s->config->mqtt.drain_s * 1000 + STOP_GRACE_MS);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_wait(s->workers[i]);
     mrl_service_free(

@@ -35,6 +35,7 @@ void mrl_hub_free(struct mrl_hub *h)
 {
     if (h == NULL)
         return;
+    h->closing = true;
     for (struct mrl_map_node *n; (n = mrl_map_next(&h->sessions, NULL)) != NULL;)
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
     mrl_map_done(&h->sessions);

@@ -70,6 +70,14 @@ struct mrl_session_sink {
 };
 
 enum mrl_hub_action { MRL_HUB_PUBLISH, MRL_HUB_SUBSCRIBE };
+/* One question to the policy of a session. */
+struct mrl_hub_question {
+    enum mrl_hub_action action;
+    mrl_bytes name; /* topic or filter */
+    uint8_t qos;    /* of a subscription: the answer makes it what may be granted */
+    bool retain;    /* publish only */
+    bool empty;     /* publish only: there is no payload */
+};
 
 /* What the hub asks the rest of the daemon. */
 struct mrl_hub_hooks {
@@ -77,8 +85,7 @@ struct mrl_hub_hooks {
     /* May this principal still be connected? Asked by mrl_hub_rejudge. */
     bool (*may_connect)(void *context, const struct mrl_session *s);
     /* Policy, asked for wills when they fire and for subscriptions at mrl_hub_rejudge. */
-    bool (*may)(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name);
+    bool (*may)(void *context, const struct mrl_session *s, struct mrl_hub_question *question);
     void (*dropped)(void *context, const struct mrl_session *s,
                     mrl_err why); /* one message, for counters */
 };

@@ -19,7 +19,8 @@ struct mrl_subscription {
     struct mrl_subscriber subscriber;
     struct mrl_map_node in_session; /* by filter */
     struct mrl_subscribe_options options;
-    char filter[];
+    bool shared;
+    char filter[]; /* as subscribed, $share/name/ included */
 };
 
 struct mrl_hub_listener {
@@ -46,6 +47,7 @@ struct mrl_outgoing {
     uint16_t packet_id;
     uint8_t qos;
     bool retain;
+    uint64_t share; /* of struct mrl_hit */
     size_t identifier_count;
     uint32_t identifiers[];
 };
@@ -59,10 +61,18 @@ struct mrl_hit {
     size_t identifier_count;
     size_t identifier_cap;
     uint32_t *identifiers;
+    uint64_t share; /* it is a member's turn: mrl_route_share_id. Else 0 */
+};
+
+/* A share whose turn is on another worker. */
+struct mrl_pick {
+    unsigned worker;
+    uint64_t share;
 };
 
 /* What a hub needs while it routes one message; its memory is kept for the next. */
 struct mrl_routing {
+    struct mrl_hub *hub;
     const struct mrl_publication *publication;
     struct mrl_hit *hits;
     size_t hit_count;
@@ -71,6 +81,11 @@ struct mrl_routing {
     uint64_t *seen;    /* of each worker: the routing that wanted it last */
     unsigned *workers; /* that want this message too */
     unsigned worker_count;
+    struct mrl_pick *picks;
+    size_t pick_count;
+    size_t pick_cap;
+    const uint64_t *given; /* shares somebody chose already */
+    size_t given_count;
     bool any;
 };
 
@@ -93,6 +108,7 @@ struct mrl_session {
     uint64_t expires_at_ms; /* 0: does not expire */
 
     struct mrl_map subscriptions;
+    unsigned shared_count;  /* of them */
     struct mrl_list queued; /* struct mrl_outgoing, oldest first */
     unsigned queued_count;
     size_t queued_bytes;
@@ -118,11 +134,14 @@ struct mrl_hub {
     size_t connected;
     struct mrl_routes *routes;
     struct mrl_routing routing;
+    bool closing; /* being freed: nothing is passed on */
 };
 
 /* routing.c */
 void mrl_routing_init(struct mrl_hub *h);
 void mrl_routing_done(struct mrl_hub *h);
+/* A message of a share that its member cannot take any more goes to another one. MQTT 5.0 4.8.2 */
+void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share);
 
 /* delivery.c */
 void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const struct mrl_hit *hit,
@@ -134,6 +153,8 @@ void mrl_delivery_clear(struct mrl_session *s);
 /* subscription.c */
 void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
+/* Members of shares take part while they are connected, and else as long as nobody is. */
+void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready);
 
 /* session.c */
 struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8_t kind,

@@ -96,7 +96,8 @@ static struct mrl_route_node *node_get(struct mrl_routes *r, mrl_bytes filter)
     return n;
 }
 
-static struct mrl_route_share *share_get(struct mrl_route_node *n, mrl_bytes name)
+static struct mrl_route_share *share_get(struct mrl_routes *r, struct mrl_route_node *n,
+                                         mrl_bytes name)
 {
     struct mrl_route_share *first = atomic_load_explicit(&n->shares, memory_order_relaxed);
     struct mrl_route_share *s = first;
@@ -110,6 +111,7 @@ static struct mrl_route_share *share_get(struct mrl_route_node *n, mrl_bytes nam
         abort();
     memcpy(s->name, name.data, name.len);
     s->name_len = (uint32_t)name.len;
+    s->id = ++r->shares;
     atomic_init(&s->next, first);
     atomic_store_explicit(&n->shares, s, memory_order_release);
     return s;
@@ -132,7 +134,7 @@ static struct mrl_route_stake *stake_get(struct mrl_route_node *n, struct mrl_ro
         s = atomic_load_explicit(&s->next, memory_order_relaxed);
     if (s != NULL)
         return s;
-    s = calloc(1, sizeof(*s));
+    s = share != NULL ? mrl_route_members_new() : calloc(1, sizeof(*s));
     if (s == NULL)
         abort();
     s->node = n;
@@ -152,8 +154,11 @@ void mrl_routes_add(struct mrl_routes *r, unsigned worker, mrl_bytes filter, mrl
     assert(e->stake == NULL && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX);
     lock(r);
     n = node_get(r, filter);
-    e->stake = stake_get(n, share.len > 0 ? share_get(n, share) : NULL, worker);
-    mrl_list_add(&e->stake->entries, &e->link);
+    e->stake = stake_get(n, share.len > 0 ? share_get(r, n, share) : NULL, worker);
+    if (share.len > 0)
+        mrl_route_members_add(e->stake, e);
+    else
+        mrl_list_add(&e->stake->entries, &e->link);
     unlock(r);
 }
 
@@ -172,7 +177,7 @@ static void reclaim_share(struct rcu_head *head)
 static void reclaim_stake(struct rcu_head *head)
 {
     mrl_rcu_reclaimed();
-    free(MRL_CONTAINER(head, struct mrl_route_stake, rcu));
+    free(MRL_CONTAINER(head, struct mrl_route_stake, rcu)); /* the first field of members, too */
 }
 
 static bool is_empty(const struct mrl_route_node *n)
@@ -228,6 +233,15 @@ static void drop_share_if_empty(struct mrl_route_node *n, struct mrl_route_share
     mrl_rcu_defer(&s->rcu, reclaim_share);
 }
 
+/* true: the stake has no entry left. */
+static bool take_out(struct mrl_route_stake *s, struct mrl_route_entry *e)
+{
+    if (s->share != NULL)
+        return mrl_route_members_remove(s, e);
+    mrl_list_remove(&e->link);
+    return mrl_list_empty(&s->entries);
+}
+
 void mrl_routes_remove(struct mrl_routes *r, struct mrl_route_entry *e)
 {
     struct mrl_route_stake *s = e->stake;
@@ -235,8 +249,7 @@ void mrl_routes_remove(struct mrl_routes *r, struct mrl_route_entry *e)
     if (s == NULL)
         return;
     e->stake = NULL;
-    mrl_list_remove(&e->link);
-    if (!mrl_list_empty(&s->entries))
+    if (!take_out(s, e))
         return;
     lock(r);
     drop_stake(s);

@@ -26,12 +26,16 @@ void mrl_routes_free(struct mrl_routes *r); /* every entry is out; NULL is fine 
 struct mrl_route_entry {
     struct mrl_list link;
     struct mrl_route_stake *stake; /* NULL: in no table */
+    bool ready;                    /* of a share: may be chosen before those that wait */
 };
 
-/* filter has at most MRL_TOPIC_LEVELS_MAX levels. share: empty for an ordinary subscription. */
+/* filter has at most MRL_TOPIC_LEVELS_MAX levels. share: empty for an ordinary subscription; a
+ * member of a share waits until it is said to be ready. */
 void mrl_routes_add(struct mrl_routes *r, unsigned worker, mrl_bytes filter, mrl_bytes share,
                     struct mrl_route_entry *e);
 void mrl_routes_remove(struct mrl_routes *r, struct mrl_route_entry *e); /* in none: no-op */
+/* A member of a share is connected, or not any more. Ordinary entries: no-op. */
+void mrl_routes_set_ready(struct mrl_route_entry *e, bool ready);
 size_t mrl_routes_count(struct mrl_routes *r); /* distinct filters and what leads to them */
 
 /* What a walk calls; none of it may change the table. A share is good for the call only. */
@@ -44,5 +48,12 @@ struct mrl_route_visitor {
 /* topic has at most MRL_TOPIC_LEVELS_MAX levels. MQTT 5.0 4.7 */
 void mrl_routes_match(const struct mrl_routes *r, unsigned worker, mrl_bytes topic,
                       const struct mrl_route_visitor *v);
+
+/* Each message of a share goes to one member: round robin over those that are ready on all workers,
+ * over all others while there are none. MQTT 5.0 4.8.2 */
+uint64_t mrl_route_share_id(const struct mrl_route_share *s); /* unique in the process, not 0 */
+bool mrl_route_share_pick(const struct mrl_route_share *s, unsigned *worker); /* false: nobody */
+/* The member of `worker`, the calling one, whose turn it is; NULL: it has none. */
+struct mrl_route_entry *mrl_route_share_next(const struct mrl_route_share *s, unsigned worker);
 
 #endif

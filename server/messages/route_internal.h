@@ -21,9 +21,19 @@ struct mrl_route_stake {
     struct rcu_head rcu;
 };
 
+/* The stake of a share: its entries are the members that are ready. */
+struct mrl_route_members {
+    struct mrl_route_stake stake;
+    struct mrl_list waiting; /* the worker's alone */
+    _Atomic unsigned ready_count;
+    _Atomic unsigned waiting_count;
+};
+
 struct mrl_route_share {
     _Atomic(struct mrl_route_share *) next;
     _Atomic(struct mrl_route_stake *) stakes;
+    uint64_t id;
+    _Atomic uint64_t turn;
     struct rcu_head rcu;
     uint32_t name_len;
     char name[];
@@ -64,8 +74,15 @@ struct mrl_routes {
     pthread_mutex_t lock;
     struct mrl_route_table table;
     struct mrl_route_node root;
-    size_t nodes; /* under the lock */
+    size_t nodes;    /* under the lock, as the next */
+    uint64_t shares; /* that ever were */
 };
+
+/* route_share.c */
+struct mrl_route_stake *mrl_route_members_new(void);
+void mrl_route_members_add(struct mrl_route_stake *s, struct mrl_route_entry *e);
+/* true: it was the last one. */
+bool mrl_route_members_remove(struct mrl_route_stake *s, struct mrl_route_entry *e);
 
 /* route_table.c */
 void mrl_route_table_init(struct mrl_route_table *t);

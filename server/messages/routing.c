@@ -23,6 +23,7 @@ void mrl_routing_done(struct mrl_hub *h)
     free(r->hits);
     free(r->seen);
     free(r->workers);
+    free(r->picks);
 }
 
 static void *grown(void *array, size_t cap, size_t size)
@@ -112,23 +113,112 @@ static void on_other(unsigned worker, void *context)
     r->workers[r->worker_count++] = worker;
 }
 
-static void find_receivers(struct mrl_hub *h, const struct mrl_publication *p)
+/* A member's message is its own, beside that of its ordinary subscriptions. */
+static bool hit_member(struct mrl_routing *r, const struct mrl_route_share *share)
+{
+    struct mrl_route_entry *e = mrl_route_share_next(share, r->hub->index);
+    const struct mrl_subscription *subscription;
+    struct mrl_hit *hit;
+
+    if (e == NULL)
+        return false;
+    subscription = MRL_CONTAINER(e, struct mrl_subscription, subscriber.entry);
+    hit = hit_new(r);
+    hit->session = subscription->subscriber.session;
+    hit->share = mrl_route_share_id(share);
+    merge(hit, &subscription->options);
+    return true;
+}
+
+static void pick_on(struct mrl_routing *r, unsigned worker, uint64_t share)
+{
+    if (r->pick_count == r->pick_cap) {
+        r->pick_cap = r->pick_cap == 0 ? 16 : r->pick_cap * 2;
+        r->picks = grown(r->picks, r->pick_cap, sizeof(r->picks[0]));
+    }
+    r->picks[r->pick_count++] = (struct mrl_pick){worker, share};
+}
+
+static void on_share(const struct mrl_route_share *share, void *context)
+{
+    struct mrl_routing *r = context;
+    unsigned worker;
+
+    if (!mrl_route_share_pick(share, &worker))
+        return;
+    r->any = true;
+    if (worker != r->hub->index)
+        pick_on(r, worker, mrl_route_share_id(share));
+    else
+        (void)hit_member(r, share); /* counted by this thread itself: somebody is there */
+}
+
+static bool is_given(const struct mrl_routing *r, const struct mrl_route_share *share)
+{
+    uint64_t id = mrl_route_share_id(share);
+
+    for (size_t i = 0; i < r->given_count; i++) {
+        if (r->given[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Another worker chose this one; when its members have left meanwhile the choice is made anew. */
+static void on_share_given_here(const struct mrl_route_share *share, void *context)
+{
+    if (is_given(context, share) && !hit_member(context, share))
+        on_share(share, context);
+}
+
+static void on_share_given_on(const struct mrl_route_share *share, void *context)
+{
+    if (is_given(context, share))
+        on_share(share, context);
+}
+
+static void on_nobody(struct mrl_route_entry *e, void *context)
+{
+    (void)e;
+    (void)context;
+}
+
+static void on_no_worker(unsigned worker, void *context)
+{
+    (void)worker;
+    (void)context;
+}
+
+static const struct mrl_route_visitor everybody = {
+    .mine = on_mine, .other = on_other, .share = on_share};
+static const struct mrl_route_visitor everybody_here = {
+    .mine = on_mine, .other = on_no_worker, .share = on_share_given_here};
+static const struct mrl_route_visitor members_here = {
+    .mine = on_nobody, .other = on_no_worker, .share = on_share_given_here};
+static const struct mrl_route_visitor another_member = {
+    .mine = on_nobody, .other = on_no_worker, .share = on_share_given_on};
+
+static void find_receivers(struct mrl_hub *h, const struct mrl_publication *p,
+                           const struct mrl_route_visitor *wanted)
 {
     struct mrl_routing *r = &h->routing;
-    const struct mrl_route_visitor visitor = {.mine = on_mine, .other = on_other, .context = r};
+    struct mrl_route_visitor visitor = *wanted;
 
+    visitor.context = r;
+    r->hub = h;
     r->publication = p;
     r->turn++;
     r->hit_count = 0;
     r->worker_count = 0;
+    r->pick_count = 0;
     r->any = false;
     mrl_routes_match(h->routes, h->index, p->topic, &visitor);
 }
 
 /* After the walk: a delivery must not change what is being walked. */
-static void deliver_here(struct mrl_hub *h, const struct mrl_publication *p)
+static void deliver_here(struct mrl_routing *r)
 {
-    struct mrl_routing *r = &h->routing;
+    const struct mrl_publication *p = r->publication;
 
     for (size_t i = 0; i < r->hit_count; i++) {
         const struct mrl_hit *hit = &r->hits[i];
@@ -142,6 +232,9 @@ struct routed_message {
     struct mrl_message message;
     struct mrl_hub *hub; /* where it goes */
     const struct mrl_publication *publication;
+    bool ordinary; /* for the ordinary subscriptions there */
+    size_t share_count;
+    uint64_t shares[]; /* whose turn is there */
 };
 
 static void drop_routed(struct mrl_message *m)
@@ -152,26 +245,54 @@ static void drop_routed(struct mrl_message *m)
     free(routed);
 }
 
-static void on_routed(struct mrl_message *m, void *owner)
-{
-    const struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
+static void on_routed(struct mrl_message *m, void *owner);
 
-    (void)owner;
-    find_receivers(routed->hub, routed->publication);
-    deliver_here(routed->hub, routed->publication);
-    drop_routed(m);
-}
-
-static void send_to(struct mrl_hub *other, const struct mrl_publication *p)
+static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
 {
-    struct routed_message *routed = calloc(1, sizeof(*routed));
+    struct routed_message *routed =
+        calloc(1, sizeof(*routed) + r->pick_count * sizeof(routed->shares[0]));
 
     if (routed == NULL)
         abort();
     routed->message = (struct mrl_message){.handle = on_routed, .drop = drop_routed};
-    routed->hub = other;
-    routed->publication = mrl_publication_ref(p);
-    mrl_mailbox_post(other->mailbox, &routed->message);
+    routed->hub = r->hub->hubs[worker];
+    routed->publication = mrl_publication_ref(r->publication);
+    routed->ordinary = ordinary;
+    for (size_t i = 0; i < r->pick_count; i++) {
+        if (r->picks[i].worker == worker)
+            routed->shares[routed->share_count++] = r->picks[i].share;
+    }
+    mrl_mailbox_post(routed->hub->mailbox, &routed->message);
+}
+
+/* One message a worker, with all that is for it. */
+static void send_all(struct mrl_routing *r)
+{
+    for (unsigned i = 0; i < r->worker_count; i++)
+        send_to(r, r->workers[i], /*ordinary=*/true);
+    for (size_t i = 0; i < r->pick_count; i++) {
+        unsigned worker = r->picks[i].worker;
+
+        if (r->seen[worker] == r->turn)
+            continue;
+        r->seen[worker] = r->turn;
+        send_to(r, worker, /*ordinary=*/false);
+    }
+}
+
+static void on_routed(struct mrl_message *m, void *owner)
+{
+    const struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
+    struct mrl_routing *r = &routed->hub->routing;
+
+    (void)owner;
+    r->given = routed->shares;
+    r->given_count = routed->share_count;
+    find_receivers(routed->hub, routed->publication,
+                   routed->ordinary ? &everybody_here : &members_here);
+    send_all(r);
+    deliver_here(r);
+    drop_routed(m);
 }
 
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers)
@@ -180,11 +301,23 @@ mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool
 
     if (p->retain)
         MRL_TRY(mrl_retained_set(h->retained, p));
-    find_receivers(h, p);
-    for (unsigned i = 0; i < r->worker_count; i++)
-        send_to(h->hubs[r->workers[i]], p);
-    deliver_here(h, p);
+    find_receivers(h, p, &everybody);
     if (receivers != NULL)
         *receivers = r->any;
+    send_all(r);
+    deliver_here(r);
     return MRL_OK;
+}
+
+void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share)
+{
+    struct mrl_routing *r = &h->routing;
+
+    if (h->closing)
+        return;
+    r->given = &share;
+    r->given_count = 1;
+    find_receivers(h, p, &another_member);
+    send_all(r);
+    deliver_here(r);
 }

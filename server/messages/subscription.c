@@ -13,8 +13,22 @@ static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filt
     return n == NULL ? NULL : MRL_CONTAINER(n, struct mrl_subscription, in_session);
 }
 
+/* $share/name/filter; false: an ordinary one, *plain is filter. MQTT 5.0 4.8.2 */
+static bool split_share(mrl_bytes filter, mrl_bytes *name, mrl_bytes *plain)
+{
+    static const mrl_bytes prefix = MRL_LIT_INIT("$share/");
+    mrl_bytes rest = mrl_bytes_sub(filter, prefix.len, filter.len);
+
+    if (mrl_bytes_starts(filter, prefix) && mrl_bytes_split(rest, '/', name, plain))
+        return true;
+    *name = MRL_BYTES_NONE;
+    *plain = filter;
+    return false;
+}
+
 static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscribe_options *o)
 {
+    mrl_bytes share, plain;
     struct mrl_subscription *subscription = calloc(1, sizeof(*subscription) + filter.len);
 
     if (subscription == NULL)
@@ -24,14 +38,17 @@ static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscr
     subscription->subscriber.session = s;
     subscription->in_session.key = mrl_bytes_of(subscription->filter, filter.len);
     mrl_map_insert(&s->subscriptions, &subscription->in_session);
-    mrl_routes_add(s->hub->routes, s->hub->index, filter, /*share=*/MRL_BYTES_NONE,
-                   &subscription->subscriber.entry);
+    subscription->shared = split_share(filter, &share, &plain);
+    mrl_routes_add(s->hub->routes, s->hub->index, plain, share, &subscription->subscriber.entry);
+    mrl_routes_set_ready(&subscription->subscriber.entry, s->started);
+    s->shared_count += subscription->shared;
 }
 
 static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 {
     mrl_routes_remove(s->hub->routes, &subscription->subscriber.entry);
     mrl_map_remove(&s->subscriptions, &subscription->in_session);
+    s->shared_count -= subscription->shared;
     free(subscription);
 }
 
@@ -68,7 +85,7 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
     uint32_t identifier;
     size_t count;
 
-    if (subscription == NULL)
+    if (subscription == NULL || subscription->shared) /* MQTT 5.0 4.8.2: none of them */
         return;
     identifier = subscription->options.identifier;
     hit.qos = subscription->options.qos;
@@ -89,6 +106,17 @@ void mrl_subscriptions_clear(struct mrl_session *s)
     mrl_map_done(&s->subscriptions);
 }
 
+void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready)
+{
+    struct mrl_map_node *n = NULL;
+
+    if (s->shared_count == 0)
+        return;
+    while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)
+        mrl_routes_set_ready(
+            &MRL_CONTAINER(n, struct mrl_subscription, in_session)->subscriber.entry, ready);
+}
+
 void mrl_subscriptions_rejudge(struct mrl_session *s)
 {
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
@@ -97,9 +125,13 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
     for (struct mrl_map_node *n = mrl_map_next(&s->subscriptions, NULL); n != NULL; n = next) {
         struct mrl_subscription *subscription =
             MRL_CONTAINER(n, struct mrl_subscription, in_session);
+        struct mrl_hub_question question = {
+            .action = MRL_HUB_SUBSCRIBE, .name = n->key, .qos = subscription->options.qos};
 
         next = mrl_map_next(&s->subscriptions, n);
-        if (!hooks->may(hooks->context, s, MRL_HUB_SUBSCRIBE, n->key))
+        if (hooks->may(hooks->context, s, &question))
+            subscription->options.qos = question.qos; /* lower, when the policy gives less now */
+        else
             drop(s, subscription);
     }
 }

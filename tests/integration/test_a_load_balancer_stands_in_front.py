@@ -217,7 +217,7 @@ def test_a_wrong_network_stops_the_start_and_is_named(make_merlon, wrong):
     merlon.init()
     done = run_program("merlond", "run", "--config", merlon.config)
     assert done.code != 0
-    assert f"[mqtt] proxies: \"{wrong}\"" in done.err.replace("\\\"", "\"")
+    assert f"[mqtt] proxies: {wrong}: " in done.err
 
 
 def test_without_balancers_a_header_is_a_failure_of_tls(start_merlon):

@@ -5,6 +5,7 @@
 
 enum {
     IDENTIFIER_MAX = 5, /* bytes of one encoded subscription identifier */
+    ALIAS_MAX = 5,      /* that an alias can add: the property, longer lengths */
     QOS0_BACKLOG =
         256 << 10, /* a slow reader loses QoS 0 messages before it loses its connection */
 };
@@ -33,18 +34,21 @@ static void add_properties(struct mrl_mqtt_door *door, const struct mrl_delivery
     uint64_t now = mrl_monotonic_ms();
     const struct {
         enum mrl_mqtt_prop id;
+        bool present;
         mrl_bytes value;
         mrl_bytes *field;
     } texts[] = {
-        {MRL_MQTT_PROP_CONTENT_TYPE, m->content_type, &props->content_type},
-        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic, &props->response_topic},
-        {MRL_MQTT_PROP_CORRELATION_DATA, m->correlation_data, &props->correlation_data},
-        {MRL_MQTT_PROP_USER, m->user_properties, &props->user},
+        {MRL_MQTT_PROP_CONTENT_TYPE, m->has_content_type, m->content_type, &props->content_type},
+        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic.len > 0, m->response_topic,
+         &props->response_topic},
+        {MRL_MQTT_PROP_CORRELATION_DATA, m->has_correlation_data, m->correlation_data,
+         &props->correlation_data},
+        {MRL_MQTT_PROP_USER, m->user_properties.len > 0, m->user_properties, &props->user},
     };
 
     for (size_t i = 0; i < MRL_COUNT(texts); i++) {
         *texts[i].field = texts[i].value;
-        if (texts[i].value.len > 0)
+        if (texts[i].present)
             mrl_mqtt_set(props, texts[i].id);
     }
     if (m->has_payload_format) {
@@ -78,6 +82,26 @@ static mrl_err write_publish(struct mrl_client *c, const struct mrl_mqtt_packet 
     return mrl_conn_write(c->conn, payload);
 }
 
+/* The topic gives way to its alias, or introduces one; *size follows. MQTT 5.0 3.3.2.3.4 */
+static void use_alias(struct mrl_client *c, struct mrl_mqtt_publish *p, size_t *size)
+{
+    struct mrl_mqtt_packet packet = {.type = MRL_MQTT_PUBLISH};
+    bool known = false;
+    uint16_t alias;
+
+    if (p->topic.len <= ALIAS_MAX || *size + ALIAS_MAX > c->maximum_packet)
+        return;
+    alias = mrl_aliases_send(&c->aliases, c->aliases_out, p->topic, &known);
+    if (alias == 0)
+        return;
+    if (known)
+        p->topic = MRL_BYTES_NONE;
+    p->props.topic_alias = alias;
+    mrl_mqtt_set(&p->props, MRL_MQTT_PROP_TOPIC_ALIAS);
+    packet.publish = *p;
+    (void)mrl_mqtt_size(c->version, &packet, size); /* it has one without the alias */
+}
+
 static bool deliver(void *door, const struct mrl_delivery *d)
 {
     struct mrl_client *c = door;
@@ -102,6 +126,8 @@ static bool deliver(void *door, const struct mrl_delivery *d)
         add_properties(c->door, d, &packet.publish.props);
     if (mrl_mqtt_size(c->version, &packet, &size) != MRL_OK || size > c->maximum_packet)
         return false;
+    if (c->aliases_out > 0)
+        use_alias(c, &packet.publish, &size);
     if (write_publish(c, &packet, size) ==
         MRL_OK) /* a full backlog ends the connection by itself */
         mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);

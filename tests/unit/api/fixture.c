@@ -148,13 +148,11 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return true;
 }
 
-static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name)
+static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
 {
     (void)context;
     (void)s;
-    (void)action;
-    (void)name;
+    (void)question;
     return true;
 }
 

@@ -286,9 +286,33 @@ static void a_certificate_of_one_never_becomes_that_of_another(void **state)
     assert_ok(enrol(f, &c.it));
     stolen = c.it;
     stolen.id = MRL_LIT("d2");
+    stolen.spki = MRL_LIT("another key");
     assert_int_equal(enrol_why(f, &stolen, &why), MRL_ERR_EXISTS);
     assert_string_equal(why.text, "this certificate is known already");
     assert_int_equal(state_of(f, "d2"), MRL_DEVICE_EXPECTED);
+}
+
+static void a_key_is_that_of_one_principal_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_cert one, renewed, other;
+    struct mrl_why why = {{0}};
+
+    add(f, "d1", "");
+    add(f, "d2", "");
+    fake_cert(&one, MRL_PRINCIPAL_DEVICE, "d1", 1);
+    fake_cert(&renewed, MRL_PRINCIPAL_DEVICE, "d1", 2);
+    fake_cert(&other, MRL_PRINCIPAL_DEVICE, "d2", 1);
+    other.it.spki = renewed.it.spki = one.it.spki;
+    assert_ok(enrol(f, &one.it));
+    assert_ok(enrol(f, &renewed.it));
+    assert_int_equal(enrol_why(f, &other.it, &why), MRL_ERR_EXISTS);
+    assert_string_equal(why.text, "this key is that of device d1; make a new one");
+    assert_int_equal(state_of(f, "d2"), MRL_DEVICE_EXPECTED);
+    assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
+    assert_int_equal(enrol(f, &other.it), MRL_ERR_EXISTS);
+    other.it.spki = other.it.der;
+    assert_ok(enrol(f, &other.it));
 }
 
 static void a_principal_has_at_most_16_active_certificates(void **state)
@@ -401,6 +425,7 @@ int main(void)
         WITH_REGISTRY(an_old_certificate_does_not_supersede_a_newer_one),
         WITH_REGISTRY(a_certificate_that_cannot_be_is_refused),
         WITH_REGISTRY(a_certificate_of_one_never_becomes_that_of_another),
+        WITH_REGISTRY(a_key_is_that_of_one_principal_for_ever),
         WITH_REGISTRY(a_principal_has_at_most_16_active_certificates),
         WITH_REGISTRY(certificates_past_their_end_take_no_room),
         WITH_REGISTRY(who_is_off_gets_no_certificate),

@@ -31,8 +31,23 @@ static void a_wrong_one_is_named_with_its_key(void **state)
     texts[0] = MRL_LIT("10.0.0.0/8");
     texts[1] = MRL_LIT("balancer.example.org");
     assert_int_equal(mrl_proxies_read(&list, "[mqtt] proxies", &proxies, &why), MRL_ERR_INVALID);
-    assert_string_equal(why.text, "[mqtt] proxies: \"balancer.example.org\" is not an IP address");
+    assert_string_equal(why.text,
+                        "[mqtt] proxies: balancer.example.org: an address, or one with /bits");
     assert_int_equal(proxies.count, 7);
+}
+
+static void everybody_is_no_load_balancer(void **state)
+{
+    const struct mrl_config_strings list = {texts, 1};
+    struct mrl_proxies proxies;
+
+    (void)state;
+    texts[0] = MRL_LIT("0.0.0.0/0");
+    assert_int_equal(mrl_proxies_read(&list, "k", &proxies, NULL), MRL_ERR_INVALID);
+    texts[0] = MRL_LIT("::/0");
+    assert_int_equal(mrl_proxies_read(&list, "k", &proxies, NULL), MRL_ERR_INVALID);
+    texts[0] = MRL_LIT("0.0.0.0/1");
+    assert_ok(mrl_proxies_read(&list, "k", &proxies, NULL));
 }
 
 static void there_are_64_and_not_65(void **state)
@@ -53,6 +68,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_becomes_networks),
         cmocka_unit_test(a_wrong_one_is_named_with_its_key),
+        cmocka_unit_test(everybody_is_no_load_balancer),
         cmocka_unit_test(there_are_64_and_not_65),
     };
 

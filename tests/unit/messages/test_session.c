@@ -25,6 +25,8 @@ struct fixture {
     struct mrl_retained *retained;
     struct mrl_routes *routes;
     const char *denied; /* a name the policy denies */
+    bool lowered;       /* the policy gives one QoS less than a subscription has */
+    struct mrl_hub_question asked;
     bool may_connect;
     unsigned drops;
     struct mrl_hub_limits limits;
@@ -70,14 +72,15 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return ((struct fixture *)context)->may_connect;
 }
 
-static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name)
+static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
 {
-    const struct fixture *f = context;
+    struct fixture *f = context;
 
     (void)s;
-    (void)action;
-    return f->denied == NULL || !mrl_bytes_eq(name, mrl_str(f->denied));
+    f->asked = *question;
+    if (f->lowered && question->qos > 0)
+        question->qos--;
+    return f->denied == NULL || !mrl_bytes_eq(question->name, mrl_str(f->denied));
 }
 
 static void dropped(void *context, const struct mrl_session *s, mrl_err why)
@@ -473,6 +476,21 @@ static void a_narrower_policy_takes_subscriptions_away(void **state)
     done(&d);
 }
 
+static void a_lower_qos_acts_on_a_subscription_that_stands(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "a", 1, 0);
+    f->lowered = true;
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_LIT("d"));
+    assert_int_equal(f->asked.action, MRL_HUB_SUBSCRIBE);
+    publish(f->hubs[0], "a", "x", 1);
+    assert_saw(&d, "P0-- 0 a x;");
+    done(&d);
+}
+
 static void a_lost_connection_sends_the_will_and_a_denied_will_stays(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +510,172 @@ static void a_lost_connection_sends_the_will_and_a_denied_will_stays(void **stat
     done(&d);
     assert_saw(&watcher, "");
     done(&watcher);
+}
+
+static void turn(struct fixture *f)
+{
+    for (int i = 0; i < 5; i++)
+        assert_ok(mrl_loop_turn(f->loop, 0));
+}
+
+static unsigned messages_of(struct door *d)
+{
+    unsigned messages = 0;
+
+    for (size_t i = 0; i < d->log.len; i++)
+        messages += d->log.data[i] == ';';
+    mrl_buf_clear(&d->log);
+    return messages;
+}
+
+/* n members of one share, alternately on the two workers, and an acknowledged subscription each. */
+static void join_share(struct fixture *f, struct door *members, unsigned n, const char *filter)
+{
+    static const char *const names[] = {"m0", "m1", "m2", "m3"};
+
+    for (unsigned i = 0; i < n; i++) {
+        attach(f->hubs[i % HUBS], &members[i],
+               &(struct wish){.principal = names[i], .client = "c", .expiry_s = 60});
+        subscribe(&members[i], filter, 1, 0);
+    }
+}
+
+static void each_message_of_a_share_goes_to_one_member_in_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct door m[4] = {0};
+
+    join_share(f, m, 4, "$share/g/t/#");
+    for (int i = 0; i < 40; i++)
+        publish(f->hubs[i % 2], "t/x", "x", 0);
+    turn(f);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(messages_of(&m[i]), 10);
+        done(&m[i]);
+    }
+}
+
+static void members_that_are_connected_come_before_those_that_are_not(void **state)
+{
+    struct fixture *f = *state;
+    struct door m[4] = {0};
+    bool receivers;
+
+    join_share(f, m, 4, "$share/g/t");
+    for (int i = 0; i < 3; i++) {
+        mrl_session_detach(m[i].session, MRL_DETACH_CLEAN);
+        m[i].session = NULL;
+    }
+    for (int i = 0; i < 3; i++)
+        publish(f->hubs[0], "t", "x", 1);
+    turn(f);
+    assert_int_equal(messages_of(&m[3]), 3);
+    for (uint16_t id = 1; id <= 3; id++)
+        assert_ok(mrl_session_puback(m[3].session, id));
+    mrl_session_detach(m[3].session, MRL_DETACH_CLEAN);
+    m[3].session = NULL;
+    for (int i = 0; i < 8; i++) {
+        assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("t"), .qos = 1},
+                             &receivers));
+        assert_true(receivers);
+    }
+    turn(f);
+    for (unsigned i = 0; i < 4; i++) { /* two wait for each */
+        static const char *const names[] = {"m0", "m1", "m2", "m3"};
+
+        assert_true(attach(f->hubs[i % HUBS], &m[i],
+                           &(struct wish){.principal = names[i], .client = "c", .expiry_s = 0}));
+        assert_int_equal(messages_of(&m[i]), 2);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        done(&m[i]);
+}
+
+static void shares_with_other_names_and_ordinary_subscriptions_get_theirs(void **state)
+{
+    struct fixture *f = *state;
+    struct door m[3] = {0};
+
+    join_share(f, m, 2, "$share/one/+");
+    attach(f->hubs[1], &m[2], &(struct wish){.principal = "m2", .client = "c"});
+    subscribe(&m[2], "$share/two/t", 1, 7);
+    subscribe(&m[2], "t", 0, 8);
+    publish(f->hubs[0], "t", "x", 1);
+    turn(f);
+    assert_int_equal(messages_of(&m[0]) + messages_of(&m[1]), 1);
+    assert_int_equal(m[2].log.len, strlen("P0-- 0 t x #8;P1-- 1 t x #7;"));
+    for (int i = 0; i < 3; i++)
+        done(&m[i]);
+}
+
+/* MQTT 5.0 4.8.2: QoS 1 should go on, QoS 2 that may have arrived must not. */
+static void what_a_member_leaves_behind_goes_to_another_one(void **state)
+{
+    struct fixture *f = *state;
+    struct door leaves = {0}, stays = {0};
+
+    attach(f->hubs[0], &leaves, &(struct wish){.principal = "leaves", .client = "c"});
+    subscribe(&leaves, "$share/g/t", 2, 0);
+    publish(f->hubs[0], "t", "one", 1);
+    publish(f->hubs[0], "t", "two", 2);
+    publish(f->hubs[0], "t", "acknowledged", 1);
+    publish(f->hubs[0], "t", "queued", 2);
+    assert_ok(mrl_session_puback(leaves.session, 3));
+    publish(f->hubs[0], "t", "last", 1);
+    assert_saw(&leaves, "P1-- 1 t one;P2-- 2 t two;P1-- 3 t acknowledged;P2-- 4 t queued;");
+    attach(f->hubs[1], &stays, &(struct wish){.principal = "stays", .client = "c"});
+    subscribe(&stays, "$share/g/t", 1, 0);
+    done(&leaves);
+    turn(f);
+    assert_saw(&stays, "P1-- 1 t one;P1-- 2 t last;");
+    done(&stays);
+}
+
+static void a_share_without_members_is_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    bool receivers;
+
+    attach(f->hubs[1], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "$share/g/t", 1, 0);
+    assert_ok(mrl_session_unsubscribe(d.session, MRL_LIT("$share/g/t")));
+    assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("t")}, &receivers));
+    assert_false(receivers);
+    assert_int_equal(mrl_routes_count(f->routes), 0);
+    done(&d);
+}
+
+/* The choice was made, and before it arrives the member is gone. */
+static void a_choice_that_comes_too_late_is_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct door gone = {0}, here = {0};
+
+    attach(f->hubs[1], &gone, &(struct wish){.principal = "gone", .client = "c"});
+    subscribe(&gone, "$share/g/t", 0, 0);
+    publish(f->hubs[0], "t", "x", 0);
+    attach(f->hubs[0], &here, &(struct wish){.principal = "here", .client = "c"});
+    subscribe(&here, "$share/g/t", 0, 0);
+    done(&gone);
+    turn(f);
+    assert_saw(&here, "P0-- 0 t x;");
+    done(&here);
+}
+
+static void a_share_sends_no_retained_messages(void **state)
+{
+    struct fixture *f = *state;
+    const struct mrl_publication m = {
+        .topic = MRL_LIT("r/1"), .payload = MRL_LIT("old"), .retain = true};
+    struct door d = {0};
+
+    assert_ok(publish_as(f->hubs[1], &m, NULL));
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "$share/g/r/+", 1, 0);
+    mrl_session_send_retained(d.session, MRL_LIT("$share/g/r/+"));
+    assert_saw(&d, "");
+    done(&d);
 }
 
 static void count_seen(void *context, const struct mrl_publication *p)
@@ -532,7 +716,15 @@ int main(void)
         CASE(no_local_and_too_large),
         CASE(a_principal_that_may_not_stay_is_evicted_alone),
         CASE(a_narrower_policy_takes_subscriptions_away),
+        CASE(a_lower_qos_acts_on_a_subscription_that_stands),
         CASE(a_lost_connection_sends_the_will_and_a_denied_will_stays),
+        CASE(each_message_of_a_share_goes_to_one_member_in_turn),
+        CASE(members_that_are_connected_come_before_those_that_are_not),
+        CASE(shares_with_other_names_and_ordinary_subscriptions_get_theirs),
+        CASE(what_a_member_leaves_behind_goes_to_another_one),
+        CASE(a_share_without_members_is_nobody),
+        CASE(a_choice_that_comes_too_late_is_made_anew),
+        CASE(a_share_sends_no_retained_messages),
         CASE(a_listener_sees_until_it_is_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/network.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
 
 static struct mrl_peer peer(const char *host)
 {
-    struct mrl_address a;
     struct mrl_peer p;
-    char text[80];
 
-    (void)snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%s]:1" : "%s:1", host);
-    assert_ok(mrl_address_parse(mrl_str(text), &a, NULL));
-    mrl_peer_from_address(&a, &p);
+    assert_ok(mrl_network_parse_host(mrl_str(host), &p));
     return p;
 }
 
@@ -39,6 +34,7 @@ static void each_prefix_ends_where_it_says(void **state)
         {"192.0.2.6/31", "192.0.2.6", "192.0.2.7", "192.0.2.5", "192.0.2.8"},
         {"192.0.2.6/32", "192.0.2.6", "192.0.2.6", "192.0.2.5", "192.0.2.7"},
         {"192.0.2.6", "192.0.2.6", "192.0.2.6", "192.0.2.5", "192.0.2.7"},
+        {"0.0.0.0/0", "0.0.0.0", "255.255.255.255", "::", "::1"},
         {"128.0.0.0/1", "128.0.0.0", "255.255.255.255", "127.255.255.255", "0.0.0.0"},
         {"2001:db8::/32", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
          "2001:db7:ffff::", "2001:db9::"},
@@ -81,8 +77,6 @@ static void what_is_no_network_is_refused_with_a_reason(void **state)
                                         "10.0.0/8",
                                         "10.0.0.0/8/8",
                                         "lb.example.org",
-                                        "0.0.0.0/0",
-                                        "::/0",
                                         "2001:db8::1/64",
                                         "::1/129",
                                         "[::1]",
@@ -90,7 +84,7 @@ static void what_is_no_network_is_refused_with_a_reason(void **state)
                                         "::ffff:10.0.0.1/104",
                                         "*",
                                         "10.0.0.0/0x8",
-                                        "::ffff:0.0.0.0/96"};
+                                        "::ffff:0.0.0.0/95"};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(texts); i++) {
@@ -101,6 +95,20 @@ static void what_is_no_network_is_refused_with_a_reason(void **state)
         assert_true(strlen(why.text) > 0);
         assert_int_equal(n.bits, 77);
     }
+}
+
+static void an_address_has_no_port_and_no_prefix(void **state)
+{
+    static const char *const texts[] = {"",      "localhost", "192.0.2.1:1", "192.0.2.1/32",
+                                        "[::1]", "1"};
+    struct mrl_peer p = {.port = 9};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(texts); i++)
+        assert_int_equal(mrl_network_parse_host(mrl_str(texts[i]), &p), MRL_ERR_INVALID);
+    assert_int_equal(p.port, 9);
+    assert_ok(mrl_network_parse_host(MRL_LIT("::ffff:192.0.2.1"), &p));
+    assert_int_equal(p.kind, MRL_PEER_IPV4);
 }
 
 static void one_of_many_is_enough(void **state)
@@ -125,6 +133,7 @@ int main(void)
         cmocka_unit_test(each_prefix_ends_where_it_says),
         cmocka_unit_test(a_mapped_address_is_ipv4),
         cmocka_unit_test(what_is_no_network_is_refused_with_a_reason),
+        cmocka_unit_test(an_address_has_no_port_and_no_prefix),
         cmocka_unit_test(one_of_many_is_enough),
     };
 
