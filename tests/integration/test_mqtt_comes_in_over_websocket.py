@@ -62,6 +62,7 @@ def test_paho_talks_to_a_client_of_the_mqtt_port(merlon, version):
 
 
 def test_the_websockets_library_pings_sends_fragments_and_closes(merlon):
+    """[MQTT-6.0.0-4]"""
     pump = merlon.device("pump")
 
     async def visit() -> None:
@@ -175,6 +176,46 @@ def test_pings_do_not_keep_an_mqtt_client_alive(start_merlon):
         assert found.payload[:1] == bytes([wire.DISCONNECT << 4])
         assert client.close_code() == 1000
     assert merlon.wait_for_entry("connection.closed", actor_id="pump")["reason"] == "keep alive timeout"
+
+
+def test_every_device_finds_its_home_worker(start_merlon):
+    """A connection moves to it after CONNECT, frames and all."""
+    merlon = start_merlon({"server": {"workers": 4}})
+    app = merlon.application("app", subscribe=("devices/#",), publish=("devices/#",))
+    with Mqtt(merlon.mqtt_port, merlon.root, app) as other:
+        other.connect("other")
+        other.subscribe(("devices/+/out", 0))
+        for n in range(12):
+            name = f"pump-{n}"
+            with over_ws(merlon, merlon.device(name), pieces=5) as client:
+                client.send(wire.connect(5, "mover") + wire.subscribe(5, 1, [(f"devices/{name}/in", 0)])
+                            + wire.publish(5, f"devices/{name}/out", name.encode()))
+                assert client.packet().kind == wire.CONNACK
+                assert client.expect(wire.SUBACK).codes == [0]
+                assert other.receive().payload == name.encode()
+                other.publish(f"devices/{name}/in", b"back")
+                assert client.receive().payload == b"back"
+
+
+def test_a_client_that_does_not_read_loses_messages_of_qos_0_and_no_frame(merlon):
+    pump, app = merlon.device("pump"), merlon.application("app", publish=("devices/#",))
+    dropped = 'reason="queue-full"'
+    with over_ws(merlon, pump, receive_buffer=4096) as slow, Mqtt(merlon.mqtt_port, merlon.root, app) as other:
+        slow.connect("slow")
+        slow.subscribe(("devices/pump/in", 1))
+        other.connect("other")
+        sent = 0
+        while merlon.api.metric("merlon_mqtt_messages_dropped_total", dropped) < 100:
+            for _ in range(100):
+                other.publish("devices/pump/in", sent.to_bytes(4, "big") * 2500, qos=0)
+                sent += 1
+        assert other.publish("devices/pump/in", b"last") == 0
+        got = [slow.message().payload]
+        while got[-1] != b"last":
+            got.append(slow.message().payload)
+        numbers = [int.from_bytes(p[:4], "big") for p in got[:-1]]
+        assert all(p == p[:4] * 2500 for p in got[:-1])  # each whole
+        assert numbers == sorted(set(numbers)) and 0 < len(numbers) < sent
 
 
 # --- faults, each by its bytes
