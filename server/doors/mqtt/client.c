@@ -158,6 +158,13 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
     mrl_device_log_anchor(c->door->config.registry, &e, head);
 }
 
+static const char *why_ended(const struct mrl_client *c, const struct mrl_conn_closed *closed)
+{
+    if (c->ended != NULL)
+        return c->ended;
+    return closed->fault != NULL ? closed->fault : mrl_conn_end_name(closed->end);
+}
+
 static void record_closed(const struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
     struct who who;
@@ -165,7 +172,7 @@ static void record_closed(const struct mrl_client *c, const struct mrl_conn_clos
 
     e.action = MRL_AUDIT_CONNECTION_CLOSED;
     e.outcome = MRL_AUDIT_OK;
-    e.reason = mrl_str(c->ended != NULL ? c->ended : mrl_conn_end_name(closed->end));
+    e.reason = mrl_str(why_ended(c, closed));
     mrl_audit_record(c->door->config.audit, &e, NULL, NULL);
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_CLOSED);
 }
@@ -185,7 +192,7 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
     mrl_rcu_read_end();
 }
 
-static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
     struct mrl_audit_event e;
     struct who who;
@@ -395,7 +402,7 @@ static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *close
     if (c->counted)
         record_closed(c, closed);
     else if (closed->end == MRL_END_REFUSED || closed->end == MRL_END_OVERLOAD)
-        note_refused(c, closed);
+        mrl_client_note_refused(c, closed);
     mrl_client_drop(c);
 }
 

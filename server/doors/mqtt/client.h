@@ -76,6 +76,8 @@ extern const struct mrl_conn_kind mrl_client_kind;
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */
 void mrl_client_drop(struct mrl_client *c);
+/* Its connection is not let in: counted, and noted in the audit log. */
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed);
 /* As mrl_client_send, with a Reason String when the client asked for them and it fits
  * [MQTT-3.1.2-29]; props is that of the packet. */
 mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,

@@ -195,15 +195,18 @@ static void entry_is_durable(void *context, mrl_err result)
 static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     const struct mrl_tls_facts *facts = mrl_conn_facts(c->conn);
+    char proxy[MRL_PEER_TEXT];
+    bool proxied = mrl_peer_format_proxy(mrl_conn_peer(c->conn), proxy);
     const struct mrl_audit_detail details[] = {
         MRL_AUDIT_TEXT("cipher", mrl_str(facts->cipher)),
         MRL_AUDIT_TEXT("client_id", p->client_id),
-        MRL_AUDIT_TEXT("door", MRL_LIT("mqtt")),
+        MRL_AUDIT_TEXT("door", mrl_conn_is_ws(c->conn) ? MRL_LIT("mqtt-ws") : MRL_LIT("mqtt")),
         MRL_AUDIT_TEXT("proof", mrl_client_is_proven(c) ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_INT("protocol", p->version),
         MRL_AUDIT_TEXT("resumed", facts->resumed ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_TEXT("tls",
                        facts->version == MRL_TLS_1_3 ? MRL_LIT("TLSv1.3") : MRL_LIT("TLSv1.2")),
+        MRL_AUDIT_TEXT("proxy", mrl_str(proxy)), /* last: not there without one */
     };
     struct recorded_message *recorded = calloc(1, sizeof(*recorded));
 
@@ -213,8 +216,8 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
     recorded->client = c;
     c->state = MRL_CLIENT_RECORDING;
     mrl_conn_pause(c->conn);
-    mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details), entry_is_durable,
-                      recorded);
+    mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details) - !proxied,
+                      entry_is_durable, recorded);
 }
 
 static struct mrl_publication *will_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
