@@ -155,10 +155,11 @@ static mrl_exit take(struct scan *s)
     return word[1] == '-' ? take_long(s, word) : take_short(s, word);
 }
 
-/* How many operands: at least the names outside brackets, at most all of them. */
+/* How many operands: at least the names outside brackets, at most all of them, or as many as fit.
+ */
 static void count_operands(const char *names, size_t *least, size_t *most)
 {
-    mrl_bytes left = mrl_str(names), one;
+    mrl_bytes left = mrl_str(names), one = MRL_BYTES_NONE;
     bool more = left.len > 0;
 
     *least = *most = 0;
@@ -167,6 +168,8 @@ static void count_operands(const char *names, size_t *least, size_t *most)
         *least += one.data[0] != '[';
         (*most)++;
     }
+    if (mrl_bytes_ends(one, MRL_LIT("...")))
+        *most = MRL_CLI_OPERANDS_MAX;
 }
 
 static mrl_exit check_complete(const struct mrl_cli_arguments *a, struct mrl_why *why)

@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 
 enum {
-    MRL_CLI_OPERANDS_MAX = 2,
+    MRL_CLI_OPERANDS_MAX = 17,
     MRL_CLI_GIVEN_MAX = 128, /* options on one command line */
 };
 
@@ -27,8 +27,9 @@ struct mrl_cli_option {
 struct mrl_cli_arguments;
 struct mrl_cli_command {
     const char *noun;
-    const char *verb;                     /* NULL: the noun is the whole command */
-    const char *operands;                 /* "ID"; "[FILTER]" may be left out; NULL: none */
+    const char *verb; /* NULL: the noun is the whole command */
+    /* "ID"; "[FILTER]" may be left out; "NAME..." at the end may stand several times; NULL: none */
+    const char *operands;
     const struct mrl_cli_option *options; /* NULL: none */
     const char *help;                     /* one sentence */
     mrl_exit (*run)(struct mrl_cli *cli, const struct mrl_cli_arguments *given);

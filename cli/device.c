@@ -3,13 +3,33 @@
 #include "cli/device_log.h"
 #include "cli/request.h"
 
+static mrl_err format_attributes(const json_t *value, struct mrl_buf *out)
+{
+    const char *name;
+    json_t *each;
+
+    json_object_foreach((json_t *)value, name, each)
+    {
+        MRL_TRY(mrl_buf_printf(out, "%s%s=%s", mrl_buf_bytes(out).len > 0 ? ", " : "", name,
+                               json_is_string(each) ? json_string_value(each) : "?"));
+    }
+    return MRL_OK;
+}
+
 static const struct mrl_cli_column listed[] = {
     {"ID", "id"},           {"STATE", "state"}, {"GROUP", "group"},
     {"CHANGED", "changed"}, {"NOTE", "note"},   {NULL},
 };
 static const struct mrl_cli_column shown[] = {
-    {"ID", "id"},         {"State", "state"},     {"Group", "group"},     {"Note", "note"},
-    {"Reason", "reason"}, {"Created", "created"}, {"Changed", "changed"}, {NULL},
+    {"ID", "id"},
+    {"State", "state"},
+    {"Group", "group"},
+    {"Attributes", "attributes", format_attributes},
+    {"Note", "note"},
+    {"Reason", "reason"},
+    {"Created", "created"},
+    {"Changed", "changed"},
+    {NULL},
 };
 static const struct mrl_cli_column credentials[] = {
     {"CERTIFICATE", "fingerprint"}, {"STATE", "state"},   {"FROM", "not_before"},
@@ -66,6 +86,47 @@ static mrl_exit edit(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return MRL_EXIT_OK;
 }
 
+/* "attr.site=berlin", "group=pumps" or "note=by the door" into the body of a PATCH; nothing behind
+ * the sign takes the value away. */
+static mrl_exit set_field(struct mrl_cli *cli, const char *given, json_t *body, json_t *attributes)
+{
+    mrl_bytes field, value;
+    char name[64];
+
+    if (!mrl_bytes_split(mrl_str(given), '=', &field, &value) ||
+        !mrl_bytes_to_cstr(field, name, sizeof(name)))
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not FIELD=VALUE", given);
+    if (mrl_bytes_starts(field, MRL_LIT("attr.")) && field.len > sizeof("attr.") - 1) {
+        if (mrl_json_set_str(attributes, &name[sizeof("attr.") - 1], value) != MRL_OK)
+            return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not text in UTF-8", given);
+        return MRL_EXIT_OK;
+    }
+    if (!mrl_bytes_eq(field, MRL_LIT("group")) && !mrl_bytes_eq(field, MRL_LIT("note")))
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: the fields are attr.NAME, group and note",
+                            given);
+    if (mrl_json_set_str(body, name, value) != MRL_OK)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not text in UTF-8", given);
+    return MRL_EXIT_OK;
+}
+
+static mrl_exit set(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+    MRL_AUTO(json_t) body = mrl_json_object();
+    MRL_AUTO(json_t) attributes = mrl_json_object();
+
+    for (size_t i = 1; i < given->operand_count; i++)
+        MRL_EXIT_TRY(set_field(cli, mrl_cli_operand(given, i), body, attributes));
+    if (json_object_size(attributes) > 0 &&
+        mrl_json_set(body, "attributes", MRL_TAKE(attributes)) != MRL_OK)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "the attributes cannot be sent");
+    mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0));
+    MRL_EXIT_TRY(mrl_cli_ask(cli, "PATCH", mrl_buf_bytes(&target), body, &answer));
+    mrl_cli_show_answer(cli, &answer, shown);
+    return MRL_EXIT_OK;
+}
+
 static mrl_exit list(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
     MRL_SCOPED(mrl_buf) target = {0};
@@ -111,6 +172,8 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
     {"device", "list", NULL, list_options, "Lists devices.", list},
     {"device", "show", "ID", NULL, "Shows a device and its certificates.", show},
     {"device", "edit", "ID", edit_options, "Changes the group or note of a device.", edit},
+    {"device", "set", "ID FIELD=VALUE...", NULL,
+     "Sets attr.NAME, group or note of a device; nothing behind the = takes it away.", set},
     {"device", "suspend", "ID", step_options, "Switches a device off until it is resumed.", step},
     {"device", "resume", "ID", step_options, "Switches a suspended device on again.", step},
     {"device", "quarantine", "ID", step_options,

@@ -17,6 +17,7 @@ static const struct mrl_cli_option grant_options[] = {
     {"app", "NAME", "or an application."},
     {"publish", "FILTER", "Topics to publish to; ${id} is the holder.", .many = true},
     {"subscribe", "FILTER", "Topics to subscribe to.", .many = true},
+    {"rule", "RULE", MRL_ROLES_RULE_HELP, .many = true},
     {NULL},
 };
 static const struct mrl_cli_option explain_options[] = {

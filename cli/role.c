@@ -7,13 +7,9 @@
 static mrl_err format_rules(const json_t *rules, struct mrl_buf *out)
 {
     for (size_t i = 0; i < json_array_size(rules); i++) {
-        const json_t *rule = json_array_get(rules, i);
-        bool publish = json_is_true(json_object_get(rule, "publish"));
-        bool subscribe = json_is_true(json_object_get(rule, "subscribe"));
-
-        MRL_TRY(mrl_buf_printf(out, "%s%s%s%s %.*s", i > 0 ? ", " : "", publish ? "publish" : "",
-                               publish && subscribe ? "+" : "", subscribe ? "subscribe" : "",
-                               MRL_FMT(mrl_cli_text_of(rule, "filter"))));
+        if (i > 0)
+            MRL_TRY(mrl_buf_append(out, MRL_LIT(", ")));
+        MRL_TRY(mrl_roles_format_rule(json_array_get(rules, i), out));
     }
     return MRL_OK;
 }
@@ -36,12 +32,14 @@ static const struct mrl_cli_column shown[] = {
 static const struct mrl_cli_option create_options[] = {
     {"publish", "FILTER", "Topics its holders may publish to; ${id} is the holder.", .many = true},
     {"subscribe", "FILTER", "Topics its holders may subscribe to.", .many = true},
+    {"rule", "RULE", MRL_ROLES_RULE_HELP, .many = true},
     {"text", "TEXT", "What the role is for."},
     {NULL},
 };
 static const struct mrl_cli_option set_options[] = {
     {"publish", "FILTER", "Topics its holders may publish to; ${id} is the holder.", .many = true},
     {"subscribe", "FILTER", "Topics its holders may subscribe to.", .many = true},
+    {"rule", "RULE", MRL_ROLES_RULE_HELP, .many = true},
     {NULL},
 };
 static const struct mrl_cli_option to_options[] = {

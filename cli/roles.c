@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/roles.h"
 
+#include "access/rule.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
 
@@ -46,16 +47,77 @@ static mrl_err in_order(json_t *by_filter, json_t **out)
     return MRL_OK;
 }
 
+/* What a rule withholds is said, what it gives is not: the API shows it so too. */
+static mrl_err rule_json(const struct mrl_rule *rule, json_t *o)
+{
+    MRL_TRY(mrl_json_set_str(o, "filter", rule->filter));
+    MRL_TRY(mrl_json_set_bool(o, "publish", (rule->actions & MRL_ALLOW_PUBLISH) != 0));
+    MRL_TRY(mrl_json_set_bool(o, "subscribe", (rule->actions & MRL_ALLOW_SUBSCRIBE) != 0));
+    if ((rule->withheld & MRL_RIGHT_RETAIN) != 0)
+        MRL_TRY(mrl_json_set_bool(o, "retain", false));
+    if ((rule->withheld & MRL_RIGHT_CLEAR) != 0)
+        MRL_TRY(mrl_json_set_bool(o, "clear", false));
+    if (mrl_max_qos(rule->withheld) < 2)
+        MRL_TRY(mrl_json_set_int(o, "max_qos", mrl_max_qos(rule->withheld)));
+    return MRL_OK;
+}
+
+static mrl_exit add_lines(struct mrl_cli *cli, const struct mrl_cli_arguments *given, json_t *list)
+{
+    const char *line;
+    size_t at = 0;
+
+    while ((line = mrl_cli_next(given, "rule", &at)) != NULL) {
+        MRL_AUTO(json_t) o = mrl_json_object();
+        struct mrl_rule rule;
+        struct mrl_why why;
+
+        if (mrl_rule_read(mrl_str(line), &rule, &why) != MRL_OK)
+            return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--rule \"%s\": %s", line, why.text);
+        if (rule_json(&rule, o) != MRL_OK || mrl_json_append(list, MRL_TAKE(o)) != MRL_OK)
+            return mrl_cli_fail(cli, MRL_EXIT_USAGE, "a rule cannot be sent");
+    }
+    return MRL_EXIT_OK;
+}
+
 mrl_exit mrl_roles_rules(struct mrl_cli *cli, const struct mrl_cli_arguments *given, json_t **out)
 {
     MRL_AUTO(json_t) by_filter = mrl_json_object();
+    MRL_AUTO(json_t) list = NULL;
 
-    if (!mrl_cli_has(given, "publish") && !mrl_cli_has(given, "subscribe"))
-        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "give --publish or --subscribe");
+    if (!mrl_cli_has(given, "publish") && !mrl_cli_has(given, "subscribe") &&
+        !mrl_cli_has(given, "rule"))
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "give --publish, --subscribe or --rule");
     if (add_rules(given, "publish", by_filter) != MRL_OK ||
-        add_rules(given, "subscribe", by_filter) != MRL_OK || in_order(by_filter, out) != MRL_OK)
+        add_rules(given, "subscribe", by_filter) != MRL_OK || in_order(by_filter, &list) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "a topic filter is not text in UTF-8");
+    MRL_EXIT_TRY(add_lines(cli, given, list));
+    *out = MRL_TAKE(list);
     return MRL_EXIT_OK;
+}
+
+static mrl_err put_word(struct mrl_buf *out, size_t *words, const char *word)
+{
+    return mrl_buf_printf(out, "%s%s", (*words)++ > 0 ? "+" : "", word);
+}
+
+mrl_err mrl_roles_format_rule(const json_t *rule, struct mrl_buf *out)
+{
+    const json_t *max_qos = json_object_get(rule, "max_qos");
+    size_t words = 0;
+
+    if (json_is_true(json_object_get(rule, "publish")))
+        MRL_TRY(put_word(out, &words, "publish"));
+    if (json_is_true(json_object_get(rule, "subscribe")))
+        MRL_TRY(put_word(out, &words, "subscribe"));
+    if (json_is_false(json_object_get(rule, "retain")))
+        MRL_TRY(put_word(out, &words, "no-retain"));
+    if (json_is_false(json_object_get(rule, "clear")))
+        MRL_TRY(put_word(out, &words, "no-clear"));
+    if (json_is_integer(max_qos))
+        MRL_TRY(
+            put_word(out, &words, json_integer_value(max_qos) == 0 ? "max-qos=0" : "max-qos=1"));
+    return mrl_buf_printf(out, " %.*s", MRL_FMT(mrl_cli_text_of(rule, "filter")));
 }
 
 static bool contains(const json_t *list, const json_t *wanted)

@@ -15,17 +15,18 @@ _merlon() {
     done
     case $noun in
     ca) words="show" ;;
-    device) words="add list show edit suspend resume quarantine release revoke verify-log retire" ;;
+    device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain" ;;
+    quota) words="list show set unset" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy audit export keys backup watch help" ;;
+    '') words="status ca metrics device token app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -51,12 +52,15 @@ _merlon() {
     "operator disable") options+=" --reason" ;;
     "operator revoke") options+=" --reason" ;;
     "operator renew") options+=" --out" ;;
-    "role create") options+=" --publish --subscribe --text" ;;
-    "role set") options+=" --publish --subscribe" ;;
+    "role create") options+=" --publish --subscribe --rule --text" ;;
+    "role set") options+=" --publish --subscribe --rule" ;;
     "role assign") options+=" --device --group --app" ;;
     "role unassign") options+=" --device --group --app" ;;
-    "grant ") options+=" --device --group --app --publish --subscribe" ;;
+    "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
+    "quota show") options+=" --device --group --app" ;;
+    "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;
+    "quota unset") options+=" --device --group --app --limit" ;;
     "audit list") options+=" --action --actor --target --outcome --since --limit" ;;
     "audit tail") options+=" --action --actor --target --outcome --limit" ;;
     "audit show") options+=" --text" ;;

@@ -55,5 +55,16 @@ static inline void mrl_rcu_reclaimed(void)
 {
     MRL_RCU_ACQUIRE(&mrl_rcu_readers);
 }
+static inline void mrl_rcu_reclaim_done(void)
+{
+    MRL_RCU_RELEASE(&mrl_rcu_readers);
+}
+/* Waits until everything deferred so far is reclaimed. Not while reading. A reclaim that touches
+ * what outlives it ends with mrl_rcu_reclaim_done(). */
+static inline void mrl_rcu_barrier(void)
+{
+    urcu_memb_barrier();
+    MRL_RCU_ACQUIRE(&mrl_rcu_readers);
+}
 
 #endif

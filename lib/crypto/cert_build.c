@@ -84,8 +84,8 @@ static mrl_err check_issuer(const struct mrl_cert_profile *p, const struct mrl_c
                             const struct mrl_key *issuer_key, struct mrl_why *why)
 {
     const struct mrl_cert_facts *f = mrl_cert_facts(issuer);
-    long path_length = X509_get_pathlen(mrl_cert_native(issuer)); /* -1: no limit */
-    MRL_SCOPED(mrl_buf) spki = {0};
+    X509 *x = mrl_cert_native(issuer);
+    long path_length = X509_get_pathlen(x); /* -1: no limit */
 
     if (!f->is_ca || f->ski.len == 0)
         return invalid(why, "the issuer is not a CA with a subject key identifier");
@@ -93,8 +93,7 @@ static mrl_err check_issuer(const struct mrl_cert_profile *p, const struct mrl_c
         return invalid(why, "the issuer may not issue CA certificates");
     if (p->not_after > f->not_after)
         return invalid(why, "the certificate would outlive its issuer");
-    MRL_TRY(mrl_key_to_spki(issuer_key, &spki));
-    if (!mrl_bytes_eq(f->spki, mrl_buf_bytes(&spki)))
+    if (X509_check_private_key(x, mrl_key_native(issuer_key)) != 1)
         return invalid(why, "the key does not belong to the issuer's certificate");
     return MRL_OK;
 }

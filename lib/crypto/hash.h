@@ -17,7 +17,8 @@ mrl_err mrl_sha256(mrl_bytes data, uint8_t out[static MRL_SHA256_SIZE]);
 /* Of the parts one after another. Nothing is allocated after the first call of a thread: for many
  * short inputs. */
 mrl_err mrl_sha256_parts(const mrl_bytes *parts, size_t count, uint8_t out[static MRL_SHA256_SIZE]);
-/* Only to name a key (RFC 5280 4.2.1.2 method 1): never to protect anything. */
+/* To name a key (RFC 5280 4.2.1.2 method 1), and where a WebSocket handshake wants it (RFC
+ * 6455 1.3): never to protect anything. */
 mrl_err mrl_sha1_key_id(mrl_bytes data, uint8_t out[static MRL_SHA1_SIZE]);
 
 /* SHA-256 in pieces. */

@@ -3,6 +3,7 @@
  * enough to be read strictly here, and the decoder costs more than verifying a signature. */
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
+#include <pthread.h>
 
 #include "crypto/der.h"
 #include "crypto/key_internal.h"
@@ -49,42 +50,80 @@ static mrl_err from_params(const char *type_name, const OSSL_PARAM *params, enum
     return mrl_key_adopt(pkey, type, /*is_private=*/false, out);
 }
 
-static const struct curve {
+struct curve {
     mrl_bytes oid;
     const char *group;
     enum mrl_key_type type;
     size_t point; /* bytes of an uncompressed point */
-} curves[] = {
+};
+
+enum { CURVES = 2 };
+static const struct curve curves[CURVES] = {
     {MRL_LIT_INIT(MRL_OID_P256), "P-256", MRL_KEY_P256, 65},
     {MRL_LIT_INIT(MRL_OID_P384), "P-384", MRL_KEY_P384, 97},
 };
 
 static const struct curve *find_curve(mrl_bytes oid)
 {
-    for (size_t i = 0; i < MRL_COUNT(curves); i++) {
+    for (size_t i = 0; i < CURVES; i++) {
         if (mrl_bytes_eq(curves[i].oid, oid))
             return &curves[i];
     }
     return NULL;
 }
 
-/* EVP_PKEY_fromdata checks that the point lies on the curve; infinity has another length. */
+/* A key without a point for each curve: to find the group by its name and to set it up costs three
+ * times as much as to copy it from here. Made once, never freed. */
+static pthread_once_t blanks_once = PTHREAD_ONCE_INIT;
+static EVP_PKEY *blanks[CURVES];
+
+static EVP_PKEY *make_blank(const struct curve *curve)
+{
+    OWNED(EVP_PKEY_CTX) ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                         (char *)(uintptr_t)curve->group, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *blank = NULL;
+
+    if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+        EVP_PKEY_fromdata(ctx, &blank, EVP_PKEY_KEY_PARAMETERS, params) != 1)
+        return NULL;
+    return blank;
+}
+
+static void make_blanks(void)
+{
+    for (size_t i = 0; i < CURVES; i++)
+        blanks[i] = make_blank(&curves[i]);
+}
+
+/* OpenSSL checks that the point lies on the curve; infinity has another length. */
+static mrl_err key_on(const struct curve *curve, mrl_bytes point, struct mrl_key **out)
+{
+    OWNED(EVP_PKEY) pkey = EVP_PKEY_new();
+    EVP_PKEY *blank;
+
+    (void)pthread_once(&blanks_once, make_blanks); /* fails only for an invalid control word */
+    blank = blanks[curve - curves];
+    MRL_ENSURE(blank != NULL && pkey != NULL && EVP_PKEY_copy_parameters(pkey, blank) == 1,
+               MRL_ERR_CRYPTO);
+    MRL_ENSURE(EVP_PKEY_set1_encoded_public_key(pkey, point.data, point.len) == 1,
+               MRL_ERR_MALFORMED);
+    return mrl_key_adopt(MRL_TAKE(pkey), curve->type, /*is_private=*/false, out);
+}
+
 static mrl_err read_point(const struct curve *curve, mrl_bytes point, struct mrl_key **out,
                           struct mrl_why *why)
 {
-    OSSL_PARAM params[3];
     mrl_err err;
 
     if (point.len > 0 && (point.data[0] == 2 || point.data[0] == 3))
         return unsupported(why, "compressed points are not accepted"); /* RFC 5480 2.2: optional */
     if (point.len != curve->point || point.data[0] != 4)
         return malformed(why, "the public point has the wrong form");
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                                 (char *)(uintptr_t)curve->group, 0);
-    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                                  (void *)(uintptr_t)point.data, point.len);
-    params[2] = OSSL_PARAM_construct_end();
-    err = from_params("EC", params, curve->type, out);
+    err = key_on(curve, point, out);
     return err == MRL_ERR_MALFORMED ? malformed(why, "the public point is not on the curve") : err;
 }
 

@@ -57,6 +57,7 @@ static void tell_closed(struct mrl_conn *c)
         .refusal = c->refusal,
         .peer_alert = c->tls == NULL ? 0 : mrl_tls_peer_alert(c->tls),
         .facts = mrl_conn_facts(c),
+        .fault = c->ws == NULL ? NULL : mrl_ws_link_fault(c->ws),
     };
 
     c->kind->on_closed(c, &closed);
@@ -66,6 +67,7 @@ static void tell_closed(struct mrl_conn *c)
 static void let_go(struct mrl_conn *c)
 {
     mrl_tls_free(MRL_TAKE(c->tls));
+    mrl_ws_link_free(MRL_TAKE(c->ws));
     mrl_conns_take_back(c->conns, &c->in);
     mrl_conns_take_back(c->conns, &c->out);
 }
@@ -180,14 +182,16 @@ void mrl_conn_destroy(struct mrl_conn *c)
 
 void mrl_conn_close(struct mrl_conn *c)
 {
-    if (c->state < CONN_OPEN) {
+    if (c->state < CONN_OPEN)
         mrl_conn_finish(c, MRL_END_LOCAL);
-        return;
-    }
-    if (c->state != CONN_OPEN)
-        return;
+    else if (c->state == CONN_OPEN)
+        mrl_conn_close_with(c, MRL_END_LOCAL);
+}
+
+void mrl_conn_close_with(struct mrl_conn *c, enum mrl_conn_end end)
+{
     c->state = CONN_CLOSING;
-    c->end = MRL_END_LOCAL;
+    c->end = (uint8_t)end;
     mrl_loop_later_cancel(&c->show);
     mrl_loop_timer(loop_of(c), &c->deadline, c->conns->config.handshake_timeout_ms);
     mrl_loop_later(loop_of(c), &c->flush);

@@ -30,7 +30,7 @@ enum mrl_conn_end {
     MRL_END_REFUSED,     /* handshake: see refusal */
     MRL_END_BACKLOG,     /* the peer does not take what we write: limit passed */
     MRL_END_INPUT_LIMIT, /* on_data left more than the limit behind */
-    MRL_END_PROTOCOL,    /* broken TLS after the handshake */
+    MRL_END_PROTOCOL,    /* broken TLS after the handshake, or see fault */
     MRL_END_OVERLOAD, /* never from here (an accept then gives MRL_ERR_BUSY): for doors that count
                        */
     MRL_END_SHUTDOWN, /* mrl_conns_free */
@@ -43,6 +43,7 @@ struct mrl_conn_closed {
     enum mrl_tls_refusal refusal;      /* of MRL_END_REFUSED, else MRL_TLS_ACCEPTED */
     uint8_t peer_alert;                /* TLS alert the peer sent, 0: none */
     const struct mrl_tls_facts *facts; /* NULL without TLS; the fingerprint is set when refused */
+    const char *fault;                 /* of a WebSocket peer, static; NULL: none */
 };
 
 /* What one kind of connection does; static and constant. on_data and on_closed are needed, the
@@ -120,6 +121,14 @@ void mrl_conn_resume(struct mrl_conn *c);
 void mrl_conn_close(struct mrl_conn *c);
 /* At once: what waits is thrown away. */
 void mrl_conn_abort(struct mrl_conn *c);
+
+/* From here on the bytes of an open connection travel in WebSocket frames (net/ws_link.h): its user
+ * reads and writes what they carry, Ping is answered below it, Close is the end. What was read and
+ * is not consumed yet counts as frames, and is shown at the end of the turn. What was written
+ * before leaves as it is. MRL_ERR_STATE: not open, or begun already; MRL_ERR_CLOSED: on_closed
+ * follows. */
+mrl_err mrl_conn_start_ws(struct mrl_conn *c);
+bool mrl_conn_is_ws(const struct mrl_conn *c);
 
 /* Moves an open connection to another worker (docs/decisions/0002): socket, TLS state, unread and
  * unsent bytes. detach, from any callback or outside: the connection pointer is dead, no callback

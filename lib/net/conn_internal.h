@@ -4,6 +4,7 @@
 #define MRL_NET_CONN_INTERNAL_H
 
 #include "net/conn.h"
+#include "net/ws_link.h"
 
 enum conn_state {
     CONN_CONNECTING, /* client: TCP or UNIX connect in progress */
@@ -27,6 +28,7 @@ struct mrl_conn {
     struct mrl_later flush;    /* end of turn: write what was gathered, or end */
     struct mrl_later show;     /* end of turn: show kept bytes again */
     struct mrl_tls *tls;       /* NULL: UNIX socket, or gone */
+    struct mrl_ws_link *ws;    /* NULL: the bytes are the user's as they are */
     struct mrl_buf in;         /* borrowed from conns while it holds bytes; likewise out */
     struct mrl_buf out;
     struct mrl_peer peer;
@@ -65,10 +67,20 @@ void mrl_conn_flush(struct mrl_conn *c); /* CONN_OPEN or CONN_CLOSING */
 void mrl_conn_show(struct mrl_conn *c);
 bool mrl_conn_has_unshown(const struct mrl_conn *c);
 void mrl_conn_update_events(struct mrl_conn *c);
+size_t mrl_conn_backlog_limit(const struct mrl_conn *c);
+
+/* net/conn_ws.c: with ws only. read: takes the frames off what came behind `from`; false: there is
+ * nothing to show. settle (also without ws): ends a connection whose peer closed or is at fault,
+ * once its user saw all. flush: out may be sent as it is. */
+bool mrl_conn_ws_read(struct mrl_conn *c, size_t from);
+void mrl_conn_ws_settle(struct mrl_conn *c);
+mrl_err mrl_conn_ws_flush(struct mrl_conn *c);
 
 /* net/conn.c */
 void mrl_conn_finish(struct mrl_conn *c,
                      enum mrl_conn_end end); /* on_closed at the end of the turn */
+/* As mrl_conn_close, told as this end; for an open connection. */
+void mrl_conn_close_with(struct mrl_conn *c, enum mrl_conn_end end);
 void mrl_conn_refuse(struct mrl_conn *c, enum mrl_tls_refusal why);
 void mrl_conn_attach_callbacks(struct mrl_conn *c);
 void mrl_conn_destroy(struct mrl_conn *c);

@@ -18,7 +18,7 @@ static size_t input_limit(const struct mrl_conn *c)
     return c->kind->input_limit > 0 ? c->kind->input_limit : DEFAULT_INPUT_LIMIT;
 }
 
-static size_t backlog_limit(const struct mrl_conn *c)
+size_t mrl_conn_backlog_limit(const struct mrl_conn *c)
 {
     return c->kind->backlog_limit > 0 ? c->kind->backlog_limit : DEFAULT_BACKLOG_LIMIT;
 }
@@ -51,6 +51,7 @@ static bool show(struct mrl_conn *c)
         mrl_conns_take_back(cs, &c->in);
     else if (c->in.len > input_limit(c) && !c->paused)
         mrl_conn_finish(c, MRL_END_INPUT_LIMIT);
+    mrl_conn_ws_settle(c);
     return c->state == CONN_OPEN;
 }
 
@@ -62,17 +63,17 @@ static bool waits_inside(const struct mrl_conn *c)
 
 void mrl_conn_show(struct mrl_conn *c)
 {
-    if (c->state != CONN_OPEN || c->paused)
+    if (c->state != CONN_OPEN || c->paused || c->in.len == 0)
+        mrl_conn_ws_settle(c);
+    else if (!show(c)) /* what is left waits for more bytes */
         return;
-    if (c->in.len > 0 && !show(c)) /* what is left waits for more bytes */
-        return;
-    if (waits_inside(c))
+    if (c->state == CONN_OPEN && !c->paused && waits_inside(c))
         mrl_conn_readable(c);
 }
 
 bool mrl_conn_has_unshown(const struct mrl_conn *c)
 {
-    return c->in.len > 0 || waits_inside(c);
+    return c->in.len > 0 || c->ws != NULL || waits_inside(c);
 }
 
 static mrl_err read_plain(struct mrl_conn *c)
@@ -108,6 +109,7 @@ static void read_failed(struct mrl_conn *c, mrl_err err)
 void mrl_conn_readable(struct mrl_conn *c)
 {
     for (int i = 0; i < READS_PER_TURN || waits_inside(c); i++) {
+        size_t kept = c->in.len;
         mrl_err err;
 
         if (c->state == CONN_CLOSING) { /* only to notice that the peer is gone */
@@ -122,6 +124,11 @@ void mrl_conn_readable(struct mrl_conn *c)
         err = c->tls == NULL ? read_plain(c) : mrl_tls_read(c->tls, &c->in, MRL_TLS_READ);
         if (err != MRL_OK) {
             read_failed(c, err);
+            return;
+        }
+        if (c->ws != NULL && !mrl_conn_ws_read(c, kept)) {
+            if (c->state == CONN_OPEN)
+                continue;
             return;
         }
         if (!show(c) || (c->tls != NULL && mrl_tls_drained(c->tls)))
@@ -177,12 +184,15 @@ static void drained(struct mrl_conn *c)
 
 void mrl_conn_flush(struct mrl_conn *c)
 {
-    bool waited = c->out.len > 0;
+    bool waited;
     mrl_err err = MRL_OK;
 
     if (c->state != CONN_OPEN && c->state != CONN_CLOSING)
         return;
-    if (waited)
+    if (c->ws != NULL)
+        err = mrl_conn_ws_flush(c);
+    waited = c->out.len > 0;
+    if (err == MRL_OK && waited)
         err = send_waiting(c);
     if (err == MRL_ERR_AGAIN) {
         c->blocked = true;
@@ -201,13 +211,15 @@ mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data)
     MRL_ENSURE(c->state == CONN_OPEN, MRL_ERR_STATE);
     if (data.len == 0)
         return MRL_OK;
-    if (c->out.len > backlog_limit(c) || data.len > backlog_limit(c) - c->out.len) {
+    if (c->out.len > mrl_conn_backlog_limit(c) ||
+        data.len > mrl_conn_backlog_limit(c) - c->out.len) {
         mrl_conn_finish(c, MRL_END_BACKLOG);
         return MRL_ERR_LIMIT;
     }
     c->out.secret = c->kind->secret;
     mrl_conns_lend(c->conns, &c->out);
-    MRL_TRY(mrl_buf_append(&c->out, data));
+    MRL_TRY(c->ws != NULL ? mrl_ws_link_write(c->ws, data, &c->out)
+                          : mrl_buf_append(&c->out, data));
     if (!c->blocked)
         mrl_loop_later(c->conns->config.loop, &c->flush);
     return MRL_OK;

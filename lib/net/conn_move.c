@@ -38,6 +38,7 @@ void mrl_conn_parcel_free(struct mrl_conn_parcel *p)
     if (p == NULL)
         return;
     mrl_tls_free(p->conn.tls);
+    mrl_ws_link_free(p->conn.ws);
     mrl_buf_done(&p->conn.in);
     mrl_buf_done(&p->conn.out);
     (void)close(p->conn.watch.fd);

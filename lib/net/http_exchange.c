@@ -145,6 +145,11 @@ void *mrl_exchange_context(const struct mrl_exchange *x)
     return x->context;
 }
 
+struct mrl_conn *mrl_exchange_conn(const struct mrl_exchange *x)
+{
+    return x->h == NULL ? NULL : x->h->conn;
+}
+
 struct mrl_arena *mrl_exchange_arena(struct mrl_exchange *x)
 {
     return &x->arena;

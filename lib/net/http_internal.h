@@ -18,6 +18,7 @@ enum http_state {
     HTTP_ANSWERING,
     HTTP_STREAMING,
     HTTP_CLOSING,
+    HTTP_GIVEN_AWAY, /* the connection is another's; this one is freed by on_data */
 };
 
 struct http_conn {

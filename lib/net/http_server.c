@@ -158,9 +158,17 @@ static bool step(struct http_conn *h, struct mrl_buf *in)
         return begin(h, in);
     if (h->state == HTTP_READING)
         return h->x == NULL ? read_head(h, in) : read_body(h, in);
-    if (h->state != HTTP_ANSWERING)
+    if (h->state == HTTP_STREAMING || h->state == HTTP_CLOSING)
         mrl_buf_consume(in, in->len); /* after a stream or the last answer comes no other */
     return false;
+}
+
+static void free_connection(struct http_conn *h)
+{
+    mrl_timer_cancel(&h->timer);
+    mrl_list_remove(&h->node);
+    h->server->count--;
+    free(h);
 }
 
 static void on_data(struct mrl_conn *c, struct mrl_buf *in)
@@ -171,6 +179,10 @@ static void on_data(struct mrl_conn *c, struct mrl_buf *in)
     while (step(h, in))
         continue;
     h->showing = false;
+    if (h->state == HTTP_GIVEN_AWAY) {
+        free_connection(h);
+        return;
+    }
     h->left = in->len;
     if (in->len > h->server->limits.head_bytes &&
         (h->state == HTTP_ANSWERING || h->state == HTTP_IDLE)) {
@@ -189,22 +201,28 @@ static void on_drained(struct mrl_conn *c)
         mrl_conn_close(c);
 }
 
+/* What else was agreed on in the handshake is another's. */
+static bool is_http(const struct mrl_conn *c)
+{
+    const struct mrl_tls_facts *facts = mrl_conn_facts(c);
+
+    return facts == NULL || facts->alpn[0] == '\0' ||
+           mrl_bytes_eq(mrl_str(facts->alpn), MRL_LIT("http/1.1"));
+}
+
 static void on_open(struct mrl_conn *c)
 {
     struct http_conn *h = mrl_conn_user(c);
+    const struct mrl_http_server_config *config = &h->server->config;
 
-    if (h->server->stopping)
+    if (h->server->stopping) {
         mrl_http_close(h);
-    else
+    } else if (is_http(c) || config->other == NULL) {
         wait_idle(h, HTTP_IDLE);
-}
-
-static void free_connection(struct http_conn *h)
-{
-    mrl_timer_cancel(&h->timer);
-    mrl_list_remove(&h->node);
-    h->server->count--;
-    free(h);
+    } else {
+        free_connection(h);
+        config->other(config->context, c);
+    }
 }
 
 /* Whoever holds the exchange finds out when giving it back. */

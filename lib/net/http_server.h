@@ -33,6 +33,9 @@ struct mrl_http_server_config { /* everything is borrowed and outlives the serve
      * broken request it holds the facts. */
     void (*refused)(void *context, const struct mrl_peer *peer,
                     const struct mrl_conn_closed *closed, unsigned status, const char *why);
+    /* A connection whose handshake agreed on a protocol (ALPN) that is not HTTP: it becomes
+     * another's by mrl_conn_set_kind and mrl_conn_set_user. NULL: it is taken for HTTP. */
+    void (*other)(void *context, struct mrl_conn *c);
     void *context;
     size_t head_bytes;           /* request line and header fields; 0: 16 KiB */
     size_t body_bytes;           /* 0: 64 KiB */
@@ -72,7 +75,9 @@ mrl_exchange_facts(const struct mrl_exchange *x); /* NULL on a UNIX socket */
 mrl_bytes mrl_exchange_channel_binding(const struct mrl_exchange *x, enum mrl_tls_binding *kind);
 /* 16 hex digits, unique: in the log, in audit entries and in the answer as X-Request-Id. */
 mrl_bytes mrl_exchange_request_id(const struct mrl_exchange *x);
-void *mrl_exchange_context(const struct mrl_exchange *x);     /* of the server's configuration */
+void *mrl_exchange_context(const struct mrl_exchange *x); /* of the server's configuration */
+/* worker; NULL: the client left. Not to be written to. */
+struct mrl_conn *mrl_exchange_conn(const struct mrl_exchange *x);
 struct mrl_arena *mrl_exchange_arena(struct mrl_exchange *x); /* lives as long as the exchange */
 
 /* The answer being built; any thread that holds the exchange. The status is 200 until set. */

@@ -64,6 +64,10 @@ struct mrl_tls_server_config {
     const mrl_bytes *alpn; /* copied; by preference. Empty: ALPN is ignored. A client that offers
                               only others is refused (RFC 7301 3.2), one without ALPN is not */
     size_t alpn_count;
+    /* A name of alpn whose clients must show a certificate, for which this judge answers; empty:
+     * none. A resumption is before ALPN and asks the other judge: ask again once it is open. */
+    mrl_bytes strict_alpn;
+    mrl_tls_judge strict_judge;
     struct mrl_tls_tickets *tickets; /* borrowed, shared; NULL: nothing is resumed */
     uint32_t scope; /* tickets of one scope only: a number per door (with its kind of client) */
     bool channel_binding; /* mrl_tls_channel_binding will be asked for: 32 bytes a connection */

@@ -71,10 +71,14 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     const struct mrl_tls_context *c = context;
     unsigned char *picked = NULL;
 
-    (void)ssl;
     if (SSL_select_next_proto(&picked, out_len, c->alpn, c->alpn_len, in, in_len) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
+    if (c->strict_judge != NULL &&
+        mrl_bytes_eq(mrl_bytes_of(picked, *out_len), mrl_str(c->strict_alpn))) {
+        mrl_tls_of(ssl)->strict = true;
+        SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
     *out = picked;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -137,6 +141,9 @@ static mrl_err check_server_config(const struct mrl_tls_server_config *config, s
         return mrl_fail(why, MRL_ERR_INVALID, "client_certificate: no such choice");
     if (config->judge == NULL && config->client_certificate != MRL_CLIENT_CERT_NONE)
         return mrl_fail(why, MRL_ERR_INVALID, "client certificates need a judge");
+    if (config->strict_alpn.len > MRL_ALPN_NAME_MAX ||
+        (config->strict_alpn.len > 0) != (config->strict_judge != NULL))
+        return mrl_fail(why, MRL_ERR_INVALID, "a strict protocol needs a judge of its own");
     if (config->min_version != 0 && config->min_version != MRL_TLS_1_2 &&
         config->min_version != MRL_TLS_1_3)
         return mrl_fail(why, MRL_ERR_INVALID, "oldest version must be TLS 1.2 or 1.3");
@@ -155,6 +162,8 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     c->max_version = MRL_TLS_1_3;
     c->judge = config->judge;
     c->judge_context = config->judge_context;
+    c->strict_judge = config->strict_judge;
+    (void)mrl_bytes_to_cstr(config->strict_alpn, c->strict_alpn, sizeof(c->strict_alpn)); /* fits */
     c->roots = config->roots;
     c->tickets = config->tickets;
     c->scope = config->scope;

@@ -46,6 +46,8 @@ struct mrl_tls_context {
     /* server */
     enum mrl_tls_client_certificate client_certificate;
     mrl_tls_judge judge;
+    mrl_tls_judge strict_judge; /* NULL: there is no strict protocol */
+    char strict_alpn[MRL_ALPN_NAME_MAX + 1];
     void *judge_context;
     const struct mrl_cert_list *roots;
     struct mrl_tls_tickets *tickets;
@@ -74,6 +76,7 @@ struct mrl_tls {
     /* During the handshake of a server: what the certificate shown now says, and what the ticket
      * offered says. Only one of them counts: which, OpenSSL tells at the end. */
     bool verified;
+    bool strict;                    /* the protocol agreed on has its own judge */
     struct mrl_tls_ticket *offered; /* owned; NULL: none, or over; its secret is not kept */
     char *name;                     /* client: of the server */
     /* During the handshake of a server: what is needed to hand over. */
@@ -118,7 +121,7 @@ void mrl_tls_hand_over(struct mrl_tls *t);
 int mrl_tls_verify_client(X509_STORE_CTX *store, void *context); /* as OpenSSL wants it */
 int mrl_tls_x509_error(enum mrl_tls_refusal r);                  /* gives the right alert */
 enum mrl_tls_refusal mrl_tls_refusal_from_x509(long error);
-enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c,
+enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c, bool strict,
                                     const struct mrl_fingerprint *fp);
 
 /* net/tls_resume.c */

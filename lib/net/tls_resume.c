@@ -82,7 +82,7 @@ static bool may_resume(const struct mrl_tls_context *c, const SSL *ssl,
     if (!k->has_certificate)
         return c->client_certificate != MRL_CLIENT_CERT_REQUIRED;
     return c->client_certificate != MRL_CLIENT_CERT_NONE &&
-           mrl_tls_judged(c, &k->fingerprint) == MRL_TLS_ACCEPTED;
+           mrl_tls_judged(c, /*strict=*/false, &k->fingerprint) == MRL_TLS_ACCEPTED;
 }
 
 /* For the handshake only: an idle connection does without. */

@@ -58,10 +58,10 @@ enum mrl_tls_refusal mrl_tls_refusal_from_x509(long error)
     return MRL_TLS_UNKNOWN_CA;
 }
 
-enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c,
+enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c, bool strict,
                                     const struct mrl_fingerprint *fp)
 {
-    enum mrl_tls_refusal r = c->judge(c->judge_context, fp);
+    enum mrl_tls_refusal r = (strict ? c->strict_judge : c->judge)(c->judge_context, fp);
 
     return (unsigned)r < MRL_TLS_REFUSAL_COUNT_ ? r : MRL_TLS_UNREGISTERED;
 }
@@ -126,8 +126,8 @@ int mrl_tls_verify_client(X509_STORE_CTX *store, void *context)
     t->verified = false;
     t->facts.showed_certificate =
         leaf != NULL && mrl_cert_native_fingerprint(leaf, &t->facts.fingerprint) == MRL_OK;
-    t->refusal =
-        t->facts.showed_certificate ? mrl_tls_judged(c, &t->facts.fingerprint) : MRL_TLS_PROTOCOL;
+    t->refusal = t->facts.showed_certificate ? mrl_tls_judged(c, t->strict, &t->facts.fingerprint)
+                                             : MRL_TLS_PROTOCOL;
     if (t->refusal == MRL_TLS_UNREGISTERED)
         t->refusal = name_reason(c, store, leaf);
     t->verified = t->refusal == MRL_TLS_ACCEPTED;

@@ -69,6 +69,9 @@ struct mrl_write {
      * MRL_ERR_IO: nothing was written; a later job may succeed. */
     void (*done)(struct mrl_write *w, mrl_err result);
     struct mrl_why *why; /* optional, borrowed until done: the sentence of a failure of the store */
+    /* What it removed or overwrote is gone from every file of the store before done, or, where a
+     * reader still looks at the old state, with the first commit after that reader. */
+    bool forget;
     /* The store's own. */
     struct mrl_write *next;
     mrl_err result;

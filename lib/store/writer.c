@@ -117,6 +117,17 @@ static void finish_job(struct mrl_store *s, struct mrl_write *w)
         w->done(w, result);
 }
 
+/* Best effort at each commit until it is done: a reader must not hold up the writer. */
+static void forget_old(struct mrl_store *s, const struct fifo *f, unsigned ran)
+{
+    struct mrl_why why;
+
+    for (const struct mrl_write *w = f->head; w != NULL && ran > 0; w = w->next, ran--)
+        s->forgetting |= w->forget && w->result == MRL_OK;
+    if (s->forgetting && s->engine->forget(s->writer, &why) == MRL_OK)
+        s->forgetting = false;
+}
+
 static void run_group(struct mrl_store *s, struct fifo *f)
 {
     struct mrl_why why = {{0}};
@@ -134,8 +145,11 @@ static void run_group(struct mrl_store *s, struct fifo *f)
         fail_group(f, ran, err, &why);
     }
     atomic_fetch_add(err == MRL_OK ? &s->commits : &s->failures, 1);
-    if (err == MRL_OK && s->group_committed != NULL)
-        s->group_committed(s->attached);
+    if (err == MRL_OK) {
+        if (s->group_committed != NULL)
+            s->group_committed(s->attached);
+        forget_old(s, f, ran);
+    }
     for (; f->head != NULL && ran > 0; ran--) {
         struct mrl_write *w = f->head;
 
@@ -231,7 +245,8 @@ mrl_err mrl_store_write(struct mrl_store *s, struct mrl_write *w)
         .write = {.run = run_inner,
                   .committed = inner_committed,
                   .done = inner_done,
-                  .why = w->why},
+                  .why = w->why,
+                  .forget = w->forget},
         .inner = w,
     };
 

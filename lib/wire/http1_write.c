@@ -90,11 +90,21 @@ static mrl_err put_header(struct mrl_buf *out, mrl_bytes name, mrl_bytes value)
     return mrl_buf_append(out, MRL_LIT("\r\n"));
 }
 
+static bool has_upgrade(const struct mrl_http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (mrl_bytes_eq_nocase(headers[i].name, MRL_LIT("Upgrade")))
+            return true;
+    return false;
+}
+
 static mrl_err put_headers(struct mrl_buf *out, const struct mrl_http_header *headers, size_t count,
                            bool close)
 {
     for (size_t i = 0; i < count; i++)
         MRL_TRY(put_header(out, headers[i].name, headers[i].value));
+    if (has_upgrade(headers, count)) /* RFC 9110 7.8 */
+        MRL_TRY(put_header(out, MRL_LIT("Connection"), MRL_LIT("Upgrade")));
     if (close)
         return put_header(out, MRL_LIT("Connection"), MRL_LIT("close"));
     return MRL_OK;
@@ -175,6 +185,24 @@ mrl_err mrl_http_write_stream_head(const struct mrl_http_reply *reply, bool chun
     size_t before = out->len;
 
     return whole(out, before, put_stream(out, reply, chunked));
+}
+
+static mrl_err put_switching(const struct mrl_http_header *headers, size_t count,
+                             struct mrl_buf *out)
+{
+    MRL_ENSURE(has_upgrade(headers, count), MRL_ERR_INVALID); /* RFC 9110 15.2.2 */
+    MRL_TRY(check_headers(headers, count, /*request=*/false));
+    MRL_TRY(mrl_buf_append(out, MRL_LIT("HTTP/1.1 101 Switching Protocols\r\n")));
+    MRL_TRY(put_headers(out, headers, count, /*close=*/false));
+    return put_body(out, MRL_BYTES_NONE);
+}
+
+mrl_err mrl_http_write_switching(const struct mrl_http_header *headers, size_t count,
+                                 struct mrl_buf *out)
+{
+    size_t before = out->len;
+
+    return whole(out, before, put_switching(headers, count, out));
 }
 
 static mrl_err put_chunk(struct mrl_buf *out, mrl_bytes data)

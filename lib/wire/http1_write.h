@@ -11,8 +11,8 @@
 #include "wire/http1.h"
 
 struct mrl_http_reply {
-    unsigned status; /* 200 to 599 */
-    const struct mrl_http_header *headers;
+    unsigned status;                       /* 200 to 599 */
+    const struct mrl_http_header *headers; /* with Upgrade: Connection names it, too */
     size_t header_count;
     bool close; /* writes Connection: close */
 };
@@ -31,6 +31,9 @@ mrl_err mrl_http_write_stream_head(const struct mrl_http_reply *reply, bool chun
 /* One chunk; nothing when data is empty, as an empty chunk means the end. RFC 9112 7.1 */
 mrl_err mrl_http_write_chunk(mrl_bytes data, struct mrl_buf *out);
 mrl_err mrl_http_write_last_chunk(struct mrl_buf *out);
+/* 101: from here on the connection speaks what the header Upgrade names, which must be there. */
+mrl_err mrl_http_write_switching(const struct mrl_http_header *headers, size_t count,
+                                 struct mrl_buf *out);
 /* The interim 100 (Continue). RFC 9110 15.2.1 */
 mrl_err mrl_http_write_continue(struct mrl_buf *out);
 

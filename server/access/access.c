@@ -5,6 +5,7 @@
 
 struct loading {
     struct mrl_model *model;
+    struct mrl_quota_model *quotas;
     struct mrl_why *why;
     struct mrl_name role; /* whose rules are being collected */
     struct mrl_arena arena;
@@ -51,7 +52,7 @@ static mrl_err load_rule(struct loading *l, mrl_bytes role, const struct mrl_rul
         return mrl_fail(l->why, MRL_ERR_CORRUPT, "stored role %s: more than %d rules", l->role.text,
                         MRL_ROLE_RULES_MAX);
     l->rules[l->count++] =
-        (struct mrl_rule){rule->actions, mrl_arena_copy(&l->arena, rule->filter)};
+        (struct mrl_rule){rule->actions, mrl_arena_copy(&l->arena, rule->filter), rule->withheld};
     return MRL_OK;
 }
 
@@ -60,12 +61,14 @@ static mrl_err load_rules(struct mrl_tx *tx, struct loading *l)
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err;
 
-    MRL_TRY(mrl_tx_query(tx, "SELECT role, actions, filter FROM role_rules ORDER BY role, position",
-                         MRL_NO_ARGS, &rows));
+    MRL_TRY(mrl_tx_query(
+        tx, "SELECT role, actions, filter, withheld FROM role_rules ORDER BY role, position",
+        MRL_NO_ARGS, &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
-        int64_t actions = mrl_row_int(rows, 1);
+        int64_t actions = mrl_row_int(rows, 1), withheld = mrl_row_int(rows, 3);
         struct mrl_rule rule = {actions > 0 && actions < 256 ? (uint8_t)actions : 0,
-                                mrl_row_bytes(rows, 2)};
+                                mrl_row_bytes(rows, 2),
+                                withheld >= 0 && withheld < 256 ? (uint8_t)withheld : UINT8_MAX};
 
         MRL_TRY(load_rule(l, mrl_row_bytes(rows, 0), &rule));
     }
@@ -94,9 +97,12 @@ static mrl_err load_bindings(struct mrl_tx *tx, struct loading *l)
 
 static mrl_err load(struct mrl_tx *tx, void *context)
 {
+    const struct loading *l = context;
+
     MRL_TRY(load_roles(tx, context));
     MRL_TRY(load_rules(tx, context));
-    return load_bindings(tx, context);
+    MRL_TRY(load_bindings(tx, context));
+    return mrl_quota_load(tx, l->quotas, l->why);
 }
 
 mrl_err mrl_access_open(struct mrl_store *store, struct mrl_access **out, struct mrl_why *why)
@@ -109,7 +115,9 @@ mrl_err mrl_access_open(struct mrl_store *store, struct mrl_access **out, struct
         abort();
     a->store = store;
     mrl_model_init(&a->model);
+    mrl_quota_model_init(&a->quotas);
     l.model = &a->model;
+    l.quotas = &a->quotas;
     err = mrl_store_read(store, load, &l);
     mrl_arena_done(&l.arena);
     MRL_TRY(err);
@@ -122,6 +130,7 @@ void mrl_access_free(struct mrl_access *a)
     if (a == NULL)
         return;
     mrl_model_done(&a->model);
+    mrl_quota_model_done(&a->quotas);
     free(a);
 }
 

@@ -65,8 +65,8 @@ struct mrl_role *mrl_role_new(mrl_bytes name, const struct mrl_rule *rules, size
     role->rules = mrl_arena_alloc(&role->arena, (count + 1) * sizeof(*rules));
     role->count = count;
     for (size_t i = 0; i < count; i++)
-        role->rules[i] =
-            (struct mrl_rule){rules[i].actions, mrl_arena_copy(&role->arena, rules[i].filter)};
+        role->rules[i] = (struct mrl_rule){
+            rules[i].actions, mrl_arena_copy(&role->arena, rules[i].filter), rules[i].withheld};
     return role;
 }
 

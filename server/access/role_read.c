@@ -21,11 +21,13 @@ static mrl_err read_rules(struct mrl_tx *tx, struct mrl_arena *arena, struct mrl
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT actions, filter FROM role_rules WHERE role = $1 ORDER BY position",
+                         "SELECT actions, filter, withheld FROM role_rules WHERE role = $1 "
+                         "ORDER BY position",
                          MRL_ARGS(MRL_TEXT(info->name)), &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK && info->rule_count < MRL_ROLE_RULES_MAX)
-        rules[info->rule_count++] = (struct mrl_rule){
-            (uint8_t)mrl_row_int(rows, 0), mrl_arena_copy(arena, mrl_row_bytes(rows, 1))};
+        rules[info->rule_count++] = (struct mrl_rule){(uint8_t)mrl_row_int(rows, 0),
+                                                      mrl_arena_copy(arena, mrl_row_bytes(rows, 1)),
+                                                      (uint8_t)mrl_row_int(rows, 2)};
     info->rules = rules;
     return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
 }

@@ -119,26 +119,22 @@ static mrl_err write_rules(struct mrl_tx *tx, const struct change *c)
     MRL_TRY(mrl_tx_exec(tx, "DELETE FROM role_rules WHERE role = $1", MRL_ARGS(MRL_TEXT(c->role)),
                         NULL));
     for (size_t i = 0; i < c->count; i++)
-        MRL_TRY(mrl_tx_exec(
-            tx, "INSERT INTO role_rules (role, position, actions, filter) VALUES ($1, $2, $3, $4)",
-            MRL_ARGS(MRL_TEXT(c->role), MRL_INT(i), MRL_INT(c->rules[i].actions),
-                     MRL_TEXT(c->rules[i].filter)),
-            NULL));
+        MRL_TRY(mrl_tx_exec(tx,
+                            "INSERT INTO role_rules (role, position, actions, filter, withheld) "
+                            "VALUES ($1, $2, $3, $4, $5)",
+                            MRL_ARGS(MRL_TEXT(c->role), MRL_INT(i), MRL_INT(c->rules[i].actions),
+                                     MRL_TEXT(c->rules[i].filter), MRL_INT(c->rules[i].withheld)),
+                            NULL));
     return MRL_OK;
 }
 
-static const char *action_names(uint8_t actions)
-{
-    static const char *const names[] = {"", "publish", "subscribe", "publish,subscribe"};
-
-    return names[actions & 3];
-}
-
-/* The role with its rules. */
+/* The role with its rules. Actions and what is withheld are one number, so that a rule that
+ * withholds nothing has the digest it had before there was anything to withhold. */
 static mrl_err digest(struct mrl_tx *tx, const struct change *c, struct mrl_audit_digest *out)
 {
     return mrl_audit_digest(tx,
-                            "SELECT r.name, r.text, r.changed, u.position, u.actions, u.filter"
+                            "SELECT r.name, r.text, r.changed, u.position,"
+                            " u.actions + 4 * u.withheld, u.filter"
                             " FROM roles r LEFT JOIN role_rules u ON u.role = r.name"
                             " WHERE r.name = $1 ORDER BY u.position",
                             MRL_ARGS(MRL_TEXT(c->role)), out);
@@ -152,10 +148,11 @@ static mrl_err audit_rules(struct mrl_tx *tx, const struct change *c, enum mrl_a
     struct mrl_audit_event e = mrl_actor_event(c->actor, action, c->role);
     MRL_SCOPED(mrl_buf) text = {0};
     struct mrl_audit_detail details[2];
+    char rule[MRL_RULE_TEXT_MAX];
 
     for (size_t i = 0; i < c->count; i++)
-        MRL_TRY(mrl_buf_printf(&text, "%s%s %.*s", i > 0 ? "\n" : "",
-                               action_names(c->rules[i].actions), MRL_FMT(c->rules[i].filter)));
+        MRL_TRY(
+            mrl_buf_printf(&text, "%s%s", i > 0 ? "\n" : "", mrl_rule_text(&c->rules[i], rule)));
     details[0] = MRL_AUDIT_INT("rule_count", c->count);
     details[1] = MRL_AUDIT_TEXT("rules", mrl_buf_bytes(&text));
     e.details = details;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/device.h"
 
+#include "access/attributes.h"
 #include "api/request.h"
 #include "devices/credential.h"
 
-static const char *const new_members[] = {"id", "group", "note", NULL};
-static const char *const edit_members[] = {"group", "note", NULL};
+static const char *const new_members[] = {"id", "group", "note", "attributes", NULL};
+static const char *const edit_members[] = {"group", "note", "attributes", NULL};
 static const char *const step_members[] = {"reason", NULL};
 
 json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credential_info *list,
@@ -27,6 +28,16 @@ json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credenti
     return array;
 }
 
+static json_t *attributes_json(struct mrl_api_request *r, mrl_bytes set)
+{
+    json_t *o = mrl_json_object();
+    mrl_bytes name, value;
+
+    while (mrl_attributes_next(&set, &name, &value))
+        mrl_api_put_text(r, o, mrl_arena_cstr(mrl_exchange_arena(r->x), name), value);
+    return o;
+}
+
 static json_t *device_json(struct mrl_api_request *r, const struct mrl_device_info *d)
 {
     json_t *o = mrl_json_object();
@@ -36,6 +47,8 @@ static json_t *device_json(struct mrl_api_request *r, const struct mrl_device_in
     mrl_api_put_text(r, o, "group", d->group);
     mrl_api_put_text(r, o, "note", d->note);
     mrl_api_put_text(r, o, "reason", d->reason);
+    if (d->attributes.len > 0)
+        mrl_api_put(r, o, "attributes", attributes_json(r, d->attributes));
     mrl_api_put_time(r, o, "created", d->created_ms);
     mrl_api_put_time(r, o, "changed", d->changed_ms);
     return o;
@@ -65,15 +78,57 @@ mrl_err mrl_api_device_show(struct mrl_api_request *r)
     return answer_device(r, 200, r->variables[0]);
 }
 
+struct attribute_changes {
+    struct mrl_attribute_change *at; /* in the arena; views into the body */
+    size_t count;
+};
+
+/* A merge patch: null or "" takes an attribute away. RFC 7396 */
+static mrl_err read_attributes(struct mrl_api_request *r, json_t *body,
+                               struct attribute_changes *out)
+{
+    json_t *object = NULL, *value;
+    const char *name;
+
+    MRL_TRY(mrl_json_optional(mrl_json_get_object(body, "attributes", &object, &r->why)));
+    out->at = mrl_arena_alloc(mrl_exchange_arena(r->x),
+                              (json_object_size(object) + 1) * sizeof(*out->at));
+    json_object_foreach(object, name, value)
+    {
+        if (!json_is_string(value) && !json_is_null(value))
+            return mrl_fail(&r->why, MRL_ERR_INVALID, "attributes: %s: a text or null", name);
+        out->at[out->count].name = mrl_str(name);
+        out->at[out->count++].value =
+            mrl_bytes_of(json_string_value(value), json_string_length(value));
+    }
+    return MRL_OK;
+}
+
+static mrl_err make_set(struct mrl_api_request *r, const struct attribute_changes *changes,
+                        mrl_bytes *set)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        MRL_SCOPED(mrl_buf) next = {0};
+
+        MRL_TRY(
+            mrl_attributes_with(*set, changes->at[i].name, changes->at[i].value, &next, &r->why));
+        *set = mrl_arena_copy(mrl_exchange_arena(r->x), mrl_buf_bytes(&next));
+    }
+    return MRL_OK;
+}
+
 mrl_err mrl_api_device_add(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
+    struct attribute_changes attributes = {0};
     struct mrl_device_new device = {0};
 
     MRL_TRY(mrl_api_body(r, new_members, &body));
     MRL_TRY(mrl_api_text(r, body, "id", &device.id));
     MRL_TRY(mrl_api_text_optional(r, body, "group", &device.group));
     MRL_TRY(mrl_api_text_optional(r, body, "note", &device.note));
+    MRL_TRY(read_attributes(r, body, &attributes));
+    MRL_TRY(make_set(r, &attributes, &device.attributes));
     MRL_TRY(mrl_device_add(r->api->registry, &r->actor, &device, &r->why));
     return answer_device(r, 201, device.id);
 }
@@ -107,15 +162,20 @@ mrl_err mrl_api_device_edit(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
     const mrl_bytes id = r->variables[0];
+    struct attribute_changes attributes = {0};
     mrl_bytes group, note;
 
     MRL_TRY(mrl_api_body(r, edit_members, &body));
     MRL_TRY(mrl_api_text_optional(r, body, "group", &group));
     MRL_TRY(mrl_api_text_optional(r, body, "note", &note));
+    MRL_TRY(read_attributes(r, body, &attributes));
     if (json_object_get(body, "group") != NULL)
         MRL_TRY(mrl_device_set_group(r->api->registry, &r->actor, id, group, &r->why));
     if (json_object_get(body, "note") != NULL)
         MRL_TRY(mrl_device_set_note(r->api->registry, &r->actor, id, note, &r->why));
+    if (attributes.count > 0)
+        MRL_TRY(mrl_device_set_attributes(r->api->registry, &r->actor, id, attributes.at,
+                                          attributes.count, &r->why));
     return answer_device(r, 200, id);
 }
 

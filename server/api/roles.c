@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roles, who holds them, and why something is allowed or not. */
+/* Roles and who holds them. */
 #include "access/roles.h"
 
 #include "api/request.h"
-#include "base/rcu.h"
-#include "devices/snapshot.h"
-#include "wire/mqtt_topic.h"
 
 static const char *const new_members[] = {"name", "text", "rules", NULL};
 static const char *const rules_members[] = {"rules", NULL};
-static const char *const rule_members[] = {"publish", "subscribe", "filter", NULL};
+static const char *const rule_members[] = {"publish", "subscribe", "filter", "retain",
+                                           "clear",   "max_qos",   NULL};
 static const char *const assign_members[] = {"to", NULL};
+
+static json_t *rule_json(struct mrl_api_request *r, const struct mrl_rule *rule)
+{
+    json_t *o = mrl_json_object();
+
+    mrl_api_put_flag(r, o, "publish", (rule->actions & MRL_ALLOW_PUBLISH) != 0);
+    mrl_api_put_flag(r, o, "subscribe", (rule->actions & MRL_ALLOW_SUBSCRIBE) != 0);
+    mrl_api_put_text(r, o, "filter", rule->filter);
+    if ((rule->withheld & MRL_RIGHT_RETAIN) != 0) /* absent: given */
+        mrl_api_put_flag(r, o, "retain", false);
+    if ((rule->withheld & MRL_RIGHT_CLEAR) != 0)
+        mrl_api_put_flag(r, o, "clear", false);
+    if (mrl_max_qos(rule->withheld) < 2)
+        mrl_api_put_number(r, o, "max_qos", mrl_max_qos(rule->withheld));
+    return o;
+}
 
 static json_t *rules_json(struct mrl_api_request *r, const struct mrl_rule *rules, size_t count)
 {
     json_t *array = mrl_json_array();
 
-    for (size_t i = 0; i < count; i++) {
-        json_t *o = mrl_json_object();
-
-        mrl_api_put_flag(r, o, "publish", (rules[i].actions & MRL_ALLOW_PUBLISH) != 0);
-        mrl_api_put_flag(r, o, "subscribe", (rules[i].actions & MRL_ALLOW_SUBSCRIBE) != 0);
-        mrl_api_put_text(r, o, "filter", rules[i].filter);
-        mrl_api_add(r, array, o);
-    }
+    for (size_t i = 0; i < count; i++)
+        mrl_api_add(r, array, rule_json(r, &rules[i]));
     return array;
 }
 
@@ -90,11 +98,29 @@ static mrl_err read_flag(struct mrl_api_request *r, const json_t *o, const char 
     return mrl_json_optional(err);
 }
 
+/* A flag that is absent says nothing; false withholds. */
+static mrl_err read_withheld(struct mrl_api_request *r, const json_t *o, const char *name,
+                             uint8_t right, struct mrl_rule *rule)
+{
+    bool given = true;
+    mrl_err err = mrl_json_get_bool(o, name, &given, &r->why);
+
+    if (!given)
+        rule->withheld |= right;
+    return mrl_json_optional(err);
+}
+
 static mrl_err read_rule(struct mrl_api_request *r, const json_t *o, struct mrl_rule *rule)
 {
+    int64_t max_qos = 2;
+
     MRL_TRY(mrl_json_only(o, rule_members, &r->why));
     MRL_TRY(read_flag(r, o, "publish", MRL_ALLOW_PUBLISH, &rule->actions));
     MRL_TRY(read_flag(r, o, "subscribe", MRL_ALLOW_SUBSCRIBE, &rule->actions));
+    MRL_TRY(read_withheld(r, o, "retain", MRL_RIGHT_RETAIN, rule));
+    MRL_TRY(read_withheld(r, o, "clear", MRL_RIGHT_CLEAR, rule));
+    MRL_TRY(mrl_json_optional(mrl_json_get_int(o, "max_qos", 0, 2, &max_qos, &r->why)));
+    rule->withheld |= mrl_withheld_above((uint8_t)max_qos);
     return mrl_api_text(r, o, "filter", &rule->filter);
 }
 
@@ -186,90 +212,4 @@ mrl_err mrl_api_role_unassign(struct mrl_api_request *r)
     MRL_TRY(mrl_role_target_parse(r->variables[1], &target, &r->why));
     MRL_TRY(mrl_role_unassign(r->api->access, &r->actor, r->variables[0], &target, &r->why));
     return mrl_api_answer_nothing(r);
-}
-
-struct question {
-    enum mrl_principal_kind kind;
-    mrl_bytes id;
-    enum mrl_topic_action action;
-    mrl_bytes topic;
-};
-
-static mrl_err query_text(struct mrl_api_request *r, const char *name, mrl_bytes *out)
-{
-    return mrl_exchange_query(r->x, name, out)
-               ? MRL_OK
-               : mrl_fail(&r->why, MRL_ERR_INVALID, "parameter %s is missing", name);
-}
-
-static mrl_err read_principal(struct mrl_api_request *r, struct question *q)
-{
-    struct mrl_role_target target;
-    mrl_bytes text;
-
-    MRL_TRY(query_text(r, "principal", &text));
-    MRL_TRY(mrl_role_target_parse(text, &target, &r->why));
-    if (target.kind == MRL_ROLE_TO_GROUP)
-        return mrl_fail(&r->why, MRL_ERR_INVALID, "principal: device:ID or application:ID");
-    q->kind = target.kind == MRL_ROLE_TO_DEVICE ? MRL_PRINCIPAL_DEVICE : MRL_PRINCIPAL_APPLICATION;
-    q->id = target.name;
-    return MRL_OK;
-}
-
-static mrl_err read_question(struct mrl_api_request *r, struct question *q)
-{
-    mrl_bytes action;
-
-    MRL_TRY(read_principal(r, q));
-    MRL_TRY(query_text(r, "action", &action));
-    MRL_TRY(query_text(r, "topic", &q->topic));
-    if (mrl_bytes_eq(action, MRL_LIT("publish")))
-        q->action = MRL_ALLOW_PUBLISH;
-    else if (mrl_bytes_eq(action, MRL_LIT("subscribe")))
-        q->action = MRL_ALLOW_SUBSCRIBE;
-    else
-        return mrl_fail(&r->why, MRL_ERR_INVALID, "action: publish or subscribe");
-    if (q->action == MRL_ALLOW_PUBLISH ? !mrl_mqtt_topic_valid(q->topic)
-                                       : !mrl_mqtt_filter_valid(q->topic))
-        return mrl_fail(&r->why, MRL_ERR_INVALID, "topic: not one of MQTT");
-    return MRL_OK;
-}
-
-/* Between begin and end of a read: what the policy points at may go afterwards. */
-static json_t *explain(struct mrl_api_request *r, const struct question *q,
-                       const struct mrl_principal *p)
-{
-    json_t *o = mrl_json_object();
-    struct mrl_policy_reason reason;
-    bool is_device = q->kind == MRL_PRINCIPAL_DEVICE;
-
-    mrl_policy_explain(p->policy, &p->subject, q->action, q->topic, &reason);
-    mrl_api_put_flag(r, o, "allowed", reason.allowed);
-    mrl_api_put_text(r, o, "role", reason.role);
-    mrl_api_put_text(r, o, "filter", reason.filter);
-    mrl_api_put_text(r, o, "reason", mrl_str(reason.text));
-    mrl_api_put_text(r, o, "state",
-                     mrl_str(is_device ? mrl_device_state_name(p->device_state)
-                                       : mrl_account_state_name(p->account_state)));
-    mrl_api_put_flag(r, o, "may_connect",
-                     is_device ? mrl_device_may_connect(p->device_state)
-                               : p->account_state == MRL_ACCOUNT_ACTIVE);
-    return o;
-}
-
-mrl_err mrl_api_explain(struct mrl_api_request *r)
-{
-    const struct mrl_principal *p;
-    struct question q = {0};
-    json_t *o = NULL;
-
-    MRL_TRY(read_question(r, &q));
-    mrl_rcu_read_begin();
-    p = mrl_snapshot_principal(r->api->registry, q.kind, q.id);
-    if (p != NULL)
-        o = explain(r, &q, p);
-    mrl_rcu_read_end();
-    return o != NULL ? mrl_api_answer(r, 200, o)
-                     : mrl_fail(&r->why, MRL_ERR_NOT_FOUND, "no %s %.*s",
-                                mrl_principal_kind_name(q.kind), MRL_FMT(q.id));
 }

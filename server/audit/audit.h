@@ -48,11 +48,17 @@ void mrl_audit_free(struct mrl_audit *a);
 void mrl_audit_record(struct mrl_audit *a, const struct mrl_audit_event *e,
                       void (*done)(void *context, mrl_err result), void *context);
 
-enum { MRL_AUDIT_WINDOW_MS = 10000, MRL_AUDIT_WINDOWS_MAX = 4096 };
+enum {
+    MRL_AUDIT_WINDOW_MS = 10000,
+    MRL_AUDIT_WINDOWS_MAX = 4096,
+    MRL_AUDIT_WINDOWS_OF_ONE = 16, /* actor, or network */
+};
 /* One entry of a kind that an attacker can cause at will (denials), without waiting. The first of
  * (actor, or network of the source when the actor is not known; action; reason; target) is recorded
  * at once; equal ones within MRL_AUDIT_WINDOW_MS are counted and become one entry with "repeated".
- * When MRL_AUDIT_WINDOWS_MAX kinds are open, further ones are counted per action only. */
+ * What one actor (or network) does beyond MRL_AUDIT_WINDOWS_OF_ONE kinds is counted for each action
+ * of his without reason and target: nobody fills the log by trying ever new names. When
+ * MRL_AUDIT_WINDOWS_MAX kinds are open, further ones are counted per action only. */
 void mrl_audit_note(struct mrl_audit *a, const struct mrl_audit_event *e);
 /* Each second or so: ends windows. now: mrl_monotonic_ms(). */
 void mrl_audit_tick(struct mrl_audit *a, uint64_t now);

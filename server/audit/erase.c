@@ -176,6 +176,7 @@ static mrl_err erase_all(struct mrl_store *store, struct erasing *e)
     e->write.run = append_entry;
     MRL_TRY(mrl_store_write(store, &e->write));
     e->write.run = erase_epoch;
+    e->write.forget = true;
     for (e->epoch = 0; e->epoch * MRL_AUDIT_EPOCH < e->last; e->epoch++) {
         MRL_TRY(mrl_store_read(store, look_in_epoch, e));
         if (e->found.len > 0)

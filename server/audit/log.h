@@ -22,6 +22,7 @@ enum {
 struct mrl_audit_notes {
     pthread_mutex_t lock;
     struct mrl_map windows;
+    struct mrl_map sources; /* who has windows open */
     struct mrl_list oldest;
     size_t count;
     uint64_t other[MRL_AUDIT_ACTION_COUNT_]; /* what found no window */

@@ -10,9 +10,19 @@
 
 enum { KEY_MAX = 2048, ADDRESS_TEXT_MAX = 64, NET4 = 3, NET6 = 8 };
 
+static const mrl_bytes too_many = MRL_LIT_INIT("too many different ones to tell apart");
+
+/* An actor, or a network when the actor is not known. */
+struct source {
+    struct mrl_map_node node;
+    unsigned windows; /* open */
+    uint8_t key[];
+};
+
 struct window {
     struct mrl_map_node node;
     struct mrl_list link;
+    struct source *source;
     struct mrl_audit_event *event; /* the first, owned */
     uint64_t opened;
     uint64_t repeated;
@@ -29,6 +39,7 @@ void mrl_audit_notes_init(struct mrl_audit_notes *n)
 void mrl_audit_notes_done(struct mrl_audit_notes *n)
 {
     mrl_map_done(&n->windows);
+    mrl_map_done(&n->sources);
     (void)pthread_mutex_destroy(&n->lock);
 }
 
@@ -66,30 +77,77 @@ static void put_network(struct mrl_writer *w, mrl_bytes source)
         mrl_put_blob16(w, mrl_bytes_sub(source, 0, MRL_AUDIT_SOURCE_MAX));
 }
 
+static void put_source(struct mrl_writer *w, const struct mrl_audit_event *e)
+{
+    bool known = e->actor.kind != MRL_ACTOR_UNKNOWN && e->actor.id.len > 0;
+
+    mrl_put_u8(w, known ? (uint8_t)e->actor.kind : 0);
+    if (known)
+        mrl_put_blob16(w, mrl_bytes_sub(e->actor.id, 0, MRL_AUDIT_ID_MAX));
+    else
+        put_network(w, e->source);
+}
+
+static mrl_bytes source_key(const struct mrl_audit_event *e, uint8_t to[static KEY_MAX])
+{
+    struct mrl_writer w = mrl_writer_on(to, KEY_MAX);
+
+    put_source(&w, e);
+    return mrl_bytes_of(to, w.len);
+}
+
 static mrl_bytes make_key(const struct mrl_audit_event *e, uint8_t to[static KEY_MAX])
 {
     struct mrl_writer w = mrl_writer_on(to, KEY_MAX);
-    bool known = e->actor.kind != MRL_ACTOR_UNKNOWN && e->actor.id.len > 0;
 
     mrl_put_u16(&w, (uint16_t)e->action);
     mrl_put_u8(&w, (uint8_t)e->outcome);
-    mrl_put_u8(&w, known ? (uint8_t)e->actor.kind : 0);
-    if (known)
-        mrl_put_blob16(&w, mrl_bytes_sub(e->actor.id, 0, MRL_AUDIT_ID_MAX));
-    else
-        put_network(&w, e->source);
+    put_source(&w, e);
     mrl_put_blob16(&w, mrl_bytes_sub(e->reason, 0, MRL_AUDIT_REASON_MAX));
     mrl_put_blob16(&w, mrl_bytes_sub(e->target, 0, MRL_AUDIT_TARGET_MAX));
     return mrl_bytes_of(to, w.len);
+}
+
+static struct source *find_source(const struct mrl_audit_notes *n, mrl_bytes key)
+{
+    struct mrl_map_node *node = mrl_map_find(&n->sources, key);
+
+    return node == NULL ? NULL : MRL_CONTAINER(node, struct source, node);
+}
+
+static struct source *open_source(struct mrl_audit_notes *n, mrl_bytes key)
+{
+    struct source *s = find_source(n, key);
+
+    if (s == NULL) {
+        s = calloc(1, sizeof(*s) + key.len);
+        if (s == NULL)
+            abort();
+        memcpy(s->key, key.data, key.len);
+        s->node.key = mrl_bytes_of(s->key, key.len);
+        mrl_map_insert(&n->sources, &s->node);
+    }
+    s->windows++;
+    return s;
+}
+
+static void close_source(struct mrl_audit_notes *n, struct source *s)
+{
+    if (--s->windows > 0)
+        return;
+    mrl_map_remove(&n->sources, &s->node);
+    free(s);
 }
 
 static void open_window(struct mrl_audit_notes *n, const struct mrl_audit_event *e, mrl_bytes key,
                         uint64_t now)
 {
     struct window *win = calloc(1, sizeof(*win) + key.len);
+    uint8_t memory[KEY_MAX];
 
     if (win == NULL)
         abort();
+    win->source = open_source(n, source_key(e, memory));
     memcpy(win->key, key.data, key.len);
     win->key_len = key.len;
     win->node.key = mrl_bytes_of(win->key, key.len);
@@ -120,18 +178,35 @@ static bool count_note(struct mrl_audit_notes *n, const struct mrl_audit_event *
     return false;
 }
 
+/* e itself, or what stands for it when its source has enough windows of its own. */
+static struct mrl_audit_event kind_of(const struct mrl_audit_notes *n,
+                                      const struct mrl_audit_event *e)
+{
+    struct mrl_audit_event kind = *e;
+    uint8_t memory[KEY_MAX];
+    const struct source *s = find_source(n, source_key(e, memory));
+
+    if (s == NULL || s->windows < MRL_AUDIT_WINDOWS_OF_ONE ||
+        mrl_map_find(&n->windows, make_key(e, memory)) != NULL)
+        return kind;
+    kind.target = MRL_BYTES_NONE;
+    kind.reason = too_many;
+    return kind;
+}
+
 void mrl_audit_note(struct mrl_audit *a, const struct mrl_audit_event *e)
 {
-    uint8_t memory[KEY_MAX];
-    mrl_bytes key = make_key(e, memory);
     uint64_t now = mrl_monotonic_ms();
+    struct mrl_audit_event kind;
+    uint8_t memory[KEY_MAX];
     bool first;
 
     (void)pthread_mutex_lock(&a->notes.lock);
-    first = count_note(&a->notes, e, key, now);
+    kind = kind_of(&a->notes, e);
+    first = count_note(&a->notes, &kind, make_key(&kind, memory), now);
     (void)pthread_mutex_unlock(&a->notes.lock);
     if (first)
-        mrl_audit_record(a, e, NULL, NULL);
+        mrl_audit_record(a, &kind, NULL, NULL);
 }
 
 static bool is_over(uint64_t since, uint64_t now)
@@ -148,6 +223,7 @@ static void take_ended(struct mrl_audit_notes *n, uint64_t now, struct mrl_list 
         if (!is_over(win->opened, now))
             break;
         mrl_map_remove(&n->windows, &win->node);
+        close_source(n, win->source);
         mrl_list_remove(&win->link);
         mrl_list_add(ended, &win->link);
         n->count--;
@@ -175,10 +251,8 @@ static void record_repeated(struct mrl_audit *a, struct window *win)
 
 static void record_other(struct mrl_audit *a, enum mrl_audit_action action, uint64_t count)
 {
-    struct mrl_audit_event e = {.action = action,
-                                .outcome = MRL_AUDIT_DENIED,
-                                .reason = MRL_LIT("too many different ones to tell apart"),
-                                .repeated = count};
+    struct mrl_audit_event e = {
+        .action = action, .outcome = MRL_AUDIT_DENIED, .reason = too_many, .repeated = count};
 
     if (count > 0)
         mrl_audit_record(a, &e, NULL, NULL);

@@ -69,6 +69,7 @@ mrl_err mrl_audit_prune(struct mrl_store *store, uint64_t before, const struct m
     p.write.run = remove_piece;
     for (p.until = p.first; p.until < p.keep;) {
         p.until = p.keep - p.until > MRL_AUDIT_EPOCH ? p.until + MRL_AUDIT_EPOCH : p.keep;
+        p.write.forget = p.until == p.keep;
         MRL_TRY(mrl_store_write(store, &p.write));
     }
     *out = (struct mrl_audit_pruned){p.keep, p.keep - p.first};

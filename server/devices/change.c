@@ -58,12 +58,15 @@ mrl_err mrl_change_write(struct mrl_change *change)
 /* By name, so that a further column does not change what older entries say; and without the note,
  * which is another envelope after each rotation of keys. */
 #define LIFE " state, reason, created, changed"
+/* For the same reason attributes are told behind the group, where nothing stands without them. */
+#define PLACE " grp || CASE attributes WHEN '' THEN '' ELSE '/' || attributes END"
 
 mrl_err mrl_registry_digest(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
                             struct mrl_audit_digest *out)
 {
     if (kind == MRL_PRINCIPAL_DEVICE)
-        return mrl_audit_digest(tx, "SELECT id, grp, resume," LIFE " FROM devices WHERE id = $1",
+        return mrl_audit_digest(tx,
+                                "SELECT id," PLACE ", resume," LIFE " FROM devices WHERE id = $1",
                                 MRL_ARGS(MRL_TEXT(id)), out);
     return mrl_audit_digest(
         tx, "SELECT kind, id, roles," LIFE " FROM accounts WHERE kind = $1 AND id = $2",

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/credential.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/audit.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "crypto/cert.h"
 #include "devices/internal.h"
 
 enum { HEX_SIZE = 2 * MRL_SHA256_SIZE + 1 };
@@ -187,25 +189,97 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
     return MRL_OK;
 }
 
+/* Two devices with one key are one device to every peer: a copied image, or a random source that
+ * gives all of them the same. */
+static mrl_err check_key(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
+                         struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err =
+        mrl_tx_query_one(tx,
+                         "SELECT kind, principal FROM credentials"
+                         " WHERE key = $1 AND NOT (kind = $2 AND principal = $3) LIMIT 1",
+                         MRL_ARGS(MRL_BLOB(key), MRL_INT(c->kind), MRL_TEXT(c->id)), &rows);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return MRL_OK;
+    MRL_TRY(err);
+    return mrl_fail(why, MRL_ERR_EXISTS, "this key is that of %s %.*s; make a new one",
+                    mrl_principal_kind_name((enum mrl_principal_kind)mrl_row_int(rows, 0)),
+                    MRL_FMT(mrl_row_bytes(rows, 1)));
+}
+
 mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *c,
                                     struct mrl_why *why)
 {
+    uint8_t key[MRL_SHA256_SIZE];
     uint64_t added;
 
     MRL_TRY(check_new(c, why));
+    MRL_TRY(mrl_sha256(c->spki, key));
     MRL_TRY(check_principal(tx, c, why));
+    MRL_TRY(check_key(tx, c, mrl_bytes_of(key, sizeof(key)), why));
     MRL_TRY(check_room(tx, c, why));
     MRL_TRY(mrl_tx_exec(
         tx,
         "INSERT INTO credentials (fingerprint, serial, kind, principal, not_before, not_after, "
-        "state, reason, created, changed, der) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $8, $9) "
+        "state, reason, created, changed, der, key) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $8, $9, $10) "
         "ON CONFLICT DO NOTHING",
         MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&c->fingerprint)), MRL_BLOB(c->serial),
                  MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(c->not_before), MRL_INT(c->not_after),
-                 MRL_INT(MRL_CREDENTIAL_ACTIVE), MRL_INT(mrl_wall_ms()), MRL_BLOB(c->der)),
+                 MRL_INT(MRL_CREDENTIAL_ACTIVE), MRL_INT(mrl_wall_ms()), MRL_BLOB(c->der),
+                 MRL_BLOB(mrl_bytes_of(key, sizeof(key)))),
         &added));
     if (added == 0)
         return mrl_fail(why, MRL_ERR_EXISTS, "this certificate is known already");
+    return MRL_OK;
+}
+
+/* --- keys of certificates that were stored without --- */
+
+enum { KEYS_AT_ONCE = 256 };
+
+/* MRL_ERR_NOT_FOUND: every certificate has its key. */
+static mrl_err fill_one(struct mrl_tx *tx)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    MRL_AUTO(mrl_cert) cert = NULL;
+    uint8_t key[MRL_SHA256_SIZE];
+
+    MRL_TRY(mrl_tx_query_one(tx,
+                             "SELECT fingerprint, der FROM credentials WHERE key IS NULL LIMIT 1",
+                             MRL_NO_ARGS, &rows));
+    MRL_TRY(mrl_cert_from_der(mrl_row_bytes(rows, 1), &cert));
+    MRL_TRY(mrl_sha256(mrl_cert_facts(cert)->spki, key));
+    return mrl_tx_exec(
+        tx, "UPDATE credentials SET key = $2 WHERE fingerprint = $1",
+        MRL_ARGS(MRL_BLOB(mrl_row_bytes(rows, 0)), MRL_BLOB(mrl_bytes_of(key, sizeof(key)))), NULL);
+}
+
+struct filling {
+    struct mrl_write write;
+    bool done;
+};
+
+static mrl_err run_filling(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct filling *f = MRL_CONTAINER(w, struct filling, write);
+    mrl_err err = MRL_OK;
+
+    for (unsigned i = 0; i < KEYS_AT_ONCE && err == MRL_OK; i++)
+        err = fill_one(tx);
+    f->done = err == MRL_ERR_NOT_FOUND;
+    return f->done ? MRL_OK : err;
+}
+
+mrl_err mrl_credentials_fill_keys(struct mrl_registry *r, struct mrl_why *why)
+{
+    struct filling f = {.write.run = run_filling};
+
+    do
+        MRL_TRY(mrl_registry_write(r, &f.write, why));
+    while (!f.done);
     return MRL_OK;
 }
 
@@ -323,6 +397,70 @@ mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor 
     };
 
     return mrl_change_write(&c.base);
+}
+
+/* --- the first use --- */
+
+static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
+                                              .id = MRL_LIT_INIT("merlond")};
+
+struct first_use {
+    struct mrl_write write;
+    struct mrl_registry *registry;
+    struct mrl_fingerprint fingerprint;
+    struct mrl_registry_update *update;
+};
+
+/* Applications share one name among instances, each with a certificate of its own: only the
+ * certificates of a device follow one another. */
+static mrl_err run_first_use(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct first_use *u = MRL_CONTAINER(w, struct first_use, write);
+    struct owned o;
+    uint64_t first;
+
+    MRL_TRY(find_owned(tx, &u->fingerprint, &o, NULL));
+    MRL_TRY(mrl_tx_exec(tx,
+                        "UPDATE credentials SET seen = $2 "
+                        "WHERE fingerprint = $1 AND seen = 0 AND state = $3",
+                        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&u->fingerprint)),
+                                 MRL_INT(mrl_wall_ms()), MRL_INT(MRL_CREDENTIAL_ACTIVE)),
+                        &first));
+    if (first == 0)
+        return MRL_OK;
+    if (o.kind == MRL_PRINCIPAL_DEVICE)
+        MRL_TRY(supersede(tx, &system_actor, &u->fingerprint, &o, NULL));
+    return mrl_registry_stage(tx, o.kind, mrl_name_bytes(&o.id), &u->update);
+}
+
+static void publish_first_use(struct mrl_write *w)
+{
+    const struct first_use *u = MRL_CONTAINER(w, struct first_use, write);
+
+    if (u->update != NULL)
+        mrl_registry_publish(u->registry, u->update);
+}
+
+static void free_first_use(struct mrl_write *w, mrl_err result)
+{
+    struct first_use *u = MRL_CONTAINER(w, struct first_use, write);
+
+    (void)result; /* the next connection asks again */
+    mrl_registry_update_free(u->update);
+    free(u);
+}
+
+void mrl_credential_seen(struct mrl_registry *r, const struct mrl_fingerprint *f)
+{
+    struct first_use *u = calloc(1, sizeof(*u));
+
+    if (u == NULL)
+        abort();
+    u->registry = r;
+    u->fingerprint = *f;
+    u->write = (struct mrl_write){
+        .run = run_first_use, .committed = publish_first_use, .done = free_first_use};
+    mrl_store_submit(r->store, &u->write);
 }
 
 static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c,

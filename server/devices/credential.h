@@ -18,13 +18,14 @@ struct mrl_credential_new {
     struct mrl_fingerprint fingerprint;
     mrl_bytes serial;              /* big-endian, 1 to 20 bytes */
     int64_t not_before, not_after; /* seconds since 1970 */
+    mrl_bytes spki;                /* of its public key */
     mrl_bytes der;
 };
 /* [writer] Inside the write job that issues it, which also appends the audit entry of its own
  * (device.enrolled ...), stages and publishes. MRL_ERR_INVALID: a value is not acceptable, or the
  * fingerprint is not that of der; MRL_ERR_NOT_FOUND: no such principal; MRL_ERR_STATE: it may not
- * get one (suspended, retired, disabled); MRL_ERR_EXISTS: this certificate is known already;
- * MRL_ERR_LIMIT: 16 active ones already. */
+ * get one (suspended, retired, disabled); MRL_ERR_EXISTS: this certificate is known already,
+ * or its key is or ever was that of another principal; MRL_ERR_LIMIT: 16 active ones already. */
 mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *credential,
                                     struct mrl_why *why);
 /* [writer] A newer certificate was seen in use: all other active ones of the same principal that
@@ -37,6 +38,10 @@ mrl_err mrl_registry_credential_supersede_tx(struct mrl_tx *tx, const struct mrl
 /* [service] The same as its own write job. */
 mrl_err mrl_credential_supersede(struct mrl_registry *r, const struct mrl_actor *actor,
                                  const struct mrl_fingerprint *newest, struct mrl_why *why);
+/* Any thread; returns at once. The certificate was shown on a connection that was let in. The first
+ * time is written down, and of a device all certificates issued before it become superseded. What
+ * fails (a full disk) is tried again with the next connection. Borrows r until it is done. */
+void mrl_credential_seen(struct mrl_registry *r, const struct mrl_fingerprint *f);
 /* [service] One certificate of any principal; its state and other certificates stay. MRL_ERR_STATE:
  * revoked already. */
 mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,

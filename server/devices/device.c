@@ -2,6 +2,7 @@
 /* Changes of devices: each a write job. */
 #include "devices/device.h"
 
+#include "access/attributes.h"
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "devices/internal.h"
@@ -47,6 +48,8 @@ static mrl_err check_new(const struct mrl_device_new *d, struct mrl_why *why)
 {
     MRL_TRY(mrl_name_check(d->id, "device id", why));
     MRL_TRY(check_group(d->group, why));
+    if (!mrl_attributes_valid(d->attributes))
+        return mrl_fail(why, MRL_ERR_INVALID, "attributes: not a set of attributes");
     return mrl_text_check(d->note, MRL_NOTE_MAX, "note", why);
 }
 
@@ -63,10 +66,11 @@ static mrl_err insert(struct mrl_tx *tx, struct mrl_sealer *sealer, const struct
     MRL_TRY(mrl_note_seal(sealer, &of, d->note, &sealed, &note));
     MRL_TRY(
         mrl_tx_exec(tx,
-                    "INSERT INTO devices (id, grp, state, resume, note, reason, created, changed) "
-                    "VALUES ($1, $2, $3, $3, $4, '', $5, $5) ON CONFLICT DO NOTHING",
+                    "INSERT INTO devices (id, grp, state, resume, note, reason, created, changed, "
+                    "attributes) VALUES ($1, $2, $3, $3, $4, '', $5, $5, $6) "
+                    "ON CONFLICT DO NOTHING",
                     MRL_ARGS(MRL_TEXT(d->id), MRL_TEXT(d->group), MRL_INT(MRL_DEVICE_EXPECTED),
-                             note, MRL_INT(now)),
+                             note, MRL_INT(now), MRL_TEXT(d->attributes)),
                     &added));
     if (added == 0)
         return mrl_fail(why, MRL_ERR_EXISTS,
@@ -79,7 +83,7 @@ static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
 {
     bool many = a->count > 1;
     struct mrl_audit_event e = mrl_actor_event(a->actor, MRL_AUDIT_DEVICE_ADDED, a->devices[0].id);
-    struct mrl_audit_detail details[3];
+    struct mrl_audit_detail details[4];
     size_t n = 0;
 
     if (many) {
@@ -88,6 +92,8 @@ static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
     }
     if (!many && a->devices[0].group.len > 0)
         details[n++] = MRL_AUDIT_TEXT("group", a->devices[0].group);
+    if (!many && a->devices[0].attributes.len > 0)
+        details[n++] = MRL_AUDIT_TEXT("attributes", a->devices[0].attributes);
     e.details = details;
     e.details_count = n;
     if (!many)
@@ -114,6 +120,7 @@ static void committed_add(struct mrl_write *w)
                                &(struct mrl_record){.kind = MRL_PRINCIPAL_DEVICE,
                                                     .id = a->devices[i].id,
                                                     .group = a->devices[i].group,
+                                                    .attributes = a->devices[i].attributes,
                                                     .device_state = MRL_DEVICE_EXPECTED});
 }
 
@@ -164,7 +171,7 @@ mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     if (err != MRL_ERR_NOT_FOUND)
         return err;
     MRL_TRY(check_new(device, why));
-    MRL_ENSURE(device->note.len == 0, MRL_ERR_INVALID);
+    MRL_ENSURE(device->note.len == 0 && device->attributes.len == 0, MRL_ERR_INVALID);
     MRL_TRY(insert(tx, /*sealer=*/NULL, device, why));
     return audit_added(tx, &a);
 }
@@ -349,5 +356,77 @@ mrl_err mrl_device_set_note(struct mrl_registry *r, const struct mrl_actor *acto
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
     MRL_TRY(mrl_text_check(note, MRL_NOTE_MAX, "note", why));
+    return mrl_change_write(&c.base);
+}
+
+/* --- attributes --- */
+
+struct attributes_change {
+    struct mrl_change base;
+    const struct mrl_attribute_change *changes;
+    size_t count;
+};
+
+static mrl_err read_attributes(struct mrl_tx *tx, mrl_bytes id, struct mrl_buf *out,
+                               struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err = mrl_tx_query_one(tx, "SELECT attributes FROM devices WHERE id = $1",
+                                   MRL_ARGS(MRL_TEXT(id)), &rows);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return no_device(id, why);
+    MRL_TRY(err);
+    return mrl_buf_append(out, mrl_row_bytes(rows, 0));
+}
+
+/* set becomes what it is with all changes. */
+static mrl_err apply(struct mrl_buf *set, const struct attributes_change *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        MRL_SCOPED(mrl_buf) next = {0};
+
+        MRL_TRY(mrl_attributes_with(mrl_buf_bytes(set), c->changes[i].name, c->changes[i].value,
+                                    &next, c->base.why));
+        mrl_buf_clear(set);
+        MRL_TRY(mrl_buf_append(set, mrl_buf_bytes(&next)));
+    }
+    return MRL_OK;
+}
+
+/* The entry says which attributes the device has from now on. */
+static mrl_err run_set_attributes(struct mrl_tx *tx, struct mrl_change *change)
+{
+    const struct attributes_change *c = MRL_CONTAINER(change, struct attributes_change, base);
+    struct mrl_audit_detail details[] = {MRL_AUDIT_TEXT("field", MRL_LIT("attributes")),
+                                         MRL_AUDIT_TEXT("value", MRL_BYTES_NONE)};
+    MRL_SCOPED(mrl_buf) set = {0};
+    struct mrl_audit_event e;
+
+    MRL_TRY(read_attributes(tx, change->id, &set, change->why));
+    MRL_TRY(apply(&set, c));
+    details[1] = MRL_AUDIT_TEXT("value", mrl_buf_bytes(&set));
+    e = changed(change, details, MRL_COUNT(details));
+    return run_set(tx, change, "UPDATE devices SET attributes = $2, changed = $3 WHERE id = $1",
+                   MRL_TEXT(mrl_buf_bytes(&set)), &e);
+}
+
+mrl_err mrl_device_set_attributes(struct mrl_registry *r, const struct mrl_actor *actor,
+                                  mrl_bytes id, const struct mrl_attribute_change *changes,
+                                  size_t count, struct mrl_why *why)
+{
+    struct attributes_change c = {
+        .base = {.registry = r,
+                 .actor = actor,
+                 .kind = MRL_PRINCIPAL_DEVICE,
+                 .id = id,
+                 .why = why,
+                 .run = run_set_attributes},
+        .changes = changes,
+        .count = count,
+    };
+
+    if (!mrl_name_valid(id))
+        return no_device(MRL_LIT("of that name"), why);
     return mrl_change_write(&c.base);
 }

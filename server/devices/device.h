@@ -17,6 +17,7 @@ struct mrl_device_new {
     mrl_bytes id;
     mrl_bytes group; /* empty: none */
     mrl_bytes note;
+    mrl_bytes attributes; /* a set of access/attributes.h; empty: none */
 };
 /* State expected. MRL_ERR_INVALID: id, group or note not acceptable; MRL_ERR_EXISTS: known already,
  * retired ones included: an id never comes back. */
@@ -39,9 +40,18 @@ mrl_err mrl_device_set_group(struct mrl_registry *r, const struct mrl_actor *act
 mrl_err mrl_device_set_note(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                             mrl_bytes note, struct mrl_why *why);
 
+struct mrl_attribute_change {
+    mrl_bytes name;
+    mrl_bytes value; /* empty: taken away */
+};
+/* One after the other, all or none. MRL_ERR_INVALID, MRL_ERR_LIMIT as mrl_attributes_with says. */
+mrl_err mrl_device_set_attributes(struct mrl_registry *r, const struct mrl_actor *actor,
+                                  mrl_bytes id, const struct mrl_attribute_change *changes,
+                                  size_t count, struct mrl_why *why);
+
 /* [writer] Inside the write job of an enrolment that names a group: a device that is not known yet
  * is added like mrl_device_add does; a known one must be of this group. It
- * has no note. MRL_ERR_INVALID, MRL_ERR_DENIED. The job stages and publishes. */
+ * has no note and no attributes. MRL_ERR_INVALID, MRL_ERR_DENIED. The job stages and publishes. */
 mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                              const struct mrl_device_new *device, struct mrl_why *why);
 /* [writer] First enrolment, inside the write job of the enrolment: expected becomes active with its
@@ -65,6 +75,7 @@ struct mrl_device_info {
     mrl_bytes group;
     mrl_bytes note;
     mrl_bytes reason; /* of the last step */
+    mrl_bytes attributes;
     struct mrl_device_life life;
     int64_t created_ms, changed_ms;
     const struct mrl_credential_info *credentials; /* by show only; newest first */

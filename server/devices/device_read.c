@@ -5,7 +5,7 @@
 #include "devices/device.h"
 #include "devices/internal.h"
 
-#define COLUMNS "id, grp, state, resume, note, reason, created, changed"
+#define COLUMNS "id, grp, state, resume, note, reason, created, changed, attributes"
 #define PAGE "SELECT " COLUMNS " FROM devices WHERE id > $1"
 #define PAGE_END " ORDER BY id LIMIT $2"
 
@@ -40,6 +40,7 @@ static struct mrl_device_info info_of_row(const struct mrl_rows *rows)
         .reason = mrl_row_bytes(rows, 5),
         .created_ms = mrl_row_int(rows, 6),
         .changed_ms = mrl_row_int(rows, 7),
+        .attributes = mrl_row_bytes(rows, 8),
     };
 }
 

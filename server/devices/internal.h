@@ -16,6 +16,7 @@ struct mrl_record {
     enum mrl_principal_kind kind;
     mrl_bytes id;
     mrl_bytes group;
+    mrl_bytes attributes; /* access/attributes.h */
     enum mrl_device_state device_state;
     enum mrl_account_state account_state;
     uint32_t operator_roles;
@@ -67,6 +68,9 @@ mrl_err mrl_registry_run_also(struct mrl_registry *r, struct mrl_tx *tx,
 mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,
                                 enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes reason,
                                 uint64_t *revoked, struct mrl_why *why);
+
+/* Certificates stored before their keys were: once, at the start after that. */
+mrl_err mrl_credentials_fill_keys(struct mrl_registry *r, struct mrl_why *why);
 
 /* One change of one principal as a write job; on the stack of the service thread that waits. */
 struct mrl_change {

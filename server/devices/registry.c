@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/attributes.h"
 #include "devices/credential.h"
 #include "devices/internal.h"
 
 struct mrl_registry_update {
     struct mrl_name id;
     struct mrl_name group;
-    struct mrl_record record; /* its texts are the two above */
+    struct mrl_buf attributes;
+    struct mrl_record record; /* its texts are the three above */
     size_t count;
     struct mrl_credential *credentials;
 };
@@ -26,9 +28,11 @@ static mrl_err device_record(const struct mrl_rows *rows, struct mrl_record *out
         .kind = MRL_PRINCIPAL_DEVICE,
         .id = mrl_row_bytes(rows, 0),
         .group = mrl_row_bytes(rows, 1),
+        .attributes = mrl_row_bytes(rows, 3),
         .device_state = (enum mrl_device_state)state,
     };
     MRL_ENSURE(mrl_name_valid(out->id), MRL_ERR_CORRUPT);
+    MRL_ENSURE(mrl_attributes_valid(out->attributes), MRL_ERR_CORRUPT);
     MRL_ENSURE(out->group.len == 0 || mrl_name_valid(out->group), MRL_ERR_CORRUPT);
     MRL_ENSURE(mrl_device_state_known(state), MRL_ERR_CORRUPT);
     return MRL_OK;
@@ -63,6 +67,7 @@ static mrl_err credential_of_row(const struct mrl_rows *rows, struct mrl_credent
     out->state = (enum mrl_credential_state)state;
     out->not_before = mrl_row_int(rows, 2);
     out->not_after = mrl_row_int(rows, 3);
+    out->seen = mrl_row_int(rows, 4) != 0;
     return MRL_OK;
 }
 
@@ -97,15 +102,15 @@ static mrl_err load_credentials(struct mrl_tx *tx, const struct loading *l)
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT fingerprint, state, not_before, not_after, kind, principal "
+                         "SELECT fingerprint, state, not_before, not_after, seen, kind, principal "
                          "FROM credentials",
                          MRL_NO_ARGS, &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
         struct mrl_credential c;
 
         if (credential_of_row(rows, &c) != MRL_OK ||
-            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 4),
-                                        mrl_row_bytes(rows, 5), &c) != MRL_OK)
+            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 5),
+                                        mrl_row_bytes(rows, 6), &c) != MRL_OK)
             return mrl_fail(l->why, MRL_ERR_CORRUPT,
                             "a stored certificate cannot be read or belongs to nobody");
     }
@@ -116,7 +121,7 @@ static mrl_err load(struct mrl_tx *tx, void *context)
 {
     const struct loading *l = context;
 
-    MRL_TRY(load_records(tx, l, "SELECT id, grp, state FROM devices", device_record));
+    MRL_TRY(load_records(tx, l, "SELECT id, grp, state, attributes FROM devices", device_record));
     MRL_TRY(load_records(tx, l, "SELECT kind, id, state, roles FROM accounts", account_record));
     return load_credentials(tx, l);
 }
@@ -129,9 +134,10 @@ static mrl_err stage_record(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl
     MRL_AUTO(mrl_rows) rows = NULL;
 
     if (kind == MRL_PRINCIPAL_DEVICE) {
-        MRL_TRY(mrl_tx_query_one(tx, "SELECT id, grp, state FROM devices WHERE id = $1",
+        MRL_TRY(mrl_tx_query_one(tx, "SELECT id, grp, state, attributes FROM devices WHERE id = $1",
                                  MRL_ARGS(MRL_TEXT(id)), &rows));
         MRL_TRY(device_record(rows, &u->record));
+        MRL_TRY(mrl_buf_append(&u->attributes, u->record.attributes));
     } else {
         MRL_TRY(mrl_tx_query_one(
             tx, "SELECT kind, id, state, roles FROM accounts WHERE kind = $1 AND id = $2",
@@ -142,6 +148,7 @@ static mrl_err stage_record(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl
     (void)mrl_name_set(&u->group, u->record.group); /* empty: none */
     u->record.id = mrl_name_bytes(&u->id);
     u->record.group = mrl_name_bytes(&u->group);
+    u->record.attributes = mrl_buf_bytes(&u->attributes);
     return MRL_OK;
 }
 
@@ -165,7 +172,7 @@ static mrl_err stage_credentials(struct mrl_tx *tx, struct mrl_registry_update *
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT fingerprint, state, not_before, not_after FROM credentials "
+                         "SELECT fingerprint, state, not_before, not_after, seen FROM credentials "
                          "WHERE kind = $1 AND principal = $2",
                          MRL_ARGS(MRL_INT(u->record.kind), MRL_TEXT(u->record.id)), &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
@@ -194,6 +201,7 @@ void mrl_registry_update_free(struct mrl_registry_update *u)
 {
     if (u == NULL)
         return;
+    mrl_buf_done(&u->attributes);
     free(u->credentials);
     free(u);
 }
@@ -240,6 +248,7 @@ mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_sealer *sealer,
     l.snapshot = &r->snapshot;
     MRL_TRY(mrl_snapshot_init(&r->snapshot, access, why));
     MRL_TRY(mrl_store_read(store, load, &l));
+    MRL_TRY(mrl_credentials_fill_keys(r, why));
     mrl_access_on_change(access, roles_changed, r);
     *out = MRL_TAKE(r);
     return MRL_OK;

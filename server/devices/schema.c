@@ -46,6 +46,12 @@ static const struct mrl_migration migrations[] = {
      "ALTER TABLE devices ADD COLUMN note BLOB;"
      "ALTER TABLE accounts DROP COLUMN note;"
      "ALTER TABLE accounts ADD COLUMN note BLOB;"},
+    {"devices", 4, /* when a certificate was first used; 0: not yet */
+     "ALTER TABLE credentials ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;"},
+    {"devices", 5, /* SHA-256 of the SubjectPublicKeyInfo; NULL until the next start reads it */
+     "ALTER TABLE credentials ADD COLUMN key BLOB;"
+     "CREATE INDEX credentials_by_key ON credentials (key);"},
+    {"devices", 6, "ALTER TABLE devices ADD COLUMN attributes TEXT NOT NULL DEFAULT '';"},
 };
 
 const struct mrl_migration_list mrl_devices_migrations = {migrations, MRL_COUNT(migrations)};

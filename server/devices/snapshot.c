@@ -7,15 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/quotas.h"
+#include "base/writer.h"
 #include "devices/internal.h"
 
 enum { FIRST_BUCKETS = 1024 };
 
-/* One state of a principal, as readers see it. */
+/* One state of a principal, as readers see it. What most have not takes no room. */
 struct principal_version {
     struct mrl_principal view;
     struct rcu_head rcu;
-    struct mrl_name group;
+    uint8_t texts[]; /* group, attributes */
 };
 
 struct group;
@@ -145,17 +147,23 @@ static void reclaim_principal(struct rcu_head *head)
 
     mrl_rcu_reclaimed();
     mrl_policy_unref(v->view.policy);
+    mrl_quota_unref(v->view.quota);
     free(v);
 }
 
 static struct principal_version *new_version(struct mrl_snapshot *s, const struct identity *i,
                                              const struct mrl_record *record)
 {
-    struct principal_version *v = must(calloc(1, sizeof(*v)));
+    size_t size = record->group.len + record->attributes.len;
+    struct principal_version *v = must(calloc(1, sizeof(*v) + size));
+    struct mrl_writer w = mrl_writer_on(v->texts, size);
 
-    (void)mrl_name_set(&v->group, record->group); /* empty: no group */
+    mrl_put_bytes(&w, record->group);
+    mrl_put_bytes(&w, record->attributes);
     v->view = (struct mrl_principal){
-        .subject = {i->kind, mrl_name_bytes(&i->id), mrl_name_bytes(&v->group)},
+        .subject = {i->kind, mrl_name_bytes(&i->id), mrl_bytes_of(v->texts, record->group.len),
+                    mrl_bytes_sub(mrl_bytes_of(v->texts, size), record->group.len,
+                                  record->attributes.len)},
         .home = i->hash,
         .version = ++s->version,
         .device_state = record->device_state,
@@ -164,6 +172,7 @@ static struct principal_version *new_version(struct mrl_snapshot *s, const struc
     };
     v->view.policy = mrl_access_policy(s->access, &v->view.subject,
                                        record->device_state == MRL_DEVICE_QUARANTINED);
+    v->view.quota = mrl_access_quota(s->access, &v->view.subject);
     return v;
 }
 
@@ -289,7 +298,7 @@ static void update_credential(struct credential_node *n, const struct mrl_creden
 {
     struct credential_version *old = atomic_load_explicit(&n->now, memory_order_relaxed);
 
-    if (old->view.state == c->state)
+    if (old->view.state == c->state && old->view.seen == c->seen)
         return; /* nothing else of a certificate ever changes */
     atomic_store_explicit(&n->now, new_credential(c), memory_order_release);
     mrl_rcu_defer(&old->rcu, reclaim_credential);
@@ -320,14 +329,16 @@ static void judge_policy_again(struct mrl_snapshot *s, struct identity *i,
     const struct mrl_principal *now = present(i);
     const struct mrl_record record = {
         .group = now->subject.group,
+        .attributes = now->subject.attributes,
         .device_state = now->device_state,
         .account_state = now->account_state,
         .operator_roles = now->operator_roles,
     };
     struct principal_version *next = new_version(s, i, &record);
 
-    if (next->view.policy == now->policy) { /* never visible, so nobody has to leave first */
-        mrl_policy_unref(next->view.policy);
+    if (next->view.policy == now->policy && mrl_quota_same(next->view.quota, now->quota)) {
+        mrl_policy_unref(next->view.policy); /* never visible, so nobody has to leave first */
+        mrl_quota_unref(next->view.quota);
         free(next);
         return;
     }
@@ -383,6 +394,7 @@ static void free_identity(struct cds_lfht_node *node)
     struct principal_version *v = atomic_load_explicit(&i->now, memory_order_relaxed);
 
     mrl_policy_unref(v->view.policy);
+    mrl_quota_unref(v->view.quota);
     free(v);
     free(i);
 }

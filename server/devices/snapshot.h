@@ -3,11 +3,13 @@
  *
  * Threads: any thread registered with liburcu (base/rcu.h). Every function here is called, and
  * every view it gives is used, between mrl_rcu_read_begin() and mrl_rcu_read_end(). What must live
- * longer is copied; a policy is kept with mrl_policy_ref. Nothing here blocks or allocates. */
+ * longer is copied; a policy is kept with mrl_policy_ref, a quota with
+ * mrl_quota_ref. Nothing here blocks or allocates. */
 #ifndef MRL_DEVICES_SNAPSHOT_H
 #define MRL_DEVICES_SNAPSHOT_H
 
 #include "access/policy.h"
+#include "access/quota.h"
 #include "base/rcu.h"
 #include "crypto/hash.h"
 #include "devices/state.h"
@@ -27,18 +29,20 @@ const char *mrl_credential_state_name(enum mrl_credential_state s);
 
 /* One principal as it is now; never changes, is replaced whole. */
 struct mrl_principal {
-    struct mrl_subject subject; /* kind, id, group */
+    struct mrl_subject subject; /* kind, id, group, attributes */
     uint64_t home;              /* mrl_hash of kind and id: the home worker is this mod workers */
     uint64_t version;           /* grows with every change of this principal in this process */
     enum mrl_device_state device_state;   /* devices only, else 0 */
     enum mrl_account_state account_state; /* applications and operators only, else 0 */
     uint32_t operator_roles;              /* operators only: enum mrl_operator_role bits */
     const struct mrl_policy *policy;      /* never NULL; already the quarantine policy if so */
+    const struct mrl_quota *quota;        /* never NULL */
 };
 
 struct mrl_credential {
     struct mrl_fingerprint fingerprint;
     enum mrl_credential_state state;
+    bool seen;          /* in use on a connection: mrl_credential_seen */
     int64_t not_before; /* seconds since 1970, both ends included (RFC 5280 4.1.2.5) */
     int64_t not_after;
 };

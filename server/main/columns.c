@@ -60,10 +60,16 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("role_rules", "position"),
     PUBLIC("role_rules", "actions"),
     PUBLIC("role_rules", "filter"),
+    PUBLIC("role_rules", "withheld"),
     PUBLIC("role_bindings", "target_kind"),
     PUBLIC("role_bindings", "target"),
     PUBLIC("role_bindings", "role"),
     PUBLIC("role_bindings", "created"),
+
+    PUBLIC("quotas", "target"),
+    PUBLIC("quotas", "name"),
+    PUBLIC("quotas", "value"),
+    PUBLIC("quotas", "changed"),
 
     PUBLIC("devices", "id"),
     PUBLIC("devices", "grp"),
@@ -71,6 +77,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("devices", "resume"),
     SEALED("devices", "note", NULL, "id"),
     PUBLIC("devices", "reason"),
+    PUBLIC("devices", "attributes"),
     PUBLIC("devices", "created"),
     PUBLIC("devices", "changed"),
     PUBLIC("accounts", "kind"),
@@ -92,6 +99,8 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "created"),
     PUBLIC("credentials", "changed"),
     PUBLIC("credentials", "der"),
+    PUBLIC("credentials", "seen"),
+    PUBLIC("credentials", "key"),
 
     HASHED("tokens", "hash"), /* SHA-256 of 32 random bytes */
     PUBLIC("tokens", "id"),

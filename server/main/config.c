@@ -8,6 +8,7 @@ enum { YEAR_S = 366 * 86400 };
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 const char *const mrl_config_unlocks[] = {"file", "passphrase", "credential",
                                           "tpm",  "pkcs11",     NULL};
+static const char *const denied_publish[] = {"disconnect", "acknowledge", NULL};
 static const char *const curves[] = {"P-256", "P-384", NULL};
 
 #define AT(field) offsetof(struct mrl_config, field)
@@ -85,6 +86,23 @@ static const struct mrl_config_key mqtt_keys[] = {
      "Subscriptions of one session.", 1, 100000, NULL},
     {"in_flight", MRL_CONFIG_INTEGER, KEY(mqtt, in_flight), "100",
      "Unacknowledged messages of one session, each way.", 1, 65535, NULL},
+    {"denied_publish_311", MRL_CONFIG_CHOICE, KEY(mqtt, denied_publish_311), "\"disconnect\"",
+     "What a PUBLISH of MQTT 3.1.1 above QoS 0 gets that no rule allows: the end of the "
+     "connection, "
+     "or an acknowledgement as if it had arrived.",
+     0, 0, denied_publish},
+    {"topic_aliases", MRL_CONFIG_INTEGER, KEY(mqtt, topic_aliases), "16",
+     "Topic aliases of one connection, each way; 0: none.", 0, 256, NULL},
+    {"server_reference", MRL_CONFIG_STRING, KEY(mqtt, server_reference), "\"\"",
+     "Where MQTT 5.0 clients are sent when the server stops, such as \"other.example:8883\".", 0,
+     1024, NULL},
+    {"server_moved", MRL_CONFIG_BOOL, KEY(mqtt, server_moved), "false",
+     "They should stay there: 0x9D instead of 0x9C.", 0, 0, NULL},
+    {"drain", MRL_CONFIG_DURATION, KEY(mqtt, drain_s), "\"1s\"",
+     "Time over which clients are sent away when the server stops.", 0, 600, NULL},
+    {"response_topic", MRL_CONFIG_STRING, KEY(mqtt, response_topic), "\"devices/${id}/responses\"",
+     "Told to clients that ask for Response Information and may subscribe below it; empty: none.",
+     0, 256, NULL},
     {"queued_messages", MRL_CONFIG_INTEGER, KEY(mqtt, queued_messages), "1000",
      "Messages waiting in one session.", 1, 10000000, NULL},
     {"queued_bytes", MRL_CONFIG_SIZE, KEY(mqtt, queued_bytes), "\"1MiB\"",
@@ -135,6 +153,9 @@ static const struct mrl_config_key tls_keys[] = {
 };
 
 static const struct mrl_config_key audit_keys[] = {
+    {"keep", MRL_CONFIG_DURATION, KEY(audit, keep_s), "\"0s\"",
+     "Entries older than this go, in epochs of 4096, their hashes stay; 0s: none ever.", 0,
+     100 * (int64_t)YEAR_S, NULL},
     {"witness_lag", MRL_CONFIG_DURATION, KEY(audit, witness_lag_s), "\"60s\"",
      "An entry that waits longer for the cosignature of a witness is an alarm.", 1, 7 * 86400,
      NULL},

@@ -8,6 +8,7 @@
 
 enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16 };
 
+enum mrl_denied_publish { MRL_DENIED_DISCONNECT, MRL_DENIED_ACKNOWLEDGE };
 enum mrl_export_from { MRL_EXPORT_FROM_OLDEST, MRL_EXPORT_FROM_NEWEST };
 /* Choices of `unlock`: the names of keys/unlock_kind.h, in the order of the table. */
 extern const char *const mrl_config_unlocks[];
@@ -48,6 +49,12 @@ struct mrl_config {
         int64_t application_sessions;
         int64_t subscriptions;
         int64_t in_flight;
+        int denied_publish_311; /* enum mrl_denied_publish */
+        int64_t topic_aliases;
+        mrl_bytes response_topic;
+        mrl_bytes server_reference;
+        bool server_moved;
+        uint64_t drain_s;
         int64_t queued_messages;
         uint64_t queued_bytes;
         uint64_t session_expiry_s;
@@ -83,6 +90,7 @@ struct mrl_config {
     } telemetry[MRL_TELEMETRY_MAPPINGS_MAX];
     size_t telemetry_count;
     struct {
+        uint64_t keep_s;
         uint64_t witness_lag_s;
         bool require_witness;
     } audit;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "doors/mqtt/response.h"
 #include "keys/spawn.h"
 #include "keys/text.h"
 #include "main/housekeeping.h"
@@ -31,7 +32,7 @@
 enum {
     SERVICE_THREADS = 4,
     SERVICE_QUEUE = 4096,
-    STOP_GRACE_MS = 5000,
+    STOP_GRACE_MS = 5000,      /* after the drain */
     HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
     LIFE_MARGIN_S =
         2 * 3600, /* notBefore lies an hour back: what the key process counts is longer */
@@ -232,6 +233,12 @@ static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
         .application_sessions = (unsigned)c->mqtt.application_sessions,
         .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
         .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
+        .acknowledge_denied_311 = c->mqtt.denied_publish_311 == MRL_DENIED_ACKNOWLEDGE,
+        .topic_aliases = (uint16_t)c->mqtt.topic_aliases,
+        .response_topic = c->mqtt.response_topic,
+        .server_reference = c->mqtt.server_reference,
+        .server_moved = c->mqtt.server_moved,
+        .drain_ms = c->mqtt.drain_s * 1000,
         .hub = {.subscriptions_per_session = (unsigned)c->mqtt.subscriptions,
                 .queued_messages = (unsigned)c->mqtt.queued_messages,
                 .queued_bytes = c->mqtt.queued_bytes,
@@ -290,6 +297,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .audit = s->audit,
         .metrics = s->metrics,
         .retained = s->retained,
+        .routes = s->routes,
         .service = s->service,
         .tickets = s->tickets,
         .issuing = s->issuing,
@@ -325,15 +333,18 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
 {
     const struct mrl_config *c = s->config;
 
+    MRL_TRY(mrl_response_topic_check(c->mqtt.response_topic, why));
     s->wanted_workers = wanted_workers(c);
     s->metrics = mrl_metrics_new(s->wanted_workers);
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
+    s->routes = mrl_routes_new();
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
+    s->retention = mrl_retention_new(s->store, s->exports, s->service, c->audit.keep_s);
     return MRL_OK;
 }
 
@@ -444,7 +455,7 @@ static void announce(const struct mrl_server *s)
 static void stop_workers(struct mrl_server *s)
 {
     for (unsigned i = 0; i < s->worker_count; i++)
-        mrl_worker_stop(s->workers[i], STOP_GRACE_MS);
+        mrl_worker_stop(s->workers[i], s->config->mqtt.drain_s * 1000 + STOP_GRACE_MS);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_wait(s->workers[i]);
     mrl_service_free(
@@ -468,6 +479,7 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_retention_free(s->retention);
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     for (unsigned i = 0; i < s->worker_count; i++)
@@ -479,6 +491,7 @@ static void stop(struct mrl_server *s)
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
     mrl_retained_free(s->retained);
+    mrl_routes_free(s->routes);
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);

@@ -10,6 +10,7 @@
 #include "export/export.h"
 #include "main/collector.h"
 #include "main/config.h"
+#include "main/retention.h"
 #include "main/rotation.h"
 #include "main/worker.h"
 #include "store/seal.h"
@@ -35,9 +36,11 @@ struct mrl_server {
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;
     struct mrl_retained *retained;
+    struct mrl_routes *routes;
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;
     struct mrl_rotation *rotation;
+    struct mrl_retention *retention;
     struct mrl_backup *backup;
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];

@@ -118,6 +118,7 @@ static void make_door(struct mrl_worker *w)
         .audit = w->shared.audit,
         .metrics = w->shared.metrics,
         .retained = w->shared.retained,
+        .routes = w->shared.routes,
         .limits = &w->shared.mqtt_limits,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
         .observe_context = w,

@@ -16,6 +16,7 @@ struct mrl_worker_shared {
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
     struct mrl_retained *retained;
+    struct mrl_routes *routes;
     struct mrl_service *service;
     struct mrl_tls_tickets *tickets;
     struct mrl_issuing *issuing;

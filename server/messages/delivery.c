@@ -109,6 +109,7 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->publication = mrl_publication_ref(p);
     o->qos = qos;
     o->retain = retain;
+    o->share = hit->share;
     o->identifier_count = hit->identifier_count;
     memcpy(o->identifiers, hit->identifiers, identifiers);
     mrl_list_add(&s->queued, &o->link);
@@ -159,12 +160,26 @@ void mrl_delivery_resume(struct mrl_session *s)
     pump(s);
 }
 
+/* What the client may have taken at QoS 2 already must not reach another one; at QoS 1 it should.
+ * MQTT 5.0 4.8.2-5 */
+static void give_on(const struct mrl_session *s, const struct mrl_outgoing *o)
+{
+    if (o->share != 0 && (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_PUBACK))
+        mrl_routing_give_on(s->hub, o->publication, o->share);
+}
+
 void mrl_delivery_clear(struct mrl_session *s)
 {
-    MRL_LIST_EACH(o, &s->queued, struct mrl_outgoing, link)
-    outgoing_free(o);
     MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
-    outgoing_free(o);
+    {
+        give_on(s, o);
+        outgoing_free(o);
+    }
+    MRL_LIST_EACH(o, &s->queued, struct mrl_outgoing, link)
+    {
+        give_on(s, o);
+        outgoing_free(o);
+    }
     s->queued_count = s->flying_count = 0;
     s->queued_bytes = 0;
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "messages/publication.h"
 #include "messages/retained.h"
+#include "messages/route.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 
@@ -69,6 +70,14 @@ struct mrl_session_sink {
 };
 
 enum mrl_hub_action { MRL_HUB_PUBLISH, MRL_HUB_SUBSCRIBE };
+/* One question to the policy of a session. */
+struct mrl_hub_question {
+    enum mrl_hub_action action;
+    mrl_bytes name; /* topic or filter */
+    uint8_t qos;    /* of a subscription: the answer makes it what may be granted */
+    bool retain;    /* publish only */
+    bool empty;     /* publish only: there is no payload */
+};
 
 /* What the hub asks the rest of the daemon. */
 struct mrl_hub_hooks {
@@ -76,23 +85,23 @@ struct mrl_hub_hooks {
     /* May this principal still be connected? Asked by mrl_hub_rejudge. */
     bool (*may_connect)(void *context, const struct mrl_session *s);
     /* Policy, asked for wills when they fire and for subscriptions at mrl_hub_rejudge. */
-    bool (*may)(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name);
+    bool (*may)(void *context, const struct mrl_session *s, struct mrl_hub_question *question);
     void (*dropped)(void *context, const struct mrl_session *s,
                     mrl_err why); /* one message, for counters */
 };
 
-/* Everything is borrowed and outlives the hub. index is this hub's place in the array given to
- * mrl_hub_join. */
+/* Everything is borrowed and outlives the hub. retained and routes are those of all hubs; index is
+ * this hub's place in the array given to mrl_hub_join. The calling thread, and whoever uses the
+ * hub, is registered for RCU (base/rcu.h). */
 struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, unsigned index,
-                            struct mrl_retained *retained, const struct mrl_hub_limits *limits,
-                            const struct mrl_hub_hooks *hooks);
+                            struct mrl_retained *retained, struct mrl_routes *routes,
+                            const struct mrl_hub_limits *limits, const struct mrl_hub_hooks *hooks);
 /* Tells a hub of all hubs (itself included), before any worker runs. Borrows the array. */
 void mrl_hub_join(struct mrl_hub *h, struct mrl_hub *const *hubs, unsigned count);
 void mrl_hub_free(struct mrl_hub *h); /* sessions are dropped without wills; NULL is fine */
 
 /* Routes to every matching session here and on the other workers, and keeps it when retain is set.
- * *receivers (optional): false only when nobody anywhere can match. MRL_ERR_LIMIT: the retained
+ * *receivers (optional): false when no subscription anywhere matches. MRL_ERR_LIMIT: the retained
  * store is full. */
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers);
 

@@ -5,13 +5,13 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "messages/route.h"
 #include "messages/session.h"
-#include "messages/topic_tree.h"
 #include "net/timer.h"
 
-/* What stands in the subscription tree: a session's subscription or a listener. */
+/* What stands in the route table: a session's subscription or a listener. */
 struct mrl_subscriber {
-    struct mrl_topic_entry entry;
+    struct mrl_route_entry entry;
     struct mrl_session *session; /* NULL: it is a listener */
 };
 
@@ -19,7 +19,8 @@ struct mrl_subscription {
     struct mrl_subscriber subscriber;
     struct mrl_map_node in_session; /* by filter */
     struct mrl_subscribe_options options;
-    char filter[];
+    bool shared;
+    char filter[]; /* as subscribed, $share/name/ included */
 };
 
 struct mrl_hub_listener {
@@ -46,6 +47,7 @@ struct mrl_outgoing {
     uint16_t packet_id;
     uint8_t qos;
     bool retain;
+    uint64_t share; /* of struct mrl_hit */
     size_t identifier_count;
     uint32_t identifiers[];
 };
@@ -53,12 +55,38 @@ struct mrl_outgoing {
 /* The subscriptions of one session that match the message being routed, merged. MQTT 5.0 3.3.4-2,
  * -3 */
 struct mrl_hit {
-    struct mrl_list link; /* in the hub's list while routing */
     struct mrl_session *session;
     uint8_t qos;
     bool retain_as_published;
     size_t identifier_count;
-    uint32_t identifiers[16]; /* further ones are not named */
+    size_t identifier_cap;
+    uint32_t *identifiers;
+    uint64_t share; /* it is a member's turn: mrl_route_share_id. Else 0 */
+};
+
+/* A share whose turn is on another worker. */
+struct mrl_pick {
+    unsigned worker;
+    uint64_t share;
+};
+
+/* What a hub needs while it routes one message; its memory is kept for the next. */
+struct mrl_routing {
+    struct mrl_hub *hub;
+    const struct mrl_publication *publication;
+    struct mrl_hit *hits;
+    size_t hit_count;
+    size_t hit_cap;
+    uint64_t turn;     /* number of this routing */
+    uint64_t *seen;    /* of each worker: the routing that wanted it last */
+    unsigned *workers; /* that want this message too */
+    unsigned worker_count;
+    struct mrl_pick *picks;
+    size_t pick_count;
+    size_t pick_cap;
+    const uint64_t *given; /* shares somebody chose already */
+    size_t given_count;
+    bool any;
 };
 
 struct mrl_session {
@@ -80,6 +108,7 @@ struct mrl_session {
     uint64_t expires_at_ms; /* 0: does not expire */
 
     struct mrl_map subscriptions;
+    unsigned shared_count;  /* of them */
     struct mrl_list queued; /* struct mrl_outgoing, oldest first */
     unsigned queued_count;
     size_t queued_bytes;
@@ -88,7 +117,7 @@ struct mrl_session {
     uint16_t last_packet_id;
     uint16_t *receiving; /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
-    struct mrl_hit *hit; /* only while a message is being routed */
+    size_t hit; /* only while a message is being routed: its hit's place, plus one */
 };
 
 struct mrl_hub {
@@ -103,11 +132,16 @@ struct mrl_hub {
     struct mrl_map sessions;
     struct mrl_map principals;
     size_t connected;
-    struct mrl_topic_tree tree;
-    /* How many subscriptions stand here; other workers skip a hub without any. A finer route table
-     * goes here. */
-    _Atomic size_t interest;
+    struct mrl_routes *routes;
+    struct mrl_routing routing;
+    bool closing; /* being freed: nothing is passed on */
 };
+
+/* routing.c */
+void mrl_routing_init(struct mrl_hub *h);
+void mrl_routing_done(struct mrl_hub *h);
+/* A message of a share that its member cannot take any more goes to another one. MQTT 5.0 4.8.2 */
+void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share);
 
 /* delivery.c */
 void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const struct mrl_hit *hit,
@@ -119,6 +153,8 @@ void mrl_delivery_clear(struct mrl_session *s);
 /* subscription.c */
 void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
+/* Members of shares take part while they are connected, and else as long as nobody is. */
+void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready);
 
 /* session.c */
 struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8_t kind,

@@ -130,13 +130,18 @@ void mrl_session_fire_will(struct mrl_session *s)
 {
     struct mrl_publication *will = s->will.publication;
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
+    struct mrl_hub_question question = {.action = MRL_HUB_PUBLISH};
 
     s->will_at_ms = 0;
     if (will == NULL)
         return;
     s->will.publication = NULL;
     will->origin = s->number;
-    if (hooks->may(hooks->context, s, MRL_HUB_PUBLISH, will->topic))
+    question.name = will->topic;
+    question.qos = will->qos;
+    question.retain = will->retain;
+    question.empty = will->payload.len == 0;
+    if (hooks->may(hooks->context, s, &question))
         (void)mrl_hub_publish(s->hub, will,
                               NULL); /* a full retained store drops it: nobody to tell */
     else
@@ -182,6 +187,7 @@ static void park(struct mrl_session *s)
 
     s->door = NULL;
     s->started = false;
+    mrl_subscriptions_set_ready(s, /*ready=*/false);
     s->hub->connected--;
     s->expires_at_ms = now + (uint64_t)s->expiry_s * 1000;
     if (s->will.publication != NULL && s->will.delay_s == 0)
@@ -214,6 +220,7 @@ void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why)
     s->sink->evict(door, why);
     s->door = NULL;
     s->started = false;
+    mrl_subscriptions_set_ready(s, /*ready=*/false);
     s->hub->connected--;
 }
 
@@ -267,6 +274,7 @@ mrl_err mrl_session_attach(struct mrl_hub *h, const struct mrl_attach *a, struct
 void mrl_session_start(struct mrl_session *s)
 {
     mrl_delivery_resume(s);
+    mrl_subscriptions_set_ready(s, /*ready=*/true);
 }
 
 mrl_err mrl_session_set_expiry(struct mrl_session *s, uint32_t expiry_s)

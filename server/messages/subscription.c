@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "messages/internal.h"
+#include "messages/topic_tree.h"
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
 {
@@ -13,8 +13,22 @@ static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filt
     return n == NULL ? NULL : MRL_CONTAINER(n, struct mrl_subscription, in_session);
 }
 
+/* $share/name/filter; false: an ordinary one, *plain is filter. MQTT 5.0 4.8.2 */
+static bool split_share(mrl_bytes filter, mrl_bytes *name, mrl_bytes *plain)
+{
+    static const mrl_bytes prefix = MRL_LIT_INIT("$share/");
+    mrl_bytes rest = mrl_bytes_sub(filter, prefix.len, filter.len);
+
+    if (mrl_bytes_starts(filter, prefix) && mrl_bytes_split(rest, '/', name, plain))
+        return true;
+    *name = MRL_BYTES_NONE;
+    *plain = filter;
+    return false;
+}
+
 static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscribe_options *o)
 {
+    mrl_bytes share, plain;
     struct mrl_subscription *subscription = calloc(1, sizeof(*subscription) + filter.len);
 
     if (subscription == NULL)
@@ -24,15 +38,17 @@ static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscr
     subscription->subscriber.session = s;
     subscription->in_session.key = mrl_bytes_of(subscription->filter, filter.len);
     mrl_map_insert(&s->subscriptions, &subscription->in_session);
-    mrl_topic_tree_add(&s->hub->tree, filter, &subscription->subscriber.entry);
-    atomic_fetch_add_explicit(&s->hub->interest, 1, memory_order_release);
+    subscription->shared = split_share(filter, &share, &plain);
+    mrl_routes_add(s->hub->routes, s->hub->index, plain, share, &subscription->subscriber.entry);
+    mrl_routes_set_ready(&subscription->subscriber.entry, s->started);
+    s->shared_count += subscription->shared;
 }
 
 static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 {
-    mrl_topic_tree_remove(&s->hub->tree, &subscription->subscriber.entry);
+    mrl_routes_remove(s->hub->routes, &subscription->subscriber.entry);
     mrl_map_remove(&s->subscriptions, &subscription->in_session);
-    atomic_fetch_sub_explicit(&s->hub->interest, 1, memory_order_release);
+    s->shared_count -= subscription->shared;
     free(subscription);
 }
 
@@ -66,13 +82,15 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
     const struct mrl_subscription *subscription = find(s, filter);
     struct mrl_publication **found;
     struct mrl_hit hit = {0};
+    uint32_t identifier;
     size_t count;
 
-    if (subscription == NULL)
+    if (subscription == NULL || subscription->shared) /* MQTT 5.0 4.8.2: none of them */
         return;
+    identifier = subscription->options.identifier;
     hit.qos = subscription->options.qos;
-    hit.identifiers[0] = subscription->options.identifier;
-    hit.identifier_count = subscription->options.identifier != 0;
+    hit.identifiers = &identifier;
+    hit.identifier_count = identifier != 0;
     count = mrl_retained_select(s->hub->retained, filter, mrl_monotonic_ms(), &found);
     for (size_t i = 0; i < count; i++) {
         mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1-8 */
@@ -88,6 +106,17 @@ void mrl_subscriptions_clear(struct mrl_session *s)
     mrl_map_done(&s->subscriptions);
 }
 
+void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready)
+{
+    struct mrl_map_node *n = NULL;
+
+    if (s->shared_count == 0)
+        return;
+    while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)
+        mrl_routes_set_ready(
+            &MRL_CONTAINER(n, struct mrl_subscription, in_session)->subscriber.entry, ready);
+}
+
 void mrl_subscriptions_rejudge(struct mrl_session *s)
 {
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
@@ -96,9 +125,13 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
     for (struct mrl_map_node *n = mrl_map_next(&s->subscriptions, NULL); n != NULL; n = next) {
         struct mrl_subscription *subscription =
             MRL_CONTAINER(n, struct mrl_subscription, in_session);
+        struct mrl_hub_question question = {
+            .action = MRL_HUB_SUBSCRIBE, .name = n->key, .qos = subscription->options.qos};
 
         next = mrl_map_next(&s->subscriptions, n);
-        if (!hooks->may(hooks->context, s, MRL_HUB_SUBSCRIBE, n->key))
+        if (hooks->may(hooks->context, s, &question))
+            subscription->options.qos = question.qos; /* lower, when the policy gives less now */
+        else
             drop(s, subscription);
     }
 }

@@ -136,7 +136,7 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
     note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
                  g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
     if (err == MRL_ERR_STATE || err == MRL_ERR_LIMIT || err == MRL_ERR_NOT_FOUND ||
-        err == MRL_ERR_DENIED)
+        err == MRL_ERR_DENIED || err == MRL_ERR_EXISTS)
         return MRL_ENROL_FORBIDDEN;
     return err == MRL_ERR_INVALID ? MRL_ENROL_BAD_REQUEST : MRL_ENROL_UNAVAILABLE;
 }

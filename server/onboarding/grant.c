@@ -67,6 +67,7 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
         .serial = j->cert->serial,
         .not_before = j->cert->not_before,
         .not_after = j->cert->not_after,
+        .spki = j->cert->spki,
         .der = j->cert->der,
     };
 

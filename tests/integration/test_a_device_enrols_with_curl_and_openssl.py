@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """EST (RFC 7030, RFC 8951) with tools that know nothing of Merlon."""
 import base64
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -12,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from harness.ca import Identity, make_key, openssl
 from harness.est import Est, certificates_of, curl, make_csr_body
+from harness.mqtt import Closed, Mqtt
 
 TLS = {"1.2": ["--tlsv1.2", "--tls-max", "1.2"], "1.3": ["--tlsv1.3", "--tls-max", "1.3"]}
 DAY_S = 86400
+SAN = "subjectAltName=URI:urn:merlon:default:device:pump-7"
 
 
 @pytest.fixture(params=TLS.values(), ids=[f"tls{version}" for version in TLS])
@@ -170,6 +173,26 @@ def test_simplereenroll_renews_with_the_present_certificate(merlon, est, workdir
     (workdir / "second.crt").write_bytes(pem)
     second = Identity("pump-7", key, workdir / "second.crt")
     assert est.renew(second, body).status == 200
+
+
+@pytest.mark.quick
+def test_the_old_certificate_is_good_until_the_new_one_was_used(merlon, est, workdir):
+    old = enrol(merlon, est, "pump-7")
+    key = make_key(workdir / "second.key")
+    (pem,) = certificates_of(est.renew(old, make_csr_body(key, "/CN=pump-7", SAN)).body, workdir)
+    (workdir / "second.crt").write_bytes(pem)
+    new = Identity("pump-7", key, workdir / "second.crt")
+    with Mqtt(merlon.mqtt_port, merlon.root, old) as before:
+        assert before.connect("before").reason == 0  # a device that has not stored the new one yet
+        with Mqtt(merlon.mqtt_port, merlon.root, new) as after:
+            assert after.connect("after").reason == 0
+            assert before.ends() == 0x98  # administrative action
+            assert after.publish("devices/pump-7/x", b"here") == 0x10
+    merlon.wait_for_entry("device.changed", target="pump-7", outcome="ok")
+    with pytest.raises((ssl.SSLError, ConnectionError, Closed)):
+        with Mqtt(merlon.mqtt_port, merlon.root, old) as again:
+            again.connect("before")
+    merlon.wait_for_entry("connection.refused", actor_id="pump-7", reason="revoked")
 
 
 @pytest.mark.parametrize("subject, san", [

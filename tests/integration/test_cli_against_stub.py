@@ -32,6 +32,7 @@ DEVICE = {"id": "pump-7", "state": "active", "group": "pumps", "created": "2026-
           "changed": "2026-11-23T22:15:00.000Z",
           "credentials": [{"fingerprint": "ab" * 32, "state": "active", "not_before": "2026-11-23T00:00:00.000Z",
                            "not_after": "2027-05-22T00:00:00.000Z"}]}
+QUOTA = {"target": "device:pump-7", "given": {"messages": 10}, "holds": {"messages": 10, "in_flight": 100}}
 ACCOUNT = {"id": "grafana", "state": "active", "roles": ["viewer"], "created": "2026-11-23T22:14:38.123Z",
            "credentials": []}
 ROLE = {"name": "reader", "built_in": False, "rules": [{"filter": "a/#", "publish": False, "subscribe": True}],
@@ -58,6 +59,8 @@ SIMPLE = [
     ("device edit pump-7 --note=", "PATCH", "/v1/devices/pump-7", {}, {"note": ""}, DEVICE),
     *[(f"device {step} pump-7 --reason why", "POST", f"/v1/devices/pump-7/{step}", {}, {"reason": "why"}, DEVICE)
       for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire")],
+    ("device set pump-7 attr.site=berlin attr.floor= group=pumps note=by=the=door", "PATCH", "/v1/devices/pump-7", {},
+     {"group": "pumps", "note": "by=the=door", "attributes": {"site": "berlin", "floor": ""}}, DEVICE),
     ("device revoke pump-7", "POST", "/v1/devices/pump-7/revoke", {}, {}, DEVICE),
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
@@ -84,6 +87,13 @@ SIMPLE = [
     ("role delete reader", "DELETE", "/v1/roles/reader", {}, None, None),
     ("role assign reader --group pumps", "POST", "/v1/roles/reader/assignments", {}, {"to": "group:pumps"}, ROLE),
     ("role unassign reader --app grafana", "DELETE", "/v1/roles/reader/assignments/application:grafana", {}, None, None),
+    ("quota list", "GET", "/v1/quotas", {"limit": "500"}, None, {"items": [QUOTA]}),
+    ("quota show --group pumps", "GET", "/v1/quotas/group:pumps", {}, None, QUOTA),
+    ("quota set --device pump-7 --messages 10/s --queue-bytes 64KiB", "PATCH", "/v1/quotas/device:pump-7", {},
+     {"messages": "10/s", "queue_bytes": "64KiB"}, QUOTA),
+    ("quota unset --app grafana --limit in-flight --limit queue", "PATCH", "/v1/quotas/application:grafana", {},
+     {"in_flight": None, "queue": None}, QUOTA),
+    ("quota unset --device pump-7", "DELETE", "/v1/quotas/device:pump-7", {}, None, None),
     ("policy explain --device pump-7 --publish a/b", "GET", "/v1/policy/explain",
      {"principal": "device:pump-7", "action": "publish", "topic": "a/b"}, None, {"allowed": True}),
     ("policy explain --app grafana --subscribe a/+/#", "GET", "/v1/policy/explain",
@@ -200,6 +210,7 @@ def test_a_refusal_is_one_sentence_and_its_exit_code(stub, merlon, status, code)
 @pytest.mark.parametrize("line", [
     "", "nothing", "device", "device show", "device list --state asleep", "token create", "--server x status",
     "token create --device a --group b", "token create --device a --uses 0", "operator add a", "device edit a",
+    "device set a", "device set a site=b", "device set a attr.=b", "device set a attr.x", "device set a id=b",
     "role create r", "grant --publish a", "grant --device a", "policy explain --device a", "audit show x",
     "audit show 0", "audit prove 0 p", "audit verify --entry e", "audit verify --server-side --dir d", "audit verify --proof p",
     "audit verify --proof p --dir d", "audit verify --dir d", "audit verify --log-key none", "audit export", "audit export f --tiles d",

@@ -2,8 +2,10 @@
 """Tokens and requests that an attacker or a broken device sends: each is refused with a status that says what to do, and
 leaves an audit entry that says why. What the peer is told about a token is always the same."""
 import base64
+import sqlite3
 import ssl
 import subprocess
+from contextlib import closing
 
 import pytest
 from cryptography import x509
@@ -34,6 +36,35 @@ def assert_token_refused(merlon, answer, device: str, reason: str) -> None:
     entry = merlon.wait_for_entry("token.refused", target=device, reason=reason)
     assert entry["outcome"] == "denied"
     assert entry["source"].startswith("127.0.0.1:")
+
+
+# --- keys
+
+@pytest.mark.quick
+def test_a_key_that_is_another_devices(merlon, est, workdir):
+    """A copied image, or a random source that gives every device the same."""
+    key = make_key(workdir / "same.key")
+    for name in ("pump-7", "pump-8"):
+        merlon.add_device(name)
+    assert est.enrol("pump-7", merlon.token("pump-7"), make_csr_body(key, "/CN=pump-7")).status == 200
+    token = merlon.token("pump-8")
+    answer = est.enrol("pump-8", token, make_csr_body(key, "/CN=pump-8"))
+    assert (answer.status, answer.text.strip()) == (403, "this key is that of device pump-7; make a new one")
+    merlon.wait_for_entry("enrol.refused", target="pump-8", outcome="denied")
+    assert est.enrol("pump-8", token, body_for(workdir, "pump-8")).status == 200  # the token was not spent
+
+
+def test_a_key_that_was_stored_before_keys_were(merlon, est, workdir):
+    key = make_key(workdir / "same.key")
+    for name in ("pump-7", "pump-8"):
+        merlon.add_device(name)
+    assert est.enrol("pump-7", merlon.token("pump-7"), make_csr_body(key, "/CN=pump-7")).status == 200
+    merlon.stop()
+    with closing(sqlite3.connect(merlon.database)) as database, database:
+        assert database.execute("UPDATE credentials SET key = NULL").rowcount >= 1
+    merlon.start()
+    again = Est(merlon.enrolment_port, merlon.root)
+    assert again.enrol("pump-8", merlon.token("pump-8"), make_csr_body(key, "/CN=pump-8")).status == 403
 
 
 # --- tokens

@@ -418,12 +418,6 @@ def test_a_session_holds_a_hundred_subscriptions_and_no_more(pair):
     assert codes == [1] * 100 + [0x97]
 
 
-def test_shared_subscriptions_are_said_to_be_missing(merlon, pair):
-    with Mqtt(merlon.mqtt_port, merlon.root, merlon.application("b", subscribe=("devices/#",))) as client:
-        assert client.connect().props["shared_available"] == 0
-        assert client.subscribe("$share/g/devices/#") == [0x9E]
-
-
 # --- properties
 
 def test_properties_are_forwarded_unchanged(pair):

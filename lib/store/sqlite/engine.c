@@ -209,6 +209,17 @@ static mrl_err undo(struct mrl_engine_conn *c, struct mrl_why *why)
     return release(c, why);
 }
 
+/* The log of commits goes into the file and is cut to nothing. */
+static mrl_err forget(struct mrl_engine_conn *c, struct mrl_why *why)
+{
+    int rc;
+
+    (void)sqlite3_busy_timeout(c->handle, 0);
+    rc = sqlite3_wal_checkpoint_v2(c->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    (void)sqlite3_busy_timeout(c->handle, BUSY_MS);
+    return rc == SQLITE_OK ? MRL_OK : mrl_sqlite_fail(c, rc, why);
+}
+
 const struct mrl_engine mrl_engine_sqlite = {
     .open = open_db,
     .close = close_db,
@@ -231,5 +242,6 @@ const struct mrl_engine mrl_engine_sqlite = {
     .bytes = mrl_sqlite_bytes,
     .columns = mrl_sqlite_columns,
     .free_rows = mrl_sqlite_free_rows,
+    .forget = forget,
     .snapshot = mrl_sqlite_snapshot,
 };

@@ -33,19 +33,21 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
 /* A copy: the snapshot it comes from may go. */
 static void take_subject(struct mrl_client *c, const struct mrl_subject *s)
 {
-    size_t size = s->id.len + s->group.len;
+    size_t size = s->id.len + s->group.len + s->attributes.len;
     uint8_t *names = malloc(size > 0 ? size : 1);
     struct mrl_writer w = mrl_writer_on(names, size);
+    mrl_bytes all;
 
     if (names == NULL)
         abort();
     mrl_put_bytes(&w, s->id);
     mrl_put_bytes(&w, s->group);
-    free(c->names);
-    c->names = names;
-    c->subject =
-        (struct mrl_subject){s->kind, mrl_bytes_of(names, s->id.len),
-                             mrl_bytes_sub(mrl_bytes_of(names, size), s->id.len, s->group.len)};
+    mrl_put_bytes(&w, s->attributes);
+    free((void *)c->subject.id.data); /* the block of all texts */
+    all = mrl_bytes_of(names, size);
+    c->subject = (struct mrl_subject){
+        s->kind, mrl_bytes_sub(all, 0, s->id.len), mrl_bytes_sub(all, s->id.len, s->group.len),
+        mrl_bytes_sub(all, s->id.len + s->group.len, s->attributes.len)};
 }
 
 static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp, const char **why)
@@ -61,6 +63,7 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         return false;
     take_subject(c, &p->subject);
     c->not_after = credential->not_after;
+    c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
     return true;
@@ -203,10 +206,29 @@ mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p)
     return mrl_conn_write(c->conn, packet);
 }
 
-void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why)
+mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,
+                               struct mrl_mqtt_props *props, const char *why)
 {
+    const uint64_t without = props->present;
+    mrl_err err;
+
+    if (c->version != MRL_MQTT_5 || !c->problem_info)
+        return mrl_client_send(c, p);
     props->reason_string = mrl_str(why);
     mrl_mqtt_set(props, MRL_MQTT_PROP_REASON_STRING);
+    err = mrl_client_send(c, p);
+    if (err != MRL_ERR_LIMIT)
+        return err;
+    props->present = without;
+    return mrl_client_send(c, p);
+}
+
+void mrl_client_refer(const struct mrl_client *c, uint8_t reason, struct mrl_mqtt_props *props)
+{
+    if (reason != MRL_MQTT_USE_ANOTHER_SERVER && reason != MRL_MQTT_SERVER_MOVED)
+        return;
+    props->server_reference = c->door->config.limits->server_reference;
+    mrl_mqtt_set(props, MRL_MQTT_PROP_SERVER_REFERENCE);
 }
 
 void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
@@ -217,9 +239,8 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
         return;
     c->ended = why;
     if (c->state == MRL_CLIENT_OPEN && c->version == MRL_MQTT_5) {
-        if (c->problem_info)
-            mrl_client_give_reason(&p.disconnect.props, why);
-        (void)mrl_client_send(c, &p); /* it is over either way */
+        mrl_client_refer(c, reason, &p.disconnect.props);
+        (void)mrl_client_send_reason(c, &p, &p.disconnect.props, why); /* it is over either way */
     }
     c->state = MRL_CLIENT_ENDING;
     mrl_conn_close(c->conn);
@@ -263,7 +284,9 @@ static void on_timer(struct mrl_timer *t)
 {
     struct mrl_client *c = MRL_CONTAINER(t, struct mrl_client, timer);
 
-    if (c->state == MRL_CLIENT_OPEN)
+    if (c->door->stopping)
+        mrl_client_leave(c);
+    else if (c->state == MRL_CLIENT_OPEN)
         on_open_timer(c);
     else if (c->state == MRL_CLIENT_NEW)
         mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no CONNECT in time"); /* MQTT 5.0 3.1.4 */
@@ -377,6 +400,7 @@ void mrl_client_drop(struct mrl_client *c)
         return; /* the writer thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
     mrl_policy_unref(c->policy);
-    free(c->names);
+    mrl_aliases_free(c->aliases);
+    free((void *)c->subject.id.data);
     free(c);
 }

@@ -4,6 +4,7 @@
 #define MRL_DOORS_MQTT_CLIENT_H
 
 #include "access/policy.h"
+#include "doors/mqtt/alias.h"
 #include "doors/mqtt/door.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
@@ -15,7 +16,8 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
-    struct mrl_buf scratch; /* one packet being written */
+    struct mrl_buf scratch;     /* one packet being written */
+    struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
     bool stopping;
 };
 
@@ -35,8 +37,7 @@ struct mrl_client {
     struct mrl_conn *conn; /* NULL: closed while RECORDING */
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
-    uint8_t *names;                  /* owned: id and group in as many bytes as they have */
-    struct mrl_subject subject;      /* views into names */
+    struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
     const struct mrl_policy *policy; /* own reference */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
@@ -44,11 +45,14 @@ struct mrl_client {
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
-    bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
-    uint64_t log_head_ms;    /* when its event log was anchored last; 0: not yet */
-    bool counted;            /* connection.opened is in the log */
-    bool clean;              /* DISCONNECT 0x00 came */
-    const char *ended;       /* why it is over, for the log: static text */
+    struct mrl_aliases *aliases;
+    uint16_t aliases_out; /* most that may be sent to it */
+    bool problem_info;    /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
+    uint64_t log_head_ms; /* when its event log was anchored last; 0: not yet */
+    bool unseen;          /* its certificate was never on a connection before */
+    bool counted;         /* connection.opened is in the log */
+    bool clean;           /* DISCONNECT 0x00 came */
+    const char *ended;    /* why it is over, for the log: static text */
 };
 
 /* client.c */
@@ -57,7 +61,10 @@ extern const struct mrl_conn_kind mrl_client_kind;
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */
 void mrl_client_drop(struct mrl_client *c);
-void mrl_client_give_reason(struct mrl_mqtt_props *props, const char *why);
+/* As mrl_client_send, with a Reason String when the client asked for them and it fits
+ * [MQTT-3.1.2-29]; props is that of the packet. */
+mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,
+                               struct mrl_mqtt_props *props, const char *why);
 /* One audit entry about this connection; done as in mrl_audit_record. */
 void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
                        const struct mrl_audit_detail *details, size_t count,
@@ -78,6 +85,14 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
  * so. */
 bool mrl_client_identify(struct mrl_client *c, const char **why);
 void mrl_client_arm(struct mrl_client *c);
+/* Server Reference beside the reasons that may have one. MQTT 5.0 3.14.2.2.5 */
+void mrl_client_refer(const struct mrl_client *c, uint8_t reason, struct mrl_mqtt_props *props);
+
+/* leave.c */
+/* The server stops: its turn has come. */
+void mrl_client_leave(struct mrl_client *c);
+/* What a CONNECT gets meanwhile. */
+uint8_t mrl_client_away_reason(const struct mrl_client *c, enum mrl_mqtt_version version);
 
 /* connect.c */
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in);

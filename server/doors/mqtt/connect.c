@@ -6,7 +6,9 @@
 
 #include "base/hex.h"
 #include "base/random.h"
+#include "devices/credential.h"
 #include "doors/mqtt/client.h"
+#include "doors/mqtt/response.h"
 #include "messages/topic_tree.h"
 
 enum { ASSIGNED_BYTES = 12 };
@@ -22,12 +24,14 @@ static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8
                                                           : MRL_COUNTER_REFUSED_OTHER);
     c->version = p->version;
     c->ended = why;
+    c->problem_info = p->props.request_problem_info;
+    if (p->props.maximum_packet_size > 0) /* 0: the CONNECT could not be read */
+        c->maximum_packet = p->props.maximum_packet_size;
     if (p->version == MRL_MQTT_311)
         answered = mrl_mqtt_connack_code_311(reason, &answer.connack.reason);
-    else if (p->props.request_problem_info)
-        mrl_client_give_reason(&answer.connack.props, why);
-    if (answered)
-        (void)mrl_client_send(c, &answer); /* the connection ends either way */
+    mrl_client_refer(c, reason, &answer.connack.props);
+    if (answered) /* the connection ends either way */
+        (void)mrl_client_send_reason(c, &answer, &answer.connack.props, why);
     c->state = MRL_CLIENT_ENDING;
     mrl_conn_close(c->conn);
 }
@@ -58,8 +62,10 @@ static struct verdict judge_will(const struct mrl_client *c, const struct mrl_mq
         return (struct verdict){0, NULL};
     if (mrl_topic_levels(p->will.topic) > MRL_TOPIC_LEVELS_MAX)
         return (struct verdict){MRL_MQTT_TOPIC_NAME_INVALID, "will topic has too many levels"};
-    if (!mrl_policy_may_publish(c->policy, &c->subject, p->will.topic))
-        return (struct verdict){MRL_MQTT_NOT_AUTHORIZED, "will topic not allowed by policy"};
+    if (!mrl_policy_may_publish(
+            c->policy, &c->subject, p->will.topic,
+            mrl_publish_needs(p->will.qos, p->will.retain, p->will.payload.len == 0)))
+        return (struct verdict){MRL_MQTT_NOT_AUTHORIZED, "will not allowed by policy"};
     return (struct verdict){0, NULL};
 }
 
@@ -76,7 +82,7 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
         return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
                                 "an empty client id needs a clean session"};
     if (c->door->stopping)
-        return (struct verdict){MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down"};
+        return (struct verdict){mrl_client_away_reason(c, p->version), "server shutting down"};
     return judge_will(c, p);
 }
 
@@ -243,6 +249,9 @@ static void take_wishes(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     c->keep_alive_ms = (uint64_t)keep_alive * 1500;
     c->maximum_packet = p->props.maximum_packet_size;
     c->problem_info = p->props.request_problem_info;
+    c->aliases_out = p->props.topic_alias_maximum < c->door->config.limits->topic_aliases
+                         ? p->props.topic_alias_maximum
+                         : c->door->config.limits->topic_aliases;
     if (p->version == MRL_MQTT_311)
         c->maximum_packet = UINT32_MAX;
 }
@@ -264,8 +273,9 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
     mrl_mqtt_set(props, MRL_MQTT_PROP_MAXIMUM_PACKET_SIZE);
     set_u16(props, MRL_MQTT_PROP_RECEIVE_MAXIMUM, &props->receive_maximum,
             (uint16_t)limits->hub.in_flight);
-    props->shared_available = false;
-    mrl_mqtt_set(props, MRL_MQTT_PROP_SHARED_AVAILABLE);
+    if (limits->topic_aliases > 0) /* absent: none. MQTT 5.0 3.2.2.3.8 */
+        set_u16(props, MRL_MQTT_PROP_TOPIC_ALIAS_MAXIMUM, &props->topic_alias_maximum,
+                limits->topic_aliases);
     if (c->keep_alive_ms != (uint64_t)p->keep_alive * 1500)
         set_u16(props, MRL_MQTT_PROP_SERVER_KEEP_ALIVE, &props->server_keep_alive,
                 (uint16_t)(c->keep_alive_ms / 1500));
@@ -279,14 +289,30 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
     }
 }
 
+/* Only who asks is told [MQTT-3.1.2-28]. */
+static void tell_response_topic(const struct mrl_client *c, const struct mrl_mqtt_connect *p,
+                                struct mrl_buf *topic, struct mrl_mqtt_props *props)
+{
+    mrl_bytes pattern = c->door->config.limits->response_topic;
+
+    if (!p->props.request_response_info ||
+        !mrl_response_topic(pattern, c->policy, &c->subject, topic))
+        return;
+    props->response_information = mrl_buf_bytes(topic);
+    mrl_mqtt_set(props, MRL_MQTT_PROP_RESPONSE_INFORMATION);
+}
+
 static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool present,
                     mrl_bytes assigned)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK,
                                      .connack = {.session_present = present}};
+    MRL_SCOPED(mrl_buf) response_topic = {0};
 
-    if (p->version == MRL_MQTT_5)
+    if (p->version == MRL_MQTT_5) {
         tell_limits(c, p, assigned, &answer.connack.props);
+        tell_response_topic(c, p, &response_topic, &answer.connack.props);
+    }
     c->state = MRL_CLIENT_OPEN;
     c->counted = true;
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_OPENED);
@@ -294,6 +320,8 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "CONNACK larger than the client takes");
         return;
     }
+    if (c->unseen)
+        mrl_credential_seen(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint);
     mrl_client_arm(c);
     mrl_session_start(c->session);
 }

@@ -5,30 +5,50 @@
 
 enum {
     IDENTIFIER_MAX = 5, /* bytes of one encoded subscription identifier */
-    IDENTIFIERS_MAX = 16,
+    ALIAS_MAX = 5,      /* that an alias can add: the property, longer lengths */
     QOS0_BACKLOG =
         256 << 10, /* a slow reader loses QoS 0 messages before it loses its connection */
 };
 
-static void add_properties(const struct mrl_delivery *d, struct mrl_mqtt_props *props,
-                           struct mrl_writer *ids)
+static void add_identifiers(struct mrl_buf *memory, const struct mrl_delivery *d,
+                            struct mrl_mqtt_props *props)
+{
+    size_t cap = d->identifier_count * IDENTIFIER_MAX;
+    struct mrl_writer w;
+    uint8_t *to;
+
+    mrl_buf_clear(memory);
+    if (d->identifier_count == 0 || mrl_buf_reserve(memory, cap, &to) != MRL_OK)
+        return;
+    w = mrl_writer_on(to, cap);
+    for (size_t i = 0; i < d->identifier_count; i++)
+        mrl_mqtt_put_subscription_id(&w, d->identifiers[i]);
+    if (mrl_writer_end(&w, &props->subscription_ids) == MRL_OK)
+        mrl_mqtt_set(props, MRL_MQTT_PROP_SUBSCRIPTION_ID);
+}
+
+static void add_properties(struct mrl_mqtt_door *door, const struct mrl_delivery *d,
+                           struct mrl_mqtt_props *props)
 {
     const struct mrl_publication *m = d->publication;
     uint64_t now = mrl_monotonic_ms();
     const struct {
         enum mrl_mqtt_prop id;
+        bool present;
         mrl_bytes value;
         mrl_bytes *field;
     } texts[] = {
-        {MRL_MQTT_PROP_CONTENT_TYPE, m->content_type, &props->content_type},
-        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic, &props->response_topic},
-        {MRL_MQTT_PROP_CORRELATION_DATA, m->correlation_data, &props->correlation_data},
-        {MRL_MQTT_PROP_USER, m->user_properties, &props->user},
+        {MRL_MQTT_PROP_CONTENT_TYPE, m->has_content_type, m->content_type, &props->content_type},
+        {MRL_MQTT_PROP_RESPONSE_TOPIC, m->response_topic.len > 0, m->response_topic,
+         &props->response_topic},
+        {MRL_MQTT_PROP_CORRELATION_DATA, m->has_correlation_data, m->correlation_data,
+         &props->correlation_data},
+        {MRL_MQTT_PROP_USER, m->user_properties.len > 0, m->user_properties, &props->user},
     };
 
     for (size_t i = 0; i < MRL_COUNT(texts); i++) {
         *texts[i].field = texts[i].value;
-        if (texts[i].value.len > 0)
+        if (texts[i].present)
             mrl_mqtt_set(props, texts[i].id);
     }
     if (m->has_payload_format) {
@@ -40,10 +60,7 @@ static void add_properties(const struct mrl_delivery *d, struct mrl_mqtt_props *
             m->expires_ms > now ? (uint32_t)((m->expires_ms - now + 999) / 1000) : 0;
         mrl_mqtt_set(props, MRL_MQTT_PROP_MESSAGE_EXPIRY);
     }
-    for (size_t i = 0; i < d->identifier_count; i++)
-        mrl_mqtt_put_subscription_id(ids, d->identifiers[i]);
-    if (d->identifier_count > 0 && mrl_writer_end(ids, &props->subscription_ids) == MRL_OK)
-        mrl_mqtt_set(props, MRL_MQTT_PROP_SUBSCRIPTION_ID);
+    add_identifiers(&door->identifiers, d, props);
 }
 
 /* The header is written apart from the payload, which is copied once, into the connection. */
@@ -65,11 +82,29 @@ static mrl_err write_publish(struct mrl_client *c, const struct mrl_mqtt_packet 
     return mrl_conn_write(c->conn, payload);
 }
 
+/* The topic gives way to its alias, or introduces one; *size follows. MQTT 5.0 3.3.2.3.4 */
+static void use_alias(struct mrl_client *c, struct mrl_mqtt_publish *p, size_t *size)
+{
+    struct mrl_mqtt_packet packet = {.type = MRL_MQTT_PUBLISH};
+    bool known = false;
+    uint16_t alias;
+
+    if (p->topic.len <= ALIAS_MAX || *size + ALIAS_MAX > c->maximum_packet)
+        return;
+    alias = mrl_aliases_send(&c->aliases, c->aliases_out, p->topic, &known);
+    if (alias == 0)
+        return;
+    if (known)
+        p->topic = MRL_BYTES_NONE;
+    p->props.topic_alias = alias;
+    mrl_mqtt_set(&p->props, MRL_MQTT_PROP_TOPIC_ALIAS);
+    packet.publish = *p;
+    (void)mrl_mqtt_size(c->version, &packet, size); /* it has one without the alias */
+}
+
 static bool deliver(void *door, const struct mrl_delivery *d)
 {
     struct mrl_client *c = door;
-    uint8_t ids_memory[IDENTIFIER_MAX * IDENTIFIERS_MAX];
-    struct mrl_writer ids = mrl_writer_on(ids_memory, sizeof(ids_memory));
     struct mrl_mqtt_packet packet = {
         .type = MRL_MQTT_PUBLISH,
         .publish = {.topic = d->publication->topic,
@@ -88,9 +123,11 @@ static bool deliver(void *door, const struct mrl_delivery *d)
         return true;
     }
     if (c->version == MRL_MQTT_5)
-        add_properties(d, &packet.publish.props, &ids);
+        add_properties(c->door, d, &packet.publish.props);
     if (mrl_mqtt_size(c->version, &packet, &size) != MRL_OK || size > c->maximum_packet)
         return false;
+    if (c->aliases_out > 0)
+        use_alias(c, &packet.publish, &size);
     if (write_publish(c, &packet, size) ==
         MRL_OK) /* a full backlog ends the connection by itself */
         mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);

@@ -33,29 +33,47 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return mrl_client_identify(c, &why);
 }
 
+static bool policy_allows(const struct mrl_principal *p, struct mrl_hub_question *q)
+{
+    if (q->action == MRL_HUB_SUBSCRIBE)
+        return mrl_policy_may_subscribe(p->policy, &p->subject, q->name, &q->qos);
+    return mrl_policy_may_publish(p->policy, &p->subject, q->name,
+                                  mrl_publish_needs(q->qos, q->retain, q->empty));
+}
+
 /* For a session without connection the policy is that of the snapshot. */
 static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl_session_key *key,
-                                       enum mrl_hub_action action, mrl_bytes name)
+                                       struct mrl_hub_question *q)
 {
     const struct mrl_principal *p;
-    bool allowed = false;
+    bool allowed;
 
     mrl_rcu_read_begin();
     p = mrl_snapshot_principal(d->config.registry, key->principal_kind, key->principal);
-    if (p != NULL && action == MRL_HUB_PUBLISH)
-        allowed = mrl_policy_may_publish(p->policy, &p->subject, name);
-    else if (p != NULL)
-        allowed = mrl_policy_may_subscribe(p->policy, &p->subject, name);
+    allowed = p != NULL && policy_allows(p, q);
     mrl_rcu_read_end();
     return allowed;
 }
 
-static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name)
+/* A subscription that lasted until now is taken away without a word to the client: MQTT has none
+ * for it short of ending the connection. The log says it. */
+static void note_withdrawn(const struct mrl_session *s, mrl_bytes filter)
+{
+    const struct mrl_client *c = mrl_session_door(s);
+
+    if (c != NULL)
+        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, "no rule allows it any more");
+}
+
+static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
 {
     const struct mrl_session_key *key = mrl_session_key(s);
+    bool allowed =
+        principal_stands(context, key) && policy_of_principal_allows(context, key, question);
 
-    return principal_stands(context, key) && policy_of_principal_allows(context, key, action, name);
+    if (!allowed && question->action == MRL_HUB_SUBSCRIBE)
+        note_withdrawn(s, question->name);
+    return allowed;
 }
 
 static void dropped(void *context, const struct mrl_session *s, mrl_err why)
@@ -82,7 +100,7 @@ struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *confi
     d->config = *config;
     mrl_list_init(&d->clients);
     d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
-                         &config->limits->hub, &hooks);
+                         config->routes, &config->limits->hub, &hooks);
     return d;
 }
 
@@ -105,6 +123,7 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
     mrl_hub_free(d->hub);
     free(d->hubs);
     mrl_buf_done(&d->scratch);
+    mrl_buf_done(&d->identifiers);
     free(d);
 }
 
@@ -130,14 +149,4 @@ void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer
 void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id)
 {
     mrl_hub_rejudge(d->hub, (uint8_t)kind, id);
-}
-
-void mrl_mqtt_door_stop(struct mrl_mqtt_door *d)
-{
-    d->stopping = true;
-    MRL_LIST_EACH(c, &d->clients, struct mrl_client, in_door)
-    {
-        if (c->conn != NULL)
-            mrl_client_end(c, MRL_MQTT_SERVER_SHUTTING_DOWN, "server shutting down");
-    }
 }

@@ -22,6 +22,12 @@ struct mrl_mqtt_limits {
     uint64_t connect_timeout_ms;   /* from the TLS handshake to CONNECT */
     uint16_t keep_alive_max_s;     /* longer or none at all: Server Keep Alive says so.
                                       MQTT 5.0 3.2.2.3.14 */
+    bool acknowledge_denied_311;   /* a denied PUBLISH of 3.1.1 does not end the connection */
+    uint16_t topic_aliases;        /* of one connection, each way */
+    mrl_bytes server_reference;    /* where clients may go when the server stops; empty: nowhere */
+    bool server_moved;             /* they should stay there */
+    uint64_t drain_ms;             /* over which they are sent away */
+    mrl_bytes response_topic;      /* pattern of Response Information; empty: none */
     struct mrl_hub_limits hub;
 };
 
@@ -36,6 +42,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
     struct mrl_retained *retained;
+    struct mrl_routes *routes;
     const struct mrl_mqtt_limits *limits;
     mrl_mqtt_observe *observe; /* may be NULL */
     void *observe_context;
@@ -60,7 +67,8 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
 /* A principal or its policy changed: its sessions on this worker are judged again; one that may not
  * stay is ended with DISCONNECT "administrative action". */
 void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id);
-/* The server stops: every client is told and closed. MQTT 5.0 3.14.2.1: 0x8B */
+/* The server stops: every client is told and closed, each at a moment of its own within the drain
+ * time, so that they do not all return at once. */
 void mrl_mqtt_door_stop(struct mrl_mqtt_door *d);
 
 struct mrl_hub *mrl_mqtt_door_hub(struct mrl_mqtt_door *d);

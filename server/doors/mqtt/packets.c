@@ -6,15 +6,18 @@
 #include "messages/topic_tree.h"
 #include "wire/mqtt_topic.h"
 
+/* why: of a refusal, else NULL. */
 static void send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
-                     uint8_t reason)
+                     uint8_t reason, const char *why)
 {
-    const struct mrl_mqtt_packet p = {
+    struct mrl_mqtt_packet p = {
         .type = type,
         .ack = {.packet_id = packet_id,
                 .reason = c->version == MRL_MQTT_5 ? reason : MRL_MQTT_SUCCESS}};
+    mrl_err err =
+        why == NULL ? mrl_client_send(c, &p) : mrl_client_send_reason(c, &p, &p.ack.props, why);
 
-    if (mrl_client_send(c, &p) == MRL_ERR_LIMIT)
+    if (err == MRL_ERR_LIMIT)
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE,
                        "acknowledgement larger than the client takes");
 }
@@ -26,6 +29,8 @@ struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props
         .response_topic = props->response_topic,
         .correlation_data = props->correlation_data,
         .user_properties = props->user,
+        .has_content_type = mrl_mqtt_has(props, MRL_MQTT_PROP_CONTENT_TYPE),
+        .has_correlation_data = mrl_mqtt_has(props, MRL_MQTT_PROP_CORRELATION_DATA),
         .has_payload_format = mrl_mqtt_has(props, MRL_MQTT_PROP_PAYLOAD_FORMAT),
         .payload_format = props->payload_format,
     };
@@ -52,20 +57,42 @@ static void refuse_publish(struct mrl_client *c, const struct mrl_mqtt_publish *
         mrl_client_end(c, reason, why);
         return;
     }
-    send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason);
+    send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason, why);
 }
 
+/* As if it had arrived: the other way out that [MQTT-3.3.5-2] of 3.1.1 leaves, for what policy
+ * denies only. PUBREL will find no packet id, which 3.1.1 cannot tell from success. */
+static void acknowledge_denied(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    if (p->qos > 0)
+        send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, MRL_MQTT_SUCCESS,
+                 NULL);
+}
+
+static const char *why_denied(const struct mrl_client *c, mrl_bytes topic)
+{
+    return mrl_policy_may_publish(c->policy, &c->subject, topic, /*needs=*/0)
+               ? "no rule allows it with this QoS or retain flag"
+               : "no rule allows it";
+}
+
+/* MQTT 5.0 has reasons of its own for QoS and retain (0x9B, 0x9A), but not for an acknowledgement,
+ * and they speak of what the server supports: here it is not authorized. MQTT 5.0 3.4.2.1 */
 static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     if (mrl_topic_levels(p->topic) > MRL_TOPIC_LEVELS_MAX) {
         refuse_publish(c, p, MRL_MQTT_TOPIC_NAME_INVALID, "topic has too many levels");
         return false;
     }
-    if (mrl_policy_may_publish(c->policy, &c->subject, p->topic))
+    if (mrl_policy_may_publish(c->policy, &c->subject, p->topic,
+                               mrl_publish_needs(p->qos, p->retain, p->payload.len == 0)))
         return true;
     mrl_client_count(c, MRL_COUNTER_PUBLISH_DENIED);
-    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "no rule allows it");
-    refuse_publish(c, p, MRL_MQTT_NOT_AUTHORIZED, "publish not allowed by policy");
+    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, why_denied(c, p->topic));
+    if (c->version == MRL_MQTT_311 && c->door->config.limits->acknowledge_denied_311)
+        acknowledge_denied(c, p);
+    else
+        refuse_publish(c, p, MRL_MQTT_NOT_AUTHORIZED, "publish not allowed by policy");
     return false;
 }
 
@@ -99,7 +126,7 @@ static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         return;
     }
     send_ack(c, MRL_MQTT_PUBACK, p->packet_id,
-             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
+             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS, NULL);
 }
 
 /* MQTT 5.0 4.3.3, method B: routed at the PUBLISH, the packet id is kept until PUBREL. */
@@ -117,7 +144,7 @@ static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         return;
     }
     send_ack(c, MRL_MQTT_PUBREC, p->packet_id,
-             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS);
+             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS, NULL);
 }
 
 static bool is_log_head(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
@@ -143,18 +170,33 @@ static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         mrl_client_anchor_log(c, &head);
     }
     if (p->qos == 1)
-        send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS);
+        send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS, NULL);
+}
+
+/* Sets the topic an alias stands for. A denied message sets its alias, too: the client relies on
+ * it. MQTT 5.0 3.3.2.3.4 */
+static bool resolve_alias(struct mrl_client *c, struct mrl_mqtt_publish *p)
+{
+    mrl_err err;
+
+    if (!mrl_mqtt_has(&p->props, MRL_MQTT_PROP_TOPIC_ALIAS))
+        return true;
+    err = mrl_aliases_receive(&c->aliases, c->door->config.limits->topic_aliases,
+                              p->props.topic_alias, &p->topic);
+    if (err == MRL_ERR_LIMIT)
+        mrl_client_end(c, MRL_MQTT_TOPIC_ALIAS_INVALID, "topic alias above Topic Alias Maximum");
+    else if (err != MRL_OK)
+        mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR, "topic alias that stands for nothing");
+    return err == MRL_OK;
 }
 
 static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    const struct mrl_mqtt_publish *p = &packet->publish;
+    struct mrl_mqtt_publish resolved = packet->publish;
+    const struct mrl_mqtt_publish *p = &resolved;
 
-    if (mrl_mqtt_has(&p->props,
-                     MRL_MQTT_PROP_TOPIC_ALIAS)) { /* we gave no Topic Alias Maximum. 3.3.2-9 */
-        mrl_client_end(c, MRL_MQTT_TOPIC_ALIAS_INVALID, "topic aliases are not taken");
+    if (!resolve_alias(c, &resolved))
         return;
-    }
     if (is_log_head(c, p)) {
         on_log_head(c, p);
         return;
@@ -177,10 +219,11 @@ static void on_puback(struct mrl_client *c, const struct mrl_mqtt_packet *packet
 static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     const struct mrl_mqtt_ack *p = &packet->ack;
+    bool failed = p->reason >= 0x80; /* MQTT 5.0 4.3.3-4: no PUBREL answers it */
 
-    if (mrl_session_pubrec(c->session, p->packet_id, p->reason >= 0x80) != MRL_OK)
-        send_ack(c, MRL_MQTT_PUBREL, p->packet_id,
-                 MRL_MQTT_PACKET_ID_NOT_FOUND); /* MQTT 5.0 3.6.2.1 */
+    if (mrl_session_pubrec(c->session, p->packet_id, failed) != MRL_OK && !failed)
+        send_ack(c, MRL_MQTT_PUBREL, p->packet_id, MRL_MQTT_PACKET_ID_NOT_FOUND,
+                 NULL); /* MQTT 5.0 3.6.2.1 */
 }
 
 static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -188,7 +231,8 @@ static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet
     uint16_t id = packet->ack.packet_id;
     bool known = mrl_session_release_qos2(c->session, id) == MRL_OK;
 
-    send_ack(c, MRL_MQTT_PUBCOMP, id, known ? MRL_MQTT_SUCCESS : MRL_MQTT_PACKET_ID_NOT_FOUND);
+    send_ack(c, MRL_MQTT_PUBCOMP, id, known ? MRL_MQTT_SUCCESS : MRL_MQTT_PACKET_ID_NOT_FOUND,
+             NULL);
 }
 
 static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -201,20 +245,18 @@ static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packe
 static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscription *s,
                              uint32_t identifier, bool *send_retained)
 {
-    const struct mrl_subscribe_options options = {.qos = s->qos,
-                                                  .no_local = s->no_local,
-                                                  .retain_as_published = s->retain_as_published,
-                                                  .retain_handling = s->retain_handling,
-                                                  .identifier = identifier};
+    struct mrl_subscribe_options options = {.qos = s->qos,
+                                            .no_local = s->no_local,
+                                            .retain_as_published = s->retain_as_published,
+                                            .retain_handling = s->retain_handling,
+                                            .identifier = identifier};
     bool existed;
     mrl_err err;
 
     *send_retained = false;
-    if (s->group.len > 0)
-        return MRL_MQTT_SHARED_NOT_SUPPORTED;
     if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX)
         return MRL_MQTT_TOPIC_FILTER_INVALID;
-    if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter)) {
+    if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter, &options.qos)) {
         mrl_client_count(c, MRL_COUNTER_SUBSCRIBE_DENIED);
         mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "no rule allows it");
         return MRL_MQTT_NOT_AUTHORIZED;
@@ -222,8 +264,9 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
     err = mrl_session_subscribe(c->session, s->filter, &options, &existed);
     if (err != MRL_OK)
         return MRL_MQTT_QUOTA_EXCEEDED;
-    *send_retained = s->retain_handling == 0 || (s->retain_handling == 1 && !existed);
-    return s->qos;
+    *send_retained =
+        s->group.len == 0 && (s->retain_handling == 0 || (s->retain_handling == 1 && !existed));
+    return options.qos; /* or less than asked for. MQTT 5.0 3.8.4-7 */
 }
 
 /* One byte a filter: the codes for SUBACK, and whether retained messages follow. */

@@ -62,16 +62,18 @@ class Mqtt:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
 
+    def frame(self) -> tuple[int, bytes, bytes]:
+        """First byte, remaining length as it stands, and the rest of the next packet."""
+        first, digits, length = self._take(1)[0], b"", 0
+        while not digits or digits[-1] >= 0x80:
+            byte = self._take(1)
+            length |= (byte[0] & 0x7F) << 7 * len(digits)
+            digits += byte
+        return first, digits, self._take(length)
+
     def _read(self) -> wire.Received:
-        first = self._take(1)[0]
-        length = shift = 0
-        while True:
-            byte = self._take(1)[0]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        return wire.read(first, self._take(length), self.version)
+        first, _, body = self.frame()
+        return wire.read(first, body, self.version)
 
     # --- packets
 

@@ -43,6 +43,21 @@ static inline void duties_close(struct mrl_store *s)
     mrl_store_close(s);
 }
 
+/* At the least a message can be. */
+static inline bool may_publish(const struct mrl_policy *p, const struct mrl_subject *who,
+                               mrl_bytes topic)
+{
+    return mrl_policy_may_publish(p, who, topic, /*needs=*/0);
+}
+
+static inline bool may_subscribe(const struct mrl_policy *p, const struct mrl_subject *who,
+                                 mrl_bytes filter)
+{
+    uint8_t qos = 0;
+
+    return mrl_policy_may_subscribe(p, who, filter, &qos);
+}
+
 struct audit_count {
     const char *action;
     size_t count;

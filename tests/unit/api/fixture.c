@@ -148,13 +148,11 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return true;
 }
 
-static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name)
+static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
 {
     (void)context;
     (void)s;
-    (void)action;
-    (void)name;
+    (void)question;
     return true;
 }
 
@@ -171,7 +169,8 @@ static void open_hub(struct fixture *f)
     static const struct mrl_hub_hooks hooks = {
         .may_connect = may_connect, .may = may, .dropped = dropped};
 
-    f->hubs[0] = mrl_hub_new(f->loop, f->mailbox, 0, f->api.retained, &limits, &hooks);
+    f->routes = mrl_routes_new();
+    f->hubs[0] = mrl_hub_new(f->loop, f->mailbox, 0, f->api.retained, f->routes, &limits, &hooks);
     mrl_hub_join(f->hubs[0], f->hubs, 1);
 }
 
@@ -284,6 +283,7 @@ int tear_down(void **state)
     mrl_telemetry_free(f->api.telemetry);
     mrl_metrics_free(f->api.metrics);
     mrl_retained_free(f->api.retained);
+    mrl_routes_free(f->routes);
     mrl_keys_client_free(f->keys);
     fixture_remove(f->keys_folder);
     place_remove(&f->place);

@@ -33,6 +33,7 @@ struct fixture {
     struct mrl_tls_context *tls;
     struct mrl_listener *listener;
     struct mrl_hub *hubs[1];
+    struct mrl_routes *routes;
     pthread_t thread;
 };
 

@@ -20,6 +20,55 @@ static void a_device_is_added_and_shown(void **state)
     assert_int_equal(audited(f->api.store, "device.added", "\"id\":\"local:uid=0\""), 1);
 }
 
+static const char *attribute(const struct reply *r, const char *name)
+{
+    const char *text =
+        json_string_value(json_object_get(json_object_get(r->json, "attributes"), name));
+
+    return text != NULL ? text : "";
+}
+
+static void attributes_are_patched_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r = expect(f, 201, "POST", "/v1/devices",
+                            "{\"id\":\"d\",\"attributes\":{\"site\":\"berlin\",\"floor\":\"2\"}}");
+
+    assert_string_equal(attribute(&r, "site"), "berlin");
+    reply_done(&r);
+    r = expect(f, 200, "PATCH", "/v1/devices/d",
+               "{\"group\":\"g\",\"attributes\":{\"floor\":null,\"site\":\"bonn\",\"a\":\"\"}}");
+    assert_string_equal(attribute(&r, "site"), "bonn");
+    assert_string_equal(attribute(&r, "floor"), "");
+    assert_int_equal(json_object_size(json_object_get(r.json, "attributes")), 1);
+    reply_done(&r);
+    r = expect(f, 200, "PATCH", "/v1/devices/d", "{\"attributes\":{\"site\":null}}");
+    assert_null(json_object_get(r.json, "attributes"));
+    reply_done(&r);
+    assert_int_equal(audited(f->api.store, "device.changed", "\"field\":\"attributes\""), 3);
+}
+
+static void attributes_that_are_none_are_refused(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"attributes\":7}",
+        "{\"attributes\":{\"a\":7}}",
+        "{\"attributes\":{\"a/b\":\"1\"}}",
+        "{\"attributes\":{\"\":\"1\"}}",
+        "{\"attributes\":{\"a\":\"x/y\"}}",
+        "{\"attributes\":{\"a\":\"+\"}}",
+        "{\"attributes\":{\"a\":\"x\\n\"}}",
+        "{\"attributes\":{\"a\":\"1\",\"a\":\"2\"}}",
+    };
+    struct fixture *f = *state;
+
+    expect_only(f, 201, "POST", "/v1/devices", "{\"id\":\"d\"}");
+    for (size_t i = 0; i < MRL_COUNT(bodies); i++)
+        expect_only(f, 400, "PATCH", "/v1/devices/d", bodies[i]);
+    expect_only(f, 404, "PATCH", "/v1/devices/e", "{\"attributes\":{\"a\":\"1\"}}");
+    assert_int_equal(audited(f->api.store, "device.changed", NULL), 0);
+}
+
 static void the_same_device_twice_is_a_conflict(void **state)
 {
     struct fixture *f = *state;
@@ -242,6 +291,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_API(a_device_is_added_and_shown),
+        WITH_API(attributes_are_patched_one_by_one),
+        WITH_API(attributes_that_are_none_are_refused),
         WITH_API(the_same_device_twice_is_a_conflict),
         WITH_API(a_body_that_is_not_exactly_right_is_refused),
         WITH_API(an_unknown_member_is_named),

@@ -27,6 +27,27 @@ static void a_role_is_made_changed_and_deleted(void **state)
     assert_int_equal(audited(f->api.store, "role.", NULL), 3);
 }
 
+static void what_a_rule_withholds_is_said(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r =
+        expect(f, 201, "POST", "/v1/roles",
+               "{\"name\":\"r\",\"rules\":["
+               "{\"publish\":true,\"filter\":\"a\",\"retain\":false,\"clear\":false,\"max_qos\":1},"
+               "{\"publish\":true,\"filter\":\"b\",\"retain\":true,\"clear\":true,\"max_qos\":2},"
+               "{\"subscribe\":true,\"filter\":\"c\",\"max_qos\":0}]}");
+
+    assert_non_null(strstr(r.body,
+                           "{\"clear\":false,\"filter\":\"a\",\"max_qos\":1,\"publish\":true,"
+                           "\"retain\":false,\"subscribe\":false}"));
+    assert_non_null(strstr(r.body, "{\"filter\":\"b\",\"publish\":true,\"subscribe\":false}"));
+    assert_non_null(
+        strstr(r.body, "{\"filter\":\"c\",\"max_qos\":0,\"publish\":false,\"subscribe\":true}"));
+    reply_done(&r);
+    assert_int_equal(audited(f->api.store, "role.added", "publish,no-retain,no-clear,max-qos=1 a"),
+                     1);
+}
+
 static void rules_that_are_none_are_refused(void **state)
 {
     static const char *const bodies[] = {
@@ -39,6 +60,11 @@ static void rules_that_are_none_are_refused(void **state)
         "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a/#/b\"}]}",
         "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"$SYS/a\"}]}",
         "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a\",\"deny\":true}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a\",\"max_qos\":3}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a\",\"max_qos\":-1}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a\",\"max_qos\":\"1\"}]}",
+        "{\"name\":\"r\",\"rules\":[{\"publish\":true,\"filter\":\"a\",\"retain\":0}]}",
+        "{\"name\":\"r\",\"rules\":[{\"subscribe\":true,\"filter\":\"a\",\"retain\":false}]}",
         "{\"name\":\"r/s\",\"rules\":[{\"publish\":true,\"filter\":\"a\"}]}",
     };
     struct fixture *f = *state;
@@ -113,11 +139,22 @@ static void the_policy_is_explained(void **state)
     assert_true(json_is_true(json_object_get(r.json, "allowed")));
     assert_string_equal(member(&r, "role"), "reader");
     assert_string_equal(member(&r, "filter"), "climate/#");
+    assert_int_equal(json_integer_value(json_object_get(r.json, "qos")), 0);
     assert_true(json_is_false(json_object_get(r.json, "may_connect"))); /* not enrolled yet */
+    reply_done(&r);
+    r = expect(f, 200, "GET",
+               "/v1/policy/explain?principal=device:d&action=publish&topic=devices/d/x"
+               "&qos=2&retain=keep",
+               NULL);
+    assert_true(json_is_true(json_object_get(r.json, "allowed")));
+    assert_string_equal(member(&r, "filled"), "devices/d/#");
     reply_done(&r);
     r = expect(f, 200, "GET",
                "/v1/policy/explain?principal=device:d&action=publish&topic=climate/a", NULL);
     assert_true(json_is_false(json_object_get(r.json, "allowed")));
+    assert_string_equal(member(&r, "difference"), "the rule allows to subscribe, not to publish");
+    assert_non_null(strstr(r.body, "\"nearest\":{\"filled\":\"climate/#\",\"filter\":\"climate/#\","
+                                   "\"role\":\"reader\"}"));
     reply_done(&r);
 }
 
@@ -133,6 +170,9 @@ static void a_question_that_is_none_is_refused(void **state)
         {"?principal=group:g&action=publish&topic=a", 400},
         {"?principal=device:d&action=read&topic=a", 400},
         {"?principal=device:d&action=publish&topic=a/%23", 400},
+        {"?principal=device:d&action=publish&topic=a&qos=3", 400},
+        {"?principal=device:d&action=publish&topic=a&retain=yes", 400},
+        {"?principal=device:d&action=subscribe&topic=a&retain=keep", 400},
         {"?principal=device:ghost&action=publish&topic=a", 404},
         {"?principal=device:d&principal=device:e&action=publish&topic=a", 400},
     };
@@ -149,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_API(a_role_is_made_changed_and_deleted),
+        WITH_API(what_a_rule_withholds_is_said),
         WITH_API(rules_that_are_none_are_refused),
         WITH_API(rules_of_a_role_are_counted),
         WITH_API(a_role_is_given_and_taken_away),

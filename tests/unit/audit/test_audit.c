@@ -221,14 +221,34 @@ static void more_kinds_than_windows_are_counted_together(void **state)
     struct world *w = *state;
 
     for (int i = 0; i < MRL_AUDIT_WINDOWS_MAX + 7; i++) {
+        char source[24];
+
+        (void)snprintf(source, sizeof(source), "10.%d.%d.1:1", i / 256, i % 256);
+        note_denial(w, mrl_str(source), MRL_LIT("a"));
+    }
+    flush(w);
+    assert_int_equal(store_number(w->store, counted), MRL_AUDIT_WINDOWS_MAX + 7);
+    assert_entries(w, MRL_AUDIT_WINDOWS_MAX + 1);
+}
+
+static void one_who_tries_many_names_gets_sixteen_windows_and_one(void **state)
+{
+    struct world *w = *state;
+
+    for (int i = 0; i < 1000; i++) {
         char target[16];
 
         (void)snprintf(target, sizeof(target), "t%d", i);
         note_denial(w, MRL_LIT("192.0.2.7:1"), mrl_str(target));
     }
+    note_denial(w, MRL_LIT("192.0.2.7:1"), MRL_LIT("t3")); /* still known by its name */
+    note_denial(w, MRL_LIT("192.0.9.9:1"), MRL_LIT("t3")); /* and others by theirs */
     flush(w);
-    assert_int_equal(store_number(w->store, counted), MRL_AUDIT_WINDOWS_MAX + 7);
-    assert_entries(w, MRL_AUDIT_WINDOWS_MAX + 1);
+    assert_int_equal(store_number(w->store, counted), 1002);
+    assert_entries(w, MRL_AUDIT_WINDOWS_OF_ONE + 2 + 1 + 1);
+    assert_int_equal(store_number(w->store, "SELECT COUNT(*) FROM audit_entries WHERE json LIKE "
+                                            "'%\"repeated\":983,%'"),
+                     1);
 }
 
 static void what_a_full_disk_refused_is_said_later(void **state)
@@ -341,6 +361,7 @@ int main(void)
         WITH_LOG(a_window_ends_after_its_time),
         WITH_LOG(networks_decide_not_addresses),
         WITH_LOG(more_kinds_than_windows_are_counted_together),
+        WITH_LOG(one_who_tries_many_names_gets_sixteen_windows_and_one),
         cmocka_unit_test(what_a_full_disk_refused_is_said_later),
         WITH_LOG(filters_choose_entries),
     };

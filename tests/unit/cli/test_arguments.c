@@ -79,7 +79,7 @@ static void what_is_wrong_is_refused_with_a_sentence(void **state)
         {{"device", "show"}, "missing: ID"},
         {{"device", "show", ""}, "an argument is empty"},
         {{"device", "show", "a", "b"}, "too many arguments: b"},
-        {{"device", "show", "a", "b", "c"}, "too many arguments: c"},
+        {{"device", "set", "a"}, "missing: ID FIELD=VALUE..."},
         {{"device", "list", "--frob"}, "unknown option --frob"},
         {{"device", "list", "--"}, ""},
         {{"device", "list", "-x"}, "unknown option -x"},
@@ -144,6 +144,23 @@ static void options_are_limited_in_number(void **state)
     assert_string_equal(why.text, "too many options");
 }
 
+static void a_last_operand_may_stand_as_often_as_there_is_room(void **state)
+{
+    char *argv[MRL_CLI_OPERANDS_MAX + 8] = {"merlon", "device", "set", "d"};
+    struct mrl_cli_arguments a;
+    struct mrl_why why;
+    int argc = 4;
+
+    (void)state;
+    for (int i = 1; i < MRL_CLI_OPERANDS_MAX; i++)
+        argv[argc++] = "note=x";
+    assert_int_equal(mrl_cli_arguments_read(argc, argv, &a, &why), MRL_EXIT_OK);
+    assert_int_equal(a.operand_count, MRL_CLI_OPERANDS_MAX);
+    argv[argc++] = "note=y";
+    assert_int_equal(mrl_cli_arguments_read(argc, argv, &a, &why), MRL_EXIT_USAGE);
+    assert_string_equal(why.text, "too many arguments: note=y");
+}
+
 static void numbers_are_from_one_to_their_limit(void **state)
 {
     static const struct {
@@ -202,6 +219,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_refused_with_a_sentence),
         cmocka_unit_test(a_call_for_help_is_heard_on_a_wrong_line),
         cmocka_unit_test(options_are_limited_in_number),
+        cmocka_unit_test(a_last_operand_may_stand_as_often_as_there_is_room),
         cmocka_unit_test(numbers_are_from_one_to_their_limit),
         cmocka_unit_test(every_command_of_the_table_is_well_formed),
     };

@@ -44,6 +44,24 @@ static void one_filter_is_one_rule_whatever_the_order(void **state)
     assert_true(mrl_roles_same(one, other));
 }
 
+static void a_line_is_a_rule_with_its_limits(void **state)
+{
+    MRL_AUTO(json_t) rules = NULL;
+    MRL_SCOPED(mrl_buf) text = {0};
+    struct mrl_cli cli = {0};
+
+    (void)state;
+    assert_int_equal(RULES(&rules, &cli, "--rule=publish+no-retain+no-clear+max-qos=0 b c",
+                           "--publish=z", "--rule", "subscribe,max-qos=1 a/#"),
+                     MRL_EXIT_OK);
+    assert_rules(rules, "[{\"filter\":\"z\",\"publish\":true,\"subscribe\":false},"
+                        "{\"clear\":false,\"filter\":\"b c\",\"max_qos\":0,\"publish\":true,"
+                        "\"retain\":false,\"subscribe\":false},"
+                        "{\"filter\":\"a/#\",\"max_qos\":1,\"publish\":false,\"subscribe\":true}]");
+    assert_ok(mrl_roles_format_rule(json_array_get(rules, 1), &text));
+    assert_bytes_equal(mrl_buf_bytes(&text), MRL_LIT("publish+no-retain+no-clear+max-qos=0 b c"));
+}
+
 static void no_rule_or_no_utf8_is_a_wrong_command_line(void **state)
 {
     MRL_AUTO(json_t) rules = NULL;
@@ -52,6 +70,8 @@ static void no_rule_or_no_utf8_is_a_wrong_command_line(void **state)
     (void)state;
     assert_int_equal(RULES(&rules, &cli, "--device=x"), MRL_EXIT_USAGE);
     assert_int_equal(RULES(&rules, &cli, "--publish=\xff"), MRL_EXIT_USAGE);
+    assert_int_equal(RULES(&rules, &cli, "--rule=a/#"), MRL_EXIT_USAGE);
+    assert_int_equal(RULES(&rules, &cli, "--rule=publish a+"), MRL_EXIT_USAGE);
     assert_null(rules);
 }
 
@@ -74,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_filter_is_one_rule_whatever_the_order),
+        cmocka_unit_test(a_line_is_a_rule_with_its_limits),
         cmocka_unit_test(no_rule_or_no_utf8_is_a_wrong_command_line),
         cmocka_unit_test(rules_are_the_same_in_any_order_only),
     };

@@ -90,6 +90,7 @@ static inline void fake_cert(struct fake_cert *c, enum mrl_principal_kind kind, 
         .serial = MRL_LIT("\x01\x02"),
         .not_before = 1000,
         .not_after = 2000,
+        .spki = mrl_str(c->text),
         .der = mrl_str(c->text),
     };
     assert_ok(mrl_fingerprint_of(c->it.der, &c->it.fingerprint));
@@ -178,8 +179,8 @@ static inline bool may(struct fixture *f, enum mrl_principal_kind kind, const ch
     p = mrl_snapshot_principal(f->registry, kind, mrl_str(id));
     if (p != NULL)
         allowed = action == MRL_ALLOW_PUBLISH
-                      ? mrl_policy_may_publish(p->policy, &p->subject, mrl_str(topic))
-                      : mrl_policy_may_subscribe(p->policy, &p->subject, mrl_str(topic));
+                      ? may_publish(p->policy, &p->subject, mrl_str(topic))
+                      : may_subscribe(p->policy, &p->subject, mrl_str(topic));
     mrl_rcu_read_end();
     return allowed;
 }

@@ -154,6 +154,71 @@ static void a_newer_certificate_supersedes_the_older_ones(void **state)
     assert_int_equal(judged(f, &one.it.fingerprint, 1500), MRL_JUDGED_REVOKED);
 }
 
+/* What was submitted before is done when this returns. */
+static void settle(struct fixture *f)
+{
+    assert_ok(store_exec(f->store, "UPDATE devices SET grp = grp", MRL_NO_ARGS));
+}
+
+static bool seen(struct fixture *f, const struct mrl_fingerprint *fingerprint)
+{
+    const struct mrl_credential *credential;
+    const struct mrl_principal *principal;
+    bool was;
+
+    mrl_rcu_read_begin();
+    assert_true(mrl_snapshot_credential(f->registry, fingerprint, &credential, &principal));
+    was = credential->seen;
+    mrl_rcu_read_end();
+    return was;
+}
+
+static void the_first_use_of_a_certificate_supersedes_the_older_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_cert one, two;
+
+    add(f, "d1", "");
+    fake_cert(&one, MRL_PRINCIPAL_DEVICE, "d1", 1);
+    fake_cert(&two, MRL_PRINCIPAL_DEVICE, "d1", 2);
+    assert_ok(enrol(f, &one.it));
+    mrl_credential_seen(f->registry, &one.it.fingerprint);
+    settle(f);
+    assert_true(seen(f, &one.it.fingerprint));
+    assert_ok(enrol(f, &two.it));
+    mrl_credential_seen(f->registry, &one.it.fingerprint); /* no first use any more */
+    settle(f);
+    assert_int_equal(judged(f, &one.it.fingerprint, 1500), MRL_JUDGED_ACCEPTED);
+    assert_false(seen(f, &two.it.fingerprint));
+    mrl_credential_seen(f->registry, &two.it.fingerprint);
+    mrl_credential_seen(f->registry, &two.it.fingerprint);
+    settle(f);
+    assert_true(seen(f, &two.it.fingerprint));
+    assert_int_equal(judged(f, &one.it.fingerprint, 1500), MRL_JUDGED_SUPERSEDED);
+    assert_int_equal(judged(f, &two.it.fingerprint, 1500), MRL_JUDGED_ACCEPTED);
+    assert_int_equal(audited(f->store, "device.changed", "\"superseded\":1"), 1);
+    registry_stop(f);
+    registry_start(f);
+    assert_true(seen(f, &two.it.fingerprint));
+}
+
+static void certificates_of_an_application_stand_side_by_side(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_cert one, two;
+
+    assert_ok(mrl_account_add(f->registry, &admin, MRL_PRINCIPAL_APPLICATION, MRL_LIT("a1"), 0,
+                              MRL_BYTES_NONE, NULL));
+    fake_cert(&one, MRL_PRINCIPAL_APPLICATION, "a1", 1);
+    fake_cert(&two, MRL_PRINCIPAL_APPLICATION, "a1", 2);
+    assert_ok(enrol(f, &one.it));
+    assert_ok(enrol(f, &two.it));
+    mrl_credential_seen(f->registry, &two.it.fingerprint);
+    settle(f);
+    assert_true(seen(f, &two.it.fingerprint));
+    assert_int_equal(judged(f, &one.it.fingerprint, 1500), MRL_JUDGED_ACCEPTED);
+}
+
 static void an_old_certificate_does_not_supersede_a_newer_one(void **state)
 {
     struct fixture *f = *state;
@@ -221,9 +286,33 @@ static void a_certificate_of_one_never_becomes_that_of_another(void **state)
     assert_ok(enrol(f, &c.it));
     stolen = c.it;
     stolen.id = MRL_LIT("d2");
+    stolen.spki = MRL_LIT("another key");
     assert_int_equal(enrol_why(f, &stolen, &why), MRL_ERR_EXISTS);
     assert_string_equal(why.text, "this certificate is known already");
     assert_int_equal(state_of(f, "d2"), MRL_DEVICE_EXPECTED);
+}
+
+static void a_key_is_that_of_one_principal_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_cert one, renewed, other;
+    struct mrl_why why = {{0}};
+
+    add(f, "d1", "");
+    add(f, "d2", "");
+    fake_cert(&one, MRL_PRINCIPAL_DEVICE, "d1", 1);
+    fake_cert(&renewed, MRL_PRINCIPAL_DEVICE, "d1", 2);
+    fake_cert(&other, MRL_PRINCIPAL_DEVICE, "d2", 1);
+    other.it.spki = renewed.it.spki = one.it.spki;
+    assert_ok(enrol(f, &one.it));
+    assert_ok(enrol(f, &renewed.it));
+    assert_int_equal(enrol_why(f, &other.it, &why), MRL_ERR_EXISTS);
+    assert_string_equal(why.text, "this key is that of device d1; make a new one");
+    assert_int_equal(state_of(f, "d2"), MRL_DEVICE_EXPECTED);
+    assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
+    assert_int_equal(enrol(f, &other.it), MRL_ERR_EXISTS);
+    other.it.spki = other.it.der;
+    assert_ok(enrol(f, &other.it));
 }
 
 static void a_principal_has_at_most_16_active_certificates(void **state)
@@ -331,9 +420,12 @@ int main(void)
         WITH_REGISTRY(every_state_has_its_judgement),
         WITH_REGISTRY(revoking_one_certificate_leaves_the_others),
         WITH_REGISTRY(a_newer_certificate_supersedes_the_older_ones),
+        WITH_REGISTRY(the_first_use_of_a_certificate_supersedes_the_older_ones),
+        WITH_REGISTRY(certificates_of_an_application_stand_side_by_side),
         WITH_REGISTRY(an_old_certificate_does_not_supersede_a_newer_one),
         WITH_REGISTRY(a_certificate_that_cannot_be_is_refused),
         WITH_REGISTRY(a_certificate_of_one_never_becomes_that_of_another),
+        WITH_REGISTRY(a_key_is_that_of_one_principal_for_ever),
         WITH_REGISTRY(a_principal_has_at_most_16_active_certificates),
         WITH_REGISTRY(certificates_past_their_end_take_no_room),
         WITH_REGISTRY(who_is_off_gets_no_certificate),

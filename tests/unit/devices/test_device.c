@@ -247,7 +247,7 @@ struct seen {
     size_t count;
     char ids[256];
     struct mrl_device_life life;
-    char group[32], note[32], reason[32];
+    char group[32], note[32], reason[32], attributes[64];
     size_t credentials;
 };
 
@@ -261,6 +261,7 @@ static void see(void *context, const struct mrl_device_info *d)
     (void)snprintf(s->group, sizeof(s->group), "%.*s", MRL_FMT(d->group));
     (void)snprintf(s->note, sizeof(s->note), "%.*s", MRL_FMT(d->note));
     (void)snprintf(s->reason, sizeof(s->reason), "%.*s", MRL_FMT(d->reason));
+    (void)snprintf(s->attributes, sizeof(s->attributes), "%.*s", MRL_FMT(d->attributes));
     s->life = d->life;
     s->credentials = d->credential_count;
     assert_true(d->created_ms > 0 && d->changed_ms >= d->created_ms);
@@ -291,6 +292,90 @@ static void show_tells_everything(void **state)
     assert_int_equal(mrl_device_show(f->registry, MRL_LIT("d2"), see, &s, NULL), MRL_ERR_NOT_FOUND);
     assert_int_equal(mrl_device_show(f->registry, MRL_LIT("a/b"), see, &s, NULL),
                      MRL_ERR_NOT_FOUND);
+}
+
+/* --- attributes --- */
+
+static mrl_err set_attribute(struct fixture *f, const char *id, const char *name, const char *value)
+{
+    const struct mrl_attribute_change c = {mrl_str(name), mrl_str(value)};
+
+    return mrl_device_set_attributes(f->registry, &admin, mrl_str(id), &c, 1, NULL);
+}
+
+static void give_site_role(struct fixture *f, const char *device)
+{
+    static const struct mrl_rule rule = {MRL_ALLOW_PUBLISH, MRL_LIT_INIT("sites/${attr.site}/#")};
+    const struct mrl_role_target to = {MRL_ROLE_TO_DEVICE, mrl_str(device)};
+
+    assert_ok(mrl_role_create(f->access, &admin, MRL_LIT("site"), MRL_BYTES_NONE, &rule, 1, NULL));
+    assert_ok(mrl_role_assign(f->access, &admin, MRL_LIT("site"), &to, NULL));
+}
+
+static bool may_report(struct fixture *f, const char *topic)
+{
+    return may(f, MRL_PRINCIPAL_DEVICE, "d1", MRL_ALLOW_PUBLISH, topic);
+}
+
+static void an_attribute_acts_when_it_is_set_and_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+
+    add(f, "d1", "north");
+    give_site_role(f, "d1");
+    assert_false(may_report(f, "sites/berlin/x"));
+    assert_false(may_report(f, "sites//x"));
+    assert_ok(set_attribute(f, "d1", "site", "berlin"));
+    assert_true(may_report(f, "sites/berlin/x"));
+    assert_ok(set_attribute(f, "d1", "floor", "2"));
+    assert_ok(mrl_device_set_group(f->registry, &admin, MRL_LIT("d1"), MRL_LIT("south"), NULL));
+    assert_true(may_report(f, "sites/berlin/x"));
+    registry_stop(f);
+    registry_start(f);
+    assert_true(may_report(f, "sites/berlin/x"));
+    assert_ok(set_attribute(f, "d1", "site", "bonn"));
+    assert_false(may_report(f, "sites/berlin/x"));
+    assert_true(may_report(f, "sites/bonn/x"));
+    assert_ok(set_attribute(f, "d1", "site", ""));
+    assert_false(may_report(f, "sites/bonn/x"));
+    assert_int_equal(audited(f->store, "device.changed",
+                             "\"details\":{\"field\":\"attributes\",\"value\":\"floor=2\"}"),
+                     5);
+}
+
+static void changes_of_attributes_are_all_or_none(void **state)
+{
+    static const struct mrl_attribute_change bad[] = {{MRL_LIT_INIT("a"), MRL_LIT_INIT("1")},
+                                                      {MRL_LIT_INIT("b"), MRL_LIT_INIT("x/y")}};
+    struct fixture *f = *state;
+    struct seen s = {0};
+
+    add(f, "d1", "");
+    assert_int_equal(mrl_device_set_attributes(f->registry, &admin, MRL_LIT("d1"), bad, 2, NULL),
+                     MRL_ERR_INVALID);
+    assert_ok(mrl_device_show(f->registry, MRL_LIT("d1"), see, &s, NULL));
+    assert_string_equal(s.attributes, "");
+    assert_ok(mrl_device_set_attributes(f->registry, &admin, MRL_LIT("d1"), bad, 1, NULL));
+    assert_ok(mrl_device_show(f->registry, MRL_LIT("d1"), see, &s, NULL));
+    assert_string_equal(s.attributes, "a=1");
+    assert_int_equal(set_attribute(f, "d2", "a", "1"), MRL_ERR_NOT_FOUND);
+    assert_int_equal(set_attribute(f, "../x", "a", "1"), MRL_ERR_NOT_FOUND);
+    assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
+    assert_int_equal(set_attribute(f, "d1", "a", "2"), MRL_ERR_STATE);
+}
+
+static void a_device_can_be_added_with_attributes(void **state)
+{
+    struct mrl_device_new d = {.id = MRL_LIT_INIT("d1"), .attributes = MRL_LIT_INIT("site=berlin")};
+    struct fixture *f = *state;
+
+    assert_ok(mrl_device_add(f->registry, &admin, &d, NULL));
+    give_site_role(f, "d1");
+    assert_true(may_report(f, "sites/berlin/x"));
+    assert_int_equal(audited(f->store, "device.added", "\"attributes\":\"site=berlin\""), 1);
+    d.id = MRL_LIT("d2");
+    d.attributes = MRL_LIT("site=a/b");
+    assert_int_equal(mrl_device_add(f->registry, &admin, &d, NULL), MRL_ERR_INVALID);
 }
 
 static void lists_are_filtered_and_cut_into_pages(void **state)
@@ -364,6 +449,9 @@ int main(void)
         WITH_REGISTRY(a_revocation_that_cannot_do_all_does_nothing),
         WITH_REGISTRY(at_most_eight_may_join_a_revocation),
         WITH_REGISTRY(show_tells_everything),
+        WITH_REGISTRY(an_attribute_acts_when_it_is_set_and_after_a_restart),
+        WITH_REGISTRY(changes_of_attributes_are_all_or_none),
+        WITH_REGISTRY(a_device_can_be_added_with_attributes),
         WITH_REGISTRY(lists_are_filtered_and_cut_into_pages),
         WITH_REGISTRY(a_query_that_cannot_be_is_refused),
     };

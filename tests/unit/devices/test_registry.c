@@ -80,9 +80,8 @@ static void compare_device(struct fixture *f, struct mrl_tx *tx, const struct mr
     assert_bytes_equal(p->subject.id, id);
     assert_bytes_equal(p->subject.group, group);
     assert_int_equal(p->device_state, mrl_row_int(row, 2));
-    assert_int_equal(
-        mrl_policy_may_publish(p->policy, &p->subject, MRL_LIT("devices/z/commands/x")),
-        commander && !quarantined);
+    assert_int_equal(may_publish(p->policy, &p->subject, MRL_LIT("devices/z/commands/x")),
+                     commander && !quarantined);
 }
 
 static mrl_err compare(struct mrl_tx *tx, void *context)
@@ -277,10 +276,10 @@ static void read_once(struct reader *r, uint64_t *version)
         r->broken = true;
     else
         *version = p->version;
-    if (p != NULL && mrl_policy_may_publish(p->policy, &p->subject, MRL_LIT("devices/d1/x")) ==
+    if (p != NULL && may_publish(p->policy, &p->subject, MRL_LIT("devices/d1/x")) ==
                          (p->device_state == MRL_DEVICE_QUARANTINED))
         r->broken = true;
-    if (p != NULL && mrl_policy_may_publish(p->policy, &p->subject, MRL_LIT("devices/d2/x")))
+    if (p != NULL && may_publish(p->policy, &p->subject, MRL_LIT("devices/d2/x")))
         r->broken = true;
     r->accepted += j == MRL_JUDGED_ACCEPTED;
     r->reads++;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/rcu.h"
 #include "tests/unit/unit.h"
 
 enum { KIND = 1, HUBS = 2, IN_FLIGHT = 3, QUEUED = 4, SUBSCRIPTIONS = 2 };
@@ -22,9 +23,13 @@ struct fixture {
     struct mrl_mailbox *mailboxes[HUBS];
     struct mrl_hub *hubs[HUBS];
     struct mrl_retained *retained;
+    struct mrl_routes *routes;
     const char *denied; /* a name the policy denies */
+    bool lowered;       /* the policy gives one QoS less than a subscription has */
+    struct mrl_hub_question asked;
     bool may_connect;
     unsigned drops;
+    struct mrl_hub_limits limits;
 };
 
 static const struct mrl_hub_limits limits = {.subscriptions_per_session = SUBSCRIPTIONS,
@@ -67,14 +72,15 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return ((struct fixture *)context)->may_connect;
 }
 
-static bool may(void *context, const struct mrl_session *s, enum mrl_hub_action action,
-                mrl_bytes name)
+static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
 {
-    const struct fixture *f = context;
+    struct fixture *f = context;
 
     (void)s;
-    (void)action;
-    return f->denied == NULL || !mrl_bytes_eq(name, mrl_str(f->denied));
+    f->asked = *question;
+    if (f->lowered && question->qos > 0)
+        question->qos--;
+    return f->denied == NULL || !mrl_bytes_eq(question->name, mrl_str(f->denied));
 }
 
 static void dropped(void *context, const struct mrl_session *s, mrl_err why)
@@ -89,12 +95,14 @@ static int set_up(void **state)
     static struct fixture f;
     const struct mrl_hub_hooks hooks = {&f, may_connect, may, dropped};
 
-    f = (struct fixture){.may_connect = true};
+    f = (struct fixture){.may_connect = true, .limits = limits};
+    mrl_rcu_register();
     f.retained = mrl_retained_new(3, 1 << 20);
+    f.routes = mrl_routes_new();
     assert_ok(mrl_loop_new(&f.loop));
     for (unsigned i = 0; i < HUBS; i++) {
         assert_ok(mrl_mailbox_new(f.loop, NULL, &f.mailboxes[i]));
-        f.hubs[i] = mrl_hub_new(f.loop, f.mailboxes[i], i, f.retained, &limits, &hooks);
+        f.hubs[i] = mrl_hub_new(f.loop, f.mailboxes[i], i, f.retained, f.routes, &f.limits, &hooks);
     }
     for (unsigned i = 0; i < HUBS; i++)
         mrl_hub_join(f.hubs[i], f.hubs, HUBS);
@@ -112,6 +120,7 @@ static int tear_down(void **state)
     }
     mrl_loop_free(f->loop);
     mrl_retained_free(f->retained);
+    mrl_routes_free(f->routes);
     return 0;
 }
 
@@ -316,6 +325,28 @@ static void overlapping_subscriptions_deliver_once_at_the_highest_qos(void **sta
     done(&d);
 }
 
+static void every_identifier_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    char filter[48], topic[48];
+    unsigned named = 0;
+
+    f->limits.subscriptions_per_session = 20;
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    for (uint32_t i = 1; i <= 20; i++) {
+        (void)snprintf(filter, sizeof(filter), "a/%.*s#", 2 * (int)(i - 1),
+                       "b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/");
+        subscribe(&d, filter, 0, i);
+    }
+    (void)snprintf(topic, sizeof(topic), "a/%.*s", 39, "b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/");
+    publish(f->hubs[0], topic, "x", 0);
+    for (size_t i = 0; i < d.log.len; i++)
+        named += d.log.data[i] == '#';
+    assert_int_equal(named, 20);
+    done(&d);
+}
+
 static void limits_of_subscriptions_and_sessions(void **state)
 {
     struct fixture *f = *state;
@@ -384,6 +415,8 @@ static void messages_reach_the_other_worker(void **state)
     assert_saw(&d, "");
     assert_ok(mrl_loop_turn(f->loop, 0));
     assert_saw(&d, "P0-- 0 t far;");
+    assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("u")}, &receivers));
+    assert_false(receivers); /* it has subscriptions, but none of this topic */
     done(&d);
 }
 
@@ -443,6 +476,21 @@ static void a_narrower_policy_takes_subscriptions_away(void **state)
     done(&d);
 }
 
+static void a_lower_qos_acts_on_a_subscription_that_stands(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "a", 1, 0);
+    f->lowered = true;
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_LIT("d"));
+    assert_int_equal(f->asked.action, MRL_HUB_SUBSCRIBE);
+    publish(f->hubs[0], "a", "x", 1);
+    assert_saw(&d, "P0-- 0 a x;");
+    done(&d);
+}
+
 static void a_lost_connection_sends_the_will_and_a_denied_will_stays(void **state)
 {
     struct fixture *f = *state;
@@ -462,6 +510,172 @@ static void a_lost_connection_sends_the_will_and_a_denied_will_stays(void **stat
     done(&d);
     assert_saw(&watcher, "");
     done(&watcher);
+}
+
+static void turn(struct fixture *f)
+{
+    for (int i = 0; i < 5; i++)
+        assert_ok(mrl_loop_turn(f->loop, 0));
+}
+
+static unsigned messages_of(struct door *d)
+{
+    unsigned messages = 0;
+
+    for (size_t i = 0; i < d->log.len; i++)
+        messages += d->log.data[i] == ';';
+    mrl_buf_clear(&d->log);
+    return messages;
+}
+
+/* n members of one share, alternately on the two workers, and an acknowledged subscription each. */
+static void join_share(struct fixture *f, struct door *members, unsigned n, const char *filter)
+{
+    static const char *const names[] = {"m0", "m1", "m2", "m3"};
+
+    for (unsigned i = 0; i < n; i++) {
+        attach(f->hubs[i % HUBS], &members[i],
+               &(struct wish){.principal = names[i], .client = "c", .expiry_s = 60});
+        subscribe(&members[i], filter, 1, 0);
+    }
+}
+
+static void each_message_of_a_share_goes_to_one_member_in_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct door m[4] = {0};
+
+    join_share(f, m, 4, "$share/g/t/#");
+    for (int i = 0; i < 40; i++)
+        publish(f->hubs[i % 2], "t/x", "x", 0);
+    turn(f);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(messages_of(&m[i]), 10);
+        done(&m[i]);
+    }
+}
+
+static void members_that_are_connected_come_before_those_that_are_not(void **state)
+{
+    struct fixture *f = *state;
+    struct door m[4] = {0};
+    bool receivers;
+
+    join_share(f, m, 4, "$share/g/t");
+    for (int i = 0; i < 3; i++) {
+        mrl_session_detach(m[i].session, MRL_DETACH_CLEAN);
+        m[i].session = NULL;
+    }
+    for (int i = 0; i < 3; i++)
+        publish(f->hubs[0], "t", "x", 1);
+    turn(f);
+    assert_int_equal(messages_of(&m[3]), 3);
+    for (uint16_t id = 1; id <= 3; id++)
+        assert_ok(mrl_session_puback(m[3].session, id));
+    mrl_session_detach(m[3].session, MRL_DETACH_CLEAN);
+    m[3].session = NULL;
+    for (int i = 0; i < 8; i++) {
+        assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("t"), .qos = 1},
+                             &receivers));
+        assert_true(receivers);
+    }
+    turn(f);
+    for (unsigned i = 0; i < 4; i++) { /* two wait for each */
+        static const char *const names[] = {"m0", "m1", "m2", "m3"};
+
+        assert_true(attach(f->hubs[i % HUBS], &m[i],
+                           &(struct wish){.principal = names[i], .client = "c", .expiry_s = 0}));
+        assert_int_equal(messages_of(&m[i]), 2);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        done(&m[i]);
+}
+
+static void shares_with_other_names_and_ordinary_subscriptions_get_theirs(void **state)
+{
+    struct fixture *f = *state;
+    struct door m[3] = {0};
+
+    join_share(f, m, 2, "$share/one/+");
+    attach(f->hubs[1], &m[2], &(struct wish){.principal = "m2", .client = "c"});
+    subscribe(&m[2], "$share/two/t", 1, 7);
+    subscribe(&m[2], "t", 0, 8);
+    publish(f->hubs[0], "t", "x", 1);
+    turn(f);
+    assert_int_equal(messages_of(&m[0]) + messages_of(&m[1]), 1);
+    assert_int_equal(m[2].log.len, strlen("P0-- 0 t x #8;P1-- 1 t x #7;"));
+    for (int i = 0; i < 3; i++)
+        done(&m[i]);
+}
+
+/* MQTT 5.0 4.8.2: QoS 1 should go on, QoS 2 that may have arrived must not. */
+static void what_a_member_leaves_behind_goes_to_another_one(void **state)
+{
+    struct fixture *f = *state;
+    struct door leaves = {0}, stays = {0};
+
+    attach(f->hubs[0], &leaves, &(struct wish){.principal = "leaves", .client = "c"});
+    subscribe(&leaves, "$share/g/t", 2, 0);
+    publish(f->hubs[0], "t", "one", 1);
+    publish(f->hubs[0], "t", "two", 2);
+    publish(f->hubs[0], "t", "acknowledged", 1);
+    publish(f->hubs[0], "t", "queued", 2);
+    assert_ok(mrl_session_puback(leaves.session, 3));
+    publish(f->hubs[0], "t", "last", 1);
+    assert_saw(&leaves, "P1-- 1 t one;P2-- 2 t two;P1-- 3 t acknowledged;P2-- 4 t queued;");
+    attach(f->hubs[1], &stays, &(struct wish){.principal = "stays", .client = "c"});
+    subscribe(&stays, "$share/g/t", 1, 0);
+    done(&leaves);
+    turn(f);
+    assert_saw(&stays, "P1-- 1 t one;P1-- 2 t last;");
+    done(&stays);
+}
+
+static void a_share_without_members_is_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    bool receivers;
+
+    attach(f->hubs[1], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "$share/g/t", 1, 0);
+    assert_ok(mrl_session_unsubscribe(d.session, MRL_LIT("$share/g/t")));
+    assert_ok(publish_as(f->hubs[0], &(struct mrl_publication){.topic = MRL_LIT("t")}, &receivers));
+    assert_false(receivers);
+    assert_int_equal(mrl_routes_count(f->routes), 0);
+    done(&d);
+}
+
+/* The choice was made, and before it arrives the member is gone. */
+static void a_choice_that_comes_too_late_is_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct door gone = {0}, here = {0};
+
+    attach(f->hubs[1], &gone, &(struct wish){.principal = "gone", .client = "c"});
+    subscribe(&gone, "$share/g/t", 0, 0);
+    publish(f->hubs[0], "t", "x", 0);
+    attach(f->hubs[0], &here, &(struct wish){.principal = "here", .client = "c"});
+    subscribe(&here, "$share/g/t", 0, 0);
+    done(&gone);
+    turn(f);
+    assert_saw(&here, "P0-- 0 t x;");
+    done(&here);
+}
+
+static void a_share_sends_no_retained_messages(void **state)
+{
+    struct fixture *f = *state;
+    const struct mrl_publication m = {
+        .topic = MRL_LIT("r/1"), .payload = MRL_LIT("old"), .retain = true};
+    struct door d = {0};
+
+    assert_ok(publish_as(f->hubs[1], &m, NULL));
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "$share/g/r/+", 1, 0);
+    mrl_session_send_retained(d.session, MRL_LIT("$share/g/r/+"));
+    assert_saw(&d, "");
+    done(&d);
 }
 
 static void count_seen(void *context, const struct mrl_publication *p)
@@ -495,13 +709,22 @@ int main(void)
         CASE(a_received_qos2_message_is_new_once),
         CASE(the_queue_holds_its_limit_and_not_one_more),
         CASE(overlapping_subscriptions_deliver_once_at_the_highest_qos),
+        CASE(every_identifier_is_named),
         CASE(limits_of_subscriptions_and_sessions),
         CASE(retained_messages_are_kept_replaced_and_removed),
         CASE(messages_reach_the_other_worker),
         CASE(no_local_and_too_large),
         CASE(a_principal_that_may_not_stay_is_evicted_alone),
         CASE(a_narrower_policy_takes_subscriptions_away),
+        CASE(a_lower_qos_acts_on_a_subscription_that_stands),
         CASE(a_lost_connection_sends_the_will_and_a_denied_will_stays),
+        CASE(each_message_of_a_share_goes_to_one_member_in_turn),
+        CASE(members_that_are_connected_come_before_those_that_are_not),
+        CASE(shares_with_other_names_and_ordinary_subscriptions_get_theirs),
+        CASE(what_a_member_leaves_behind_goes_to_another_one),
+        CASE(a_share_without_members_is_nobody),
+        CASE(a_choice_that_comes_too_late_is_made_anew),
+        CASE(a_share_sends_no_retained_messages),
         CASE(a_listener_sees_until_it_is_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "net/http_ws.h"
 #include "tests/unit/unit.h"
 #include "wire/http1_body.h"
 
@@ -151,6 +152,41 @@ static void answer_stream(struct mrl_exchange *x)
     must(mrl_http_stream_write(f->stream, MRL_LIT("data: hello\n\n")) == MRL_OK);
 }
 
+/* ---- a WebSocket that says again what it hears ---- */
+
+static void on_heard(struct mrl_conn *c, struct mrl_buf *in)
+{
+    must(mrl_conn_write(c, mrl_buf_bytes(in)) == MRL_OK);
+    mrl_buf_clear(in);
+}
+
+static void on_ws_closed(struct mrl_conn *c, const struct mrl_conn_closed *closed)
+{
+    struct fixture *f = mrl_conn_user(c);
+
+    (void)closed;
+    atomic_fetch_add(&f->gone, 1);
+}
+
+static const struct mrl_conn_kind ws_kind = {.on_data = on_heard, .on_closed = on_ws_closed};
+
+static void answer_ws(struct mrl_exchange *x)
+{
+    struct fixture *f = mrl_exchange_context(x);
+    struct mrl_why why = {""};
+    struct mrl_conn *c = NULL;
+    unsigned status = 500;
+
+    if (mrl_http_ws_check(x, MRL_LIT("echo"), &status, &why) == MRL_OK &&
+        mrl_http_ws_accept(x, MRL_LIT("echo"), &ws_kind, f, &c) == MRL_OK) {
+        must(mrl_conn_is_ws(c));
+        atomic_fetch_add(&f->started, 1);
+        return;
+    }
+    mrl_exchange_fail(x, status, "%s", why.text);
+    mrl_exchange_send(x);
+}
+
 static void handle(void *context, struct mrl_exchange *x)
 {
     static const struct {
@@ -169,6 +205,7 @@ static void handle(void *context, struct mrl_exchange *x)
         {"/binding", answer_binding},
         {"/own-length", answer_own_length},
         {"/stream", answer_stream},
+        {"/ws", answer_ws},
     };
 
     must(context == mrl_exchange_context(x));

@@ -36,6 +36,15 @@ static enum mrl_tls_refusal judge(void *context, const struct mrl_fingerprint *f
     return MRL_TLS_UNREGISTERED;
 }
 
+static enum mrl_tls_refusal strict_verdict;
+
+static enum mrl_tls_refusal strict_judge(void *context, const struct mrl_fingerprint *fp)
+{
+    (void)context;
+    (void)fp;
+    return strict_verdict;
+}
+
 struct pair {
     struct mrl_tls_tickets *tickets;
     struct mrl_tls_context *server_context;
@@ -460,9 +469,88 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The server asks nobody for a certificate but who speaks one of its protocols. */
+static void strict_pair(struct pair *p, const struct pki_identity *who, uint16_t newest,
+                        const char *strict)
+{
+    static const mrl_bytes alpn[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("x-test")};
+    struct mrl_tls_server_config config = {
+        .client_certificate = MRL_CLIENT_CERT_OPTIONAL,
+        .judge = judge,
+        .roots = &pki.roots,
+        .alpn = alpn,
+        .alpn_count = MRL_COUNT(alpn),
+        .strict_alpn = mrl_str(strict),
+        .strict_judge = strict_judge,
+        .scope = 8,
+    };
+
+    open_pair(p, who, newest);
+    config.tickets = p->tickets;
+    mrl_tls_context_free(MRL_TAKE(p->server_context));
+    assert_ok(mrl_tls_server_new(&config, &p->server_context, NULL));
+    assert_ok(
+        mrl_tls_context_set_identity(p->server_context, &pki.server.chain, pki.server.key, NULL));
+}
+
+static const uint16_t both_versions[] = {MRL_TLS_1_2, MRL_TLS_1_3};
+
+static void a_strict_protocol_has_its_own_judge(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(both_versions); i++) {
+        strict_verdict = MRL_TLS_ACCEPTED;
+        strict_pair(&p, &device, both_versions[i], "x-test");
+        known[0].verdict = MRL_TLS_REVOKED; /* nobody asks */
+        assert_int_equal(shake(&p).server, MRL_OK);
+        assert_string_equal(mrl_tls_facts(p.server)->alpn, "x-test");
+        assert_true(mrl_tls_facts(p.server)->has_certificate);
+        assert_int_equal(asked, 0);
+        strict_verdict = MRL_TLS_SUSPENDED;
+        assert_int_equal(shake(&p).server, MRL_ERR_AUTH);
+        assert_int_equal(mrl_tls_refused(p.server), MRL_TLS_SUSPENDED);
+        assert_int_equal(mrl_tls_peer_alert(p.client), ALERT_BAD_CERTIFICATE);
+        close_pair(&p);
+    }
+}
+
+static void a_strict_protocol_needs_a_certificate_and_the_others_do_not(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(both_versions); i++) {
+        strict_verdict = MRL_TLS_ACCEPTED;
+        strict_pair(&p, NULL, both_versions[i], "x-test");
+        assert_int_equal(shake(&p).server, MRL_ERR_AUTH);
+        assert_int_equal(mrl_tls_refused(p.server), MRL_TLS_NO_CERTIFICATE);
+        close_pair(&p);
+        strict_pair(&p, NULL, both_versions[i], "http/1.1");
+        assert_int_equal(shake(&p).server, MRL_OK);
+        assert_false(mrl_tls_facts(p.server)->has_certificate);
+        close_pair(&p);
+    }
+}
+
+static void a_strict_protocol_without_a_judge_is_no_configuration(void **state)
+{
+    const struct mrl_tls_server_config half = {.strict_alpn = MRL_LIT_INIT("mqtt")};
+    const struct mrl_tls_server_config other = {.strict_judge = strict_judge};
+    struct mrl_tls_context *c = NULL;
+
+    (void)state;
+    assert_int_equal(mrl_tls_server_new(&half, &c, NULL), MRL_ERR_INVALID);
+    assert_int_equal(mrl_tls_server_new(&other, &c, NULL), MRL_ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_strict_protocol_has_its_own_judge),
+        cmocka_unit_test(a_strict_protocol_needs_a_certificate_and_the_others_do_not),
+        cmocka_unit_test(a_strict_protocol_without_a_judge_is_no_configuration),
         cmocka_unit_test(tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time),
         cmocka_unit_test(tls_1_3_does_the_same_when_it_stays_with_the_library),
         cmocka_unit_test(tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time),

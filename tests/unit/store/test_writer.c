@@ -312,6 +312,115 @@ static void a_reader_sees_one_state_while_the_writer_works(void **state)
     place_remove(&p);
 }
 
+/* --- what is removed leaves every file --- */
+
+static bool file_has(const char *path, const char *text)
+{
+    static char bytes[1 << 20];
+    FILE *f = fopen(path, "rb");
+    size_t size;
+
+    if (f == NULL)
+        return false;
+    size = fread(bytes, 1, sizeof(bytes), f);
+    assert_int_equal(fclose(f), 0);
+    return memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+static bool files_have(const struct place *p, const char *text)
+{
+    char log[128];
+
+    (void)snprintf(log, sizeof(log), "%s-wal", p->path);
+    return file_has(p->path, text) || file_has(log, text);
+}
+
+static const char secret[] = "the name nobody shall read again";
+
+static void keep_secret(struct mrl_store *s)
+{
+    assert_int_equal(
+        store_exec(s, "INSERT INTO items VALUES (1, 0, $1)", MRL_ARGS(MRL_TEXT(mrl_str(secret)))),
+        MRL_OK);
+}
+
+static mrl_err remove_secret(struct mrl_store *s, bool forget)
+{
+    struct statement_job j = {.write = {.run = statement_run, .forget = forget},
+                              .sql = "DELETE FROM items"};
+
+    return mrl_store_write(s, &j.write);
+}
+
+static void what_a_job_forgets_is_in_no_file_any_more(void **state)
+{
+    struct mrl_store *s;
+    struct place p;
+
+    (void)state;
+    place_make(&p);
+    s = store_at(&p, &list, (struct mrl_store_options){0});
+    keep_secret(s);
+    assert_int_equal(remove_secret(s, /*forget=*/false), MRL_OK);
+    assert_true(files_have(&p, secret)); /* the log of commits still has it */
+    keep_secret(s);
+    assert_int_equal(remove_secret(s, /*forget=*/true), MRL_OK);
+    assert_false(files_have(&p, secret));
+    mrl_store_close(s);
+    place_remove(&p);
+}
+
+struct reading {
+    sem_t begun, end;
+    struct mrl_store *store;
+};
+
+static mrl_err read_until_told(struct mrl_tx *tx, void *context)
+{
+    struct reading *r = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT id FROM items", MRL_NO_ARGS, &rows));
+    (void)sem_post(&r->begun);
+    while (sem_wait(&r->end) != 0)
+        continue;
+    return MRL_OK;
+}
+
+static void *read_slowly(void *context)
+{
+    struct reading *r = context;
+
+    assert_int_equal(mrl_store_read(r->store, read_until_told, r), MRL_OK);
+    return NULL;
+}
+
+static void a_reader_delays_forgetting_and_never_the_writer(void **state)
+{
+    struct reading r;
+    struct place p;
+    pthread_t thread;
+
+    (void)state;
+    place_make(&p);
+    r.store = store_at(&p, &list, (struct mrl_store_options){0});
+    assert_int_equal(sem_init(&r.begun, 0, 0), 0);
+    assert_int_equal(sem_init(&r.end, 0, 0), 0);
+    keep_secret(r.store);
+    assert_int_equal(pthread_create(&thread, NULL, read_slowly, &r), 0);
+    assert_int_equal(sem_wait(&r.begun), 0);
+    assert_int_equal(remove_secret(r.store, /*forget=*/true), MRL_OK);
+    assert_true(files_have(&p, secret));
+    assert_int_equal(sem_post(&r.end), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(store_exec(r.store, "UPDATE pairs SET a = 1", NULL, 0), MRL_OK);
+    assert_false(files_have(&p, secret));
+    mrl_store_close(r.store);
+    assert_int_equal(sem_destroy(&r.begun), 0);
+    assert_int_equal(sem_destroy(&r.end), 0);
+    place_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +430,8 @@ int main(void)
         cmocka_unit_test(a_group_is_bounded),
         cmocka_unit_test(closing_runs_also_what_running_jobs_submit),
         cmocka_unit_test(a_reader_sees_one_state_while_the_writer_works),
+        cmocka_unit_test(what_a_job_forgets_is_in_no_file_any_more),
+        cmocka_unit_test(a_reader_delays_forgetting_and_never_the_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,9 +137,43 @@ static void every_status_has_a_phrase(void **state)
     assert_string_equal(mrl_http_reason(9999), "Unknown");
 }
 
+static void switching_names_the_protocol_and_has_no_length(void **state)
+{
+    const struct mrl_http_header headers[] = {
+        {MRL_LIT_INIT("Upgrade"), MRL_LIT_INIT("websocket")},
+        {MRL_LIT_INIT("X-More"), MRL_LIT_INIT("1")},
+    };
+    MRL_SCOPED(mrl_buf) out = {0};
+
+    (void)state;
+    assert_ok(mrl_http_write_switching(headers, 2, &out));
+    assert_bytes_equal(mrl_buf_bytes(&out),
+                       MRL_LIT("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                               "X-More: 1\r\nConnection: Upgrade\r\n\r\n"));
+    assert_int_equal(mrl_http_write_switching(&headers[1], 1, &out), MRL_ERR_INVALID);
+}
+
+/* RFC 9110 7.8 */
+static void an_answer_that_offers_an_upgrade_says_so_in_connection(void **state)
+{
+    const struct mrl_http_header header = {MRL_LIT_INIT("upgrade"), MRL_LIT_INIT("websocket")};
+    const struct mrl_http_reply reply = {
+        .status = 426, .headers = &header, .header_count = 1, .close = true};
+    MRL_SCOPED(mrl_buf) out = {0};
+
+    (void)state;
+    assert_ok(mrl_http_write_reply(&reply, MRL_BYTES_NONE, &out));
+    assert_bytes_equal(mrl_buf_bytes(&out),
+                       MRL_LIT("HTTP/1.1 426 Upgrade Required\r\nupgrade: websocket\r\n"
+                               "Connection: Upgrade\r\nConnection: close\r\n"
+                               "Content-Length: 0\r\n\r\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(switching_names_the_protocol_and_has_no_length),
+        cmocka_unit_test(an_answer_that_offers_an_upgrade_says_so_in_connection),
         cmocka_unit_test(a_reply_has_its_length),
         cmocka_unit_test(response_splitting_is_refused_and_leaves_nothing),
         cmocka_unit_test(a_stream_is_read_back),

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One message on its way to the sessions that want it, here and on the other workers. */
+#include <stdlib.h>
+
+#include "messages/internal.h"
+
+void mrl_routing_init(struct mrl_hub *h)
+{
+    struct mrl_routing *r = &h->routing;
+
+    r->seen = calloc(h->hub_count, sizeof(r->seen[0]));
+    r->workers = calloc(h->hub_count, sizeof(r->workers[0]));
+    if (r->seen == NULL || r->workers == NULL)
+        abort();
+}
+
+void mrl_routing_done(struct mrl_hub *h)
+{
+    struct mrl_routing *r = &h->routing;
+
+    for (size_t i = 0; i < r->hit_cap; i++)
+        free(r->hits[i].identifiers);
+    free(r->hits);
+    free(r->seen);
+    free(r->workers);
+    free(r->picks);
+}
+
+static void *grown(void *array, size_t cap, size_t size)
+{
+    void *bigger = reallocarray(array, cap, size);
+
+    if (bigger == NULL)
+        abort();
+    return bigger;
+}
+
+static struct mrl_hit *hit_new(struct mrl_routing *r)
+{
+    struct mrl_hit *hit;
+
+    if (r->hit_count == r->hit_cap) {
+        size_t cap = r->hit_cap == 0 ? 16 : r->hit_cap * 2;
+
+        r->hits = grown(r->hits, cap, sizeof(r->hits[0]));
+        for (; r->hit_cap < cap; r->hit_cap++)
+            r->hits[r->hit_cap] = (struct mrl_hit){0};
+    }
+    hit = &r->hits[r->hit_count++];
+    *hit = (struct mrl_hit){.identifier_cap = hit->identifier_cap, .identifiers = hit->identifiers};
+    return hit;
+}
+
+/* One message, however many subscriptions of the session match. MQTT 5.0 3.3.4 */
+static struct mrl_hit *hit_of(struct mrl_routing *r, struct mrl_session *s)
+{
+    if (s->hit == 0) {
+        hit_new(r)->session = s;
+        s->hit = r->hit_count;
+    }
+    return &r->hits[s->hit - 1];
+}
+
+/* As many as there are: the subscriptions of a session are limited. MQTT 5.0 3.3.4-4 */
+static void add_identifier(struct mrl_hit *hit, uint32_t identifier)
+{
+    if (identifier == 0)
+        return;
+    if (hit->identifier_count == hit->identifier_cap) {
+        hit->identifier_cap = hit->identifier_cap == 0 ? 4 : hit->identifier_cap * 2;
+        hit->identifiers = grown(hit->identifiers, hit->identifier_cap, sizeof(uint32_t));
+    }
+    hit->identifiers[hit->identifier_count++] = identifier;
+}
+
+static void merge(struct mrl_hit *hit, const struct mrl_subscribe_options *o)
+{
+    if (o->qos > hit->qos)
+        hit->qos = o->qos;
+    hit->retain_as_published |= o->retain_as_published;
+    add_identifier(hit, o->identifier);
+}
+
+static void on_mine(struct mrl_route_entry *e, void *context)
+{
+    struct mrl_routing *r = context;
+    struct mrl_subscriber *subscriber = MRL_CONTAINER(e, struct mrl_subscriber, entry);
+    const struct mrl_subscription *subscription;
+
+    if (subscriber->session == NULL) {
+        const struct mrl_hub_listener *l =
+            MRL_CONTAINER(subscriber, struct mrl_hub_listener, subscriber);
+
+        r->any = true;
+        l->see(l->context, r->publication);
+        return;
+    }
+    subscription = MRL_CONTAINER(subscriber, struct mrl_subscription, subscriber);
+    if (subscription->options.no_local && r->publication->origin == subscriber->session->number)
+        return; /* MQTT 5.0 3.8.3-3 */
+    r->any = true;
+    merge(hit_of(r, subscriber->session), &subscription->options);
+}
+
+static void on_other(unsigned worker, void *context)
+{
+    struct mrl_routing *r = context;
+
+    r->any = true;
+    if (r->seen[worker] == r->turn)
+        return;
+    r->seen[worker] = r->turn;
+    r->workers[r->worker_count++] = worker;
+}
+
+/* A member's message is its own, beside that of its ordinary subscriptions. */
+static bool hit_member(struct mrl_routing *r, const struct mrl_route_share *share)
+{
+    struct mrl_route_entry *e = mrl_route_share_next(share, r->hub->index);
+    const struct mrl_subscription *subscription;
+    struct mrl_hit *hit;
+
+    if (e == NULL)
+        return false;
+    subscription = MRL_CONTAINER(e, struct mrl_subscription, subscriber.entry);
+    hit = hit_new(r);
+    hit->session = subscription->subscriber.session;
+    hit->share = mrl_route_share_id(share);
+    merge(hit, &subscription->options);
+    return true;
+}
+
+static void pick_on(struct mrl_routing *r, unsigned worker, uint64_t share)
+{
+    if (r->pick_count == r->pick_cap) {
+        r->pick_cap = r->pick_cap == 0 ? 16 : r->pick_cap * 2;
+        r->picks = grown(r->picks, r->pick_cap, sizeof(r->picks[0]));
+    }
+    r->picks[r->pick_count++] = (struct mrl_pick){worker, share};
+}
+
+static void on_share(const struct mrl_route_share *share, void *context)
+{
+    struct mrl_routing *r = context;
+    unsigned worker;
+
+    if (!mrl_route_share_pick(share, &worker))
+        return;
+    r->any = true;
+    if (worker != r->hub->index)
+        pick_on(r, worker, mrl_route_share_id(share));
+    else
+        (void)hit_member(r, share); /* counted by this thread itself: somebody is there */
+}
+
+static bool is_given(const struct mrl_routing *r, const struct mrl_route_share *share)
+{
+    uint64_t id = mrl_route_share_id(share);
+
+    for (size_t i = 0; i < r->given_count; i++) {
+        if (r->given[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Another worker chose this one; when its members have left meanwhile the choice is made anew. */
+static void on_share_given_here(const struct mrl_route_share *share, void *context)
+{
+    if (is_given(context, share) && !hit_member(context, share))
+        on_share(share, context);
+}
+
+static void on_share_given_on(const struct mrl_route_share *share, void *context)
+{
+    if (is_given(context, share))
+        on_share(share, context);
+}
+
+static void on_nobody(struct mrl_route_entry *e, void *context)
+{
+    (void)e;
+    (void)context;
+}
+
+static void on_no_worker(unsigned worker, void *context)
+{
+    (void)worker;
+    (void)context;
+}
+
+static const struct mrl_route_visitor everybody = {
+    .mine = on_mine, .other = on_other, .share = on_share};
+static const struct mrl_route_visitor everybody_here = {
+    .mine = on_mine, .other = on_no_worker, .share = on_share_given_here};
+static const struct mrl_route_visitor members_here = {
+    .mine = on_nobody, .other = on_no_worker, .share = on_share_given_here};
+static const struct mrl_route_visitor another_member = {
+    .mine = on_nobody, .other = on_no_worker, .share = on_share_given_on};
+
+static void find_receivers(struct mrl_hub *h, const struct mrl_publication *p,
+                           const struct mrl_route_visitor *wanted)
+{
+    struct mrl_routing *r = &h->routing;
+    struct mrl_route_visitor visitor = *wanted;
+
+    visitor.context = r;
+    r->hub = h;
+    r->publication = p;
+    r->turn++;
+    r->hit_count = 0;
+    r->worker_count = 0;
+    r->pick_count = 0;
+    r->any = false;
+    mrl_routes_match(h->routes, h->index, p->topic, &visitor);
+}
+
+/* After the walk: a delivery must not change what is being walked. */
+static void deliver_here(struct mrl_routing *r)
+{
+    const struct mrl_publication *p = r->publication;
+
+    for (size_t i = 0; i < r->hit_count; i++) {
+        const struct mrl_hit *hit = &r->hits[i];
+
+        hit->session->hit = 0;
+        mrl_deliver(hit->session, p, hit, hit->retain_as_published && p->retain);
+    }
+}
+
+struct routed_message {
+    struct mrl_message message;
+    struct mrl_hub *hub; /* where it goes */
+    const struct mrl_publication *publication;
+    bool ordinary; /* for the ordinary subscriptions there */
+    size_t share_count;
+    uint64_t shares[]; /* whose turn is there */
+};
+
+static void drop_routed(struct mrl_message *m)
+{
+    struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
+
+    mrl_publication_unref(routed->publication);
+    free(routed);
+}
+
+static void on_routed(struct mrl_message *m, void *owner);
+
+static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
+{
+    struct routed_message *routed =
+        calloc(1, sizeof(*routed) + r->pick_count * sizeof(routed->shares[0]));
+
+    if (routed == NULL)
+        abort();
+    routed->message = (struct mrl_message){.handle = on_routed, .drop = drop_routed};
+    routed->hub = r->hub->hubs[worker];
+    routed->publication = mrl_publication_ref(r->publication);
+    routed->ordinary = ordinary;
+    for (size_t i = 0; i < r->pick_count; i++) {
+        if (r->picks[i].worker == worker)
+            routed->shares[routed->share_count++] = r->picks[i].share;
+    }
+    mrl_mailbox_post(routed->hub->mailbox, &routed->message);
+}
+
+/* One message a worker, with all that is for it. */
+static void send_all(struct mrl_routing *r)
+{
+    for (unsigned i = 0; i < r->worker_count; i++)
+        send_to(r, r->workers[i], /*ordinary=*/true);
+    for (size_t i = 0; i < r->pick_count; i++) {
+        unsigned worker = r->picks[i].worker;
+
+        if (r->seen[worker] == r->turn)
+            continue;
+        r->seen[worker] = r->turn;
+        send_to(r, worker, /*ordinary=*/false);
+    }
+}
+
+static void on_routed(struct mrl_message *m, void *owner)
+{
+    const struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
+    struct mrl_routing *r = &routed->hub->routing;
+
+    (void)owner;
+    r->given = routed->shares;
+    r->given_count = routed->share_count;
+    find_receivers(routed->hub, routed->publication,
+                   routed->ordinary ? &everybody_here : &members_here);
+    send_all(r);
+    deliver_here(r);
+    drop_routed(m);
+}
+
+mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers)
+{
+    struct mrl_routing *r = &h->routing;
+
+    if (p->retain)
+        MRL_TRY(mrl_retained_set(h->retained, p));
+    find_receivers(h, p, &everybody);
+    if (receivers != NULL)
+        *receivers = r->any;
+    send_all(r);
+    deliver_here(r);
+    return MRL_OK;
+}
+
+void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share)
+{
+    struct mrl_routing *r = &h->routing;
+
+    if (h->closing)
+        return;
+    r->given = &share;
+    r->given_count = 1;
+    find_receivers(h, p, &another_member);
+    send_all(r);
+    deliver_here(r);
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays the cases of tests/conformance against a running daemon, byte by byte over mutual TLS."""
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+
+from .mqtt import Closed, Mqtt
+from .process import ROOT
+from .waiting import DEADLINE_S
+
+sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+
+from cases import Case, Differs, Matcher, Writer, Wrong, take_varint  # noqa: E402
+from strict import Session  # noqa: E402
+
+
+@dataclass
+class Link:
+    """One connection of a case."""
+
+    mqtt: Mqtt
+    session: Session
+    passed: list[tuple[int, bytes]] = field(default_factory=list)  # read while another was looked for
+
+    def read(self) -> tuple[int, bytes]:
+        """The next packet, which must be one that a server may send."""
+        return self.passed.pop(0) if self.passed else self.receive()
+
+    def receive(self) -> tuple[int, bytes]:
+        self.mqtt.socket.settimeout(DEADLINE_S)
+        first, length, body = self.mqtt.frame()
+        self.session.check(first, length, body)
+        return first, body
+
+
+@dataclass
+class Player:
+    """One case in one version. The door: where Mqtt connects to, and as whom, by the first letter of a connection's name."""
+
+    case: Case
+    version: str
+    tag: str
+    door: dict[str, tuple]
+    links: dict[str, Link] = field(default_factory=dict)
+    captured: dict[str, bytes] = field(default_factory=dict)
+    marked: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.names = {"t": f"c/{self.tag}", "n": self.tag, "d": "sensor"}
+        for letter in "ABCDE":
+            self.names[letter] = f"{self.tag}{letter}"
+
+    def play(self) -> None:
+        try:
+            for line, step in self.case.steps_of(self.version):
+                try:
+                    self._step(step)
+                except (Differs, Wrong, Closed, TimeoutError, ValueError, KeyError) as error:
+                    raise AssertionError(f"{self.case.file}:{line}: {step}\n  MQTT {self.version}: {error!r}") from None
+        finally:
+            for link in self.links.values():
+                link.mqtt.socket.close()
+
+    def _step(self, step: str) -> None:
+        word, _, rest = step.partition(" ")
+        if word == "mark":
+            self.marked = time.monotonic()
+        elif word == "passed":
+            self._passed(rest)
+        elif word == "pause":
+            time.sleep(float(rest))
+        else:
+            verb, _, rest = rest.strip().partition(" ")
+            getattr(self, VERBS[verb])(word, rest.strip())
+
+    def _passed(self, rest: str) -> None:
+        least, most = (float(limit) for limit in rest.split(".."))
+        gone = time.monotonic() - self.marked
+        if not least <= gone <= most:
+            raise Differs(f"{gone:.2f} s went by")
+
+    def _writer(self) -> Writer:
+        return Writer(self.version, self.names, self.captured)
+
+    def _read(self, name: str) -> tuple[int, bytes]:
+        return self.links[name].read()
+
+    def _expect(self, name: str, pattern: str) -> None:
+        first, body = self._read(name)
+        try:
+            Matcher(self.version, self.names, self.captured).match(pattern, first, body)
+        except Differs as error:
+            raise Differs(f"{error}\n  got {first:02x} | {body.hex(' ')} {body!r}") from None
+
+    def _find(self, name: str, pattern: str) -> None:
+        """The packet, whatever comes before it: that waits for its turn."""
+        link, passed = self.links[name], []
+        while True:
+            first, body = link.read()
+            try:
+                Matcher(self.version, self.names, self.captured).match(pattern, first, body)
+            except Differs:
+                passed.append((first, body))
+                continue
+            link.passed = passed + link.passed
+            return
+
+    # --- verbs
+
+    def _tls(self, name: str, _rest: str) -> None:
+        old = self.links.pop(name, None)
+        if old is not None:
+            old.mqtt.socket.close()
+        port, root, identity, context = self.door["D" if name.startswith("D") else "A"]
+        mqtt = Mqtt(port, root, identity, 5 if self.version == "5.0" else 4, context=context)
+        self.links[name] = Link(mqtt, Session(self.version))
+
+    def _send(self, name: str, rest: str) -> None:
+        data = self._writer().bytes(rest)
+        self._note_connect(name, data)
+        self.links[name].mqtt.send(data)
+
+    def _note_connect(self, name: str, data: bytes) -> None:
+        """What a well-formed CONNECT of 5.0 says binds the server from then on."""
+        if data[:1] != b"\x10" or b"MQTT\x05" not in data[:11]:
+            return
+        after = data[data.index(b"MQTT") + 8:]
+        try:
+            size, rest = take_varint(after)
+            self.links[name].session.told(rest[:size])
+        except (ValueError, IndexError, struct.error):
+            pass  # what a case made wrong on purpose binds nobody
+
+    def _hello(self, name: str, rest: str) -> None:
+        self._enter(name, rest, "00")
+
+    def _back(self, name: str, rest: str) -> None:
+        self._enter(name, rest, "01")
+
+    def _enter(self, name: str, rest: str, present: str) -> None:
+        flags, keep = "02", "003c"
+        if found := re.match(r"([0-9a-f]{2})(\s+|$)", rest):
+            flags, rest = found[1], rest[found.end():]
+        elif present == "01":
+            flags = "00"
+        if found := re.match(r"keep=([0-9a-f]{4})(\s+|$)", rest):
+            keep, rest = found[1], rest[found.end():]
+        props, rest = self._cut_properties(rest)
+        self._tls(name, "")
+        level = "05" if self.version == "5.0" else "04"
+        client = f's"{{{name[0]}}}"' if name[0] in self.names else 's""'
+        self._send(name, f'CONNECT: s"MQTT" {level} {flags} {keep} {props} {client} {rest}')
+        self._expect(name, f"CONNACK: {present} 00 P{{}}")
+
+    @staticmethod
+    def _cut_properties(rest: str) -> tuple[str, str]:
+        if not rest.startswith("P["):
+            return "P[]", rest
+        end = rest.index("]") + 1
+        return rest[:end], rest[end:]
+
+    def _closed(self, name: str, _rest: str) -> None:
+        try:
+            first, body = self._read(name)
+        except Closed:
+            return
+        raise Differs(f"got {first:02x} | {body.hex(' ')} instead of the end")
+
+    def _ends(self, name: str, reason: str) -> None:
+        if self.version == "5.0":
+            self._expect(name, f"DISCONNECT: {reason} P{{}}")
+        self._closed(name, "")
+
+    def _refused(self, name: str, codes: str) -> None:
+        """CONNACK of 5.0, then of 3.1.1 where it has one."""
+        code, *old = codes.split()
+        if self.version == "5.0":
+            self._expect(name, f"CONNACK: 00 {code} P{{}}")
+        elif old:
+            self._expect(name, f"CONNACK: 00 {old[0]}")
+        self._closed(name, "")
+
+    def _quiet(self, name: str, _rest: str) -> None:
+        """Nothing that this connection's worker had to say is on its way."""
+        self._send(name, "PINGREQ:")
+        self._expect(name, "PINGRESP:")
+
+    def _cut(self, name: str, _rest: str) -> None:
+        """As a device loses its network."""
+        plain = self.links.pop(name).mqtt.socket
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        plain.close()
+
+    def _bye(self, name: str, rest: str) -> None:
+        self._send(name, f"DISCONNECT: {rest}")
+        self._closed(name, "")
+
+
+VERBS = {"tls": "_tls", ">": "_send", "<": "_expect", "<~": "_find", "hello": "_hello", "back": "_back", "closed": "_closed", "ends": "_ends",
+         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "bye": "_bye"}

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Members of $share/name/filter on several workers: one of them gets each message. MQTT 5.0 4.8.2"""
+import pytest
+from harness import mqtt_wire as wire
+from harness.mqtt import Mqtt
+from harness.waiting import wait_until
+
+UP = "devices/pump-7/up"
+KEEP = {"clean": False, "props": {"session_expiry": 3600}}
+
+
+@pytest.fixture
+def fleet(start_merlon):
+    merlon = start_merlon({"server": {"workers": 3}})
+    identities = {"device": merlon.device("pump-7"),
+                  "app": merlon.application("app", subscribe=("devices/#",), publish=("devices/#",))}
+    opened: list[Mqtt] = []
+
+    def connect(who: str, client_id: str = "", **options) -> Mqtt:
+        opened.append(Mqtt(merlon.mqtt_port, merlon.root, identities[who]))
+        connack = opened[-1].connect(client_id, **options)
+        assert connack.reason == 0 and "shared_available" not in connack.props  # absent: available. 3.2.2.3.13
+        return opened[-1]
+
+    connect.merlon, connect.identities = merlon, identities
+    yield connect
+    for client in opened:
+        client.close()
+
+
+def everything_of(member: Mqtt) -> list[bytes]:
+    """What has come for it up to now."""
+    found = []
+    while True:
+        try:
+            message = member.receive(0.3)
+        except TimeoutError:
+            return found
+        found.append(message.payload)
+
+
+@pytest.mark.quick
+def test_the_members_take_turns_wherever_their_workers_are(fleet):
+    members = [fleet("app", f"member-{n}") for n in range(8)]  # applications are placed by client id
+    for member in members:
+        assert member.subscribe("$share/readers/devices/+/up") == [1]
+    device = fleet("device")
+    for n in range(80):
+        assert device.publish(UP, b"%d" % n) == 0
+    taken = [everything_of(member) for member in members]
+    assert sorted(int(p) for part in taken for p in part) == list(range(80))
+    assert [len(part) for part in taken] == [10] * 8
+
+
+def test_names_are_independent_and_ordinary_subscriptions_get_theirs(fleet):
+    one, two, plain = fleet("app", "one"), fleet("app", "two"), fleet("app", "plain")
+    assert one.subscribe("$share/a/devices/#") == [1]
+    assert two.subscribe("$share/b/devices/#") == [1]
+    assert plain.subscribe("devices/#", "$share/c/devices/+/up") == [1, 1]
+    fleet("device").publish(UP, b"x")
+    assert everything_of(one) == [b"x"]
+    assert everything_of(two) == [b"x"]
+    assert everything_of(plain) == [b"x", b"x"]
+
+
+def test_the_options_are_those_of_the_member(fleet):
+    member = fleet("app")
+    assert member.subscribe(("$share/a/devices/#", 0), subscription_id=77) == [0]
+    fleet("device").publish(UP, b"x", 2, retain=True)
+    message = member.message()
+    assert (message.qos, message.retain, message.props["subscription_id"]) == (0, False, [77])
+    assert member.subscribe(("$share/a/devices/#", 2 | 8), subscription_id=78) == [2]  # retain as published
+    fleet("device").publish(UP, b"x", 2, retain=True)
+    message = member.receive()
+    assert (message.qos, message.retain, message.props["subscription_id"]) == (2, True, [78])
+
+
+def test_no_retained_messages_come_and_no_local_is_an_error(fleet):
+    fleet("device").publish(UP, b"old", 1, retain=True)
+    member = fleet("app")
+    assert member.subscribe("$share/a/devices/#") == [1]
+    assert member.nothing_comes()
+    member.send(wire.subscribe(5, 9, [("$share/a/devices/#", 1 | 4)]))  # [MQTT-3.8.3-4]
+    assert member.ends() == 0x82
+
+
+def test_the_policy_looks_at_the_filter_behind_the_name(fleet):
+    assert fleet("device").subscribe("$share/a/devices/#", "$share/a/devices/pump-7/#") == [0x87, 1]
+
+
+def test_unsubscribe_takes_the_whole_text(fleet):
+    device, member = fleet("device"), fleet("app")
+    member.subscribe("$share/a/devices/#")
+    assert device.publish(UP, b"x") == 0
+    member.receive()
+    member.send(wire.unsubscribe(5, 5, ["devices/#", "$share/b/devices/#", "$share/a/devices/#"]))
+    assert member.expect(wire.UNSUBACK).codes == [0x11, 0x11, 0]
+    assert device.publish(UP, b"x") == 0x10
+
+
+def test_members_without_a_connection_get_messages_only_while_nobody_has_one(fleet):
+    away, here = fleet("app", "away", **KEEP), fleet("app", "here", **KEEP)
+    for member in (away, here):
+        member.subscribe("$share/a/devices/#")
+    away.close()
+    fleet.merlon.wait_for_entry("connection.closed", actor_id="app")
+    device = fleet("device")
+    for n in range(6):
+        device.publish(UP, b"%d" % n)
+    assert len(everything_of(here)) == 6
+    here.close()
+    wait_until(lambda: len(fleet.merlon.audit(action="connection.closed", actor_id="app")) == 2, "both to be away")
+    for n in range(6):
+        assert device.publish(UP, b"later %d" % n) == 0
+    waited = [everything_of(fleet("app", name, **KEEP)) for name in ("away", "here")]
+    assert [len(part) for part in waited] == [3, 3]
+
+
+def test_what_a_member_did_not_acknowledge_goes_to_another_when_its_session_ends(fleet):
+    first, device = fleet("app", "first"), fleet("device")
+    first.subscribe(("$share/a/devices/#", 2))
+    device.publish(UP, b"qos 1", 1)
+    device.publish(UP, b"qos 2", 2)
+    assert {first.message().payload, first.message().payload} == {b"qos 1", b"qos 2"}
+    second = fleet("app", "second")
+    second.subscribe(("$share/a/devices/#", 2))
+    first.cut()
+    assert everything_of(second) == [b"qos 1"]  # of qos 2 nobody knows whether it arrived. [MQTT-4.8.2-5]
+
+
+def test_a_refused_message_goes_to_nobody_else(fleet):
+    first, second, device = fleet("app", "first"), fleet("app", "second"), fleet("device")
+    first.subscribe("$share/a/devices/#")
+    device.publish(UP, b"x")
+    message = first.message()
+    second.subscribe("$share/a/devices/#")
+    first.send(wire.packet(wire.PUBACK, message.packet_id.to_bytes(2, "big") + b"\x97"))  # [MQTT-4.8.2-6]
+    first.close()
+    assert second.nothing_comes()
+
+
+def test_mosquitto_sub_shares(fleet, processes):
+    identity, merlon = fleet.identities["app"], fleet.merlon
+    command = ["/usr/bin/stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", merlon.root,
+               "--cert", identity.certificate, "--key", identity.key, "-V", "mqttv5", "-q", "1", "-C", "4", "-W", "20",
+               "-t", "$share/m/devices/#", "-F", "got %p", "-d"]
+    readers = [processes.start(command) for _ in range(2)]
+    for reader in readers:
+        reader.wait_for_log("Subscribed")
+    device = fleet("device")
+    for _ in range(8):
+        assert device.publish(UP, b"x") == 0
+    for reader in readers:
+        assert reader.popen.wait(30) == 0
+        assert reader.log().count("got x") == 4
