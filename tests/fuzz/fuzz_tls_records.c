@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "base/reader.h"
+#include "net/record.h"
 #include "tests/unit/net/tls_pair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,14 +24,16 @@ static void check(bool holds)
 /* One direction; byte n of the stream is n's own. */
 struct stream {
     size_t written, came;
-    bool changed; /* bytes were, or went missing */
-    bool over;    /* its reader got a verdict */
+    unsigned idle; /* key updates since the last data */
+    bool changed;  /* bytes were, or went missing */
+    bool over;     /* its reader got a verdict */
 };
 
 struct world {
     struct tls_pair pair;
     struct stream up, down;
     bool client_closed, server_closed;
+    bool too_idle; /* more updates in a row than we take */
 };
 
 static uint8_t pattern[STREAM + STREAM];
@@ -70,6 +73,7 @@ static void client_writes(struct world *w, uint8_t n)
 
     if (w->client_closed || w->down.over || w->up.written + len > STREAM)
         return;
+    w->up.idle = 0;
     if (SSL_write(w->pair.client, &pattern[w->up.written], (int)len) == (int)len)
         w->up.written += len;
     else
@@ -83,6 +87,7 @@ static void client_updates(struct world *w, uint8_t n)
     if (SSL_key_update(w->pair.client,
                        n % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
         (void)SSL_do_handshake(w->pair.client); /* sends it */
+    w->too_idle |= ++w->up.idle > MRL_RECORD_IDLE_MAX;
 }
 
 static void server_writes(struct world *w, uint8_t n)
@@ -121,7 +126,7 @@ static void server_reads(struct world *w)
     if (err == MRL_ERR_CLOSED)
         check(w->client_closed && (w->up.changed || w->up.came == w->up.written));
     else
-        check(err == MRL_ERR_MALFORMED && (w->up.changed || w->down.changed));
+        check(err == MRL_ERR_MALFORMED && (w->up.changed || w->down.changed || w->too_idle));
 }
 
 static void client_reads(struct world *w)
@@ -136,7 +141,7 @@ static void client_reads(struct world *w)
     }
     if (got <= 0 && SSL_get_error(w->pair.client, got) != SSL_ERROR_WANT_READ) {
         w->down.over = true;
-        check(w->down.changed || w->up.changed || w->server_closed);
+        check(w->down.changed || w->up.changed || w->server_closed || w->too_idle);
     }
     ERR_clear_error();
 }
@@ -221,7 +226,7 @@ static void finish(struct world *w)
     move_up(w, SIZE_MAX);
     move_down(w, SIZE_MAX);
     move_up(w, SIZE_MAX);
-    if (!w->up.changed && !w->down.changed) {
+    if (!w->up.changed && !w->down.changed && !w->too_idle) {
         check(w->up.over || w->up.came == w->up.written);
         check(w->down.over || w->down.came == w->down.written);
     }
