@@ -154,7 +154,7 @@ static void disturb(BIO *from, struct stream *s, uint8_t n)
 
     if (len <= 0)
         return;
-    bytes[n % len] ^= (char)(1 << n % 8);
+    bytes[n % len] = (char)(bytes[n % len] ^ 1 << n % 8);
     s->changed = true;
 }
 

@@ -17,6 +17,15 @@ static void must(int good, const char *what)
     exit(1);
 }
 
+static int number(const char *text)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    must(*text != 0 && *end == 0 && n >= 0 && n <= 65535, "a number is wrong");
+    return (int)n;
+}
+
 static int dial(int port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -72,7 +81,7 @@ int main(int argc, char **argv)
 {
     static const unsigned char connack[] = {0x20, 2, 0, 0}, ping[] = {0xc0, 0}, pong[] = {0xd0, 0};
     unsigned char hello[256];
-    int rounds = argc == 7 ? atoi(argv[6]) : 0;
+    int rounds = argc == 7 ? number(argv[6]) : 0;
     size_t len;
     WOLFSSL_CTX *c;
     WOLFSSL *ssl;
@@ -82,7 +91,8 @@ int main(int argc, char **argv)
     must(wolfSSL_Init() == WOLFSSL_SUCCESS, "init");
     c = make_context(&argv[2]);
     ssl = wolfSSL_new(c);
-    must(ssl != NULL && wolfSSL_set_fd(ssl, dial(atoi(argv[1]))) == WOLFSSL_SUCCESS, "connection");
+    must(ssl != NULL && wolfSSL_set_fd(ssl, dial(number(argv[1]))) == WOLFSSL_SUCCESS,
+         "connection");
     must(wolfSSL_connect(ssl) == WOLFSSL_SUCCESS, "handshake");
     must(wolfSSL_write(ssl, hello, (int)len) == (int)len, "write");
     expect(ssl, connack, sizeof(connack));
