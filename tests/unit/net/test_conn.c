@@ -384,6 +384,22 @@ static void a_paused_connection_is_silent_and_shows_everything_later(void **stat
     close_world(&w);
 }
 
+/* The session ticket is with the client and not read yet. */
+static void what_comes_while_closing_does_not_keep_last_words_back(void **state)
+{
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("bye")));
+    mrl_conn_close(w.client.conn);
+    turn_until(&w, w.server.closed == 1);
+    assert_bytes_equal(mrl_buf_bytes(&w.server.got), MRL_LIT("bye"));
+    assert_int_equal(w.server.how.end, MRL_END_PEER);
+    close_world(&w);
+}
+
 /* Both are opened from one reading of the socket, and only the data is shown before the pause. */
 static void a_close_that_came_with_data_is_told_after_the_pause(void **state)
 {
@@ -551,6 +567,7 @@ int main(void)
         cmocka_unit_test(the_backlog_holds_at_limit_and_ends_one_above),
         cmocka_unit_test(what_is_not_taken_is_kept_up_to_its_limit),
         cmocka_unit_test(a_paused_connection_is_silent_and_shows_everything_later),
+        cmocka_unit_test(what_comes_while_closing_does_not_keep_last_words_back),
         cmocka_unit_test(a_close_that_came_with_data_is_told_after_the_pause),
         cmocka_unit_test(a_connection_moves_with_its_unread_bytes),
         cmocka_unit_test(a_parcel_nobody_adopts_is_cut_off),
