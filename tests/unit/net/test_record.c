@@ -41,7 +41,8 @@ static size_t seal_inner(struct side *peer, mrl_bytes inner)
     const uint8_t header[] = {DATA, 3, 3, (uint8_t)(len >> 8), (uint8_t)len};
 
     memcpy(wire, header, sizeof(header));
-    memcpy(&wire[5], inner.data, inner.len);
+    if (inner.len > 0)
+        memcpy(&wire[5], inner.data, inner.len);
     memcpy(nonce, k->iv, sizeof(nonce));
     nonce[11] ^= (uint8_t)peer->record.write_count;
     nonce[10] ^= (uint8_t)(peer->record.write_count >> 8);
