@@ -9,7 +9,9 @@
 #define MRL_MESSAGES_HUB_H
 
 #include "base/err.h"
+#include "messages/ledger.h"
 #include "messages/publication.h"
+#include "messages/receipt.h"
 #include "messages/retained.h"
 #include "messages/route.h"
 #include "net/loop.h"
@@ -25,6 +27,16 @@ struct mrl_hub_limits {
     size_t queued_bytes;
     unsigned in_flight;        /* unacknowledged in one session, below its Receive Maximum too */
     uint32_t session_expiry_s; /* the most a client may ask for */
+};
+
+/* What one session may hold; retained: all sessions of its principal together. */
+struct mrl_session_limits {
+    unsigned subscriptions;
+    unsigned queued_messages;
+    unsigned in_flight; /* each way; of a connection that is open the one it began with */
+    size_t queued_bytes;
+    size_t retained_messages;
+    size_t retained_bytes;
 };
 
 /* Who a session belongs to. All views are borrowed for the call. */
@@ -86,8 +98,15 @@ struct mrl_hub_hooks {
     bool (*may_connect)(void *context, const struct mrl_session *s);
     /* Policy, asked for wills when they fire and for subscriptions at mrl_hub_rejudge. */
     bool (*may)(void *context, const struct mrl_session *s, struct mrl_hub_question *question);
-    void (*dropped)(void *context, const struct mrl_session *s,
-                    mrl_err why); /* one message, for counters */
+    /* One message. MRL_ERR_BUSY: the queue is full; MRL_ERR_LIMIT: larger than the client takes;
+     * MRL_ERR_TIMEOUT: expired; MRL_ERR_DENIED: a will the policy denies; MRL_ERR_NO_SPACE: the
+     * store did not take it. */
+    void (*dropped)(void *context, const struct mrl_session *s, mrl_err why);
+    /* May be NULL. Changes what a session of this principal may hold, which is at first what struct
+     * mrl_hub_limits says. Asked when it is made, when a client connects, and by mrl_hub_rejudge.
+     */
+    void (*limits)(void *context, const struct mrl_session_key *key,
+                   struct mrl_session_limits *out);
 };
 
 /* Everything is borrowed and outlives the hub. retained and routes are those of all hubs; index is
@@ -104,6 +123,16 @@ void mrl_hub_free(struct mrl_hub *h); /* sessions are dropped without wills; NUL
  * *receivers (optional): false when no subscription anywhere matches. MRL_ERR_LIMIT: the retained
  * store is full. */
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers);
+
+/* What sessions of h outlive goes to the store from now on; before the first session. Borrows l. */
+void mrl_hub_keep_in(struct mrl_hub *h, struct mrl_ledger *l);
+/* What must be durable before it is acknowledged: everything between these two, on this and other
+ * workers. mrl_hub_watched gives the receipt, or NULL when there is nothing to wait for. Errors of
+ * the receipt: MRL_ERR_NO_SPACE and MRL_ERR_IO, nothing was kept. */
+void mrl_hub_watch(struct mrl_hub *h);
+struct mrl_receipt *mrl_hub_watched(struct mrl_hub *h);
+/* The loop does not run any more, the store is still open: what has not left goes now. */
+void mrl_hub_flush(struct mrl_hub *h);
 
 /* A principal or its policy changed: its sessions here are judged again. kind and id as in the
  * session key; id empty: all of that kind. */
