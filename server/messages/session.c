@@ -137,6 +137,8 @@ void mrl_session_fire_will(struct mrl_session *s)
         return;
     s->will.publication = NULL;
     will->origin = s->number;
+    if (s->will.life_ms != 0)
+        will->expires_ms = mrl_monotonic_ms() + s->will.life_ms;
     question.name = will->topic;
     question.qos = will->qos;
     question.retain = will->retain;

@@ -114,19 +114,19 @@ static void on_moved(struct mrl_message *m, void *owner)
 }
 
 /* Applications are placed by client id too: one may have hundreds. */
-static unsigned home_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+static unsigned home_of(const struct mrl_client *c, mrl_bytes client_id)
 {
     uint64_t hash = mrl_hash(c->subject.id) + c->subject.kind;
 
     if (c->subject.kind == MRL_PRINCIPAL_APPLICATION)
-        hash ^= mrl_hash(p->client_id);
+        hash ^= mrl_hash(client_id);
     return (unsigned)(hash % c->door->door_count);
 }
 
 /* true: the connection is gone from here, and c with it. */
 static bool move_home(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
-    unsigned home = home_of(c, p);
+    unsigned home = home_of(c, p->client_id);
     struct moved_message *moved;
     struct mrl_conn_parcel *parcel;
 
@@ -218,17 +218,27 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
                       recorded);
 }
 
-static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
+/* A message that may live 0 seconds still has a moment: 0 would mean no end. */
+static uint64_t will_life_ms(const struct mrl_mqtt_props *props)
 {
-    struct mrl_publication will = mrl_client_publication(&p->will.props);
+    if (!mrl_mqtt_has(props, MRL_MQTT_PROP_MESSAGE_EXPIRY))
+        return 0;
+    return props->message_expiry > 0 ? (uint64_t)props->message_expiry * 1000 : 1;
+}
+
+static struct mrl_will will_of(const struct mrl_mqtt_connect *p)
+{
+    struct mrl_publication message = mrl_client_publication(&p->will.props);
 
     if (!p->has_will)
-        return NULL;
-    will.topic = p->will.topic;
-    will.payload = p->will.payload;
-    will.qos = p->will.qos;
-    will.retain = p->will.retain;
-    return mrl_publication_new(&will);
+        return (struct mrl_will){0};
+    message.topic = p->will.topic;
+    message.payload = p->will.payload;
+    message.qos = p->will.qos;
+    message.retain = p->will.retain;
+    message.expires_ms = 0; /* begins when it is published */
+    return (struct mrl_will){mrl_publication_new(&message), p->will.props.will_delay,
+                             will_life_ms(&p->will.props)};
 }
 
 static uint32_t expiry_of(const struct mrl_mqtt_connect *p)
@@ -313,17 +323,31 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool
         tell_limits(c, p, assigned, &answer.connack.props);
         tell_response_topic(c, p, &response_topic, &answer.connack.props);
     }
-    c->state = MRL_CLIENT_OPEN;
     c->counted = true;
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_OPENED);
-    if (mrl_client_send(c, &answer) != MRL_OK) {
+    if (mrl_client_send(c, &answer) !=
+        MRL_OK) { /* and DISCONNECT may not come first [MQTT-3.14.0-1] */
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "CONNACK larger than the client takes");
         return;
     }
+    c->state = MRL_CLIENT_OPEN;
     if (c->unseen)
         mrl_credential_seen(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint);
     mrl_client_arm(c);
     mrl_session_start(c->session);
+}
+
+/* MQTT 5.0 3.1.3-6; one that lives here, where whoever comes back with it will be brought. */
+static mrl_bytes assign_client_id(const struct mrl_client *c, char id[2 * ASSIGNED_BYTES + 1])
+{
+    uint8_t random[ASSIGNED_BYTES];
+
+    do {
+        mrl_random(random, sizeof(random));
+        mrl_hex(mrl_bytes_of(random, sizeof(random)), id);
+    } while (c->subject.kind == MRL_PRINCIPAL_APPLICATION &&
+             home_of(c, mrl_str(id)) != c->door->config.index);
+    return mrl_str(id);
 }
 
 static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
@@ -337,20 +361,14 @@ static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
         .expiry_s = expiry_of(p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
         .most_sessions = device ? limits->device_sessions : limits->application_sessions,
-        .will = {will_of(p), p->props.will_delay},
+        .will = will_of(p),
         .sink = &mrl_client_sink,
         .door = c,
     };
     bool present;
 
-    attach.will.delay_s = p->will.props.will_delay;
-    if (p->client_id.len == 0) { /* MQTT 5.0 3.1.3-6 */
-        uint8_t random[ASSIGNED_BYTES];
-
-        mrl_random(random, sizeof(random));
-        mrl_hex(mrl_bytes_of(random, sizeof(random)), assigned);
-        attach.key.client_id = mrl_str(assigned);
-    }
+    if (p->client_id.len == 0)
+        attach.key.client_id = assign_client_id(c, assigned);
     if (mrl_session_attach(c->door->hub, &attach, &c->session, &present) != MRL_OK) {
         mrl_publication_unref(attach.will.publication);
         refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");

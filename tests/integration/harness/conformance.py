@@ -15,7 +15,7 @@ from .waiting import DEADLINE_S
 
 sys.path.insert(0, str(ROOT / "tests" / "conformance"))
 
-from cases import Case, Differs, Matcher, Writer, Wrong, take_varint  # noqa: E402
+from cases import Case, Differs, Matcher, Writer, Wrong, take_varint, varint  # noqa: E402
 from strict import Session  # noqa: E402
 
 
@@ -196,10 +196,32 @@ class Player:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         plain.close()
 
+    def _cuts(self, name: str, rest: str) -> None:
+        """The packet ended after each of its bytes but the last, each on a connection of its own."""
+        kind, _, body = rest.partition(":")
+        first, whole = self._writer().bytes(kind), self._writer().bytes(body)
+        for end in range(len(whole)):
+            connects = first == b"\x10"
+            self._tls(name, "") if connects else self._hello(name, "")
+            self.links[name].mqtt.send(first + varint(end) + whole[:end])
+            self._broken(name, connects)
+
+    def _broken(self, name: str, connects: bool) -> None:
+        """Refused as what cannot be read, with whatever code it seemed to be; as long as nothing says which version it is, without one."""
+        try:
+            first, body = self._read(name)
+        except Closed:
+            return
+        code = body[1] if connects else body[0]
+        if first != (0x20 if connects else 0xE0) or self.version != "5.0" or code not in (0x81, 0x82, 0x8F):
+            raise Differs(f"got {first:02x} | {body.hex(' ')}")
+        self._closed(name, "")
+
     def _bye(self, name: str, rest: str) -> None:
         self._send(name, f"DISCONNECT: {rest}")
         self._closed(name, "")
 
 
 VERBS = {"tls": "_tls", ">": "_send", "<": "_expect", "<~": "_find", "hello": "_hello", "back": "_back", "closed": "_closed", "ends": "_ends",
-         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "bye": "_bye"}
+         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "cuts": "_cuts",
+         "bye": "_bye"}
