@@ -13,6 +13,7 @@ extern const struct mrl_cli_command mrl_cli_app_commands[];
 extern const struct mrl_cli_command mrl_cli_operator_commands[];
 extern const struct mrl_cli_command mrl_cli_role_commands[];
 extern const struct mrl_cli_command mrl_cli_policy_commands[]; /* grant, policy */
+extern const struct mrl_cli_command mrl_cli_quota_commands[];
 extern const struct mrl_cli_command mrl_cli_audit_commands[];
 extern const struct mrl_cli_command mrl_cli_export_commands[];
 extern const struct mrl_cli_command mrl_cli_keys_commands[];

@@ -21,11 +21,12 @@ _merlon() {
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain" ;;
+    quota) words="list show set unset" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy audit export keys backup watch help" ;;
+    '') words="status ca metrics device token app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -57,6 +58,9 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
+    "quota show") options+=" --device --group --app" ;;
+    "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;
+    "quota unset") options+=" --device --group --app --limit" ;;
     "audit list") options+=" --action --actor --target --outcome --since --limit" ;;
     "audit tail") options+=" --action --actor --target --outcome --limit" ;;
     "audit show") options+=" --text" ;;

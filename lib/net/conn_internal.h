@@ -65,6 +65,7 @@ struct mrl_conn *mrl_conn_make(struct mrl_conns *cs, int fd, const struct mrl_pe
 void mrl_conn_readable(struct mrl_conn *c);
 void mrl_conn_flush(struct mrl_conn *c); /* CONN_OPEN or CONN_CLOSING */
 void mrl_conn_show(struct mrl_conn *c);
+bool mrl_conn_has_unshown(const struct mrl_conn *c);
 void mrl_conn_update_events(struct mrl_conn *c);
 size_t mrl_conn_backlog_limit(const struct mrl_conn *c);
 

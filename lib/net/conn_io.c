@@ -8,7 +8,7 @@
 #include "net/conn_internal.h"
 
 enum {
-    READS_PER_TURN = 4, /* records: one connection must not keep the others waiting */
+    READS_PER_TURN = 4, /* of a record's size: one connection must not keep the others waiting */
     DEFAULT_INPUT_LIMIT = 64 << 10,
     DEFAULT_BACKLOG_LIMIT = 1 << 20,
 };
@@ -55,12 +55,25 @@ static bool show(struct mrl_conn *c)
     return c->state == CONN_OPEN;
 }
 
+/* Something that no readiness of the socket will tell of. */
+static bool waits_inside(const struct mrl_conn *c)
+{
+    return c->tls != NULL && mrl_tls_waiting(c->tls);
+}
+
 void mrl_conn_show(struct mrl_conn *c)
 {
-    if (c->state == CONN_OPEN && !c->paused && c->in.len > 0)
-        (void)show(c); /* what is left waits for more bytes */
-    else
+    if (c->state != CONN_OPEN || c->paused || c->in.len == 0)
         mrl_conn_ws_settle(c);
+    else if (!show(c)) /* what is left waits for more bytes */
+        return;
+    if (c->state == CONN_OPEN && !c->paused && waits_inside(c))
+        mrl_conn_readable(c);
+}
+
+bool mrl_conn_has_unshown(const struct mrl_conn *c)
+{
+    return c->in.len > 0 || c->ws != NULL || waits_inside(c);
 }
 
 static mrl_err read_plain(struct mrl_conn *c)
@@ -88,13 +101,14 @@ static void read_failed(struct mrl_conn *c, mrl_err err)
     } else if (err == MRL_ERR_CLOSED) {
         mrl_conn_finish(c, MRL_END_PEER);
     } else {
+        c->last_words = err == MRL_ERR_MALFORMED; /* an alert */
         mrl_conn_finish(c, err == MRL_ERR_MALFORMED ? MRL_END_PROTOCOL : MRL_END_LOST);
     }
 }
 
 void mrl_conn_readable(struct mrl_conn *c)
 {
-    for (int i = 0; i < READS_PER_TURN; i++) {
+    for (int i = 0; i < READS_PER_TURN || waits_inside(c); i++) {
         size_t kept = c->in.len;
         mrl_err err;
 
@@ -107,7 +121,7 @@ void mrl_conn_readable(struct mrl_conn *c)
         c->read_wants_write = false;
         c->in.secret = c->kind->secret;
         mrl_conns_lend(c->conns, &c->in);
-        err = c->tls == NULL ? read_plain(c) : mrl_tls_read(c->tls, &c->in, MRL_TLS_RECORD);
+        err = c->tls == NULL ? read_plain(c) : mrl_tls_read(c->tls, &c->in, MRL_TLS_READ);
         if (err != MRL_OK) {
             read_failed(c, err);
             return;
@@ -117,7 +131,7 @@ void mrl_conn_readable(struct mrl_conn *c)
                 continue;
             return;
         }
-        if (!show(c))
+        if (!show(c) || (c->tls != NULL && mrl_tls_drained(c->tls)))
             return;
     }
 }
@@ -229,6 +243,6 @@ void mrl_conn_resume(struct mrl_conn *c)
         return;
     c->paused = false;
     mrl_conn_update_events(c);
-    if (c->state == CONN_OPEN && (c->in.len > 0 || c->ws != NULL))
+    if (c->state == CONN_OPEN && mrl_conn_has_unshown(c))
         mrl_loop_later(c->conns->config.loop, &c->show);
 }

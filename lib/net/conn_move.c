@@ -25,6 +25,8 @@ mrl_err mrl_conn_detach(struct mrl_conn *c, struct mrl_conn_parcel **out)
     cs->counts.buffers -= (size_t)(c->in.data != NULL) + (size_t)(c->out.data != NULL);
     if (cs->current == c)
         cs->current = NULL; /* whoever shows it right now must not touch it any more */
+    if (c->tls != NULL)
+        mrl_tls_leave(c->tls);
     c->conns = NULL;
     c->state = CONN_DETACHED;
     *out = MRL_CONTAINER(c, struct mrl_conn_parcel, conn);
@@ -61,7 +63,7 @@ mrl_err mrl_conn_adopt(struct mrl_conns *cs, struct mrl_conn_parcel *parcel,
     cs->counts.open++;
     cs->counts.buffers += (size_t)(c->in.data != NULL) + (size_t)(c->out.data != NULL);
     mrl_conn_update_events(c);
-    if (c->in.len > 0 || c->ws != NULL)
+    if (mrl_conn_has_unshown(c))
         mrl_loop_later(cs->config.loop, &c->show);
     if (c->out.len > 0)
         mrl_loop_later(cs->config.loop, &c->flush);

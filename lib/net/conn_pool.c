@@ -7,7 +7,7 @@
 enum {
     SPARE_MAX = 64,
     SPARE_LARGEST = 64 << 10, /* larger ones are rare and not kept */
-    FIRST_SIZE = MRL_TLS_RECORD + 1,
+    FIRST_SIZE = MRL_TLS_READ,
 };
 
 void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b)

@@ -12,7 +12,6 @@ enum {
     ALERT_REASON = 1000, /* OpenSSL: reason code of an alert received is 1000 + the alert */
     ALERT_MAX = 255,
     FINISHED_MAX = 64,
-    EXPORTER_SIZE = 32, /* RFC 9266 2 */
 };
 
 mrl_err mrl_tls_new_on(struct mrl_tls_context *c, BIO *in, BIO *to, struct mrl_tls **out)
@@ -32,6 +31,7 @@ mrl_err mrl_tls_new_on(struct mrl_tls_context *c, BIO *in, BIO *to, struct mrl_t
     if (t == NULL)
         abort();
     t->ssl = ssl;
+    t->fd = -1;
     t->context = mrl_tls_context_ref(c);
     (void)SSL_set_app_data(ssl, t); /* index 0 always exists */
     *out = t;
@@ -50,7 +50,9 @@ mrl_err mrl_tls_accept(struct mrl_tls_context *c, int fd, struct mrl_tls **out)
 {
     BIO *socket = mrl_tls_socket_bio(fd);
 
-    return mrl_tls_accept_bio(c, socket, socket, out);
+    MRL_TRY(mrl_tls_accept_bio(c, socket, socket, out));
+    (*out)->fd = fd;
+    return MRL_OK;
 }
 
 void mrl_tls_free(struct mrl_tls *t)
@@ -58,9 +60,12 @@ void mrl_tls_free(struct mrl_tls *t)
     if (t == NULL)
         return;
     SSL_free(t->ssl);
+    mrl_tls_records_free(t->records);
+    mrl_secret_pool_give(t->context->secrets, t->secrets);
     mrl_tls_resume_done(t);
     mrl_tls_context_free(t->context);
     free(t->name);
+    free(t->binding);
     free(t);
 }
 
@@ -174,14 +179,18 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
 
     MRL_ENSURE(!t->failed, MRL_ERR_STATE);
     ERR_clear_error();
+    mrl_tls_handover_begin(t);
     result = SSL_do_handshake(t->ssl);
+    mrl_tls_handover_end();
     if (result != 1)
         return failed(t, result, /*shaking_hands=*/true);
     note_facts(t);
     if (!t->context->is_client) {
         mrl_tls_resume_store(t);
         mrl_tls_resume_done(t);
-        drop_session(t);
+        mrl_tls_hand_over(t);
+        if (t->ssl != NULL)
+            drop_session(t);
     }
     ERR_clear_error();
     return MRL_OK;
@@ -199,7 +208,7 @@ enum mrl_tls_refusal mrl_tls_refused(const struct mrl_tls *t)
 
 uint8_t mrl_tls_peer_alert(const struct mrl_tls *t)
 {
-    return t->peer_alert;
+    return t->records != NULL ? mrl_tls_records_peer_alert(t->records) : t->peer_alert;
 }
 
 const struct mrl_tls_facts *mrl_tls_facts(const struct mrl_tls *t)
@@ -207,13 +216,12 @@ const struct mrl_tls_facts *mrl_tls_facts(const struct mrl_tls *t)
     return &t->facts;
 }
 
-mrl_err mrl_tls_read(struct mrl_tls *t, struct mrl_buf *in, size_t max)
+static mrl_err library_read(struct mrl_tls *t, struct mrl_buf *in, size_t max)
 {
     size_t got = 0;
     uint8_t *to;
     int result;
 
-    MRL_ENSURE(!t->failed, MRL_ERR_STATE);
     MRL_TRY(mrl_buf_reserve(in, max, &to));
     ERR_clear_error();
     result = SSL_read_ex(t->ssl, to, max, &got);
@@ -223,10 +231,8 @@ mrl_err mrl_tls_read(struct mrl_tls *t, struct mrl_buf *in, size_t max)
     return MRL_OK;
 }
 
-mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written)
+static mrl_err library_write(struct mrl_tls *t, mrl_bytes data, size_t *written)
 {
-    *written = 0;
-    MRL_ENSURE(!t->failed, MRL_ERR_STATE);
     ERR_clear_error();
     while (*written < data.len) {
         mrl_bytes part = mrl_bytes_sub(data, *written, MRL_TLS_RECORD);
@@ -240,13 +246,61 @@ mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written)
     return MRL_OK;
 }
 
+/* Of a call on our own records: what is to be waited for, and whether it is over. */
+static mrl_err note(struct mrl_tls *t, mrl_err err, enum mrl_tls_want want)
+{
+    if (err == MRL_ERR_AGAIN)
+        t->want = want;
+    else if (err != MRL_OK && err != MRL_ERR_CLOSED)
+        t->failed = true;
+    return err;
+}
+
+mrl_err mrl_tls_read(struct mrl_tls *t, struct mrl_buf *in, size_t max)
+{
+    MRL_ENSURE(!t->failed, MRL_ERR_STATE);
+    MRL_ENSURE(max >= MRL_TLS_RECORD, MRL_ERR_INVALID);
+    if (t->records != NULL)
+        return note(t, mrl_tls_records_read(t->records, in, max), MRL_WANT_READ);
+    return library_read(t, in, max);
+}
+
+bool mrl_tls_drained(const struct mrl_tls *t)
+{
+    return t->records != NULL && mrl_tls_records_drained(t->records);
+}
+
+bool mrl_tls_waiting(const struct mrl_tls *t)
+{
+    return t->records != NULL ? mrl_tls_records_waiting(t->records) : SSL_pending(t->ssl) > 0;
+}
+
+mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written)
+{
+    *written = 0;
+    MRL_ENSURE(!t->failed, MRL_ERR_STATE);
+    if (t->records != NULL)
+        return note(t, mrl_tls_records_write(t->records, data, written), MRL_WANT_WRITE);
+    return library_write(t, data, written);
+}
+
 void mrl_tls_shutdown(struct mrl_tls *t)
 {
-    if (t->failed || SSL_in_init(t->ssl))
+    if (t->failed || (t->ssl != NULL && SSL_in_init(t->ssl)))
         return;
+    if (t->records != NULL) {
+        mrl_tls_records_shutdown(t->records);
+        return;
+    }
     ERR_clear_error();
     (void)SSL_shutdown(t->ssl); /* best effort; the peer's own close_notify is not waited for */
     ERR_clear_error();
+}
+
+void mrl_tls_leave(const struct mrl_tls *t)
+{
+    if (t->records != NULL)
+        mrl_tls_records_leave(t->records);
 }
 
 static mrl_err tls_unique(const struct mrl_tls *t, struct mrl_buf *out)
@@ -261,20 +315,30 @@ static mrl_err tls_unique(const struct mrl_tls *t, struct mrl_buf *out)
     return mrl_buf_append(out, mrl_bytes_of(finished, len));
 }
 
+mrl_err mrl_tls_export(const struct mrl_tls *t, uint8_t to[static MRL_TLS_EXPORTER_SIZE])
+{
+    static const char label[] = "EXPORTER-Channel-Binding"; /* RFC 9266 2 */
+    int made = SSL_export_keying_material(t->ssl, to, MRL_TLS_EXPORTER_SIZE, label,
+                                          sizeof(label) - 1, (const unsigned char *)"", 0,
+                                          /*use_context=*/1);
+
+    return made == 1 ? MRL_OK : MRL_ERR_CRYPTO;
+}
+
 mrl_err mrl_tls_channel_binding(const struct mrl_tls *t, struct mrl_buf *out,
                                 enum mrl_tls_binding *kind)
 {
-    static const char label[] = "EXPORTER-Channel-Binding"; /* RFC 9266 2 */
-    uint8_t value[EXPORTER_SIZE];
+    uint8_t value[MRL_TLS_EXPORTER_SIZE];
 
     if (t->facts.version == MRL_TLS_1_2) {
         *kind = MRL_BINDING_TLS_UNIQUE;
         return tls_unique(t, out);
     }
     MRL_ENSURE(t->facts.version == MRL_TLS_1_3, MRL_ERR_STATE);
-    MRL_ENSURE(SSL_export_keying_material(t->ssl, value, sizeof(value), label, sizeof(label) - 1,
-                                          (const unsigned char *)"", 0, /*use_context=*/1) == 1,
-               MRL_ERR_CRYPTO);
+    MRL_ENSURE(t->context->is_client || t->context->channel_binding, MRL_ERR_UNSUPPORTED);
     *kind = MRL_BINDING_TLS_EXPORTER;
+    if (t->binding != NULL)
+        return mrl_buf_append(out, mrl_bytes_of(t->binding, MRL_TLS_EXPORTER_SIZE));
+    MRL_TRY(mrl_tls_export(t, value));
     return mrl_buf_append(out, mrl_bytes_of(value, sizeof(value)));
 }

@@ -70,6 +70,9 @@ struct mrl_tls_server_config {
     mrl_tls_judge strict_judge;
     struct mrl_tls_tickets *tickets; /* borrowed, shared; NULL: nothing is resumed */
     uint32_t scope; /* tickets of one scope only: a number per door (with its kind of client) */
+    bool channel_binding; /* mrl_tls_channel_binding will be asked for: 32 bytes a connection */
+    bool keep_library;    /* TLS 1.3 stays with OpenSSL after the handshake, for comparison: see
+                             docs/decisions/0009-own-record-layer.md */
 };
 /* A context of one worker. Without an identity every handshake fails: set one next. MRL_ERR_INVALID
  * with why: an impossible configuration. */
@@ -108,7 +111,7 @@ void mrl_tls_free(struct mrl_tls *t); /* sends nothing; NULL is fine */
 MRL_AUTO_DEFINE(mrl_tls);
 
 enum mrl_tls_want { MRL_WANT_READ, MRL_WANT_WRITE };
-/* MRL_OK: open; the peer's certificate and the session are let go, facts are set. MRL_ERR_AGAIN:
+/* MRL_OK: open; facts are set, a server lets go of all it needed for the handshake. MRL_ERR_AGAIN:
  * wait for *want. MRL_ERR_AUTH: over; mrl_tls_refused says why, the alert is sent. MRL_ERR_CLOSED:
  * the peer left. */
 mrl_err mrl_tls_handshake(struct mrl_tls *t);
@@ -118,20 +121,28 @@ enum mrl_tls_refusal mrl_tls_refused(const struct mrl_tls *t);
 /* The TLS alert (RFC 8446 6) the peer sent, 0: none. */
 uint8_t mrl_tls_peer_alert(const struct mrl_tls *t);
 const struct mrl_tls_facts *mrl_tls_facts(const struct mrl_tls *t);
-/* At most max bytes to the end of in. MRL_ERR_AGAIN: nothing now; MRL_ERR_CLOSED: close_notify;
- * MRL_ERR_IO: cut off without one; MRL_ERR_MALFORMED: broken record. With max of at least
- * MRL_TLS_RECORD nothing is left inside. MRL_ERR_LIMIT: of in. */
-enum { MRL_TLS_RECORD = 16384 };
+/* At most max bytes to the end of in, max being at least MRL_TLS_RECORD (MRL_ERR_INVALID).
+ * MRL_ERR_AGAIN: nothing now; MRL_ERR_CLOSED: close_notify; MRL_ERR_IO: cut off without one;
+ * MRL_ERR_MALFORMED: broken record, or the peer's fatal alert. MRL_ERR_LIMIT: of in. */
+enum { MRL_TLS_RECORD = 16384, MRL_TLS_READ = MRL_TLS_RECORD + 261 /* all that is ever read */ };
 mrl_err mrl_tls_read(struct mrl_tls *t, struct mrl_buf *in, size_t max);
+/* After a read: the socket has no more now, another read is for nothing before it is ready. */
+bool mrl_tls_drained(const struct mrl_tls *t);
+/* After a read: something is inside, and no readiness will tell of it. Another read gives it;
+ * never with max of at least MRL_TLS_READ, except for what ends the connection. */
+bool mrl_tls_waiting(const struct mrl_tls *t);
 /* *written is set in any case; less than all only with MRL_ERR_AGAIN. After MRL_ERR_AGAIN call
  * again with the same bytes (more may follow them). */
 mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written);
 /* Sends close_notify, best effort. */
 void mrl_tls_shutdown(struct mrl_tls *t);
+/* The connection goes to another thread: nothing of its keys stays with this one. */
+void mrl_tls_leave(const struct mrl_tls *t);
 
 /* What ties an application message to this connection (RFC 7030 3.5 and others): TLS 1.2 tls-unique
  * (RFC 5929 3: first Finished; MRL_ERR_UNSUPPORTED without extended master secret, where it does
- * not bind), TLS 1.3 the exporter of RFC 9266. Appended to out, raw. */
+ * not bind), TLS 1.3 the exporter of RFC 9266 (MRL_ERR_UNSUPPORTED when the configuration of the
+ * server did not ask for it). Appended to out, raw. */
 enum mrl_tls_binding { MRL_BINDING_TLS_UNIQUE, MRL_BINDING_TLS_EXPORTER };
 mrl_err mrl_tls_channel_binding(const struct mrl_tls *t, struct mrl_buf *out,
                                 enum mrl_tls_binding *kind);

@@ -42,6 +42,7 @@ void mrl_tls_context_free(struct mrl_tls_context *c)
     SSL_SESSION_free(c->nothing);
     SSL_CTX_free(c->idle[0]);
     SSL_CTX_free(c->idle[1]);
+    mrl_secret_pool_free(c->secrets);
     mrl_cert_list_done(&c->client_roots);
     free(c->ticket_name);
     mrl_tls_library_done(&c->library); /* last: everything above came from it */
@@ -115,6 +116,8 @@ static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
     if (c->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(ssl, select_alpn, c);
     mrl_tls_resume_settings(c, ssl);
+    if (!c->keep_library)
+        mrl_tls_handover_settings(c, ssl);
     return SSL_CTX_set_session_id_context(ssl, (const unsigned char *)&c->scope,
                                           sizeof(c->scope)) == 1;
 }
@@ -164,6 +167,9 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     c->roots = config->roots;
     c->tickets = config->tickets;
     c->scope = config->scope;
+    c->channel_binding = config->channel_binding;
+    c->keep_library = config->keep_library;
+    c->secrets = mrl_secret_pool_new(sizeof(struct mrl_record_secrets));
     MRL_TRY(mrl_tls_library_init(&c->library));
     c->ssl = mrl_tls_context_build(c);
     if (c->ssl == NULL)

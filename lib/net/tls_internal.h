@@ -9,6 +9,7 @@
 
 #include "net/tls.h"
 #include "net/tls_client.h"
+#include "net/tls_records.h"
 
 /* Where OpenSSL finds its algorithms: a library context of our own, so that workers do not contend
  * for one, with a shorter list of decoders where that pays (net/tls_library.c). */
@@ -21,6 +22,13 @@ struct mrl_tls_library {
 mrl_err mrl_tls_library_init(struct mrl_tls_library *l);
 void mrl_tls_library_done(struct mrl_tls_library *l);
 bool mrl_tls_library_is_before_3_2(void); /* what runs, not what was compiled against */
+
+/* net/tls_kdf.c: the key derivations of the default provider with TLS13-KDF made short. */
+bool mrl_tls_kdf_take(const OSSL_ALGORITHM *all); /* false: not the table we know */
+const OSSL_ALGORITHM *mrl_tls_kdf_table(void);
+/* Told of every secret that a handshake of this thread expands, until NULL. */
+typedef void (*mrl_tls_kdf_listener)(void *context, mrl_bytes label, mrl_bytes secret);
+void mrl_tls_kdf_listen(mrl_tls_kdf_listener listener, void *context);
 
 enum { MRL_ALPN_WIRE_MAX = MRL_ALPN_MAX * (MRL_ALPN_NAME_MAX + 1) };
 
@@ -44,6 +52,9 @@ struct mrl_tls_context {
     const struct mrl_cert_list *roots;
     struct mrl_tls_tickets *tickets;
     uint32_t scope;
+    bool channel_binding;
+    bool keep_library;
+    struct mrl_secret_pool *secrets; /* of connections with records of their own */
     /* client */
     struct mrl_cert_list client_roots; /* references of our own */
     struct mrl_fingerprint pin;
@@ -54,7 +65,8 @@ struct mrl_tls_context {
 };
 
 struct mrl_tls {
-    SSL *ssl;
+    SSL *ssl;                        /* NULL: handed over */
+    struct mrl_tls_records *records; /* what came after it */
     struct mrl_tls_context *context;
     struct mrl_tls_facts facts;
     enum mrl_tls_refusal refusal;
@@ -67,7 +79,15 @@ struct mrl_tls {
     bool strict;                    /* the protocol agreed on has its own judge */
     struct mrl_tls_ticket *offered; /* owned; NULL: none, or over; its secret is not kept */
     char *name;                     /* client: of the server */
+    /* During the handshake of a server: what is needed to hand over. */
+    int fd;                             /* -1: on BIOs */
+    struct mrl_record_secrets *secrets; /* from the context's pool; NULL: not told yet */
+    bool has_read_secret, has_write_secret;
+    bool finished;    /* our Finished is written: the next record is under the write secret */
+    unsigned written; /* records since then */
+    uint8_t *binding; /* MRL_TLS_EXPORTER_SIZE bytes, handed over */
 };
+enum { MRL_TLS_EXPORTER_SIZE = 32 /* RFC 9266 2 */ };
 
 /* net/tls_context.c */
 struct mrl_tls_context *mrl_tls_context_alloc(void);
@@ -85,6 +105,17 @@ static inline struct mrl_tls *mrl_tls_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }
+
+mrl_err mrl_tls_export(const struct mrl_tls *t, uint8_t to[static MRL_TLS_EXPORTER_SIZE]);
+
+/* net/tls_handover.c */
+void mrl_tls_handover_settings(const struct mrl_tls_context *c, SSL_CTX *ssl);
+/* Around SSL_do_handshake. */
+void mrl_tls_handover_begin(struct mrl_tls *t);
+void mrl_tls_handover_end(void);
+/* The handshake of a server is over, facts are set: from now on records of our own, where that is
+ * possible; otherwise nothing changes. */
+void mrl_tls_hand_over(struct mrl_tls *t);
 
 /* net/tls_verify.c */
 int mrl_tls_verify_client(X509_STORE_CTX *store, void *context); /* as OpenSSL wants it */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In OpenSSL 3.0 and 3.1, 89 % of reading a certificate is spent walking some 40 decoders for its
  * public key, at every handshake. Here is a provider that is the default provider with all but the
- * decoders for SubjectPublicKeyInfo of EC, Ed25519 and RSA keys left out. It contains no algorithm:
- * every query is answered with the default provider's tables, and these run on a context of a real
- * default provider. From 3.2 on decoding is fast and the default provider is used as it is. */
+ * decoders for SubjectPublicKeyInfo of EC, Ed25519 and RSA keys left out, and TLS13-KDF in short
+ * (net/tls_kdf.c). All other queries are answered with the default provider's tables, and these run
+ * on a context of a real default provider. From 3.2 on decoding is fast and the default provider is
+ * used as it is. */
 #include <pthread.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static bool wanted(const OSSL_ALGORITHM *a)
     return false;
 }
 
-static void pick_decoders(void)
+static void pick(void)
 {
     const OSSL_ALGORITHM *all;
     size_t count = 0;
@@ -50,8 +51,10 @@ static void pick_decoders(void)
     for (; all != NULL && all->algorithm_names != NULL && count < DECODERS_MAX; all++)
         if (wanted(all))
             decoders[count++] = *all;
-    if (count == 0)
-        tables = NULL; /* not the OpenSSL we know: go without */
+    /* Not the OpenSSL we know: go without. */
+    if (count == 0 ||
+        !mrl_tls_kdf_take(OSSL_PROVIDER_query_operation(tables, OSSL_OP_KDF, &no_cache)))
+        tables = NULL;
 }
 
 static const OSSL_ALGORITHM *thin_query(void *context, int operation, int *no_cache)
@@ -60,6 +63,8 @@ static const OSSL_ALGORITHM *thin_query(void *context, int operation, int *no_ca
     *no_cache = 0;
     if (operation == OSSL_OP_DECODER)
         return decoders;
+    if (operation == OSSL_OP_KDF)
+        return mrl_tls_kdf_table();
     return OSSL_PROVIDER_query_operation(tables, operation, no_cache);
 }
 
@@ -114,7 +119,7 @@ mrl_err mrl_tls_library_init(struct mrl_tls_library *l)
     MRL_ENSURE(l->context != NULL, MRL_ERR_CRYPTO);
     if (!mrl_tls_library_is_before_3_2())
         return MRL_OK;
-    (void)pthread_once(&once, pick_decoders);
+    (void)pthread_once(&once, pick);
     if (tables == NULL || load_thin(l))
         return MRL_OK;
     mrl_tls_library_done(l);

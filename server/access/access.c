@@ -5,6 +5,7 @@
 
 struct loading {
     struct mrl_model *model;
+    struct mrl_quota_model *quotas;
     struct mrl_why *why;
     struct mrl_name role; /* whose rules are being collected */
     struct mrl_arena arena;
@@ -96,9 +97,12 @@ static mrl_err load_bindings(struct mrl_tx *tx, struct loading *l)
 
 static mrl_err load(struct mrl_tx *tx, void *context)
 {
+    const struct loading *l = context;
+
     MRL_TRY(load_roles(tx, context));
     MRL_TRY(load_rules(tx, context));
-    return load_bindings(tx, context);
+    MRL_TRY(load_bindings(tx, context));
+    return mrl_quota_load(tx, l->quotas, l->why);
 }
 
 mrl_err mrl_access_open(struct mrl_store *store, struct mrl_access **out, struct mrl_why *why)
@@ -111,7 +115,9 @@ mrl_err mrl_access_open(struct mrl_store *store, struct mrl_access **out, struct
         abort();
     a->store = store;
     mrl_model_init(&a->model);
+    mrl_quota_model_init(&a->quotas);
     l.model = &a->model;
+    l.quotas = &a->quotas;
     err = mrl_store_read(store, load, &l);
     mrl_arena_done(&l.arena);
     MRL_TRY(err);
@@ -124,6 +130,7 @@ void mrl_access_free(struct mrl_access *a)
     if (a == NULL)
         return;
     mrl_model_done(&a->model);
+    mrl_quota_model_done(&a->quotas);
     free(a);
 }
 

@@ -36,6 +36,8 @@ static const struct {
     [MRL_MAY_READ_ROLES] = {"roles:read", O | S | A},
     [MRL_MAY_MANAGE_ROLES] = {"roles:manage", A},
     [MRL_MAY_ASSIGN_ROLES] = {"roles:assign", A},
+    [MRL_MAY_READ_QUOTAS] = {"quotas:read", O | S | A},
+    [MRL_MAY_MANAGE_QUOTAS] = {"quotas:manage", O | S | A},
     [MRL_MAY_READ_AUDIT] = {"audit:read", S | U | A},
     [MRL_MAY_ERASE_AUDIT] = {"audit:erase", A},
     [MRL_MAY_READ_SERVER] = {"server:read", V | O | S | A},

@@ -40,6 +40,8 @@ enum mrl_permission {
     MRL_MAY_READ_ROLES,
     MRL_MAY_MANAGE_ROLES, /* create, delete, change rules */
     MRL_MAY_ASSIGN_ROLES,
+    MRL_MAY_READ_QUOTAS,   /* what may be used up, and who is kept out for a while */
+    MRL_MAY_MANAGE_QUOTAS, /* change that, let somebody in again */
     MRL_MAY_READ_AUDIT,
     MRL_MAY_ERASE_AUDIT,   /* personal fields, entries past their retention: never who only reads */
     MRL_MAY_READ_SERVER,   /* health, version, metrics, CA certificates */

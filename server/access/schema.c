@@ -30,6 +30,13 @@ static const struct mrl_migration migrations[] = {
     {"access", 2, /* a sum of enum mrl_right; older rules withhold nothing */
      "ALTER TABLE role_rules ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0"
      " CHECK (withheld BETWEEN 0 AND 15);"},
+    {"quota", 1,
+     "CREATE TABLE quotas ("
+     " target TEXT NOT NULL,"
+     " name TEXT NOT NULL,"
+     " value INTEGER NOT NULL,"
+     " changed INTEGER NOT NULL,"
+     " PRIMARY KEY (target, name));"},
 };
 
 const struct mrl_migration_list mrl_access_migrations = {migrations, MRL_COUNT(migrations)};

@@ -48,6 +48,11 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"DELETE", "/v1/roles/{name}/assignments/{to}", MRL_MAY_ASSIGN_ROLES, mrl_api_role_unassign},
     {"GET", "/v1/policy/explain", MRL_MAY_READ_ROLES, mrl_api_explain},
 
+    {"GET", "/v1/quotas", MRL_MAY_READ_QUOTAS, mrl_api_quota_list},
+    {"GET", "/v1/quotas/{target}", MRL_MAY_READ_QUOTAS, mrl_api_quota_show},
+    {"PATCH", "/v1/quotas/{target}", MRL_MAY_MANAGE_QUOTAS, mrl_api_quota_change},
+    {"DELETE", "/v1/quotas/{target}", MRL_MAY_MANAGE_QUOTAS, mrl_api_quota_clear},
+
     {"GET", "/v1/audit", MRL_MAY_READ_AUDIT, mrl_api_audit_list},
     {"GET", "/v1/audit/entries/{seq}", MRL_MAY_READ_AUDIT, mrl_api_audit_entry},
     {"GET", "/v1/audit/export", MRL_MAY_READ_AUDIT, mrl_api_audit_export},

@@ -21,6 +21,11 @@
     X(DEVICE_CHANGED, "device.changed", "The record of a device (name, groups, labels) changed.") \
     X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
     X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
+    X(DEVICE_FLAPPING, "device.flapping", "A device or application connected too often and is kept out for a while.") \
+    X(DEVICE_FLOODING, "device.flooding", "A device or application sent too fast for too long and is kept out for a while.") \
+    X(SOURCE_LIMITED, "source.limited", "Connections of a source were refused: too many in a minute.") \
+    X(SOURCE_BLOCKED, "source.blocked", "A source failed too often to show who it is and is kept out for a while.") \
+    X(BLOCK_LIFTED, "block.lifted", "An operator let somebody in again who was kept out.") \
     X(TOKEN_CREATED, "token.created", "A one-time enrolment token was made; the entry has its id, never its text.") \
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
@@ -37,6 +42,7 @@
     X(ROLE_DELETED, "role.deleted", "A role was deleted.") \
     X(ROLE_GRANTED, "role.granted", "A role was given to a device, group, application or operator.") \
     X(ROLE_WITHDRAWN, "role.withdrawn", "A role was taken away again.") \
+    X(QUOTA_CHANGED, "quota.changed", "What a device, group or application may use up changed; the details are all that is given to it now.") \
     X(APPLICATION_ADDED, "application.added", "A back-end application was made known.") \
     X(APPLICATION_CHANGED, "application.changed", "The record or a credential of an application changed.") \
     X(APPLICATION_DELETED, "application.deleted", "An application was removed; its credentials no longer work.") \

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/quotas.h"
 #include "base/writer.h"
 #include "devices/internal.h"
 
@@ -146,6 +147,7 @@ static void reclaim_principal(struct rcu_head *head)
 
     mrl_rcu_reclaimed();
     mrl_policy_unref(v->view.policy);
+    mrl_quota_unref(v->view.quota);
     free(v);
 }
 
@@ -170,6 +172,7 @@ static struct principal_version *new_version(struct mrl_snapshot *s, const struc
     };
     v->view.policy = mrl_access_policy(s->access, &v->view.subject,
                                        record->device_state == MRL_DEVICE_QUARANTINED);
+    v->view.quota = mrl_access_quota(s->access, &v->view.subject);
     return v;
 }
 
@@ -333,8 +336,9 @@ static void judge_policy_again(struct mrl_snapshot *s, struct identity *i,
     };
     struct principal_version *next = new_version(s, i, &record);
 
-    if (next->view.policy == now->policy) { /* never visible, so nobody has to leave first */
-        mrl_policy_unref(next->view.policy);
+    if (next->view.policy == now->policy && mrl_quota_same(next->view.quota, now->quota)) {
+        mrl_policy_unref(next->view.policy); /* never visible, so nobody has to leave first */
+        mrl_quota_unref(next->view.quota);
         free(next);
         return;
     }
@@ -390,6 +394,7 @@ static void free_identity(struct cds_lfht_node *node)
     struct principal_version *v = atomic_load_explicit(&i->now, memory_order_relaxed);
 
     mrl_policy_unref(v->view.policy);
+    mrl_quota_unref(v->view.quota);
     free(v);
     free(i);
 }

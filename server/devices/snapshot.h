@@ -3,11 +3,13 @@
  *
  * Threads: any thread registered with liburcu (base/rcu.h). Every function here is called, and
  * every view it gives is used, between mrl_rcu_read_begin() and mrl_rcu_read_end(). What must live
- * longer is copied; a policy is kept with mrl_policy_ref. Nothing here blocks or allocates. */
+ * longer is copied; a policy is kept with mrl_policy_ref, a quota with
+ * mrl_quota_ref. Nothing here blocks or allocates. */
 #ifndef MRL_DEVICES_SNAPSHOT_H
 #define MRL_DEVICES_SNAPSHOT_H
 
 #include "access/policy.h"
+#include "access/quota.h"
 #include "base/rcu.h"
 #include "crypto/hash.h"
 #include "devices/state.h"
@@ -34,6 +36,7 @@ struct mrl_principal {
     enum mrl_account_state account_state; /* applications and operators only, else 0 */
     uint32_t operator_roles;              /* operators only: enum mrl_operator_role bits */
     const struct mrl_policy *policy;      /* never NULL; already the quarantine policy if so */
+    const struct mrl_quota *quota;        /* never NULL */
 };
 
 struct mrl_credential {

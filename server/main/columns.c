@@ -66,6 +66,11 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("role_bindings", "role"),
     PUBLIC("role_bindings", "created"),
 
+    PUBLIC("quotas", "target"),
+    PUBLIC("quotas", "name"),
+    PUBLIC("quotas", "value"),
+    PUBLIC("quotas", "changed"),
+
     PUBLIC("devices", "id"),
     PUBLIC("devices", "grp"),
     PUBLIC("devices", "state"),

@@ -32,6 +32,7 @@ DEVICE = {"id": "pump-7", "state": "active", "group": "pumps", "created": "2026-
           "changed": "2026-11-23T22:15:00.000Z",
           "credentials": [{"fingerprint": "ab" * 32, "state": "active", "not_before": "2026-11-23T00:00:00.000Z",
                            "not_after": "2027-05-22T00:00:00.000Z"}]}
+QUOTA = {"target": "device:pump-7", "given": {"messages": 10}, "holds": {"messages": 10, "in_flight": 100}}
 ACCOUNT = {"id": "grafana", "state": "active", "roles": ["viewer"], "created": "2026-11-23T22:14:38.123Z",
            "credentials": []}
 ROLE = {"name": "reader", "built_in": False, "rules": [{"filter": "a/#", "publish": False, "subscribe": True}],
@@ -86,6 +87,13 @@ SIMPLE = [
     ("role delete reader", "DELETE", "/v1/roles/reader", {}, None, None),
     ("role assign reader --group pumps", "POST", "/v1/roles/reader/assignments", {}, {"to": "group:pumps"}, ROLE),
     ("role unassign reader --app grafana", "DELETE", "/v1/roles/reader/assignments/application:grafana", {}, None, None),
+    ("quota list", "GET", "/v1/quotas", {"limit": "500"}, None, {"items": [QUOTA]}),
+    ("quota show --group pumps", "GET", "/v1/quotas/group:pumps", {}, None, QUOTA),
+    ("quota set --device pump-7 --messages 10/s --queue-bytes 64KiB", "PATCH", "/v1/quotas/device:pump-7", {},
+     {"messages": "10/s", "queue_bytes": "64KiB"}, QUOTA),
+    ("quota unset --app grafana --limit in-flight --limit queue", "PATCH", "/v1/quotas/application:grafana", {},
+     {"in_flight": None, "queue": None}, QUOTA),
+    ("quota unset --device pump-7", "DELETE", "/v1/quotas/device:pump-7", {}, None, None),
     ("policy explain --device pump-7 --publish a/b", "GET", "/v1/policy/explain",
      {"principal": "device:pump-7", "action": "publish", "topic": "a/b"}, None, {"allowed": True}),
     ("policy explain --app grafana --subscribe a/+/#", "GET", "/v1/policy/explain",

@@ -259,6 +259,7 @@ static void start_tls(struct fixture *f)
         .judge = judge,
         .judge_context = f,
         .roots = &f->pki.roots,
+        .channel_binding = true,
     };
 
     must(mrl_tls_server_new(&config, &f->tls, NULL) == MRL_OK);

@@ -24,6 +24,7 @@ static struct {
     enum mrl_tls_refusal verdict;
 } known[2];
 static unsigned asked;
+static bool keep_library; /* of servers that are made */
 
 static enum mrl_tls_refusal judge(void *context, const struct mrl_fingerprint *fp)
 {
@@ -64,6 +65,8 @@ static struct mrl_tls_context *server_context(struct mrl_tls_tickets *tickets,
         .alpn_count = MRL_COUNT(alpn),
         .tickets = tickets,
         .scope = 7,
+        .channel_binding = true,
+        .keep_library = keep_library,
     };
     struct mrl_tls_context *c = NULL;
 
@@ -218,6 +221,14 @@ static void tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time(void **st
 {
     (void)state;
     run_full_then_resumed(MRL_TLS_1_3, MRL_BINDING_TLS_EXPORTER);
+}
+
+static void tls_1_3_does_the_same_when_it_stays_with_the_library(void **state)
+{
+    (void)state;
+    keep_library = true;
+    run_full_then_resumed(MRL_TLS_1_3, MRL_BINDING_TLS_EXPORTER);
+    keep_library = false;
 }
 
 static void tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time(void **state)
@@ -541,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_strict_protocol_needs_a_certificate_and_the_others_do_not),
         cmocka_unit_test(a_strict_protocol_without_a_judge_is_no_configuration),
         cmocka_unit_test(tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time),
+        cmocka_unit_test(tls_1_3_does_the_same_when_it_stays_with_the_library),
         cmocka_unit_test(tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time),
         cmocka_unit_test(each_verdict_has_its_refusal_and_alert),
         cmocka_unit_test(unknown_certificates_are_refused_by_what_is_wrong_with_them),

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/table.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+
+enum { WAYS = 8, LOCKS = 64 };
+
+struct set {
+    struct mrl_guard_entry ways[WAYS];
+};
+
+struct mrl_guard_table {
+    size_t set_count; /* a power of two, at least LOCKS */
+    struct set *sets; /* zeroed pages: what was never used costs no memory */
+    pthread_mutex_t locks[LOCKS];
+};
+
+struct mrl_guard_table *mrl_guard_table_new(size_t places)
+{
+    struct mrl_guard_table *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        abort();
+    for (t->set_count = LOCKS; t->set_count * WAYS < places;)
+        t->set_count *= 2;
+    t->sets = calloc(t->set_count, sizeof(*t->sets));
+    if (t->sets == NULL)
+        abort();
+    for (size_t i = 0; i < LOCKS; i++)
+        (void)pthread_mutex_init(&t->locks[i], NULL); /* no attributes: cannot fail */
+    return t;
+}
+
+void mrl_guard_table_free(struct mrl_guard_table *t)
+{
+    if (t == NULL)
+        return;
+    for (size_t i = 0; i < LOCKS; i++)
+        (void)pthread_mutex_destroy(&t->locks[i]); /* nobody waits any more */
+    free(t->sets);
+    free(t);
+}
+
+size_t mrl_guard_table_places(const struct mrl_guard_table *t)
+{
+    return t->set_count * WAYS;
+}
+
+struct mrl_guard_key mrl_guard_key_of(uint8_t kind, mrl_bytes bytes)
+{
+    struct mrl_guard_key key = {.kind = kind};
+    uint8_t text[1 + MRL_GUARD_KEY_MAX] = {kind};
+
+    key.len = (uint8_t)(bytes.len < MRL_GUARD_KEY_MAX ? bytes.len : MRL_GUARD_KEY_MAX);
+    if (key.len > 0)
+        memcpy(key.bytes, bytes.data, key.len);
+    memcpy(&text[1], key.bytes, key.len);
+    key.hash = mrl_hash(mrl_bytes_of(text, 1 + (size_t)key.len));
+    if (key.hash == 0)
+        key.hash = 1;
+    return key;
+}
+
+static bool is_of(const struct mrl_guard_entry *e, const struct mrl_guard_key *key)
+{
+    return e->key.hash == key->hash && e->key.kind == key->kind && e->key.len == key->len &&
+           memcmp(e->key.bytes, key->bytes, key->len) == 0;
+}
+
+static bool says_nothing(const struct mrl_guard_entry *e, uint64_t now_ns)
+{
+    return e->key.hash == 0 ||
+           (e->blocked_until_ns <= now_ns && e->forget_ns <= now_ns &&
+            mrl_bucket_is_full(&e->connects, now_ns) && mrl_bucket_is_full(&e->failures, now_ns));
+}
+
+/* Whom to give up: a block outlives everything else, then what was seen last. */
+static bool matters_less(const struct mrl_guard_entry *a, const struct mrl_guard_entry *b,
+                         uint64_t now_ns)
+{
+    bool a_blocked = a->blocked_until_ns > now_ns, b_blocked = b->blocked_until_ns > now_ns;
+
+    if (a_blocked != b_blocked)
+        return b_blocked;
+    return a_blocked ? a->blocked_until_ns < b->blocked_until_ns : a->seen_ns < b->seen_ns;
+}
+
+static struct mrl_guard_entry *find(struct set *set, const struct mrl_guard_key *key)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (is_of(&set->ways[i], key))
+            return &set->ways[i];
+    return NULL;
+}
+
+static struct mrl_guard_entry *place_for(struct set *set, uint64_t now_ns)
+{
+    struct mrl_guard_entry *least = &set->ways[0];
+
+    for (size_t i = 0; i < WAYS; i++) {
+        if (says_nothing(&set->ways[i], now_ns))
+            return &set->ways[i];
+        if (matters_less(&set->ways[i], least, now_ns))
+            least = &set->ways[i];
+    }
+    return least;
+}
+
+struct mrl_guard_entry *mrl_guard_table_lock(struct mrl_guard_table *t,
+                                             const struct mrl_guard_key *key, bool make,
+                                             uint64_t now_ns)
+{
+    struct set *set = &t->sets[key->hash & (t->set_count - 1)];
+    struct mrl_guard_entry *e;
+
+    (void)pthread_mutex_lock(&t->locks[key->hash % LOCKS]); /* cannot fail: plain and initialised */
+    e = find(set, key);
+    if (e == NULL && make) {
+        e = place_for(set, now_ns);
+        *e = (struct mrl_guard_entry){.key = *key};
+    }
+    if (e != NULL)
+        e->seen_ns = now_ns;
+    return e;
+}
+
+void mrl_guard_table_unlock(struct mrl_guard_table *t, const struct mrl_guard_key *key)
+{
+    (void)pthread_mutex_unlock(&t->locks[key->hash % LOCKS]); /* locked by this thread */
+}
+
+/* A set lies under one lock: the low bits choose both. */
+static size_t blocked_of(struct mrl_guard_table *t, size_t at, uint64_t now_ns,
+                         struct mrl_guard_entry to[static WAYS])
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&t->locks[at % LOCKS]);
+    for (size_t i = 0; i < WAYS; i++) {
+        const struct mrl_guard_entry *e = &t->sets[at].ways[i];
+
+        if (e->key.hash != 0 && e->blocked_until_ns > now_ns)
+            to[count++] = *e;
+    }
+    (void)pthread_mutex_unlock(&t->locks[at % LOCKS]);
+    return count;
+}
+
+void mrl_guard_table_each_blocked(struct mrl_guard_table *t, uint64_t now_ns,
+                                  void (*visit)(void *context, const struct mrl_guard_entry *e),
+                                  void *context)
+{
+    for (size_t at = 0; at < t->set_count; at++) {
+        struct mrl_guard_entry found[WAYS];
+        size_t count = blocked_of(t, at, now_ns, found);
+
+        for (size_t i = 0; i < count; i++)
+            visit(context, &found[i]);
+    }
+}
