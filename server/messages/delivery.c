@@ -151,7 +151,7 @@ void mrl_delivery_resume(struct mrl_session *s)
 {
     s->started = true;
     MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
-    { /* MQTT 5.0 4.4-1, 4.6 */
+    { /* MQTT 5.0 4.4.0-1, 4.6 */
         if (o->step == MRL_STEP_PUBCOMP)
             s->sink->pubrel(s->door, o->packet_id);
         else
