@@ -113,20 +113,11 @@ static void on_moved(struct mrl_message *m, void *owner)
     free(moved);
 }
 
-/* Applications are placed by client id too: one may have hundreds. */
-static unsigned home_of(const struct mrl_client *c, mrl_bytes client_id)
-{
-    uint64_t hash = mrl_hash(c->subject.id) + c->subject.kind;
-
-    if (c->subject.kind == MRL_PRINCIPAL_APPLICATION)
-        hash ^= mrl_hash(client_id);
-    return (unsigned)(hash % c->door->door_count);
-}
-
 /* true: the connection is gone from here, and c with it. */
 static bool move_home(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
-    unsigned home = home_of(c, p->client_id);
+    const struct mrl_session_key key = {(uint8_t)c->subject.kind, c->subject.id, p->client_id};
+    unsigned home = mrl_mqtt_home(&key, c->door->door_count);
     struct moved_message *moved;
     struct mrl_conn_parcel *parcel;
 
@@ -275,7 +266,7 @@ static void set_u16(struct mrl_mqtt_props *props, enum mrl_mqtt_prop id, uint16_
 
 /* What this server does not do or bounds. MQTT 5.0 3.2.2.3 */
 static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connect *p,
-                        mrl_bytes assigned, struct mrl_mqtt_props *props)
+                        struct mrl_mqtt_props *props)
 {
     const struct mrl_mqtt_limits *limits = c->door->config.limits;
 
@@ -293,8 +284,8 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
         props->session_expiry = mrl_session_expiry(c->session);
         mrl_mqtt_set(props, MRL_MQTT_PROP_SESSION_EXPIRY);
     }
-    if (assigned.len > 0) {
-        props->assigned_client_id = assigned;
+    if (p->client_id.len == 0) {
+        props->assigned_client_id = mrl_session_key(c->session)->client_id;
         mrl_mqtt_set(props, MRL_MQTT_PROP_ASSIGNED_CLIENT_ID);
     }
 }
@@ -312,15 +303,14 @@ static void tell_response_topic(const struct mrl_client *c, const struct mrl_mqt
     mrl_mqtt_set(props, MRL_MQTT_PROP_RESPONSE_INFORMATION);
 }
 
-static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool present,
-                    mrl_bytes assigned)
+static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK,
-                                     .connack = {.session_present = present}};
+                                     .connack = {.session_present = c->present}};
     MRL_SCOPED(mrl_buf) response_topic = {0};
 
     if (p->version == MRL_MQTT_5) {
-        tell_limits(c, p, assigned, &answer.connack.props);
+        tell_limits(c, p, &answer.connack.props);
         tell_response_topic(c, p, &response_topic, &answer.connack.props);
     }
     c->counted = true;
@@ -337,26 +327,13 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool
     mrl_session_start(c->session);
 }
 
-/* MQTT 5.0 3.1.3-6; one that lives here, where whoever comes back with it will be brought. */
-static mrl_bytes assign_client_id(const struct mrl_client *c, char id[2 * ASSIGNED_BYTES + 1])
-{
-    uint8_t random[ASSIGNED_BYTES];
-
-    do {
-        mrl_random(random, sizeof(random));
-        mrl_hex(mrl_bytes_of(random, sizeof(random)), id);
-    } while (c->subject.kind == MRL_PRINCIPAL_APPLICATION &&
-             home_of(c, mrl_str(id)) != c->door->config.index);
-    return mrl_str(id);
-}
-
-static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes client_id)
 {
     const struct mrl_mqtt_limits *limits = c->door->config.limits;
-    char assigned[2 * ASSIGNED_BYTES + 1] = "";
     bool device = c->subject.kind == MRL_PRINCIPAL_DEVICE;
+    struct mrl_answer answer = {.type = MRL_MQTT_CONNACK};
     struct mrl_attach attach = {
-        .key = {(uint8_t)c->subject.kind, c->subject.id, p->client_id},
+        .key = {(uint8_t)c->subject.kind, c->subject.id, client_id},
         .clean_start = p->clean_start,
         .expiry_s = expiry_of(p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
@@ -365,17 +342,72 @@ static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
         .sink = &mrl_client_sink,
         .door = c,
     };
-    bool present;
+    struct mrl_receipt *receipt;
+    mrl_err err;
 
-    if (p->client_id.len == 0)
-        attach.key.client_id = assign_client_id(c, assigned);
-    if (mrl_session_attach(c->door->hub, &attach, &c->session, &present) != MRL_OK) {
+    mrl_hub_watch(c->door->hub);
+    err = mrl_session_attach(c->door->hub, &attach, &c->session, &c->present);
+    receipt = mrl_hub_watched(c->door->hub);
+    if (err != MRL_OK) {
         mrl_publication_unref(attach.will.publication);
+        if (receipt != NULL)
+            mrl_receipt_then(receipt, NULL, NULL);
         refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");
         return;
     }
     take_wishes(c, p);
-    welcome(c, p, present, mrl_str(assigned));
+    if (receipt == NULL) {
+        welcome(c, p);
+        return;
+    }
+    c->state = MRL_CLIENT_ATTACHING;
+    mrl_conn_pause(c->conn);
+    mrl_client_answer(c, &answer, receipt);
+}
+
+/* MQTT 5.0 3.1.3-6; one that lives here, where whoever comes back with it will be brought. */
+static mrl_bytes assign_client_id(const struct mrl_client *c, char id[2 * ASSIGNED_BYTES + 1])
+{
+    struct mrl_session_key key = {(uint8_t)c->subject.kind, c->subject.id, MRL_BYTES_NONE};
+    uint8_t random[ASSIGNED_BYTES];
+
+    do {
+        mrl_random(random, sizeof(random));
+        mrl_hex(mrl_bytes_of(random, sizeof(random)), id);
+        key.client_id = mrl_str(id);
+    } while (c->subject.kind == MRL_PRINCIPAL_APPLICATION &&
+             mrl_mqtt_home(&key, c->door->door_count) != c->door->config.index);
+    return key.client_id;
+}
+
+static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    char assigned[2 * ASSIGNED_BYTES + 1];
+
+    attach(c, p, p->client_id.len > 0 ? p->client_id : assign_client_id(c, assigned));
+}
+
+void mrl_client_attached(struct mrl_client *c, mrl_err result)
+{
+    if (c->state != MRL_CLIENT_ATTACHING)
+        return; /* ended meanwhile */
+    c->attached = result;
+    c->state = MRL_CLIENT_ATTACHED;
+    mrl_conn_resume(c->conn);
+}
+
+/* The session is durable, so CONNECT is answered; or it is not, and nothing of it stays. */
+static void finish_attach(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    if (c->attached == MRL_OK) {
+        welcome(c, p);
+        return;
+    }
+    if (!c->present)
+        (void)mrl_session_set_expiry(c->session, 0); /* 0 is always taken */
+    mrl_session_detach(c->session, MRL_DETACH_CLEAN);
+    c->session = NULL;
+    refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "the session could not be stored");
 }
 
 static void on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p)
@@ -383,6 +415,10 @@ static void on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     const char *why = NULL;
     struct verdict verdict;
 
+    if (c->state == MRL_CLIENT_ATTACHED) {
+        finish_attach(c, p);
+        return;
+    }
     if (!mrl_client_identify(c, &why)) {
         refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
         return;
@@ -413,10 +449,11 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
         refuse_unreadable(c, &fault);
         return;
     }
-    if (c->state == MRL_CLIENT_RECORDED) { /* answered now, whatever the answer */
-        on_read(c, &packet.connect);
-        mrl_buf_consume(in, frame.total);
-    } else {
-        on_read(c, &packet.connect);
+    if (c->state == MRL_CLIENT_NEW) {
+        on_read(c, &packet.connect); /* c may be on another worker now */
+        return;
     }
+    on_read(c, &packet.connect);
+    if (c->state != MRL_CLIENT_ATTACHING) /* answered now, whatever the answer */
+        mrl_buf_consume(in, frame.total);
 }
