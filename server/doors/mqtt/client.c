@@ -266,7 +266,7 @@ void mrl_client_arm(struct mrl_client *c)
  * meanwhile. */
 static void on_open_timer(struct mrl_client *c)
 {
-    uint64_t idle = mrl_monotonic_ms() - c->seen_ms;
+    uint64_t idle = c->held_back ? 0 : mrl_monotonic_ms() - c->seen_ms;
 
     if (c->not_after < mrl_wall_s()) {
         mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
@@ -335,8 +335,8 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
 static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
 {
     struct mrl_client *c = mrl_conn_user(conn);
+    size_t had = in->len;
 
-    c->seen_ms = mrl_monotonic_ms();
     if (c->state == MRL_CLIENT_NEW) {
         mrl_client_on_connect(c, in); /* may hand the connection over: c and in are then gone */
         return;
@@ -345,6 +345,8 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_connect(c, in);
     while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
+    if (in->len < had) /* whole packets: who dribbles one is silent [MQTT-3.1.2-22] */
+        c->seen_ms = mrl_monotonic_ms();
     if (c->state == MRL_CLIENT_ENDING)
         mrl_buf_clear(in);
 }
