@@ -9,6 +9,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from .client import TLS_1_3, tls_context
+from .merlon import Merlon
 from .mqtt import Closed, Mqtt
 from .process import ROOT
 from .waiting import DEADLINE_S
@@ -39,13 +41,33 @@ class Link:
 
 
 @dataclass
+class Door:
+    """The daemon, and who may connect: A is an application that may do all, D the device "sensor"."""
+
+    merlon: Merlon
+
+    def __post_init__(self) -> None:
+        who = {"A": self.merlon.application("conform", publish=("#",), subscribe=("#",)), "D": self.merlon.device("sensor")}
+        self._who = {letter: (identity, tls_context(self.merlon.root, identity, TLS_1_3)) for letter, identity in who.items()}
+
+    def connect(self, letter: str, version: int) -> Mqtt:
+        identity, context = self._who[letter]
+        return Mqtt(self.merlon.mqtt_port, self.merlon.root, identity, version, context=context)
+
+    def restart(self, down_s: float) -> None:
+        self.merlon.kill()
+        time.sleep(down_s)
+        self.merlon.start()
+
+
+@dataclass
 class Player:
-    """One case in one version. The door: where Mqtt connects to, and as whom, by the first letter of a connection's name."""
+    """One case in one version."""
 
     case: Case
     version: str
     tag: str
-    door: dict[str, tuple]
+    door: Door
     links: dict[str, Link] = field(default_factory=dict)
     captured: dict[str, bytes] = field(default_factory=dict)
     marked: float = 0.0
@@ -74,6 +96,8 @@ class Player:
             self._passed(rest)
         elif word == "pause":
             time.sleep(float(rest))
+        elif word == "restart":
+            self.door.restart(down_s=float(rest or 0))
         else:
             verb, _, rest = rest.strip().partition(" ")
             getattr(self, VERBS[verb])(word, rest.strip())
@@ -116,8 +140,7 @@ class Player:
         old = self.links.pop(name, None)
         if old is not None:
             old.mqtt.socket.close()
-        port, root, identity, context = self.door["D" if name.startswith("D") else "A"]
-        mqtt = Mqtt(port, root, identity, 5 if self.version == "5.0" else 4, context=context)
+        mqtt = self.door.connect("D" if name.startswith("D") else "A", 5 if self.version == "5.0" else 4)
         self.links[name] = Link(mqtt, Session(self.version))
 
     def _send(self, name: str, rest: str) -> None:
