@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import sys
 import time
 from dataclasses import dataclass, field
 
-from .client import TLS_1_3, tls_context
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from .client import TLS_1_2, TLS_1_3, tls_context
 from .merlon import Merlon
 from .mqtt import Closed, Mqtt
 from .process import ROOT
@@ -48,16 +53,21 @@ class Door:
 
     def __post_init__(self) -> None:
         who = {"A": self.merlon.application("conform", publish=("#",), subscribe=("#",)), "D": self.merlon.device("sensor")}
-        self._who = {letter: (identity, tls_context(self.merlon.root, identity, TLS_1_3)) for letter, identity in who.items()}
+        self.who = who
+        self._contexts = {(letter, tls): tls_context(self.merlon.root, identity, tls)
+                          for letter, identity in who.items() for tls in (TLS_1_2, TLS_1_3)}
 
-    def connect(self, letter: str, version: int) -> Mqtt:
-        identity, context = self._who[letter]
-        return Mqtt(self.merlon.mqtt_port, self.merlon.root, identity, version, context=context)
+    def connect(self, letter: str, version: int, tls: ssl.TLSVersion) -> Mqtt:
+        return Mqtt(self.merlon.mqtt_port, self.merlon.root, self.who[letter], version, context=self._contexts[letter, tls])
 
     def restart(self, down_s: float) -> None:
         self.merlon.kill()
         time.sleep(down_s)
         self.merlon.start()
+
+
+def letter_of(name: str) -> str:
+    return "D" if name.startswith("D") else "A"
 
 
 @dataclass
@@ -136,11 +146,11 @@ class Player:
 
     # --- verbs
 
-    def _tls(self, name: str, _rest: str) -> None:
+    def _tls(self, name: str, tls: str) -> None:
         old = self.links.pop(name, None)
         if old is not None:
             old.mqtt.socket.close()
-        mqtt = self.door.connect("D" if name.startswith("D") else "A", 5 if self.version == "5.0" else 4)
+        mqtt = self.door.connect(letter_of(name), 5 if self.version == "5.0" else 4, TLS_1_2 if tls == "1.2" else TLS_1_3)
         self.links[name] = Link(mqtt, Session(self.version))
 
     def _send(self, name: str, rest: str) -> None:
@@ -208,6 +218,17 @@ class Player:
             self._expect(name, f"CONNACK: 00 {old[0]}")
         self._closed(name, "")
 
+    def _proves(self, name: str, _rest: str) -> None:
+        """AUTH with the proof that docs/operate/mqtt.md describes, for the captured nonce. It needs TLS 1.2, as Python's ssl
+        has no exporter."""
+        identity = self.door.who[letter_of(name)]
+        key = serialization.load_pem_private_key(identity.key.read_bytes(), None)
+        certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).public_bytes(serialization.Encoding.DER)
+        binding = self.links[name].mqtt.socket.get_channel_binding("tls-unique")
+        signature = key.sign(b"MERLON-KEY-PROOF-1\0" + binding + self.captured["nonce"], ec.ECDSA(hashes.SHA256()))
+        self.captured["proof"] = struct.pack("!H", len(certificate)) + certificate + signature
+        self._send(name, 'AUTH: 18 [ AuthenticationMethod s"MERLON-KEY-PROOF-1" AuthenticationData (<proof>) ]')
+
     def _quiet(self, name: str, _rest: str) -> None:
         """Nothing that this connection's worker had to say is on its way."""
         self._send(name, "PINGREQ:")
@@ -246,5 +267,5 @@ class Player:
 
 
 VERBS = {"tls": "_tls", ">": "_send", "<": "_expect", "<~": "_find", "hello": "_hello", "back": "_back", "closed": "_closed", "ends": "_ends",
-         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "cuts": "_cuts",
+         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "cuts": "_cuts", "proves": "_proves",
          "bye": "_bye"}
