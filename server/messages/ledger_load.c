@@ -208,8 +208,8 @@ static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mr
         atomic_fetch_add(&m->stored->refs, 1);
     }
     mrl_delivery_restore(s, &e,
-                         e.seq <= s->sent || (connected && s->queued_count + s->flying_count <
-                                                               s->hub->limits->in_flight));
+                         e.seq <= s->sent ||
+                             (connected && s->queued_count + s->flying_count < s->receive_maximum));
     l->found.entries++;
 }
 
