@@ -80,7 +80,7 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
         .strict_judge = rule->mqtt_judge,
         .tickets = w->shared.tickets,
         .scope = port + 1,
-        .channel_binding = port == MRL_PORT_ENROLMENT,
+        .channel_binding = port != MRL_PORT_MANAGEMENT, /* EST, and proofs over MQTT */
     };
 
     w->ports[port].worker = w;
