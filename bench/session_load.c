@@ -9,7 +9,7 @@
 #include "base/map.h"
 #include "bench/hubs.h"
 
-enum { SESSIONS = 1000000, QUEUED = 1, EVERY = 10, TURN_EVERY = 1000, PAYLOAD = 200, NAME = 48 };
+enum { SESSIONS = 1000000, QUEUED = 1, EVERY = 10, TURN_EVERY = 20000, PAYLOAD = 200, NAME = 48 };
 static const double budget_s = 10;
 
 static unsigned home(const struct mrl_session_key *k, unsigned hub_count)

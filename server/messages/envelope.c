@@ -8,9 +8,11 @@ enum {
     VERSION = 1,
     QOS_MASK = 0x03,
     FLAG_RETAIN = 0x04,
-    FLAG_FORMAT = 0x08,      /* a payload format indicator is there */
-    FLAG_FORMAT_TEXT = 0x10, /* and is 1 */
-    FLAGS_ALL = 0x1f,
+    FLAG_FORMAT = 0x08,           /* a payload format indicator is there */
+    FLAG_FORMAT_TEXT = 0x10,      /* and is 1 */
+    FLAG_CONTENT_TYPE = 0x20,     /* there, and perhaps empty */
+    FLAG_CORRELATION_DATA = 0x40, /* the same */
+    FLAGS_ALL = 0x7f,
 };
 
 static uint8_t flags_of(const struct mrl_publication *p)
@@ -21,6 +23,10 @@ static uint8_t flags_of(const struct mrl_publication *p)
         flags |= FLAG_RETAIN;
     if (p->has_payload_format)
         flags |= p->payload_format != 0 ? FLAG_FORMAT | FLAG_FORMAT_TEXT : FLAG_FORMAT;
+    if (p->has_content_type)
+        flags |= FLAG_CONTENT_TYPE;
+    if (p->has_correlation_data)
+        flags |= FLAG_CORRELATION_DATA;
     return (uint8_t)flags;
 }
 
@@ -53,10 +59,13 @@ mrl_err mrl_envelope_write(const struct mrl_publication *p, struct mrl_buf *out)
 static mrl_err read_flags(uint8_t flags, struct mrl_publication *p)
 {
     MRL_ENSURE((flags & ~FLAGS_ALL) == 0 && (flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
+    MRL_ENSURE((flags & (FLAG_FORMAT | FLAG_FORMAT_TEXT)) != FLAG_FORMAT_TEXT, MRL_ERR_MALFORMED);
     p->qos = flags & QOS_MASK;
     p->retain = (flags & FLAG_RETAIN) != 0;
     p->has_payload_format = (flags & FLAG_FORMAT) != 0;
     p->payload_format = (flags & FLAG_FORMAT_TEXT) != 0;
+    p->has_content_type = (flags & FLAG_CONTENT_TYPE) != 0;
+    p->has_correlation_data = (flags & FLAG_CORRELATION_DATA) != 0;
     return MRL_OK;
 }
 

@@ -32,6 +32,7 @@ struct mrl_receipt *mrl_hub_watched(struct mrl_hub *h)
 void mrl_hub_keep_in(struct mrl_hub *h, struct mrl_ledger *l)
 {
     h->journal = mrl_journal_new(l, h->loop, h->mailbox);
+    mrl_retained_number(h->retained, &l->last_retained);
 }
 
 void mrl_hub_flush(struct mrl_hub *h)
