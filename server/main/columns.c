@@ -140,6 +140,8 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("mqtt_queue", "identifiers"),
     PUBLIC("mqtt_received", "session"),
     PUBLIC("mqtt_received", "packet"),
+    PUBLIC("mqtt_clock", "id"),
+    PUBLIC("mqtt_clock", "ahead"),
     PUBLIC("mqtt_retained", "id"),
     PUBLIC("mqtt_retained", "expires"),
     SEALED("mqtt_retained", "sealed", "id", NULL),

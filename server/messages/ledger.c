@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "messages/journal.h"
 
+enum { STEP_MS = 1000 }; /* a clock that is slewed moves less in a second */
+
 /* Envelopes stand in mqtt_messages, mqtt_retained and the wills of mqtt_sessions only. */
 static const struct mrl_migration migrations[] = {
     {"messages", 1,
@@ -23,7 +25,8 @@ static const struct mrl_migration migrations[] = {
      "CREATE TABLE mqtt_received (session INTEGER NOT NULL, packet INTEGER NOT NULL,"
      " PRIMARY KEY (session, packet)) WITHOUT ROWID;"
      "CREATE TABLE mqtt_retained (id INTEGER PRIMARY KEY, expires INTEGER NOT NULL,"
-     " sealed BLOB NOT NULL);"},
+     " sealed BLOB NOT NULL);"
+     "CREATE TABLE mqtt_clock (id INTEGER PRIMARY KEY, ahead INTEGER NOT NULL);"},
 };
 const struct mrl_migration_list mrl_messages_migrations = {migrations, MRL_COUNT(migrations)};
 
@@ -41,6 +44,60 @@ struct mrl_ledger *mrl_ledger_new(const struct mrl_ledger_config *c)
 void mrl_ledger_free(struct mrl_ledger *l)
 {
     free(l);
+}
+
+/* How far the clock of the rows is ahead of the wall clock, which may have been set since. */
+static int64_t ahead_of_wall(const struct mrl_ledger *l)
+{
+    return mrl_ledger_wall(l, mrl_monotonic_ms()) - mrl_wall_ms();
+}
+
+static mrl_err write_clock(struct mrl_tx *tx, struct mrl_write *w)
+{
+    const struct mrl_ledger *l = MRL_CONTAINER(w, struct mrl_ledger, clock);
+
+    return mrl_tx_exec(tx,
+                       "INSERT INTO mqtt_clock (id, ahead) VALUES (1, $1)"
+                       " ON CONFLICT (id) DO UPDATE SET ahead = $1",
+                       MRL_ARGS(MRL_INT(l->ahead)), NULL);
+}
+
+static void clock_written(struct mrl_write *w, mrl_err result)
+{
+    struct mrl_ledger *l = MRL_CONTAINER(w, struct mrl_ledger, clock);
+
+    if (result == MRL_OK)
+        l->ahead_stored = l->ahead;
+    atomic_store(&l->clock_busy, false); /* after an error the next tick tries again */
+}
+
+void mrl_ledger_tick(struct mrl_ledger *l)
+{
+    int64_t ahead;
+
+    if (atomic_load(&l->clock_busy))
+        return;
+    ahead = ahead_of_wall(l);
+    if (llabs(ahead - l->ahead_stored) < STEP_MS)
+        return;
+    l->ahead = ahead;
+    l->clock = (struct mrl_write){.run = write_clock, .done = clock_written};
+    atomic_store(&l->clock_busy, true);
+    mrl_store_submit(l->config.store, &l->clock);
+}
+
+mrl_err mrl_ledger_read_clock(struct mrl_ledger *l, struct mrl_tx *tx)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err =
+        mrl_tx_query_one(tx, "SELECT ahead FROM mqtt_clock WHERE id = 1", MRL_NO_ARGS, &rows);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return MRL_OK;
+    MRL_TRY(err);
+    l->ahead_stored = mrl_row_int(rows, 0);
+    l->wall_at_zero += l->ahead_stored;
+    return MRL_OK;
 }
 
 int64_t mrl_ledger_wall(const struct mrl_ledger *l, uint64_t monotonic_ms)

@@ -43,6 +43,9 @@ struct mrl_ledger_found {
 mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *where,
                         struct mrl_ledger_found *out, struct mrl_why *why);
 
+/* Each second or so: a wall clock that was set is noticed, so that what expires does not take the
+ * step for time that passed. Any one thread. */
+void mrl_ledger_tick(struct mrl_ledger *l);
 /* The last thing the store said was no. Any thread. */
 bool mrl_ledger_failing(const struct mrl_ledger *l);
 

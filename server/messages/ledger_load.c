@@ -28,7 +28,7 @@ struct loading {
     struct mrl_buf plain;
     struct mrl_buf retained_gone; /* row numbers */
     bool orphans;
-    int64_t now; /* wall clock */
+    int64_t now; /* as rows count it */
 };
 
 static mrl_bytes key_of(const int64_t *id)
@@ -320,6 +320,8 @@ static mrl_err load_all(struct mrl_tx *tx, void *context)
 {
     struct loading *l = context;
 
+    MRL_TRY(mrl_ledger_read_clock(l->ledger, tx));
+    l->now = mrl_ledger_wall(l->ledger, mrl_monotonic_ms());
     MRL_TRY(load_messages(l, tx));
     MRL_TRY(load_retained(l, tx));
     return load_sessions(l, tx);
@@ -390,7 +392,7 @@ static void judge(const struct mrl_ledger_places *where)
 mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *where,
                         struct mrl_ledger_found *out, struct mrl_why *why)
 {
-    struct loading loading = {.ledger = l, .where = where, .now = mrl_wall_ms()};
+    struct loading loading = {.ledger = l, .where = where};
     struct tidying job = {.write = {.run = tidy, .why = why}, .loading = &loading};
     mrl_err err;
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "tests/unit/store/seal_fixture.h"
 
@@ -506,6 +507,37 @@ static void what_another_worker_still_writes_does_not_undo_a_clear(void **state)
     assert_rows(f, "0 0 0 0 0 0"); /* the start has tidied up */
 }
 
+static uint64_t left_of_the_first(struct fixture *f)
+{
+    struct mrl_publication *p;
+    uint64_t left = 0, now = mrl_monotonic_ms();
+
+    if (retained_count(f, &p) == 1) {
+        left = p->expires_ms - now;
+        mrl_publication_unref(p);
+    }
+    return left;
+}
+
+/* The wall clock is set an hour forward while the daemon runs, as after a boot without one. */
+static void a_clock_that_is_set_takes_no_time_away(void **state)
+{
+    enum { HOUR_MS = 3600000, LIFE_MS = 60000 };
+    struct fixture *f = *state;
+    struct mrl_publication message = one;
+
+    f->ledger->wall_at_zero -= HOUR_MS;
+    mrl_ledger_tick(f->ledger);
+    message.retain = true;
+    message.expires_ms = mrl_monotonic_ms() + LIFE_MS;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    (void)restart(f);
+    assert_in_range(left_of_the_first(f), LIFE_MS / 2, LIFE_MS + 1000);
+    mrl_ledger_tick(f->ledger); /* nothing has changed since */
+    assert_int_equal(mrl_store_backlog(f->store), 0);
+}
+
 static mrl_err damage(struct mrl_tx *tx, struct mrl_write *w)
 {
     (void)w;
@@ -629,6 +661,7 @@ int main(void)
         CASE(principals_that_went_take_their_sessions_along),
         CASE(retained_messages_of_two_workers_agree_after_a_start),
         CASE(what_another_worker_still_writes_does_not_undo_a_clear),
+        CASE(a_clock_that_is_set_takes_no_time_away),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(a_batch_that_fails_is_refused_and_removals_are_tried_again),
         CASE(packet_ids_go_round_and_wait_for_one_in_flight),
