@@ -147,6 +147,25 @@ def test_a_publisher_repeats_and_it_counts_once(merlon, pump, collector):
     first.cut()
 
 
+def packets(version: int, count: int) -> bytes:
+    return b"".join(wire.publish(version, "devices/pump-7/x", b"%d" % n, 1, packet_id=n + 1) for n in range(count))
+
+
+def test_unanswered_messages_are_limited(merlon, pump, collector):
+    """100 may wait for the disk (`in_flight`). MQTT 5.0 3.3.4-9; 3.1.1 has no such limit, and is not read meanwhile."""
+    subscribed_and_gone(merlon, collector, "a", ("devices/#", 1))
+    with opened(merlon, pump) as five:
+        five.connect("five")
+        five.send(packets(5, 100))  # one TLS record: all are there before the first is on the disk
+        assert [five.expect(wire.PUBACK).packet_id for _ in range(100)] == list(range(1, 101))
+        five.send(packets(5, 101))
+        assert five.ends() == 0x93
+    with opened(merlon, pump, 4) as three:
+        three.connect("three")
+        three.send(packets(4, 500))
+        assert [three.expect(wire.PUBACK).packet_id for _ in range(500)] == list(range(1, 501))
+
+
 def test_unsubscribed_and_clean_start_are_for_good(merlon, pump, collector, end):
     subscribed_and_gone(merlon, collector, "a", ("devices/+/1", 1), ("devices/+/2", 1))
     subscribed_and_gone(merlon, collector, "b", ("devices/#", 1))
