@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "messages/envelope.h"
 #include "messages/keep.h"
+#include "messages/topic_tree.h"
 
 struct loaded_message {
     struct mrl_map_node node;
@@ -168,6 +169,12 @@ static mrl_err seek(struct loading *l, struct cursor *c, int64_t session, bool *
     return MRL_OK;
 }
 
+/* Ours always are; a database can be changed by hand. */
+static bool is_valid(mrl_bytes filter, const struct mrl_subscribe_options *o)
+{
+    return filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX && o->qos <= 2;
+}
+
 static mrl_err load_subscriptions(struct loading *l, struct cursor *c, struct mrl_session *s)
 {
     bool found;
@@ -177,7 +184,8 @@ static mrl_err load_subscriptions(struct loading *l, struct cursor *c, struct mr
         const struct mrl_subscribe_options o =
             mrl_keep_unpack((uint8_t)mrl_row_int(c->rows, 2), (uint32_t)mrl_row_int(c->rows, 3));
 
-        mrl_subscription_restore(s, mrl_row_bytes(c->rows, 1), &o);
+        if (is_valid(mrl_row_bytes(c->rows, 1), &o))
+            mrl_subscription_restore(s, mrl_row_bytes(c->rows, 1), &o);
         l->found.subscriptions++;
         MRL_TRY(advance(c));
         MRL_TRY(seek(l, c, s->row, &found));
@@ -247,7 +255,8 @@ static struct mrl_session *load_session(struct loading *l, const struct mrl_rows
     const struct mrl_session_key key = {.principal_kind = (uint8_t)mrl_row_int(rows, 1),
                                         .principal = mrl_row_bytes(rows, 2),
                                         .client_id = mrl_row_bytes(rows, 3)};
-    const struct mrl_session_row row = {.expiry_s = (uint32_t)mrl_row_int(rows, 4),
+    const struct mrl_session_row row = {.version = mrl_row_int(rows, 9),
+                                        .expiry_s = (uint32_t)mrl_row_int(rows, 4),
                                         .ends = mrl_row_int(rows, 5),
                                         .sent = (uint64_t)mrl_row_int(rows, 6),
                                         .will_delay_s = (uint32_t)mrl_row_int(rows, 7)};
@@ -287,8 +296,8 @@ static mrl_err walk(struct loading *l, struct tables *t)
 static mrl_err open_tables(struct mrl_tx *tx, struct tables *t)
 {
     MRL_TRY(open_cursor(tx,
-                        "SELECT id, kind, principal, client, expiry, ends, sent, will_delay, will"
-                        " FROM mqtt_sessions ORDER BY id",
+                        "SELECT id, kind, principal, client, expiry, ends, sent, will_delay, will,"
+                        " version FROM mqtt_sessions ORDER BY id",
                         &t->sessions));
     MRL_TRY(open_cursor(tx,
                         "SELECT session, filter, options, identifier FROM mqtt_subscriptions"

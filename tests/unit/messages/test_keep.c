@@ -507,6 +507,62 @@ static void what_another_worker_still_writes_does_not_undo_a_clear(void **state)
     assert_rows(f, "0 0 0 0 0 0"); /* the start has tidied up */
 }
 
+/* Its receiver is on another worker: nothing of the session may come back when the will is written
+ * after it. */
+static void a_will_at_the_end_of_its_session_goes_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door watcher = {0}, d = {0};
+    const struct mrl_publication will = {
+        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
+    struct mrl_store_stats before, after;
+
+    attach(f, "a", 60, &watcher);
+    subscribe(&watcher, "t", 2);
+    attach(f, "b", 60, &d);
+    d.session->will = (struct mrl_will){mrl_publication_new(&will), 600};
+    settle(f);
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    settle(f);
+    mrl_store_stats(f->store, &before);
+    d.session->expires_at_ms = 1;
+    d.session->timer.fire(&d.session->timer);
+    settle(f);
+    mrl_store_stats(f->store, &after);
+    assert_int_equal(after.jobs, before.jobs + 1);
+    assert_log(&watcher, "P2 1 will;");
+    assert_rows(f, "1 1 1 1 0 0");
+}
+
+static mrl_err twice(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx,
+                       "INSERT INTO mqtt_sessions SELECT id + 100, kind, principal, client,"
+                       " expiry, ends, sent, will_delay, version, will FROM mqtt_sessions",
+                       MRL_NO_ARGS, NULL);
+}
+
+/* A crash between a session's end and the commit of its removal leaves two rows. */
+static void of_two_rows_for_one_session_the_newer_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_write job = {.run = twice};
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    subscribe(&d, "t", 1);
+    settle(f);
+    assert_ok(mrl_store_write(f->store, &job));
+    assert_rows(f, "2 1 0 0 0 0");
+    (void)restart(f);
+    settle(f);
+    assert_rows(f, "1 0 0 0 0 0");
+    attach(f, "b", 60, &d);
+    assert_int_equal(d.session->row, 101);
+    settle(f);
+}
+
 static uint64_t left_of_the_first(struct fixture *f)
 {
     struct mrl_publication *p;
@@ -661,6 +717,8 @@ int main(void)
         CASE(principals_that_went_take_their_sessions_along),
         CASE(retained_messages_of_two_workers_agree_after_a_start),
         CASE(what_another_worker_still_writes_does_not_undo_a_clear),
+        CASE(a_will_at_the_end_of_its_session_goes_with_it),
+        CASE(of_two_rows_for_one_session_the_newer_counts),
         CASE(a_clock_that_is_set_takes_no_time_away),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(a_batch_that_fails_is_refused_and_removals_are_tried_again),
