@@ -12,7 +12,7 @@ enum {
     FLAG_FORMAT_TEXT = 0x10,      /* and is 1 */
     FLAG_CONTENT_TYPE = 0x20,     /* there, and perhaps empty */
     FLAG_CORRELATION_DATA = 0x40, /* the same */
-    FLAGS_ALL = 0x7f,
+    FLAG_OWNER = 0x80,            /* of a retained message */
 };
 
 static uint8_t flags_of(const struct mrl_publication *p)
@@ -21,6 +21,8 @@ static uint8_t flags_of(const struct mrl_publication *p)
 
     if (p->retain)
         flags |= FLAG_RETAIN;
+    if (p->owner.len > 0)
+        flags |= FLAG_OWNER;
     if (p->has_payload_format)
         flags |= p->payload_format != 0 ? FLAG_FORMAT | FLAG_FORMAT_TEXT : FLAG_FORMAT;
     if (p->has_content_type)
@@ -39,6 +41,8 @@ static void put(struct mrl_writer *w, const struct mrl_publication *p)
     mrl_put_blob16(w, p->response_topic);
     mrl_put_blob16(w, p->correlation_data);
     mrl_put_blob32(w, p->user_properties);
+    if (p->owner.len > 0)
+        mrl_put_blob16(w, p->owner);
     mrl_put_bytes(w, p->payload);
 }
 
@@ -58,7 +62,7 @@ mrl_err mrl_envelope_write(const struct mrl_publication *p, struct mrl_buf *out)
 
 static mrl_err read_flags(uint8_t flags, struct mrl_publication *p)
 {
-    MRL_ENSURE((flags & ~FLAGS_ALL) == 0 && (flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
+    MRL_ENSURE((flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
     MRL_ENSURE((flags & (FLAG_FORMAT | FLAG_FORMAT_TEXT)) != FLAG_FORMAT_TEXT, MRL_ERR_MALFORMED);
     p->qos = flags & QOS_MASK;
     p->retain = (flags & FLAG_RETAIN) != 0;
@@ -84,6 +88,9 @@ mrl_err mrl_envelope_read(mrl_bytes bytes, struct mrl_publication *out)
     MRL_TRY(mrl_read_blob16(&r, &p.response_topic));
     MRL_TRY(mrl_read_blob16(&r, &p.correlation_data));
     MRL_TRY(mrl_read_blob32(&r, &p.user_properties));
+    if ((flags & FLAG_OWNER) != 0)
+        MRL_TRY(mrl_read_blob16(&r, &p.owner));
+    MRL_ENSURE((flags & FLAG_OWNER) == 0 || p.owner.len > 0, MRL_ERR_MALFORMED);
     p.payload = mrl_read_rest(&r);
     MRL_ENSURE(p.topic.len > 0, MRL_ERR_MALFORMED);
     *out = p;

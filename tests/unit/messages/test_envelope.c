@@ -12,6 +12,7 @@ static const struct mrl_publication full = {
     .response_topic = MRL_LIT_INIT("r"),
     .correlation_data = MRL_LIT_INIT("\0\1"),
     .user_properties = MRL_LIT_INIT("\x26\0\1a\0\1b"),
+    .owner = MRL_LIT_INIT("\1pump-7"),
     .has_content_type = true,
     .has_correlation_data = true,
     .has_payload_format = true,
@@ -28,6 +29,7 @@ static void assert_same(const struct mrl_publication *a, const struct mrl_public
     assert_bytes_equal(a->response_topic, b->response_topic);
     assert_bytes_equal(a->correlation_data, b->correlation_data);
     assert_bytes_equal(a->user_properties, b->user_properties);
+    assert_bytes_equal(a->owner, b->owner);
     assert_int_equal(a->has_content_type, b->has_content_type);
     assert_int_equal(a->has_correlation_data, b->has_correlation_data);
     assert_int_equal(a->has_payload_format, b->has_payload_format);
@@ -89,9 +91,9 @@ static void versions_flags_and_empty_topics_are_judged(void **state)
     bytes.data[0]++;
     assert_int_equal(mrl_envelope_read(mrl_buf_bytes(&bytes), &back), MRL_ERR_UNSUPPORTED);
     bytes.data[0]--;
-    bytes.data[1] |= 0x80;
-    assert_int_equal(mrl_envelope_read(mrl_buf_bytes(&bytes), &back), MRL_ERR_MALFORMED);
     bytes.data[1] = 3; /* QoS 3 */
+    assert_int_equal(mrl_envelope_read(mrl_buf_bytes(&bytes), &back), MRL_ERR_MALFORMED);
+    bytes.data[1] = 0x10; /* a format without a format */
     assert_int_equal(mrl_envelope_read(mrl_buf_bytes(&bytes), &back), MRL_ERR_MALFORMED);
     mrl_buf_clear(&bytes);
     assert_ok(mrl_envelope_write(&no_topic, &bytes));
