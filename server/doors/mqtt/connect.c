@@ -450,7 +450,7 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
 {
     struct mrl_mqtt_fault fault = {.reason = MRL_MQTT_MALFORMED_PACKET, .text = "malformed packet"};
     mrl_bytes kept = mrl_client_kept_connect(c);
-    mrl_bytes bytes = kept.len > 0 ? kept : mrl_buf_bytes(in);
+    mrl_bytes bytes = kept.len > 0 || in == NULL ? kept : mrl_buf_bytes(in);
     bool waited = c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED;
     bool answered; /* whatever the answer */
     struct mrl_mqtt_packet packet;

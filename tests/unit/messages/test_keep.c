@@ -116,7 +116,7 @@ static void open_hubs(struct fixture *f)
 
 static void close_hubs(struct fixture *f)
 {
-    while (mrl_mailbox_discard(f->mailboxes[0]) | mrl_mailbox_discard(f->mailboxes[1]))
+    while (mrl_mailbox_discard(f->mailboxes[0]) || mrl_mailbox_discard(f->mailboxes[1]))
         ;
     for (unsigned i = 0; i < HUBS; i++) {
         mrl_mailbox_free(f->mailboxes[i]);
