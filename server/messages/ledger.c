@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "messages/journal.h"
 
-enum { STEP_MS = 1000 }; /* a clock that is slewed moves less in a second */
+enum {
+    STEP_MS = 1000, /* a clock that is slewed moves less in a second */
+    CALM_MS = 2000, /* without a failure: the store is well again */
+};
 
 /* Envelopes stand in mqtt_messages, mqtt_retained and the wills of mqtt_sessions only. */
 static const struct mrl_migration migrations[] = {
@@ -67,19 +70,33 @@ static void clock_written(struct mrl_write *w, mrl_err result)
 {
     struct mrl_ledger *l = MRL_CONTAINER(w, struct mrl_ledger, clock);
 
-    if (result == MRL_OK)
+    if (result == MRL_OK) {
         l->ahead_stored = l->ahead;
+        mrl_ledger_tell(l, MRL_OK, "");
+    }
     atomic_store(&l->clock_busy, false); /* after an error the next tick tries again */
 }
 
+static void tell_recovery(struct mrl_ledger *l)
+{
+    if (!mrl_ledger_failing(l) || !atomic_load(&l->succeeded) ||
+        mrl_monotonic_ms() - atomic_load(&l->failed_ms) < CALM_MS)
+        return;
+    atomic_store(&l->failing, false);
+    if (l->config.told != NULL)
+        l->config.told(l->config.context, MRL_OK, "");
+}
+
+/* The row of the clock is also what a store that failed is tried with. */
 void mrl_ledger_tick(struct mrl_ledger *l)
 {
     int64_t ahead;
 
+    tell_recovery(l);
     if (atomic_load(&l->clock_busy))
         return;
     ahead = ahead_of_wall(l);
-    if (llabs(ahead - l->ahead_stored) < STEP_MS)
+    if (llabs(ahead - l->ahead_stored) < STEP_MS && !mrl_ledger_failing(l))
         return;
     l->ahead = ahead;
     l->clock = (struct mrl_write){.run = write_clock, .done = clock_written};
@@ -113,15 +130,22 @@ uint64_t mrl_ledger_monotonic(const struct mrl_ledger *l, int64_t wall_ms)
     return at > 0 ? (uint64_t)at : 1;
 }
 
+/* On a disk that is nearly full small batches succeed between large ones that fail: that is one
+ * failure, not many. */
+void mrl_ledger_tell(struct mrl_ledger *l, mrl_err result, const char *why)
+{
+    if (result == MRL_OK) {
+        if (atomic_load_explicit(&l->failing, memory_order_relaxed))
+            atomic_store(&l->succeeded, true);
+        return;
+    }
+    atomic_store(&l->failed_ms, mrl_monotonic_ms());
+    atomic_store(&l->succeeded, false);
+    if (!atomic_exchange(&l->failing, true) && l->config.told != NULL)
+        l->config.told(l->config.context, result, why);
+}
+
 bool mrl_ledger_failing(const struct mrl_ledger *l)
 {
     return atomic_load(&l->failing);
-}
-
-void mrl_ledger_tell(struct mrl_ledger *l, mrl_err result, const char *why)
-{
-    bool failing = result != MRL_OK;
-
-    if (atomic_exchange(&l->failing, failing) != failing && l->config.told != NULL)
-        l->config.told(l->config.context, result, why);
 }

@@ -109,17 +109,21 @@ static void gone(struct loading *l, int64_t row)
     (void)mrl_buf_append(&l->retained_gone, key_of(&row)); /* no limit set: cannot fail */
 }
 
-/* Rows of one topic follow each other: the last counts, one without payload takes them away. */
+/* Rows of one topic follow each other: the last counts, one without payload, or whose time is over,
+ * takes them away. */
 static void load_retained_row(struct loading *l, int64_t id, int64_t expires,
                               struct mrl_publication *p)
 {
+    const struct mrl_publication nothing = {.topic = p->topic};
     int64_t older = 0;
+    bool over;
 
     set_expiry(l, p, expires);
-    mrl_retained_load(l->where->retained, p, id, &older);
+    over = p->payload.len == 0 || mrl_publication_expired(p, mrl_monotonic_ms());
+    mrl_retained_load(l->where->retained, over ? &nothing : p, id, &older);
     if (older != 0)
         gone(l, older);
-    if (p->payload.len == 0)
+    if (over)
         gone(l, id);
     mrl_publication_unref(p);
 }
@@ -216,8 +220,8 @@ static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mr
         atomic_fetch_add(&m->stored->refs, 1);
     }
     mrl_delivery_restore(s, &e,
-                         e.seq <= s->sent || (connected && s->queued_count + s->flying_count <
-                                                               s->receive_maximum));
+                         e.seq <= s->sent ||
+                             (connected && s->queued_count + s->flying_count < s->receive_maximum));
     l->found.entries++;
 }
 

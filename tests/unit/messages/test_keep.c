@@ -665,8 +665,13 @@ static void a_batch_that_fails_is_refused_and_removals_are_tried_again(void **st
     assert_true(publish(f, f->hubs[1], &one, NULL));
     settle(f);
     assert_ok(f->answer);
-    assert_int_equal(f->tells, 2);
+    mrl_ledger_tick(f->ledger); /* it may be one of many that fail */
+    assert_true(mrl_ledger_failing(f->ledger));
+    f->ledger->failed_ms = 0;
+    mrl_ledger_tick(f->ledger);
+    assert_true(f->tells == 2 && f->told == MRL_OK);
     assert_false(mrl_ledger_failing(f->ledger));
+    settle(f);
     assert_rows(f, "1 1 1 1 0 0"); /* the new one; the acknowledged one is gone */
     mrl_buf_done(&d.log);
 }
