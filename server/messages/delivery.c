@@ -129,7 +129,8 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->retain = retain;
     o->share = hit->share;
     o->identifier_count = hit->identifier_count;
-    memcpy(o->identifiers, hit->identifiers, identifiers);
+    if (identifiers > 0)
+        memcpy(o->identifiers, hit->identifiers, identifiers);
     o->seq = ++s->last_seq;
     mrl_list_add(&s->queued, &o->link);
     s->queued_count++;
