@@ -8,11 +8,11 @@ enum {
     VERSION = 1,
     QOS_MASK = 0x03,
     FLAG_RETAIN = 0x04,
-    FLAG_FORMAT = 0x08,           /* a payload format indicator is there */
-    FLAG_FORMAT_TEXT = 0x10,      /* and is 1 */
-    FLAG_CONTENT_TYPE = 0x20,     /* there, and perhaps empty */
-    FLAG_CORRELATION_DATA = 0x40, /* the same */
-    FLAG_OWNER = 0x80,            /* of a retained message */
+    FLAG_FORMAT = 0x08,       /* a payload format indicator is there */
+    FLAG_FORMAT_TEXT = 0x10,  /* and is 1 */
+    FLAG_OWNER = 0x20,        /* of a retained message */
+    FLAG_CONTENT_TYPE = 0x40, /* there, though it may be empty */
+    FLAG_CORRELATION = 0x80,
 };
 
 static uint8_t flags_of(const struct mrl_publication *p)
@@ -25,10 +25,8 @@ static uint8_t flags_of(const struct mrl_publication *p)
         flags |= FLAG_OWNER;
     if (p->has_payload_format)
         flags |= p->payload_format != 0 ? FLAG_FORMAT | FLAG_FORMAT_TEXT : FLAG_FORMAT;
-    if (p->has_content_type)
-        flags |= FLAG_CONTENT_TYPE;
-    if (p->has_correlation_data)
-        flags |= FLAG_CORRELATION_DATA;
+    flags |= p->has_content_type ? FLAG_CONTENT_TYPE : 0u;
+    flags |= p->has_correlation_data ? FLAG_CORRELATION : 0u;
     return (uint8_t)flags;
 }
 
@@ -69,7 +67,7 @@ static mrl_err read_flags(uint8_t flags, struct mrl_publication *p)
     p->has_payload_format = (flags & FLAG_FORMAT) != 0;
     p->payload_format = (flags & FLAG_FORMAT_TEXT) != 0;
     p->has_content_type = (flags & FLAG_CONTENT_TYPE) != 0;
-    p->has_correlation_data = (flags & FLAG_CORRELATION_DATA) != 0;
+    p->has_correlation_data = (flags & FLAG_CORRELATION) != 0;
     return MRL_OK;
 }
 

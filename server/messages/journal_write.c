@@ -31,13 +31,14 @@ static mrl_err insert_session(struct scratch *s, const struct mrl_op *op, struct
     return mrl_tx_exec(
         s->tx,
         "INSERT INTO mqtt_sessions (id, kind, principal, client, expiry, ends, sent, will_delay,"
-        " version, will) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " will_life, version, will) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         " ON CONFLICT DO NOTHING",
         MRL_ARGS(MRL_INT(op->session), MRL_INT(row->principal_kind),
                  MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), 0, row->principal_len)),
                  MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), row->principal_len, op->tail_len)),
                  MRL_INT(row->expiry_s), MRL_INT(row->ends), MRL_INT(row->sent),
-                 MRL_INT(row->will_delay_s), MRL_INT(row->version), will),
+                 MRL_INT(row->will_delay_s), MRL_INT((int64_t)row->will_life_ms),
+                 MRL_INT(row->version), will),
         NULL);
 }
 
@@ -49,10 +50,11 @@ static mrl_err update_session(struct scratch *s, const struct mrl_op *op, struct
 
     return mrl_tx_exec(s->tx,
                        "UPDATE mqtt_sessions SET expiry = $2, ends = $3, sent = $4,"
-                       " will_delay = $5, version = $6, will = $7 WHERE id = $1 AND version < $6",
+                       " will_delay = $5, version = $6, will = $7, will_life = $8"
+                       " WHERE id = $1 AND version < $6",
                        MRL_ARGS(MRL_INT(op->session), MRL_INT(row->expiry_s), MRL_INT(row->ends),
                                 MRL_INT(row->sent), MRL_INT(row->will_delay_s),
-                                MRL_INT(row->version), will),
+                                MRL_INT(row->version), will, MRL_INT((int64_t)row->will_life_ms)),
                        NULL);
 }
 

@@ -537,10 +537,11 @@ static void a_will_at_the_end_of_its_session_goes_with_it(void **state)
 static mrl_err twice(struct mrl_tx *tx, struct mrl_write *w)
 {
     (void)w;
-    return mrl_tx_exec(tx,
-                       "INSERT INTO mqtt_sessions SELECT id + 100, kind, principal, client,"
-                       " expiry, ends, sent, will_delay, version, will FROM mqtt_sessions",
-                       MRL_NO_ARGS, NULL);
+    return mrl_tx_exec(
+        tx,
+        "INSERT INTO mqtt_sessions SELECT id + 100, kind, principal, client,"
+        " expiry, ends, sent, will_delay, will_life, version, will FROM mqtt_sessions",
+        MRL_NO_ARGS, NULL);
 }
 
 /* A crash between a session's end and the commit of its removal leaves two rows. */
