@@ -65,7 +65,7 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
         .alpn_count = 1,
         .tickets = w->shared.tickets,
         .scope = port + 1,
-        .channel_binding = port == MRL_PORT_ENROLMENT,
+        .channel_binding = port != MRL_PORT_MANAGEMENT, /* EST, and proofs over MQTT */
     };
 
     w->ports[port].worker = w;

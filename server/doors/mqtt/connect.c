@@ -154,6 +154,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
     struct recorded_message *recorded = MRL_CONTAINER(m, struct recorded_message, message);
     struct mrl_client *c = recorded->client;
     mrl_err result = recorded->result;
+    struct mrl_buf nothing = {0}; /* the CONNECT is not in the stream any more */
 
     (void)owner;
     free(recorded);
@@ -171,7 +172,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
     c->state = MRL_CLIENT_RECORDED;
     mrl_conn_resume(c->conn);
     if (mrl_client_kept_connect(c).len > 0)
-        mrl_client_on_connect(c, NULL);
+        mrl_client_on_connect(c, &nothing);
 }
 
 static void drop_recorded(struct mrl_message *m)
