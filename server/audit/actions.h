@@ -72,6 +72,8 @@
     X(EXPORT_RESUMED, "export.resumed", "A sink that failed takes entries again.") \
     X(EXPORT_LAGGING, "export.lagging", "A sink is further behind the log than its alarm allows.") \
     X(EXPORT_GAP, "export.gap", "Entries that a sink never got are no longer in the log; the details name them.") \
+    X(MESSAGES_NOT_STORED, "messages.not_stored", "The store does not take messages (disk full): they are refused until it does.") \
+    X(MESSAGES_STORED_AGAIN, "messages.stored_again", "The store takes messages again.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

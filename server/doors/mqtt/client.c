@@ -353,11 +353,11 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_connect(c, in); /* may hand the connection over: c and in are then gone */
         return;
     }
-    if (c->state == MRL_CLIENT_RECORDED)
+    if (c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED)
         mrl_client_on_connect(c, in);
     else if (c->state == MRL_CLIENT_AUTHENTICATING)
         mrl_client_on_early_data(c, in);
-    while (c->state == MRL_CLIENT_OPEN && take_packet(c, in))
+    while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
     if (c->state == MRL_CLIENT_ENDING)
         mrl_buf_clear(in);
@@ -400,6 +400,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
         abort();
     c->door = d;
     c->timer.fire = on_timer;
+    mrl_answers_init(&c->answers);
     c->maximum_packet = UINT32_MAX;
     c->seen_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
@@ -409,6 +410,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
 void mrl_client_drop(struct mrl_client *c)
 {
     mrl_timer_cancel(&c->timer);
+    mrl_answers_drop(&c->answers);
     c->conn = NULL;
     if (c->state == MRL_CLIENT_RECORDING)
         return; /* the writer thread still points here: freed when its message comes */

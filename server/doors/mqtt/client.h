@@ -5,6 +5,7 @@
 
 #include "access/policy.h"
 #include "doors/mqtt/alias.h"
+#include "doors/mqtt/answers.h"
 #include "doors/mqtt/door.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
@@ -28,6 +29,8 @@ enum mrl_client_state {
     MRL_CLIENT_AUTHENTICATING, /* CONNECT asked for a proof, which is awaited */
     MRL_CLIENT_RECORDING,      /* CONNECT is good; its audit entry is on the way to the disk */
     MRL_CLIENT_RECORDED,       /* the entry is durable: CONNECT may be answered */
+    MRL_CLIENT_ATTACHING,      /* its session is on the way to the disk */
+    MRL_CLIENT_ATTACHED,       /* the session is durable, or refused */
     MRL_CLIENT_OPEN,
     MRL_CLIENT_ENDING, /* closing: what still comes is not looked at */
 };
@@ -51,10 +54,14 @@ struct mrl_client {
     uint16_t aliases_out;         /* most that may be sent to it */
     bool problem_info;            /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
     uint64_t log_head_ms;         /* when its event log was anchored last; 0: not yet */
-    bool unseen;                  /* its certificate was never on a connection before */
-    bool counted;                 /* connection.opened is in the log */
-    bool clean;                   /* DISCONNECT 0x00 came */
-    const char *ended;            /* why it is over, for the log: static text */
+    struct mrl_answers answers;
+    bool held_back;    /* not read: too many answers wait */
+    bool present;      /* the session was there. MQTT 5.0 3.2.2.1.1 */
+    mrl_err attached;  /* what the store said */
+    bool unseen;       /* its certificate was never on a connection before */
+    bool counted;      /* connection.opened is in the log */
+    bool clean;        /* DISCONNECT 0x00 came */
+    const char *ended; /* why it is over, for the log: static text */
 };
 
 /* client.c */
@@ -102,6 +109,8 @@ uint8_t mrl_client_away_reason(const struct mrl_client *c, enum mrl_mqtt_version
 /* Reads and judges the CONNECT in front of in, or the one that is kept while AUTH packets pass; in
  * may then be empty. */
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in);
+/* The session is durable, or the store refused it. */
+void mrl_client_attached(struct mrl_client *c, mrl_err result);
 /* CONNACK with a reason, and the end. Of p: version, and what it says about the answer. */
 void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
                        const char *why);
@@ -124,6 +133,8 @@ void mrl_client_on_auth(struct mrl_client *c, const struct mrl_mqtt_auth *p);
  * caller. */
 struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props);
 void mrl_client_on_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p);
+void mrl_client_send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
+                         uint8_t reason, const char *why); /* why: static text or NULL */
 
 /* deliver.c */
 extern const struct mrl_session_sink mrl_client_sink;

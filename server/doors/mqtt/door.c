@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "devices/snapshot.h"
 #include "doors/mqtt/client.h"
 
@@ -86,6 +87,8 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
         counter = MRL_COUNTER_MESSAGES_EXPIRED;
     else if (why == MRL_ERR_DENIED)
         counter = MRL_COUNTER_PUBLISH_DENIED;
+    else if (why == MRL_ERR_NO_SPACE)
+        counter = MRL_COUNTER_MESSAGES_NOT_STORED;
     mrl_count(d->config.metrics, d->config.index, counter);
 }
 
@@ -101,7 +104,24 @@ struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *confi
     mrl_list_init(&d->clients);
     d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
                          config->routes, &config->limits->hub, &hooks);
+    if (config->ledger != NULL)
+        mrl_hub_keep_in(d->hub, config->ledger);
     return d;
+}
+
+/* Applications are placed by client id too: one may have hundreds. */
+unsigned mrl_mqtt_home(const struct mrl_session_key *k, unsigned doors)
+{
+    uint64_t hash = mrl_hash(k->principal) + k->principal_kind;
+
+    if (k->principal_kind == MRL_PRINCIPAL_APPLICATION)
+        hash ^= mrl_hash(k->client_id);
+    return (unsigned)(hash % doors);
+}
+
+void mrl_mqtt_door_flush(struct mrl_mqtt_door *d)
+{
+    mrl_hub_flush(d->hub);
 }
 
 void mrl_mqtt_door_join(struct mrl_mqtt_door *d, struct mrl_mqtt_door *const *doors, unsigned count)
