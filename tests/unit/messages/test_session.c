@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "tests/unit/unit.h"
 
@@ -398,6 +399,54 @@ static void retained_messages_are_kept_replaced_and_removed(void **state)
     done(&d);
 }
 
+static void an_expired_retained_message_leaves_its_place(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t now = mrl_monotonic_ms();
+    struct mrl_publication m = {.payload = MRL_LIT("x"), .retain = true};
+    struct mrl_retained_change gone[4];
+    static const char *const topics[] = {"r/1", "r/2", "r/3"};
+
+    for (uint64_t i = 0; i < 3; i++) {
+        m.topic = mrl_str(topics[i]);
+        m.expires_ms = i == 2 ? 0 : now + 100000 * (i + 1);
+        assert_ok(publish_as(f->hubs[0], &m, NULL));
+    }
+    assert_int_equal(mrl_retained_expire(f->retained, now + 99000, 0, gone, 4), 0);
+    assert_int_equal(mrl_retained_expire(f->retained, now + 101000, 0, gone, 4), 1);
+    assert_bytes_equal(gone[0].previous->topic, MRL_LIT("r/1"));
+    mrl_publication_unref(gone[0].previous);
+    m.topic = MRL_LIT("r/4"); /* there were three places */
+    m.expires_ms = now + 200000;
+    assert_ok(publish_as(f->hubs[0], &m, NULL));
+    m.topic = MRL_LIT("r/2"); /* a newer one takes the place, and expires when it says */
+    m.expires_ms = now + 400000;
+    assert_ok(publish_as(f->hubs[0], &m, NULL));
+    assert_int_equal(mrl_retained_expire(f->retained, now + 300000, 0, gone, 4), 1);
+    assert_bytes_equal(gone[0].previous->topic, MRL_LIT("r/4"));
+    mrl_publication_unref(gone[0].previous);
+    assert_int_equal(mrl_retained_count(f->retained), 2);
+}
+
+static void expired_ones_go_a_few_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t now = mrl_monotonic_ms();
+    struct mrl_publication m = {.payload = MRL_LIT("x"), .retain = true, .expires_ms = now + 1000};
+    struct mrl_retained_change gone[2];
+
+    for (int i = 1; i <= 3; i++) {
+        m.topic = mrl_bytes_of("r/1r/2r/3" + 3 * (i - 1), 3);
+        assert_ok(publish_as(f->hubs[0], &m, NULL));
+    }
+    assert_int_equal(mrl_retained_expire(f->retained, now + 9000, 0, gone, 2), 2);
+    mrl_publication_unref(gone[0].previous);
+    mrl_publication_unref(gone[1].previous);
+    assert_int_equal(mrl_retained_expire(f->retained, now + 9000, 0, gone, 2), 1);
+    mrl_publication_unref(gone[0].previous);
+    assert_int_equal(mrl_retained_count(f->retained), 0);
+}
+
 static void messages_reach_the_other_worker(void **state)
 {
     struct fixture *f = *state;
@@ -712,6 +761,8 @@ int main(void)
         CASE(every_identifier_is_named),
         CASE(limits_of_subscriptions_and_sessions),
         CASE(retained_messages_are_kept_replaced_and_removed),
+        CASE(an_expired_retained_message_leaves_its_place),
+        CASE(expired_ones_go_a_few_at_a_time),
         CASE(messages_reach_the_other_worker),
         CASE(no_local_and_too_large),
         CASE(a_principal_that_may_not_stay_is_evicted_alone),
