@@ -85,7 +85,7 @@ static mrl_err make_http(struct mrl_worker *w)
         .body_bytes = w->shared.enrolment_body_bytes,
     };
 
-    w->est = (struct mrl_est){w->shared.onboarding, w->shared.metrics, w->index};
+    w->est = (struct mrl_est){w->shared.onboarding, w->shared.metrics, w->index, w->shared.guard};
     MRL_TRY(mrl_http_server_new(&config, &w->enrolment));
     w->api = (struct mrl_api_worker){.api = w->shared.api,
                                      .hub = mrl_mqtt_door_hub(w->door),
@@ -117,6 +117,7 @@ static void make_door(struct mrl_worker *w)
         .registry = w->shared.registry,
         .audit = w->shared.audit,
         .metrics = w->shared.metrics,
+        .guard = w->shared.guard,
         .retained = w->shared.retained,
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
@@ -181,6 +182,18 @@ struct mrl_mqtt_door *mrl_worker_door(struct mrl_worker *w)
     return w->door;
 }
 
+static bool admit(void *context, const struct mrl_peer *peer)
+{
+    static const enum mrl_counter counters[] = {[MRL_GUARD_TOO_FAST] = MRL_COUNTER_REFUSED_TOO_FAST,
+                                                [MRL_GUARD_BLOCKED] = MRL_COUNTER_REFUSED_BLOCKED};
+    const struct mrl_worker *w = ((const struct port *)context)->worker;
+    enum mrl_guard_verdict verdict = mrl_guard_admit(w->shared.guard, peer);
+
+    if (verdict != MRL_GUARD_PASS)
+        mrl_count(w->shared.metrics, w->index, counters[verdict]);
+    return verdict == MRL_GUARD_PASS;
+}
+
 static void accepted_mqtt(void *context, int fd, const struct mrl_peer *peer)
 {
     const struct port *p = context;
@@ -220,8 +233,11 @@ mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_a
                           struct mrl_why *why)
 {
     struct port *p = &w->ports[port];
-    const struct mrl_listener_config config = {
-        .loop = w->loop, .address = address, .context = p, .accepted = accepted[port]};
+    const struct mrl_listener_config config = {.loop = w->loop,
+                                               .address = address,
+                                               .context = p,
+                                               .admit = admit,
+                                               .accepted = accepted[port]};
 
     MRL_TRY(mrl_listener_open(&config, &p->listener, why));
     *address = *mrl_listener_address(p->listener);

@@ -5,6 +5,7 @@
 #ifndef MRL_DOORS_HTTP_EST_H
 #define MRL_DOORS_HTTP_EST_H
 
+#include "guard/guard.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
 
@@ -12,6 +13,7 @@ struct mrl_est { /* borrowed; one per worker */
     struct mrl_onboarding *onboarding;
     struct mrl_metrics *metrics;
     unsigned index;
+    struct mrl_guard *guard;
 };
 
 /* For struct mrl_http_server_config; context is a struct mrl_est. */

@@ -7,6 +7,7 @@
 #include "doors/mqtt/alias.h"
 #include "doors/mqtt/answers.h"
 #include "doors/mqtt/door.h"
+#include "doors/mqtt/quota.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
 
@@ -17,6 +18,7 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
+    struct mrl_usages usages;
     struct mrl_buf scratch;     /* one packet being written */
     struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
     bool stopping;
@@ -42,13 +44,17 @@ struct mrl_client {
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
     struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
-    const struct mrl_policy *policy; /* own reference */
+    const struct mrl_policy *policy; /* own reference, as is quota */
+    const struct mrl_quota *quota;
+    struct mrl_usage *usage; /* of its device; NULL: nothing was sent yet */
+    uint64_t resume_ms;      /* it is not read until then; 0: it is */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
     uint64_t seen_ms;        /* when bytes came last */
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
+    uint32_t largest_packet; /* it was told that we take */
     struct mrl_aliases *aliases;
     struct mrl_client_auth *auth; /* NULL: the certificate alone */
     uint16_t aliases_out;         /* most that may be sent to it */

@@ -13,6 +13,14 @@
 
 enum { ASSIGNED_BYTES = 12 };
 
+static enum mrl_counter refused_counter(uint8_t reason)
+{
+    if (reason == MRL_MQTT_CONNECTION_RATE_EXCEEDED)
+        return MRL_COUNTER_REFUSED_BLOCKED;
+    return reason == MRL_MQTT_QUOTA_EXCEEDED ? MRL_COUNTER_REFUSED_LIMIT
+                                             : MRL_COUNTER_REFUSED_OTHER;
+}
+
 void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
                        const char *why)
 {
@@ -20,8 +28,7 @@ void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, u
     bool answered = true;
 
     mrl_client_denied(c, MRL_AUDIT_CONNECTION_REFUSED, c->subject.id, why);
-    mrl_client_count(c, reason == MRL_MQTT_QUOTA_EXCEEDED ? MRL_COUNTER_REFUSED_LIMIT
-                                                          : MRL_COUNTER_REFUSED_OTHER);
+    mrl_client_count(c, refused_counter(reason));
     c->version = p->version;
     c->ended = why;
     c->problem_info = p->props.request_problem_info;
@@ -218,8 +225,9 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
                       recorded);
 }
 
-static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
+static struct mrl_publication *will_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
+    uint8_t owner[MRL_OWNER_MAX];
     struct mrl_publication will = mrl_client_publication(&p->will.props);
 
     if (!p->has_will)
@@ -228,6 +236,8 @@ static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
     will.payload = p->will.payload;
     will.qos = p->will.qos;
     will.retain = p->will.retain;
+    if (will.retain)
+        will.owner = mrl_client_owner(c, owner);
     return mrl_publication_new(&will);
 }
 
@@ -246,6 +256,7 @@ static void take_wishes(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     if (p->version == MRL_MQTT_5 && (keep_alive == 0 || keep_alive > most))
         keep_alive = most; /* said in CONNACK; 3.1.1 has no way to say it */
     c->version = p->version;
+    c->largest_packet = (uint32_t)c->quota->of[MRL_QUOTA_PACKET];
     c->keep_alive_ms = (uint64_t)keep_alive * 1500;
     c->maximum_packet = p->props.maximum_packet_size;
     c->problem_info = p->props.request_problem_info;
@@ -269,10 +280,10 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
 {
     const struct mrl_mqtt_limits *limits = c->door->config.limits;
 
-    props->maximum_packet_size = (uint32_t)limits->packet_bytes;
+    props->maximum_packet_size = c->largest_packet;
     mrl_mqtt_set(props, MRL_MQTT_PROP_MAXIMUM_PACKET_SIZE);
     set_u16(props, MRL_MQTT_PROP_RECEIVE_MAXIMUM, &props->receive_maximum,
-            (uint16_t)limits->hub.in_flight);
+            (uint16_t)mrl_session_receive_maximum(c->session));
     if (limits->topic_aliases > 0) /* absent: none. MQTT 5.0 3.2.2.3.8 */
         set_u16(props, MRL_MQTT_PROP_TOPIC_ALIAS_MAXIMUM, &props->topic_alias_maximum,
                 limits->topic_aliases);
@@ -325,22 +336,21 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     }
     if (c->unseen)
         mrl_credential_seen(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint);
+    mrl_guard_proven(c->door->config.guard, mrl_conn_peer(c->conn));
     mrl_client_arm(c);
     mrl_session_start(c->session);
 }
 
 static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes client_id)
 {
-    const struct mrl_mqtt_limits *limits = c->door->config.limits;
-    bool device = c->subject.kind == MRL_PRINCIPAL_DEVICE;
     struct mrl_answer answer = {.type = MRL_MQTT_CONNACK};
     struct mrl_attach attach = {
         .key = {(uint8_t)c->subject.kind, c->subject.id, client_id},
         .clean_start = p->clean_start,
         .expiry_s = expiry_of(p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
-        .most_sessions = device ? limits->device_sessions : limits->application_sessions,
-        .will = {will_of(p), p->props.will_delay},
+        .most_sessions = (unsigned)c->quota->of[MRL_QUOTA_SESSIONS],
+        .will = {will_of(c, p), p->props.will_delay},
         .sink = &mrl_client_sink,
         .door = c,
     };
@@ -428,6 +438,10 @@ static bool on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_
     }
     if (c->state == MRL_CLIENT_NEW && move_home(c, p))
         return false;
+    if (c->state == MRL_CLIENT_NEW && !mrl_client_may_connect(c)) {
+        mrl_client_refuse(c, p, MRL_MQTT_CONNECTION_RATE_EXCEEDED, "connects too often");
+        return true;
+    }
     verdict = judge(c, p); /* again after the wait: much can change in a few milliseconds */
     if (verdict.reason != 0)
         mrl_client_refuse(c, p, verdict.reason, verdict.why);
