@@ -435,9 +435,10 @@ static void expired_ones_go_a_few_at_a_time(void **state)
     const uint64_t now = mrl_monotonic_ms();
     struct mrl_publication m = {.payload = MRL_LIT("x"), .retain = true, .expires_ms = now + 1000};
     struct mrl_retained_change gone[2];
+    static const char *const topics[] = {"r/1", "r/2", "r/3"};
 
-    for (int i = 1; i <= 3; i++) {
-        m.topic = mrl_bytes_of("r/1r/2r/3" + 3 * (i - 1), 3);
+    for (int i = 0; i < 3; i++) {
+        m.topic = mrl_str(topics[i]);
         assert_ok(publish_as(f->hubs[0], &m, NULL));
     }
     assert_int_equal(mrl_retained_expire(f->retained, now + 9000, 0, gone, 2), 2);
