@@ -682,6 +682,26 @@ static void what_a_member_leaves_behind_goes_to_another_one(void **state)
     done(&stays);
 }
 
+static void a_member_whose_queue_is_full_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    struct door slow = {0}, fast = {0};
+
+    attach(f->hubs[0], &slow,
+           &(struct wish){.principal = "slow", .client = "c", .receive_maximum = 1});
+    attach(f->hubs[0], &fast, &(struct wish){.principal = "fast", .client = "c"});
+    subscribe(&slow, "$share/g/t", 1, 0);
+    subscribe(&fast, "$share/g/t", 1, 0);
+    for (int i = 0; i < 1 + QUEUED + IN_FLIGHT + QUEUED; i++)
+        publish(f->hubs[0], "t", "x", 1);
+    assert_int_equal(f->drops, 0);
+    publish(f->hubs[0], "t", "x", 1); /* now nobody has room */
+    assert_int_equal(f->drops, 1);
+    done(&slow);
+    f->drops = 0;
+    done(&fast);
+}
+
 static void a_share_without_members_is_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -775,6 +795,7 @@ int main(void)
         CASE(members_that_are_connected_come_before_those_that_are_not),
         CASE(shares_with_other_names_and_ordinary_subscriptions_get_theirs),
         CASE(what_a_member_leaves_behind_goes_to_another_one),
+        CASE(a_member_whose_queue_is_full_is_passed_over),
         CASE(a_share_without_members_is_nobody),
         CASE(a_choice_that_comes_too_late_is_made_anew),
         CASE(a_share_sends_no_retained_messages),
