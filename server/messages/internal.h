@@ -150,7 +150,8 @@ struct mrl_hub {
     size_t connected;
     struct mrl_routes *routes;
     struct mrl_routing routing;
-    bool closing; /* being freed: nothing is passed on */
+    struct mrl_timer sweep; /* of expired retained messages, on the first hub */
+    bool closing;           /* being freed: nothing is passed on */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */

@@ -570,3 +570,29 @@ mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p)
     }
     return MRL_OK;
 }
+
+enum { EXPIRE_AT_ONCE = 256 };
+
+static void let_expire(struct mrl_hub *h, struct mrl_retained_change *gone)
+{
+    const struct mrl_publication like = {.topic = gone->previous->topic, .retain = true};
+    struct mrl_publication *nothing;
+
+    if (h->journal != NULL) {
+        nothing = mrl_publication_new(&like);
+        clear_retained(h, nothing, gone);
+        mrl_publication_unref(nothing);
+    }
+    mrl_publication_unref(gone->previous);
+}
+
+bool mrl_keep_expire_retained(struct mrl_hub *h)
+{
+    struct mrl_retained_change gone[EXPIRE_AT_ONCE];
+    size_t count =
+        mrl_retained_expire(h->retained, mrl_monotonic_ms(), h->index, gone, EXPIRE_AT_ONCE);
+
+    for (size_t i = 0; i < count; i++)
+        let_expire(h, &gone[i]);
+    return count == EXPIRE_AT_ONCE;
+}
