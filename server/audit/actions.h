@@ -34,6 +34,7 @@
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
     X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \
+    X(CONNECTION_PROVED, "connection.proved", "A connected client proved again that it holds its key, or could not.") \
     X(PUBLISH_DENIED, "publish.denied", "A message was not let through to its topic.") \
     X(SUBSCRIBE_DENIED, "subscribe.denied", "A subscription was refused.") \
     X(QUEUE_FULL, "queue.full", "Messages for a session were dropped, because too many wait in it; the target is its client id.") \

@@ -405,9 +405,7 @@ static void on_disconnect(struct mrl_client *c, const struct mrl_mqtt_packet *pa
 
 static void on_auth(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    (void)packet;
-    mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR,
-                   "AUTH without an authentication method"); /* 4.12.1-1 */
+    mrl_client_on_auth(c, &packet->auth);
 }
 
 static void (*const on_type[MRL_MQTT_TYPES_])(struct mrl_client *,
