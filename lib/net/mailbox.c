@@ -33,12 +33,13 @@ struct mrl_mailbox {
 };
 
 /* Everything posted up to now; what is posted meanwhile comes in the next turn. */
-static void take_posted(struct mrl_mailbox *m,
+static bool take_posted(struct mrl_mailbox *m,
                         void (*each)(struct mrl_mailbox *, struct mrl_message *))
 {
     struct cds_wfcq_head head;
     struct cds_wfcq_tail tail;
     struct cds_wfcq_node *node;
+    bool any = false;
 
     cds_wfcq_init(&head, &tail);
     (void)__cds_wfcq_splice_blocking(&head, &tail, &m->head, &m->tail); /* empty is fine */
@@ -47,7 +48,9 @@ static void take_posted(struct mrl_mailbox *m,
 
         TAKEN_OVER(message);
         each(m, message);
+        any = true;
     }
+    return any;
 }
 
 static void handle_one(struct mrl_mailbox *m, struct mrl_message *message)
@@ -67,7 +70,7 @@ static void on_posted(struct mrl_watch *w, uint32_t events)
 
     (void)events;
     (void)!read(w->fd, &ignored, sizeof(ignored)); /* its only message is that it is readable */
-    take_posted(MRL_CONTAINER(w, struct mrl_mailbox, watch), handle_one);
+    (void)take_posted(MRL_CONTAINER(w, struct mrl_mailbox, watch), handle_one);
 }
 
 mrl_err mrl_mailbox_new(struct mrl_loop *loop, void *owner, struct mrl_mailbox **out)
@@ -88,12 +91,17 @@ mrl_err mrl_mailbox_new(struct mrl_loop *loop, void *owner, struct mrl_mailbox *
     return MRL_OK;
 }
 
+bool mrl_mailbox_discard(struct mrl_mailbox *m)
+{
+    return take_posted(m, drop_one);
+}
+
 void mrl_mailbox_free(struct mrl_mailbox *m)
 {
     if (m == NULL)
         return;
     mrl_loop_remove(m->loop, &m->watch);
-    take_posted(m, drop_one);
+    (void)take_posted(m, drop_one);
     if (m->watch.fd >= 0)
         (void)close(m->watch.fd);
     cds_wfcq_destroy(&m->head, &m->tail);

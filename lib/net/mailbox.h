@@ -21,6 +21,8 @@ struct mrl_message {
 
 /* Borrows loop and owner until freed. MRL_ERR_IO: no descriptors left. */
 mrl_err mrl_mailbox_new(struct mrl_loop *loop, void *owner, struct mrl_mailbox **out);
+/* The loop does not run any more: drops what was posted. false: nothing was. */
+bool mrl_mailbox_discard(struct mrl_mailbox *m);
 /* The loop does not run any more and nobody posts any more. Undelivered messages are dropped. */
 void mrl_mailbox_free(struct mrl_mailbox *m); /* NULL is fine */
 MRL_AUTO_DEFINE(mrl_mailbox);

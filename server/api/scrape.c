@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "devices/expiry.h"
 #include "devices/registry.h"
+#include "messages/ledger.h"
 #include "messages/retained.h"
 
 struct gauge {
@@ -140,6 +141,9 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"merlon_connections", "MQTT connections.", (double)connected},
             {"merlon_retained_messages", "Retained messages.",
              (double)mrl_retained_count(api->retained)},
+            {"merlon_messages_store_failing",
+             "1 while the store does not take messages and they are refused.",
+             api->ledger != NULL && mrl_ledger_failing(api->ledger) ? 1.0 : 0.0},
             {"merlon_store_backlog", "Write jobs that wait for the disk.",
              (double)mrl_store_backlog(api->store)},
             {"merlon_audit_entries", "Entries of the audit log.", (double)entries},

@@ -34,6 +34,7 @@
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
     X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \
+    X(CONNECTION_PROVED, "connection.proved", "A connected client proved again that it holds its key, or could not.") \
     X(PUBLISH_DENIED, "publish.denied", "A message was not let through to its topic.") \
     X(SUBSCRIBE_DENIED, "subscribe.denied", "A subscription was refused, or is no longer allowed.") \
     X(API_DENIED, "api.denied", "A management request was refused.") \
@@ -71,6 +72,8 @@
     X(EXPORT_RESUMED, "export.resumed", "A sink that failed takes entries again.") \
     X(EXPORT_LAGGING, "export.lagging", "A sink is further behind the log than its alarm allows.") \
     X(EXPORT_GAP, "export.gap", "Entries that a sink never got are no longer in the log; the details name them.") \
+    X(MESSAGES_NOT_STORED, "messages.not_stored", "The store does not take messages (disk full): they are refused until it does.") \
+    X(MESSAGES_STORED_AGAIN, "messages.stored_again", "The store takes messages again.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

@@ -114,6 +114,35 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("token_answers", "token"), /* its id, not its text */
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),
+
+    /* Who is subscribed to what, and how much waits, is needed to find it again; what was said is
+     * sealed, the topic with it. */
+    PUBLIC("mqtt_sessions", "id"),
+    PUBLIC("mqtt_sessions", "kind"),
+    PUBLIC("mqtt_sessions", "principal"),
+    PUBLIC("mqtt_sessions", "client"),
+    PUBLIC("mqtt_sessions", "expiry"),
+    PUBLIC("mqtt_sessions", "ends"),
+    PUBLIC("mqtt_sessions", "sent"),
+    PUBLIC("mqtt_sessions", "will_delay"),
+    SEALED("mqtt_sessions", "will", "id", NULL),
+    PUBLIC("mqtt_subscriptions", "session"),
+    PUBLIC("mqtt_subscriptions", "filter"),
+    PUBLIC("mqtt_subscriptions", "options"),
+    PUBLIC("mqtt_subscriptions", "identifier"),
+    PUBLIC("mqtt_messages", "id"),
+    PUBLIC("mqtt_messages", "expires"),
+    SEALED("mqtt_messages", "sealed", "id", NULL),
+    PUBLIC("mqtt_queue", "session"),
+    PUBLIC("mqtt_queue", "seq"),
+    PUBLIC("mqtt_queue", "message"),
+    PUBLIC("mqtt_queue", "flags"),
+    PUBLIC("mqtt_queue", "identifiers"),
+    PUBLIC("mqtt_received", "session"),
+    PUBLIC("mqtt_received", "packet"),
+    PUBLIC("mqtt_retained", "id"),
+    PUBLIC("mqtt_retained", "expires"),
+    SEALED("mqtt_retained", "sealed", "id", NULL),
 };
 /* clang-format on */
 const size_t mrl_columns_count = MRL_COUNT(mrl_columns);

@@ -18,6 +18,7 @@
 #include "doors/mqtt/response.h"
 #include "keys/spawn.h"
 #include "keys/text.h"
+#include "main/durable.h"
 #include "main/housekeeping.h"
 #include "main/notify.h"
 #include "main/paths.h"
@@ -276,6 +277,7 @@ static void fill_api(struct mrl_server *s)
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
+        .ledger = s->ledger,
         .rotation = mrl_rotation_of(s->rotation),
         .seal_root = mrl_sealing_root(s->keys),
         .backup = s->backup,
@@ -297,6 +299,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .audit = s->audit,
         .metrics = s->metrics,
         .retained = s->retained,
+        .ledger = s->ledger,
         .routes = s->routes,
         .service = s->service,
         .tickets = s->tickets,
@@ -338,6 +341,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     s->metrics = mrl_metrics_new(s->wanted_workers);
     s->retained = mrl_retained_new((size_t)c->mqtt.retained_messages, c->mqtt.retained_bytes);
     s->routes = mrl_routes_new();
+    s->ledger = mrl_durable_ledger(s);
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
@@ -417,6 +421,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
+    MRL_TRY(mrl_durable_load(s, why));
     MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
@@ -464,6 +469,19 @@ static void stop_workers(struct mrl_server *s)
         mrl_worker_close(s->workers[i]);
 }
 
+static void free_workers(struct mrl_server *s)
+{
+    bool any;
+
+    do {
+        any = false;
+        for (unsigned i = 0; i < s->worker_count; i++)
+            any |= mrl_worker_discard(s->workers[i]);
+    } while (any);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_free(s->workers[i]);
+}
+
 /* Takes down whatever start got to, in the opposite order; also after a start that failed half-way.
  */
 static void stop(struct mrl_server *s)
@@ -482,8 +500,7 @@ static void stop(struct mrl_server *s)
     mrl_retention_free(s->retention);
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
-    for (unsigned i = 0; i < s->worker_count; i++)
-        mrl_worker_free(s->workers[i]);
+    free_workers(s);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);
@@ -491,6 +508,7 @@ static void stop(struct mrl_server *s)
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
     mrl_retained_free(s->retained);
+    mrl_ledger_free(s->ledger);
     mrl_routes_free(s->routes);
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);

@@ -36,6 +36,7 @@ struct mrl_server {
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;
     struct mrl_retained *retained;
+    struct mrl_ledger *ledger;
     struct mrl_routes *routes;
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;

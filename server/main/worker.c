@@ -118,6 +118,7 @@ static void make_door(struct mrl_worker *w)
         .audit = w->shared.audit,
         .metrics = w->shared.metrics,
         .retained = w->shared.retained,
+        .ledger = w->shared.ledger,
         .routes = w->shared.routes,
         .limits = &w->shared.mqtt_limits,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
@@ -441,6 +442,13 @@ void mrl_worker_close(struct mrl_worker *w)
     close_listeners(w);
     mrl_conns_free(w->conns);
     w->conns = NULL;
+    if (w->door != NULL)
+        mrl_mqtt_door_flush(w->door);
+}
+
+bool mrl_worker_discard(struct mrl_worker *w)
+{
+    return mrl_mailbox_discard(w->mailbox);
 }
 
 void mrl_worker_free(struct mrl_worker *w)

@@ -16,6 +16,7 @@ struct mrl_worker_shared {
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
     struct mrl_retained *retained;
+    struct mrl_ledger *ledger;
     struct mrl_routes *routes;
     struct mrl_service *service;
     struct mrl_tls_tickets *tickets;
@@ -60,8 +61,11 @@ void mrl_worker_counts(const struct mrl_worker *w, size_t *sessions, size_t *con
  * Then joins. */
 void mrl_worker_stop(struct mrl_worker *w, uint64_t grace_ms); /* asks only */
 void mrl_worker_wait(struct mrl_worker *w);
-/* Connections end here; the store is still open. */
+/* Connections end here, and what is to be kept goes to the store, which is still open. */
 void mrl_worker_close(struct mrl_worker *w);
-void mrl_worker_free(struct mrl_worker *w); /* after the store is closed; NULL is fine */
+/* After the store is closed: drops the messages that wait here. true: there were some; dropping
+ * them may have brought some to others. Before any worker is freed, until none has any. */
+bool mrl_worker_discard(struct mrl_worker *w);
+void mrl_worker_free(struct mrl_worker *w); /* NULL is fine */
 
 #endif

@@ -5,15 +5,17 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "messages/internal.h"
+#include "messages/keep.h"
 
 static void dropped(const struct mrl_session *s, mrl_err why)
 {
     s->hub->hooks.dropped(s->hub->hooks.context, s, why);
 }
 
-static void outgoing_free(struct mrl_outgoing *o)
+/* It is over: delivered, expired, refused or of a session that ends. */
+static void outgoing_free(struct mrl_session *s, struct mrl_outgoing *o)
 {
+    mrl_keep_entry_gone(s, o);
     mrl_list_remove(&o->link);
     mrl_publication_unref(o->publication);
     free(o);
@@ -29,35 +31,37 @@ static struct mrl_outgoing *find_flying(struct mrl_session *s, uint16_t packet_i
     return NULL;
 }
 
-static uint16_t free_packet_id(struct mrl_session *s)
+/* The same after a restart, when only the number is known: what is sent again keeps its packet id
+ * [MQTT-4.4.0-1]. */
+static uint16_t packet_id_of(uint64_t seq)
 {
-    do
-        s->last_packet_id = s->last_packet_id == UINT16_MAX ? 1 : (uint16_t)(s->last_packet_id + 1);
-    while (find_flying(s, s->last_packet_id) != NULL); /* ends: the window is below 65535 */
-    return s->last_packet_id;
+    return (uint16_t)((seq - 1) % UINT16_MAX + 1);
 }
 
-static bool send(struct mrl_session *s, const struct mrl_outgoing *o, bool dup)
+/* The id may still be in flight after 65535 further messages: one that is not kept takes the next
+ * number, one that is waits. */
+static bool take_packet_id(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    while (find_flying(s, packet_id_of(o->seq)) != NULL) {
+        if (o->kept)
+            return false;
+        o->seq = ++s->last_seq; /* ends: the window is below 65535 */
+    }
+    o->packet_id = packet_id_of(o->seq);
+    return true;
+}
+
+static bool send(struct mrl_session *s, const struct mrl_outgoing *o)
 {
     const struct mrl_delivery d = {.publication = o->publication,
                                    .packet_id = o->packet_id,
                                    .qos = o->qos,
-                                   .dup = dup,
+                                   .dup = o->again,
                                    .retain = o->retain,
                                    .identifiers = o->identifiers,
                                    .identifier_count = o->identifier_count};
 
     return s->sink->publish(s->door, &d);
-}
-
-/* What the client cannot take is as good as acknowledged. */
-static void send_or_drop(struct mrl_session *s, struct mrl_outgoing *o, bool dup)
-{
-    if (send(s, o, dup))
-        return;
-    dropped(s, MRL_ERR_LIMIT);
-    outgoing_free(o);
-    s->flying_count--;
 }
 
 static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
@@ -67,13 +71,25 @@ static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
     s->queued_bytes -= mrl_publication_size(o->publication);
 }
 
+/* What the client cannot take is as good as acknowledged. */
 static void launch(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    o->packet_id = free_packet_id(s);
+    if (!send(s, o)) {
+        dropped(s, MRL_ERR_LIMIT);
+        outgoing_free(s, o);
+        return;
+    }
     o->step = o->qos == 1 ? MRL_STEP_PUBACK : MRL_STEP_PUBREC;
+    if (o->seq > s->sent)
+        s->sent = o->seq;
     mrl_list_add(&s->flying, &o->link);
     s->flying_count++;
-    send_or_drop(s, o, /*dup=*/false);
+}
+
+/* What was sent before goes on: only a delivery that did not begin expires. MQTT 5.0 3.3.2-5 */
+static bool expired(const struct mrl_outgoing *o, uint64_t now)
+{
+    return !o->again && mrl_publication_expired(o->publication, now);
 }
 
 /* Sends from the queue as far as the window is open. */
@@ -84,12 +100,15 @@ static void pump(struct mrl_session *s)
     while (s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued)) {
         struct mrl_outgoing *o = MRL_CONTAINER(s->queued.next, struct mrl_outgoing, link);
 
-        unqueue(s, o);
-        if (mrl_publication_expired(o->publication, now)) { /* MQTT 5.0 3.3.2-5 */
+        if (expired(o, now)) {
+            unqueue(s, o);
             dropped(s, MRL_ERR_TIMEOUT);
-            outgoing_free(o);
+            outgoing_free(s, o);
             continue;
         }
+        if (o->held || !take_packet_id(s, o))
+            return; /* what comes after it waits too: the order stays */
+        unqueue(s, o);
         launch(s, o);
     }
 }
@@ -112,9 +131,11 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->share = hit->share;
     o->identifier_count = hit->identifier_count;
     memcpy(o->identifiers, hit->identifiers, identifiers);
+    o->seq = ++s->last_seq;
     mrl_list_add(&s->queued, &o->link);
     s->queued_count++;
     s->queued_bytes += mrl_publication_size(p);
+    mrl_keep_entry(s, o);
     return MRL_OK;
 }
 
@@ -147,15 +168,41 @@ void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const s
         pump(s);
 }
 
+/* What was sent and not acknowledged stands before what waits, in the order of its numbers. */
+static void requeue(struct mrl_session *s)
+{
+    struct mrl_list again;
+
+    mrl_list_init(&again);
+    MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
+    {
+        if (o->step == MRL_STEP_PUBCOMP)
+            continue;
+        mrl_list_remove(&o->link);
+        mrl_list_add(&again, &o->link);
+        o->step = MRL_STEP_QUEUED;
+        o->again = true;
+        s->flying_count--;
+        s->queued_count++;
+        s->queued_bytes += mrl_publication_size(o->publication);
+    }
+    while (!mrl_list_empty(&again)) {
+        struct mrl_list *last = again.prev;
+
+        mrl_list_remove(last);
+        mrl_list_add_front(&s->queued, last);
+    }
+}
+
+/* MQTT 5.0 4.4-1, 4.6. The window is that of the new connection: what does not fit waits. */
 void mrl_delivery_resume(struct mrl_session *s)
 {
     s->started = true;
+    requeue(s);
     MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
-    { /* MQTT 5.0 4.4-1, 4.6 */
-        if (o->step == MRL_STEP_PUBCOMP)
+    {
+        if (o->op == NULL)
             s->sink->pubrel(s->door, o->packet_id);
-        else
-            send_or_drop(s, o, /*dup=*/true);
     }
     pump(s);
 }
@@ -173,20 +220,65 @@ void mrl_delivery_clear(struct mrl_session *s)
     MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
     {
         give_on(s, o);
-        outgoing_free(o);
+        outgoing_free(s, o);
     }
     MRL_LIST_EACH(o, &s->queued, struct mrl_outgoing, link)
     {
         give_on(s, o);
-        outgoing_free(o);
+        outgoing_free(s, o);
     }
     s->queued_count = s->flying_count = 0;
     s->queued_bytes = 0;
 }
 
+static void unkeep(struct mrl_session *s, struct mrl_list *list)
+{
+    MRL_LIST_EACH(o, list, struct mrl_outgoing, link)
+    {
+        mrl_keep_entry_gone(s, o);
+        o->stored = NULL;
+        o->op = NULL;
+        o->kept = o->held = false;
+    }
+}
+
+void mrl_delivery_unkeep(struct mrl_session *s)
+{
+    unkeep(s, &s->queued);
+    unkeep(s, &s->flying);
+}
+
+void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    o->held = false;
+    if (s->started && o->link.prev == &s->queued)
+        pump(s);
+}
+
+/* One that has left already stays in flight: its receiver may have it, and answers. */
+void mrl_delivery_refused(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    mrl_stored_unref(s->hub->journal, o->stored);
+    o->stored = NULL;
+    o->kept = o->held = false;
+    if (o->step != MRL_STEP_QUEUED)
+        return;
+    unqueue(s, o);
+    dropped(s, MRL_ERR_NO_SPACE);
+    outgoing_free(s, o);
+    if (s->started)
+        pump(s);
+}
+
+void mrl_delivery_released(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    if (s->door != NULL && s->started)
+        s->sink->pubrel(s->door, o->packet_id);
+}
+
 static void finish(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    outgoing_free(o);
+    outgoing_free(s, o);
     s->flying_count--;
     pump(s);
 }
@@ -209,10 +301,14 @@ mrl_err mrl_session_pubrec(struct mrl_session *s, uint16_t packet_id, bool faile
         finish(s, o);
         return MRL_OK;
     }
+    if (o->op != NULL)
+        return MRL_OK; /* a second PUBREC: PUBREL leaves once the first is durable */
     o->step = MRL_STEP_PUBCOMP;
     mrl_publication_unref(o->publication);
     o->publication = NULL;
-    s->sink->pubrel(s->door, packet_id);
+    mrl_keep_entry_released(s, o);
+    if (o->op == NULL)
+        s->sink->pubrel(s->door, packet_id);
     return MRL_OK;
 }
 
@@ -225,6 +321,46 @@ mrl_err mrl_session_pubcomp(struct mrl_session *s, uint16_t packet_id)
     return MRL_OK;
 }
 
+static struct mrl_outgoing *restored(const struct mrl_restored_entry *e)
+{
+    struct mrl_outgoing *o = calloc(1, sizeof(*o) + e->identifiers.len);
+
+    if (o == NULL)
+        abort();
+    o->publication = e->publication;
+    o->stored = e->stored;
+    o->seq = e->seq;
+    o->packet_id = packet_id_of(e->seq);
+    o->qos = (e->flags & MRL_ENTRY_QOS2) != 0 ? 2 : 1;
+    o->retain = (e->flags & MRL_ENTRY_RETAIN) != 0;
+    o->kept = true;
+    o->identifier_count = e->identifiers.len / sizeof(o->identifiers[0]);
+    if (o->identifier_count > 0)
+        memcpy(o->identifiers, e->identifiers.data, e->identifiers.len);
+    return o;
+}
+
+void mrl_delivery_restore(struct mrl_session *s, const struct mrl_restored_entry *e,
+                          bool maybe_sent)
+{
+    struct mrl_outgoing *o = restored(e);
+
+    if (o->seq > s->last_seq)
+        s->last_seq = o->seq;
+    if (maybe_sent && o->seq > s->sent)
+        s->sent = o->seq;
+    o->again = maybe_sent;
+    if ((e->flags & MRL_ENTRY_RELEASED) != 0) {
+        o->step = MRL_STEP_PUBCOMP;
+        mrl_list_add(&s->flying, &o->link);
+        s->flying_count++;
+        return;
+    }
+    mrl_list_add(&s->queued, &o->link);
+    s->queued_count++;
+    s->queued_bytes += mrl_publication_size(o->publication);
+}
+
 static unsigned receiving_at(const struct mrl_session *s, uint16_t packet_id)
 {
     unsigned i = 0;
@@ -234,28 +370,61 @@ static unsigned receiving_at(const struct mrl_session *s, uint16_t packet_id)
     return i;
 }
 
-mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool *is_new)
+bool mrl_received_knows(const struct mrl_session *s, uint16_t packet_id)
 {
-    *is_new = receiving_at(s, packet_id) == s->receiving_count;
-    if (!*is_new)
-        return MRL_OK;
-    MRL_ENSURE(s->receiving_count < s->hub->limits->in_flight, MRL_ERR_LIMIT);
-    if (s->receiving == NULL &&
-        (s->receiving = calloc(s->hub->limits->in_flight, sizeof(uint16_t))) == NULL)
-        abort();
-    s->receiving[s->receiving_count++] = packet_id;
-    return MRL_OK;
+    return receiving_at(s, packet_id) < s->receiving_count;
 }
 
-mrl_err mrl_session_release_qos2(struct mrl_session *s, uint16_t packet_id)
+unsigned mrl_session_receiving(const struct mrl_session *s)
+{
+    return s->receiving_count;
+}
+
+void mrl_received_forget(struct mrl_session *s, uint16_t packet_id)
 {
     unsigned at = receiving_at(s, packet_id);
 
-    MRL_ENSURE(at < s->receiving_count, MRL_ERR_NOT_FOUND);
+    if (at == s->receiving_count)
+        return;
     s->receiving[at] = s->receiving[--s->receiving_count];
     if (s->receiving_count == 0) {
         free(s->receiving);
         s->receiving = NULL;
     }
+}
+
+static void remember(struct mrl_session *s, uint16_t packet_id)
+{
+    if (s->receiving == NULL &&
+        (s->receiving = calloc(s->hub->limits->in_flight, sizeof(uint16_t))) == NULL)
+        abort();
+    s->receiving[s->receiving_count++] = packet_id;
+}
+
+/* A limit that was lowered since lets the first ones stand. */
+void mrl_received_restore(struct mrl_session *s, uint16_t packet_id)
+{
+    if (s->receiving_count < s->hub->limits->in_flight)
+        remember(s, packet_id);
+}
+
+mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool *is_new)
+{
+    *is_new = !mrl_received_knows(s, packet_id);
+    if (!*is_new) {
+        mrl_keep_received_again(s, packet_id);
+        return MRL_OK;
+    }
+    MRL_ENSURE(s->receiving_count < s->hub->limits->in_flight, MRL_ERR_LIMIT);
+    remember(s, packet_id);
+    mrl_keep_received(s, packet_id);
+    return MRL_OK;
+}
+
+mrl_err mrl_session_release_qos2(struct mrl_session *s, uint16_t packet_id)
+{
+    MRL_ENSURE(mrl_received_knows(s, packet_id), MRL_ERR_NOT_FOUND);
+    mrl_received_forget(s, packet_id);
+    mrl_keep_received_gone(s, packet_id);
     return MRL_OK;
 }

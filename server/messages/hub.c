@@ -33,14 +33,19 @@ void mrl_hub_join(struct mrl_hub *h, struct mrl_hub *const *hubs, unsigned count
 
 void mrl_hub_free(struct mrl_hub *h)
 {
+    struct mrl_journal *journal;
+
     if (h == NULL)
         return;
     h->closing = true;
+    journal = h->journal;
+    h->journal = NULL; /* what ends with the process stays in the store */
     for (struct mrl_map_node *n; (n = mrl_map_next(&h->sessions, NULL)) != NULL;)
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);
     mrl_routing_done(h);
+    mrl_journal_free(journal);
     free(h);
 }
 
@@ -96,6 +101,26 @@ static void rejudge_all(struct mrl_hub *h, uint8_t principal_kind)
     for (size_t i = 0; i < count; i++)
         rejudge_principal(h, all[i]);
     free(all);
+}
+
+void mrl_hub_judge_kept(struct mrl_hub *h)
+{
+    struct mrl_session **refused = calloc(h->sessions.count + 1, sizeof(struct mrl_session *));
+    size_t count = 0;
+
+    if (refused == NULL)
+        abort();
+    for (struct mrl_map_node *n = NULL; (n = mrl_map_next(&h->sessions, n)) != NULL;) {
+        struct mrl_session *s = MRL_CONTAINER(n, struct mrl_session, in_hub);
+
+        if (!h->hooks.may_connect(h->hooks.context, s))
+            refused[count++] = s;
+        else
+            mrl_subscriptions_rejudge(s);
+    }
+    for (size_t i = 0; i < count; i++)
+        mrl_session_end(refused[i]);
+    free(refused);
 }
 
 void mrl_hub_rejudge(struct mrl_hub *h, uint8_t principal_kind, mrl_bytes principal)

@@ -9,7 +9,9 @@
 #define MRL_MESSAGES_HUB_H
 
 #include "base/err.h"
+#include "messages/ledger.h"
 #include "messages/publication.h"
+#include "messages/receipt.h"
 #include "messages/retained.h"
 #include "messages/route.h"
 #include "net/loop.h"
@@ -104,6 +106,16 @@ void mrl_hub_free(struct mrl_hub *h); /* sessions are dropped without wills; NUL
  * *receivers (optional): false when no subscription anywhere matches. MRL_ERR_LIMIT: the retained
  * store is full. */
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers);
+
+/* What sessions of h outlive goes to the store from now on; before the first session. Borrows l. */
+void mrl_hub_keep_in(struct mrl_hub *h, struct mrl_ledger *l);
+/* What must be durable before it is acknowledged: everything between these two, on this and other
+ * workers. mrl_hub_watched gives the receipt, or NULL when there is nothing to wait for. Errors of
+ * the receipt: MRL_ERR_NO_SPACE and MRL_ERR_IO, nothing was kept. */
+void mrl_hub_watch(struct mrl_hub *h);
+struct mrl_receipt *mrl_hub_watched(struct mrl_hub *h);
+/* The loop does not run any more, the store is still open: what has not left goes now. */
+void mrl_hub_flush(struct mrl_hub *h);
 
 /* A principal or its policy changed: its sessions here are judged again. kind and id as in the
  * session key; id empty: all of that kind. */

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "messages/journal.h"
 #include "messages/route.h"
 #include "messages/session.h"
 #include "net/timer.h"
@@ -44,10 +45,16 @@ struct mrl_outgoing {
     struct mrl_list link;
     struct mrl_publication *publication; /* dropped after PUBREC: only the id counts then */
     enum mrl_step step;
+    uint64_t seq; /* counts in its session; the packet id follows from it */
     uint16_t packet_id;
     uint8_t qos;
     bool retain;
-    uint64_t share; /* of struct mrl_hit */
+    uint64_t share;            /* of struct mrl_hit */
+    bool again;                /* may have been sent before: DUP. MQTT 5.0 3.3.1-1 */
+    bool kept;                 /* is in the store, or on the way there */
+    bool held;                 /* must not leave before it is in the store */
+    struct mrl_stored *stored; /* own reference; NULL: not kept, or only its id counts */
+    struct mrl_op *op;         /* of the journal, under way; NULL: none */
     size_t identifier_count;
     uint32_t identifiers[];
 };
@@ -86,6 +93,7 @@ struct mrl_routing {
     size_t pick_cap;
     const uint64_t *given; /* shares somebody chose already */
     size_t given_count;
+    struct mrl_gather *gather; /* of what is being routed, or NULL */
     bool any;
 };
 
@@ -114,10 +122,15 @@ struct mrl_session {
     size_t queued_bytes;
     struct mrl_list flying; /* sent, not finished, in sending order */
     unsigned flying_count;
-    uint16_t last_packet_id;
+    uint64_t last_seq;   /* given to a message */
+    uint64_t sent;       /* the highest that left to the client */
     uint16_t *receiving; /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
     size_t hit; /* only while a message is being routed: its hit's place, plus one */
+
+    bool durable;            /* survives the process: in the store, or on the way there */
+    int64_t row;             /* in the store; 0: never was there */
+    struct mrl_list pending; /* struct mrl_op under way */
 };
 
 struct mrl_hub {
@@ -135,7 +148,20 @@ struct mrl_hub {
     struct mrl_routes *routes;
     struct mrl_routing routing;
     bool closing; /* being freed: nothing is passed on */
+
+    struct mrl_journal *journal; /* NULL: nothing survives the process */
+    _Atomic size_t durable;      /* sessions: others wait for what they send here */
+    bool watched;
+    struct mrl_receipt *receipt; /* of what is watched, when there is something to wait for */
+    struct mrl_op *companion;    /* what must become durable with the next message, or NULL */
+    struct mrl_stored *stored;   /* of the message being routed, own reference */
+    const struct mrl_publication *stored_of;
 };
+
+/* hub.c */
+/* At start: kept sessions whose principal may not be connected any more end, the others are judged
+ * by the policy of today. */
+void mrl_hub_judge_kept(struct mrl_hub *h);
 
 /* routing.c */
 void mrl_routing_init(struct mrl_hub *h);
@@ -149,16 +175,49 @@ void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const s
 void mrl_delivery_resume(
     struct mrl_session *s); /* after CONNACK: repeats what is in flight, then the queue */
 void mrl_delivery_clear(struct mrl_session *s);
+/* The session ends with its connection from now on: nothing of it is kept any more. */
+void mrl_delivery_unkeep(struct mrl_session *s);
+/* Back from the store: o is durable, refused, or durable as released. */
+void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o);
+void mrl_delivery_refused(struct mrl_session *s, struct mrl_outgoing *o);
+void mrl_delivery_released(struct mrl_session *s, struct mrl_outgoing *o);
+bool mrl_received_knows(const struct mrl_session *s, uint16_t packet_id);
+void mrl_received_forget(struct mrl_session *s, uint16_t packet_id);
+
+struct mrl_restored_entry {
+    uint64_t seq;
+    uint8_t flags;                       /* MRL_ENTRY_... */
+    struct mrl_publication *publication; /* own reference; NULL: released */
+    struct mrl_stored *stored;           /* own reference; NULL: released */
+    mrl_bytes identifiers;               /* as in the row */
+};
+/* At start, in the order of the numbers; takes the references. maybe_sent: the client may have it.
+ */
+void mrl_delivery_restore(struct mrl_session *s, const struct mrl_restored_entry *e,
+                          bool maybe_sent);
+void mrl_received_restore(struct mrl_session *s, uint16_t packet_id);
 
 /* subscription.c */
+void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
+                              const struct mrl_subscribe_options *o);
 void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
 /* Members of shares take part while they are connected, and else as long as nobody is. */
 void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready);
+/* The store did not take it. */
+void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter);
+
+/* keep.c */
+/* The message whose row was shared last is routed. */
+void mrl_keep_forget_message(struct mrl_hub *h);
 
 /* session.c */
 struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8_t kind,
                                                   mrl_bytes id);
+/* At start: row as in the store, expires monotonic. Takes will (or NULL). */
+struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_session_key *k,
+                                        int64_t id, const struct mrl_session_row *row,
+                                        struct mrl_publication *will);
 void mrl_session_end(struct mrl_session *s); /* frees it; the door must be gone */
 void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why);
 void mrl_session_fire_will(struct mrl_session *s);

@@ -18,7 +18,7 @@ struct mrl_publication {
     mrl_bytes user_properties; /* encoded, in their order. MQTT 5.0 3.3.2-17, -18 */
     uint64_t expires_ms;       /* monotonic; 0: never */
     uint64_t origin;           /* number of the publishing session, for No Local; 0: none */
-    bool has_content_type; /* which may be empty, as correlation data may */
+    bool has_content_type;     /* which may be empty, as correlation data may */
     bool has_correlation_data;
     bool has_payload_format;
     uint8_t payload_format;

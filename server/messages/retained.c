@@ -9,6 +9,9 @@
 struct item {
     struct mrl_topic_entry entry;
     struct mrl_publication *publication;
+    int64_t row; /* in the store; 0: nowhere */
+    bool settled;
+    unsigned worker; /* that has its row in its journal until it is settled */
 };
 
 struct mrl_retained {
@@ -17,6 +20,7 @@ struct mrl_retained {
     size_t most_topics;
     size_t most_bytes;
     size_t bytes;
+    _Atomic int64_t *counter; /* of rows; or NULL */
 };
 
 struct mrl_retained *mrl_retained_new(size_t most_topics, size_t most_bytes)
@@ -60,17 +64,11 @@ static struct item *find(const struct mrl_retained *r, mrl_bytes topic)
     return e == NULL ? NULL : MRL_CONTAINER(e, struct item, entry);
 }
 
-static mrl_err set_locked(struct mrl_retained *r, const struct mrl_publication *p)
+static mrl_err put_locked(struct mrl_retained *r, const struct mrl_publication *p, struct item *i)
 {
-    struct item *i = find(r, p->topic);
     size_t size = mrl_publication_size(p);
     size_t old = i == NULL ? 0 : mrl_publication_size(i->publication);
 
-    if (p->payload.len == 0) { /* MQTT 5.0 3.3.1-6 */
-        if (i != NULL)
-            drop_item(r, i);
-        return MRL_OK;
-    }
     MRL_ENSURE(i != NULL || r->tree.count < r->most_topics, MRL_ERR_LIMIT);
     MRL_ENSURE(r->bytes - old + size <= r->most_bytes, MRL_ERR_LIMIT);
     if (i == NULL) {
@@ -81,7 +79,20 @@ static mrl_err set_locked(struct mrl_retained *r, const struct mrl_publication *
     }
     mrl_publication_unref(i->publication);
     i->publication = mrl_publication_ref(p);
+    i->row = r->counter == NULL ? 0 : atomic_fetch_add(r->counter, 1) + 1;
+    i->settled = false;
     r->bytes += size - old;
+    return MRL_OK;
+}
+
+static mrl_err set_locked(struct mrl_retained *r, const struct mrl_publication *p)
+{
+    struct item *i = find(r, p->topic);
+
+    if (p->payload.len > 0)
+        return put_locked(r, p, i);
+    if (i != NULL) /* MQTT 5.0 3.3.1-6 */
+        drop_item(r, i);
     return MRL_OK;
 }
 
@@ -93,6 +104,100 @@ mrl_err mrl_retained_set(struct mrl_retained *r, const struct mrl_publication *p
     err = set_locked(r, p);
     (void)pthread_mutex_unlock(&r->lock);
     return err;
+}
+
+void mrl_retained_number(struct mrl_retained *r, _Atomic int64_t *counter)
+{
+    r->counter = counter;
+}
+
+static mrl_err replace_locked(struct mrl_retained *r, const struct mrl_publication *p,
+                              unsigned worker, struct mrl_retained_change *out)
+{
+    struct item *i = find(r, p->topic);
+    struct mrl_retained_change change = {0};
+    mrl_err err;
+
+    if (i != NULL)
+        change = (struct mrl_retained_change){.old_row = i->row,
+                                              .old_settled = i->settled || i->worker == worker,
+                                              .previous = mrl_publication_ref(i->publication)};
+    err = set_locked(r, p);
+    if (err != MRL_OK) {
+        mrl_publication_unref(change.previous);
+        return err;
+    }
+    i = find(r, p->topic);
+    if (i != NULL) {
+        i->worker = worker;
+        change.row = i->row;
+    }
+    *out = change;
+    return MRL_OK;
+}
+
+mrl_err mrl_retained_replace(struct mrl_retained *r, const struct mrl_publication *p,
+                             unsigned worker, struct mrl_retained_change *change)
+{
+    mrl_err err;
+
+    (void)pthread_mutex_lock(&r->lock);
+    err = replace_locked(r, p, worker, change);
+    (void)pthread_mutex_unlock(&r->lock);
+    return err;
+}
+
+void mrl_retained_settle(struct mrl_retained *r, mrl_bytes topic, int64_t row)
+{
+    struct item *i;
+
+    (void)pthread_mutex_lock(&r->lock);
+    i = find(r, topic);
+    if (i != NULL && i->row == row)
+        i->settled = true;
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+static void take_back_locked(struct mrl_retained *r, struct item *i,
+                             const struct mrl_retained_change *change)
+{
+    if (change->previous == NULL) {
+        drop_item(r, i);
+        return;
+    }
+    r->bytes -= mrl_publication_size(i->publication);
+    r->bytes += mrl_publication_size(change->previous);
+    mrl_publication_unref(i->publication);
+    i->publication = mrl_publication_ref(change->previous);
+    i->row = change->old_row;
+    i->settled = change->old_settled;
+}
+
+void mrl_retained_take_back(struct mrl_retained *r, mrl_bytes topic,
+                            const struct mrl_retained_change *change)
+{
+    struct item *i;
+
+    (void)pthread_mutex_lock(&r->lock);
+    i = find(r, topic);
+    if (i != NULL && i->row == change->row)
+        take_back_locked(r, i, change);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+void mrl_retained_load(struct mrl_retained *r, const struct mrl_publication *p, int64_t row,
+                       int64_t *older)
+{
+    struct item *i;
+
+    (void)pthread_mutex_lock(&r->lock);
+    i = find(r, p->topic);
+    *older = i == NULL ? 0 : i->row;
+    if (set_locked(r, p) == MRL_OK && (i = find(r, p->topic)) != NULL) {
+        i->row = row;
+        i->settled = true;
+    }
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
 struct selection {

@@ -4,6 +4,8 @@
 #ifndef MRL_MESSAGES_RETAINED_H
 #define MRL_MESSAGES_RETAINED_H
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "messages/publication.h"
 
@@ -16,6 +18,30 @@ void mrl_retained_free(struct mrl_retained *r);
  * what was there. MRL_ERR_LIMIT when a new topic or its bytes would pass a limit: the old state
  * stays. */
 mrl_err mrl_retained_set(struct mrl_retained *r, const struct mrl_publication *p);
+
+/* What a change of the retained message of a topic replaced, for whoever keeps the store in step.
+ */
+struct mrl_retained_change {
+    int64_t row;      /* of the message that is there now; 0: none is */
+    int64_t old_row;  /* of what was there; 0: nothing */
+    bool old_settled; /* its row is in the store, or was written on the same worker before */
+    struct mrl_publication *previous; /* what was there, own reference; or NULL */
+};
+/* Row numbers come from counter, the last one given out: what is in the store. Before the first
+ * message. */
+void mrl_retained_number(struct mrl_retained *r, _Atomic int64_t *counter);
+/* As mrl_retained_set, by the worker with this index. Gives *change. */
+mrl_err mrl_retained_replace(struct mrl_retained *r, const struct mrl_publication *p,
+                             unsigned worker, struct mrl_retained_change *change);
+/* The row of this topic is in the store; or was refused: what was there before is back. Both do
+ * nothing when the topic has another row by now. */
+void mrl_retained_settle(struct mrl_retained *r, mrl_bytes topic, int64_t row);
+void mrl_retained_take_back(struct mrl_retained *r, mrl_bytes topic,
+                            const struct mrl_retained_change *change);
+/* At start, in the order of the rows. *older: the row it replaces, 0: none. An empty payload takes
+ * away what came before. */
+void mrl_retained_load(struct mrl_retained *r, const struct mrl_publication *p, int64_t row,
+                       int64_t *older);
 
 /* References to all unexpired retained messages under the filter, in *out (free the array, unref
  * each). */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One message on its way to the sessions that want it, here and on the other workers. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "messages/internal.h"
+#include "messages/gather.h"
+#include "messages/keep.h"
 
 void mrl_routing_init(struct mrl_hub *h)
 {
@@ -232,7 +234,9 @@ struct routed_message {
     struct mrl_message message;
     struct mrl_hub *hub; /* where it goes */
     const struct mrl_publication *publication;
-    bool ordinary; /* for the ordinary subscriptions there */
+    bool ordinary;               /* for the ordinary subscriptions there */
+    struct mrl_receipt *receipt; /* own hold: waits until it is durable there; or NULL */
+    struct mrl_gather *gather;   /* gets the entries made there; or NULL */
     size_t share_count;
     uint64_t shares[]; /* whose turn is there */
 };
@@ -241,11 +245,23 @@ static void drop_routed(struct mrl_message *m)
 {
     struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
 
+    if (routed->gather != NULL) {
+        struct mrl_list none;
+
+        mrl_list_init(&none);
+        mrl_gather_answer(routed->gather, &none);
+    }
+    mrl_receipt_let_go(routed->receipt, MRL_OK);
     mrl_publication_unref(routed->publication);
     free(routed);
 }
 
 static void on_routed(struct mrl_message *m, void *owner);
+
+static bool may_be_durable(const struct mrl_hub *h, const struct mrl_publication *p)
+{
+    return p->qos > 0 && atomic_load(&h->durable) > 0;
+}
 
 static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
 {
@@ -258,6 +274,10 @@ static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
     routed->hub = r->hub->hubs[worker];
     routed->publication = mrl_publication_ref(r->publication);
     routed->ordinary = ordinary;
+    if (may_be_durable(routed->hub, r->publication)) {
+        routed->gather = r->gather == NULL ? NULL : mrl_gather_ask(r->gather);
+        routed->receipt = r->gather == NULL ? mrl_keep_wait(r->hub) : NULL;
+    }
     for (size_t i = 0; i < r->pick_count; i++) {
         if (r->picks[i].worker == worker)
             routed->shares[routed->share_count++] = r->picks[i].share;
@@ -280,9 +300,34 @@ static void send_all(struct mrl_routing *r)
     }
 }
 
+/* Whoever published waits for what is made here, or gets it. */
+static void deliver_routed(struct routed_message *routed)
+{
+    struct mrl_hub *h = routed->hub;
+    struct mrl_list ops;
+
+    mrl_list_init(&ops);
+    h->watched = routed->receipt != NULL;
+    h->receipt = routed->receipt;
+    h->routing.gather = routed->gather;
+    if (routed->gather != NULL)
+        mrl_journal_divert(h->journal, &ops);
+    send_all(&h->routing);
+    deliver_here(&h->routing);
+    mrl_keep_forget_message(h);
+    if (routed->gather != NULL) {
+        mrl_journal_divert(h->journal, NULL);
+        mrl_gather_answer(routed->gather, &ops);
+    }
+    routed->gather = NULL;
+    h->routing.gather = NULL;
+    h->watched = false;
+    h->receipt = NULL;
+}
+
 static void on_routed(struct mrl_message *m, void *owner)
 {
-    const struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
+    struct routed_message *routed = MRL_CONTAINER(m, struct routed_message, message);
     struct mrl_routing *r = &routed->hub->routing;
 
     (void)owner;
@@ -290,9 +335,20 @@ static void on_routed(struct mrl_message *m, void *owner)
     r->given_count = routed->share_count;
     find_receivers(routed->hub, routed->publication,
                    routed->ordinary ? &everybody_here : &members_here);
-    send_all(r);
-    deliver_here(r);
+    deliver_routed(routed);
     drop_routed(m);
+}
+
+/* Receivers that keep the message are on other workers, too. */
+static bool leaves_this_worker(const struct mrl_routing *r)
+{
+    bool leaves = false;
+
+    for (unsigned i = 0; i < r->worker_count; i++)
+        leaves |= may_be_durable(r->hub->hubs[r->workers[i]], r->publication);
+    for (size_t i = 0; i < r->pick_count; i++)
+        leaves |= may_be_durable(r->hub->hubs[r->picks[i].worker], r->publication);
+    return leaves;
 }
 
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers)
@@ -300,12 +356,19 @@ mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool
     struct mrl_routing *r = &h->routing;
 
     if (p->retain)
-        MRL_TRY(mrl_retained_set(h->retained, p));
+        MRL_TRY(mrl_keep_retained(h, p));
     find_receivers(h, p, &everybody);
     if (receivers != NULL)
         *receivers = r->any;
+    if (h->companion != NULL && leaves_this_worker(r))
+        r->gather = mrl_gather_begin(h);
+    h->companion = NULL;
     send_all(r);
     deliver_here(r);
+    mrl_keep_forget_message(h);
+    if (r->gather != NULL)
+        mrl_gather_end(r->gather);
+    r->gather = NULL;
     return MRL_OK;
 }
 
@@ -320,4 +383,5 @@ void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uin
     find_receivers(h, p, &another_member);
     send_all(r);
     deliver_here(r);
+    mrl_keep_forget_message(h);
 }

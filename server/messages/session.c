@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/writer.h"
-#include "messages/internal.h"
+#include "messages/keep.h"
 
 static _Atomic uint64_t last_number;
 
@@ -95,6 +95,7 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
     };
     mrl_list_init(&s->queued);
     mrl_list_init(&s->flying);
+    mrl_list_init(&s->pending);
     s->timer.fire = on_timer;
     mrl_map_insert(&h->sessions, &s->in_hub);
     s->principal = principal_get(h, k->principal_kind, k->principal);
@@ -113,6 +114,7 @@ void mrl_session_end(struct mrl_session *s)
         h->connected--;
     }
     mrl_timer_cancel(&s->timer);
+    mrl_keep_end(s);
     mrl_subscriptions_clear(s);
     mrl_delivery_clear(s);
     mrl_publication_unref(s->will.publication);
@@ -124,6 +126,16 @@ void mrl_session_end(struct mrl_session *s)
     }
     free(s->receiving);
     free(s);
+}
+
+/* The row without the will becomes durable together with what the will brings. */
+static void publish_will(struct mrl_session *s, const struct mrl_publication *will)
+{
+    struct mrl_op *op = mrl_keep_session(s, /*must=*/true);
+
+    s->hub->companion = op;
+    if (mrl_hub_publish(s->hub, will, NULL) != MRL_OK)
+        s->hub->companion = NULL; /* a full retained store drops it: nobody to tell */
 }
 
 void mrl_session_fire_will(struct mrl_session *s)
@@ -141,11 +153,12 @@ void mrl_session_fire_will(struct mrl_session *s)
     question.qos = will->qos;
     question.retain = will->retain;
     question.empty = will->payload.len == 0;
-    if (hooks->may(hooks->context, s, &question))
-        (void)mrl_hub_publish(s->hub, will,
-                              NULL); /* a full retained store drops it: nobody to tell */
-    else
+    if (hooks->may(hooks->context, s, &question)) {
+        publish_will(s, will);
+    } else {
         hooks->dropped(hooks->context, s, MRL_ERR_DENIED);
+        (void)mrl_keep_session(s, /*must=*/true); /* without the will */
+    }
     mrl_publication_unref(will);
 }
 
@@ -199,6 +212,7 @@ static void park(struct mrl_session *s)
     }
     if (s->will.publication != NULL)
         s->will_at_ms = now + (uint64_t)s->will.delay_s * 1000;
+    (void)mrl_keep_session(s, /*must=*/true);
     arm(s);
 }
 
@@ -237,6 +251,20 @@ static bool take_over(struct mrl_session *s, bool clean_start)
     return goes_on;
 }
 
+/* A session that ends with its connection from now on is not kept any longer. */
+static void keep_or_not(struct mrl_session *s)
+{
+    if (s->hub->journal == NULL)
+        return;
+    if (s->expiry_s > 0 && !s->durable)
+        mrl_keep_begin(s);
+    if (s->expiry_s == 0 && s->durable) {
+        mrl_keep_end(s);
+        mrl_delivery_unkeep(s);
+    }
+    (void)mrl_keep_session(s, /*must=*/false);
+}
+
 static void connect_door(struct mrl_session *s, const struct mrl_attach *a)
 {
     unsigned limit = s->hub->limits->in_flight;
@@ -248,6 +276,7 @@ static void connect_door(struct mrl_session *s, const struct mrl_attach *a)
     s->sink = a->sink;
     s->door = a->door;
     s->expiry_s = allowed_expiry(s->hub, a->expiry_s);
+    keep_or_not(s);
     s->window = a->receive_maximum < limit ? a->receive_maximum : limit;
     s->hub->connected++;
 }
@@ -269,6 +298,41 @@ mrl_err mrl_session_attach(struct mrl_hub *h, const struct mrl_attach *a, struct
     connect_door(s, a);
     *out = s;
     return MRL_OK;
+}
+
+/* When it was cut off: the connection of one that was connected ended with the process. */
+static uint64_t left_at(const struct mrl_session *s, int64_t ends, uint64_t now)
+{
+    uint64_t life = (uint64_t)s->expiry_s * 1000;
+    uint64_t end;
+
+    if (ends == 0)
+        return now;
+    end = mrl_ledger_monotonic(mrl_journal_ledger(s->hub->journal), ends);
+    if (end > now + life) /* the clock went back */
+        return now;
+    return end > life ? end - life : 1;
+}
+
+struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_session_key *k,
+                                        int64_t id, const struct mrl_session_row *row,
+                                        struct mrl_publication *will)
+{
+    struct mrl_session *s = session_new(h, k);
+    uint64_t left;
+
+    s->row = id;
+    s->expiry_s = row->expiry_s;
+    s->sent = s->last_seq = row->sent;
+    mrl_keep_begin(s);
+    left = left_at(s, row->ends, mrl_monotonic_ms());
+    s->expires_at_ms = left + (uint64_t)s->expiry_s * 1000;
+    if (will != NULL) {
+        s->will = (struct mrl_will){will, row->will_delay_s};
+        s->will_at_ms = left + (uint64_t)row->will_delay_s * 1000;
+    }
+    arm(s);
+    return s;
 }
 
 void mrl_session_start(struct mrl_session *s)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "messages/internal.h"
+#include "messages/keep.h"
 #include "messages/topic_tree.h"
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
@@ -26,7 +26,8 @@ static bool split_share(mrl_bytes filter, mrl_bytes *name, mrl_bytes *plain)
     return false;
 }
 
-static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscribe_options *o)
+static struct mrl_subscription *add(struct mrl_session *s, mrl_bytes filter,
+                                    const struct mrl_subscribe_options *o)
 {
     mrl_bytes share, plain;
     struct mrl_subscription *subscription = calloc(1, sizeof(*subscription) + filter.len);
@@ -42,6 +43,7 @@ static void add(struct mrl_session *s, mrl_bytes filter, const struct mrl_subscr
     mrl_routes_add(s->hub->routes, s->hub->index, plain, share, &subscription->subscriber.entry);
     mrl_routes_set_ready(&subscription->subscriber.entry, s->started);
     s->shared_count += subscription->shared;
+    return subscription;
 }
 
 static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
@@ -60,12 +62,19 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
     *existed = old != NULL;
     if (old != NULL) { /* MQTT 5.0 3.8.4-3 */
         old->options = *o;
+        mrl_keep_subscription(s, old);
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
     MRL_ENSURE(s->subscriptions.count < s->hub->limits->subscriptions_per_session, MRL_ERR_LIMIT);
-    add(s, filter, o);
+    mrl_keep_subscription(s, add(s, filter, o));
     return MRL_OK;
+}
+
+void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
+                              const struct mrl_subscribe_options *o)
+{
+    (void)add(s, filter, o);
 }
 
 mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
@@ -73,8 +82,17 @@ mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
     struct mrl_subscription *subscription = find(s, filter);
 
     MRL_ENSURE(subscription != NULL, MRL_ERR_NOT_FOUND);
+    mrl_keep_subscription_gone(s, filter);
     drop(s, subscription);
     return MRL_OK;
+}
+
+void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter)
+{
+    struct mrl_subscription *subscription = find(s, filter);
+
+    if (subscription != NULL)
+        drop(s, subscription);
 }
 
 void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
@@ -96,6 +114,7 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
         mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1-8 */
         mrl_publication_unref(found[i]);
     }
+    mrl_keep_forget_message(s->hub);
     free(found);
 }
 
@@ -129,9 +148,12 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
             .action = MRL_HUB_SUBSCRIBE, .name = n->key, .qos = subscription->options.qos};
 
         next = mrl_map_next(&s->subscriptions, n);
-        if (hooks->may(hooks->context, s, &question))
-            subscription->options.qos = question.qos; /* lower, when the policy gives less now */
-        else
+        if (!hooks->may(hooks->context, s, &question)) {
+            mrl_keep_subscription_gone(s, n->key);
             drop(s, subscription);
+        } else if (question.qos != subscription->options.qos) {
+            subscription->options.qos = question.qos; /* the policy gives less now */
+            mrl_keep_subscription(s, subscription);
+        }
     }
 }

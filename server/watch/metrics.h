@@ -42,6 +42,7 @@
       "Messages not delivered to one receiver.")                                                 \
     X(MESSAGES_EXPIRED, "merlon_mqtt_messages_dropped_total", "reason=\"expired\"", "")          \
     X(MESSAGES_TOO_LARGE, "merlon_mqtt_messages_dropped_total", "reason=\"too-large\"", "")      \
+    X(MESSAGES_NOT_STORED, "merlon_mqtt_messages_dropped_total", "reason=\"not-stored\"", "")    \
     X(PUBLISH_DENIED, "merlon_access_denied_total", "action=\"publish\"",                        \
       "Requests denied by policy.")                                                              \
     X(SUBSCRIBE_DENIED, "merlon_access_denied_total", "action=\"subscribe\"", "")                \

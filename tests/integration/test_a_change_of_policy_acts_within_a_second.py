@@ -118,6 +118,29 @@ def test_a_subscription_that_is_no_longer_allowed_ends_and_the_connection_stays(
     assert fleet.clients[PUMPS[0]].subscribe("news/pumps") == [DENIED]
 
 
+def test_a_session_without_connection_loses_its_subscription_for_good(merlon):
+    role = merlon.allow("device:001", subscribe=("news/#",))
+    sender = merlon.application("editor", publish=("news/+", "devices/+/x"))
+    identity = merlon.device("001")
+    keep = {"clean": False, "props": {"session_expiry": 600}}
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        client.connect("kept", **keep)
+        assert client.subscribe("news/#", "devices/001/x") == [1, 1]
+    merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
+    entry = merlon.wait_for_entry("subscribe.denied", target="news/#", actor_id="001")
+    assert entry["reason"] == "no rule allows it any more"
+    merlon.kill()
+    merlon.start()
+    with Mqtt(merlon.mqtt_port, merlon.root, sender) as source:
+        source.connect()
+        source.publish("news/a", b"not for you")
+        source.publish("devices/001/x", b"for you")
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        assert client.connect("kept", **keep).session_present
+        assert client.receive().payload == b"for you"
+        assert client.nothing_comes()
+
+
 def test_an_attribute_moves_one_device_and_leaves_the_others(fleet):
     fleet.role("site", "pumps", {"publish": True, "subscribe": True, "filter": "sites/${attr.site}/#"})
     assert fleet.all_answer(PUMPS, "sites/berlin/x", (DENIED,))  # nobody has the attribute

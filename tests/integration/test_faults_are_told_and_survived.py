@@ -213,16 +213,93 @@ def merlon_on_small_disk(small_disk, start_merlon):
 def test_a_full_disk_refuses_enrolments_and_recovers(merlon_on_small_disk, small_disk):
     filler = small_disk / "filler"
 
-    def fill() -> None:
-        with filler.open("wb", buffering=0) as file:
-            for size in (65536, 4096, 512):
-                try:
-                    while file.write(b"\0" * size):
-                        pass
-                except OSError:
-                    pass
+    assert_full_disk_is_survived(merlon_on_small_disk, lambda: fill_to_the_brim(filler), filler.unlink)
 
-    assert_full_disk_is_survived(merlon_on_small_disk, fill, filler.unlink)
+
+def collect(merlon, identity) -> list[tuple[bytes, int]]:
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        assert client.connect("kept", clean=False, props={"session_expiry": 3600}).session_present
+        found = []
+        while True:
+            try:
+                message = client.receive(0.5)
+            except TimeoutError:
+                return found
+            found.append((message.payload, message.qos))
+
+
+def assert_messages_are_refused_and_none_is_lost(merlon, fill, free) -> None:
+    """To a session that outlives its connection. What nobody keeps goes on as if nothing were."""
+    device, other, old = (merlon.device(name) for name in ("pump-7", "pump-8", "pump-9"))
+    application = merlon.application("collector", subscribe=("devices/+/up",))
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+        client.connect("kept", clean=False, props={"session_expiry": 3600})
+        assert client.subscribe(("devices/+/up", 2)) == [2]
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as five, Mqtt(merlon.mqtt_port, merlon.root, old, 4) as three, \
+            Mqtt(merlon.mqtt_port, merlon.root, other) as alone:
+        five.connect("a", clean=False, props={"session_expiry": 3600})
+        three.connect("a")
+        alone.connect("a")
+        assert alone.subscribe(("devices/pump-8/own", 1)) == [1]
+        assert five.publish("devices/pump-7/up", b"before", 1) == 0
+        fill()
+        assert five.publish("devices/pump-7/up", b"refused", 1) == 0x97
+        assert five.publish("devices/pump-7/up", b"refused", 2) == 0x97
+        assert five.publish("devices/pump-7/x", b"refused", 1, retain=True) == 0x97
+        assert five.subscribe("devices/pump-7/y") == [0x97]
+        assert alone.publish("devices/pump-8/own", b"live", 1) == 0
+        assert alone.receive().payload == b"live"
+        three.send(wire.publish(4, "devices/pump-9/up", b"refused", 1, packet_id=1))
+        assert three.ends() is None  # and no acknowledgement before
+        assert merlon.api.metric("merlon_messages_store_failing") == 1
+        assert merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="not-stored"') > 0
+        free()
+        wait_until(lambda: five.publish("devices/pump-7/up", b"after", 2) == 0, "room again")
+        assert five.publish("devices/pump-7/x", b"kept", 1, retain=True) in (0, 0x10)
+        assert merlon.api.metric("merlon_messages_store_failing") == 0
+    events = [line["event"] for line in merlon.log_lines()]
+    assert events.count("messages.not_stored") == events.count("messages.stored_again") == 1
+    merlon.wait_for_entry("messages.stored_again")
+    merlon.kill()
+    merlon.start()
+    assert collect(merlon, application) == [(b"before", 1), (b"after", 2)]
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as five:
+        five.connect("b")
+        assert five.subscribe("devices/pump-7/+") == [1]
+        assert five.receive().payload == b"kept"
+
+
+def fill_to_the_brim(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file:
+        for size in (65536, 4096, 512):
+            try:
+                while file.write(b"\0" * size):
+                    pass
+            except OSError:
+                pass
+
+
+def test_a_full_disk_refuses_messages_and_recovers(merlon_on_small_disk, small_disk):
+    filler = small_disk / "filler"
+    assert_messages_are_refused_and_none_is_lost(merlon_on_small_disk, lambda: fill_to_the_brim(filler), filler.unlink)
+
+
+def test_a_session_that_cannot_be_stored_is_not_opened(merlon_on_small_disk, small_disk):
+    """Its CONNECT cannot even be recorded; a session that ends with its connection goes the same way."""
+    merlon, filler = merlon_on_small_disk, small_disk / "filler"
+    device = merlon.device("pump-7")
+    fill_to_the_brim(filler)
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client, pytest.raises(Closed):
+        client.connect("a", clean=False, props={"session_expiry": 3600})
+    filler.unlink()
+
+    def opened() -> bool:
+        with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+            try:
+                return client.connect("a", clean=False, props={"session_expiry": 3600}).reason == 0
+            except Closed:
+                return False
+    wait_until(opened, "room again")
 
 
 @pytest.fixture
@@ -249,6 +326,11 @@ def fill_files(merlon) -> None:
 def test_a_file_that_may_not_grow_refuses_enrolments_and_recovers(merlon_of_bounded_files):
     merlon = merlon_of_bounded_files
     assert_full_disk_is_survived(merlon, lambda: fill_files(merlon), lambda: limit_files(merlon, "unlimited"))
+
+
+def test_a_file_that_may_not_grow_refuses_messages_and_recovers(merlon_of_bounded_files):
+    merlon = merlon_of_bounded_files
+    assert_messages_are_refused_and_none_is_lost(merlon, lambda: fill_files(merlon), lambda: limit_files(merlon, "unlimited"))
 
 
 def test_a_connection_that_cannot_be_recorded_is_not_opened(merlon_of_bounded_files):

@@ -124,6 +124,16 @@ void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action,
     mrl_audit_note(c->door->config.audit, &e);
 }
 
+void mrl_client_proved(const struct mrl_client *c)
+{
+    struct who who;
+    struct mrl_audit_event e = event_of(c, mrl_conn_facts(c->conn), &who);
+
+    e.action = MRL_AUDIT_CONNECTION_PROVED;
+    e.outcome = MRL_AUDIT_OK;
+    mrl_audit_note(c->door->config.audit, &e); /* a client may do it as often as it likes */
+}
+
 void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
                        const struct mrl_audit_detail *details, size_t count,
                        void (*done)(void *context, mrl_err result), void *context)
@@ -290,6 +300,8 @@ static void on_timer(struct mrl_timer *t)
         on_open_timer(c);
     else if (c->state == MRL_CLIENT_NEW)
         mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no CONNECT in time"); /* MQTT 5.0 3.1.4 */
+    else if (c->state == MRL_CLIENT_AUTHENTICATING)
+        mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no proof in time");
 }
 
 static void refuse_stream(struct mrl_client *c, mrl_err err)
@@ -341,9 +353,11 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_connect(c, in); /* may hand the connection over: c and in are then gone */
         return;
     }
-    if (c->state == MRL_CLIENT_RECORDED)
+    if (c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED)
         mrl_client_on_connect(c, in);
-    while (c->state == MRL_CLIENT_OPEN && take_packet(c, in))
+    else if (c->state == MRL_CLIENT_AUTHENTICATING)
+        mrl_client_on_early_data(c, in);
+    while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
     if (c->state == MRL_CLIENT_ENDING)
         mrl_buf_clear(in);
@@ -386,6 +400,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
         abort();
     c->door = d;
     c->timer.fire = on_timer;
+    mrl_answers_init(&c->answers);
     c->maximum_packet = UINT32_MAX;
     c->seen_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
@@ -395,12 +410,14 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
 void mrl_client_drop(struct mrl_client *c)
 {
     mrl_timer_cancel(&c->timer);
+    mrl_answers_drop(&c->answers);
     c->conn = NULL;
     if (c->state == MRL_CLIENT_RECORDING)
         return; /* the writer thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
     mrl_policy_unref(c->policy);
     mrl_aliases_free(c->aliases);
+    mrl_client_auth_free(c->auth);
     free((void *)c->subject.id.data);
     free(c);
 }

@@ -5,6 +5,7 @@
 
 #include "access/policy.h"
 #include "doors/mqtt/alias.h"
+#include "doors/mqtt/answers.h"
 #include "doors/mqtt/door.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
@@ -24,9 +25,12 @@ struct mrl_mqtt_door {
 enum { MRL_LOG_HEAD_EVERY_MS = 10000 }; /* anchors of one connection */
 
 enum mrl_client_state {
-    MRL_CLIENT_NEW,       /* CONNECT is awaited */
-    MRL_CLIENT_RECORDING, /* CONNECT is good; its audit entry is on the way to the disk */
-    MRL_CLIENT_RECORDED,  /* the entry is durable: CONNECT may be answered */
+    MRL_CLIENT_NEW,            /* CONNECT is awaited */
+    MRL_CLIENT_AUTHENTICATING, /* CONNECT asked for a proof, which is awaited */
+    MRL_CLIENT_RECORDING,      /* CONNECT is good; its audit entry is on the way to the disk */
+    MRL_CLIENT_RECORDED,       /* the entry is durable: CONNECT may be answered */
+    MRL_CLIENT_ATTACHING,      /* its session is on the way to the disk */
+    MRL_CLIENT_ATTACHED,       /* the session is durable, or refused */
     MRL_CLIENT_OPEN,
     MRL_CLIENT_ENDING, /* closing: what still comes is not looked at */
 };
@@ -50,9 +54,14 @@ struct mrl_client {
     bool unseen;             /* its certificate was never on a connection before */
     bool counted;            /* connection.opened is in the log */
     bool clean;              /* DISCONNECT 0x00 came */
+    bool held_back;          /* not read: too many answers wait */
+    bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
+    mrl_err attached;        /* what the store said */
     struct mrl_aliases *aliases;
-    uint64_t log_head_ms; /* when its event log was anchored last; 0: not yet */
-    const char *ended;    /* why it is over, for the log: static text */
+    struct mrl_client_auth *auth; /* NULL: the certificate alone */
+    uint64_t log_head_ms;         /* when its event log was anchored last; 0: not yet */
+    struct mrl_answers answers;
+    const char *ended; /* why it is over, for the log: static text */
 };
 
 /* client.c */
@@ -78,6 +87,8 @@ void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter);
 /* Notes a denial in the audit log. */
 void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action, mrl_bytes target,
                        const char *why);
+/* Notes that the client proved again that it holds its key. */
+void mrl_client_proved(const struct mrl_client *c);
 /* The head of the device's own event log goes into the audit log. */
 struct mrl_device_log_head;
 void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_log_head *head);
@@ -95,13 +106,35 @@ void mrl_client_leave(struct mrl_client *c);
 uint8_t mrl_client_away_reason(const struct mrl_client *c, enum mrl_mqtt_version version);
 
 /* connect.c */
+/* Reads and judges the CONNECT in front of in, or the one that is kept while AUTH packets pass; in
+ * may then be empty. */
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in);
+/* The session is durable, or the store refused it. */
+void mrl_client_attached(struct mrl_client *c, mrl_err result);
+/* CONNACK with a reason, and the end. Of p: version, and what it says about the answer. */
+void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
+                       const char *why);
+
+/* authenticate.c */
+struct mrl_client_auth;
+void mrl_client_auth_free(struct mrl_client_auth *a); /* NULL is fine */
+/* Asks for the proof; raw is the whole CONNECT, which is kept. */
+void mrl_client_authenticate(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes raw);
+bool mrl_client_is_proven(const struct mrl_client *c);
+mrl_bytes mrl_client_auth_method(const struct mrl_client *c);  /* empty: none */
+mrl_bytes mrl_client_kept_connect(const struct mrl_client *c); /* empty: none */
+void mrl_client_forget_connect(struct mrl_client *c);
+/* What comes while AUTHENTICATING. */
+void mrl_client_on_early_data(struct mrl_client *c, struct mrl_buf *in);
+void mrl_client_on_auth(struct mrl_client *c, const struct mrl_mqtt_auth *p);
 
 /* packets.c */
 /* The properties of a message or will that travel with it; topic, payload and flags are left to the
  * caller. */
 struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props);
 void mrl_client_on_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p);
+void mrl_client_send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
+                         uint8_t reason, const char *why); /* why: static text or NULL */
 
 /* deliver.c */
 extern const struct mrl_session_sink mrl_client_sink;

@@ -13,8 +13,8 @@
 
 enum { ASSIGNED_BYTES = 12 };
 
-static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
-                   const char *why)
+void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
+                       const char *why)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK, .connack = {.reason = reason}};
     bool answered = true;
@@ -48,7 +48,7 @@ static void refuse_unreadable(struct mrl_client *c, const struct mrl_mqtt_fault 
         mrl_client_end(c, fault->reason, fault->text);
         return;
     }
-    refuse(c, &as, fault->reason, fault->text);
+    mrl_client_refuse(c, &as, fault->reason, fault->text);
 }
 
 struct verdict {
@@ -76,8 +76,6 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
     if (p->has_username && !mrl_bytes_eq(p->username, c->subject.id))
         return (struct verdict){MRL_MQTT_BAD_CREDENTIALS,
                                 "user name is not the name in the certificate"};
-    if (mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD))
-        return (struct verdict){MRL_MQTT_BAD_AUTH_METHOD, "no further authentication is offered"};
     if (p->client_id.len == 0 && p->version == MRL_MQTT_311 && !p->clean_start)
         return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
                                 "an empty client id needs a clean session"};
@@ -113,20 +111,11 @@ static void on_moved(struct mrl_message *m, void *owner)
     free(moved);
 }
 
-/* Applications are placed by client id too: one may have hundreds. */
-static unsigned home_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
-{
-    uint64_t hash = mrl_hash(c->subject.id) + c->subject.kind;
-
-    if (c->subject.kind == MRL_PRINCIPAL_APPLICATION)
-        hash ^= mrl_hash(p->client_id);
-    return (unsigned)(hash % c->door->door_count);
-}
-
 /* true: the connection is gone from here, and c with it. */
 static bool move_home(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
-    unsigned home = home_of(c, p);
+    const struct mrl_session_key key = {(uint8_t)c->subject.kind, c->subject.id, p->client_id};
+    unsigned home = mrl_mqtt_home(&key, c->door->door_count);
     struct moved_message *moved;
     struct mrl_conn_parcel *parcel;
 
@@ -172,6 +161,8 @@ static void on_recorded(struct mrl_message *m, void *owner)
     }
     c->state = MRL_CLIENT_RECORDED;
     mrl_conn_resume(c->conn);
+    if (mrl_client_kept_connect(c).len > 0)
+        mrl_client_on_connect(c, NULL);
 }
 
 static void drop_recorded(struct mrl_message *m)
@@ -201,6 +192,7 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
         MRL_AUDIT_TEXT("cipher", mrl_str(facts->cipher)),
         MRL_AUDIT_TEXT("client_id", p->client_id),
         MRL_AUDIT_TEXT("door", MRL_LIT("mqtt")),
+        MRL_AUDIT_TEXT("proof", mrl_client_is_proven(c) ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_INT("protocol", p->version),
         MRL_AUDIT_TEXT("resumed", facts->resumed ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_TEXT("tls",
@@ -265,7 +257,7 @@ static void set_u16(struct mrl_mqtt_props *props, enum mrl_mqtt_prop id, uint16_
 
 /* What this server does not do or bounds. MQTT 5.0 3.2.2.3 */
 static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connect *p,
-                        mrl_bytes assigned, struct mrl_mqtt_props *props)
+                        struct mrl_mqtt_props *props)
 {
     const struct mrl_mqtt_limits *limits = c->door->config.limits;
 
@@ -283,8 +275,12 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
         props->session_expiry = mrl_session_expiry(c->session);
         mrl_mqtt_set(props, MRL_MQTT_PROP_SESSION_EXPIRY);
     }
-    if (assigned.len > 0) {
-        props->assigned_client_id = assigned;
+    if (mrl_client_is_proven(c)) { /* MQTT 5.0 3.2.2.3.17 */
+        props->auth_method = mrl_client_auth_method(c);
+        mrl_mqtt_set(props, MRL_MQTT_PROP_AUTH_METHOD);
+    }
+    if (p->client_id.len == 0) {
+        props->assigned_client_id = mrl_session_key(c->session)->client_id;
         mrl_mqtt_set(props, MRL_MQTT_PROP_ASSIGNED_CLIENT_ID);
     }
 }
@@ -302,15 +298,14 @@ static void tell_response_topic(const struct mrl_client *c, const struct mrl_mqt
     mrl_mqtt_set(props, MRL_MQTT_PROP_RESPONSE_INFORMATION);
 }
 
-static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool present,
-                    mrl_bytes assigned)
+static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK,
-                                     .connack = {.session_present = present}};
+                                     .connack = {.session_present = c->present}};
     MRL_SCOPED(mrl_buf) response_topic = {0};
 
     if (p->version == MRL_MQTT_5) {
-        tell_limits(c, p, assigned, &answer.connack.props);
+        tell_limits(c, p, &answer.connack.props);
         tell_response_topic(c, p, &response_topic, &answer.connack.props);
     }
     c->state = MRL_CLIENT_OPEN;
@@ -326,13 +321,13 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p, bool
     mrl_session_start(c->session);
 }
 
-static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes client_id)
 {
     const struct mrl_mqtt_limits *limits = c->door->config.limits;
-    char assigned[2 * ASSIGNED_BYTES + 1] = "";
     bool device = c->subject.kind == MRL_PRINCIPAL_DEVICE;
+    struct mrl_answer answer = {.type = MRL_MQTT_CONNACK};
     struct mrl_attach attach = {
-        .key = {(uint8_t)c->subject.kind, c->subject.id, p->client_id},
+        .key = {(uint8_t)c->subject.kind, c->subject.id, client_id},
         .clean_start = p->clean_start,
         .expiry_s = expiry_of(p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
@@ -341,51 +336,112 @@ static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
         .sink = &mrl_client_sink,
         .door = c,
     };
-    bool present;
+    struct mrl_receipt *receipt;
+    mrl_err err;
 
     attach.will.delay_s = p->will.props.will_delay;
-    if (p->client_id.len == 0) { /* MQTT 5.0 3.1.3-6 */
-        uint8_t random[ASSIGNED_BYTES];
-
-        mrl_random(random, sizeof(random));
-        mrl_hex(mrl_bytes_of(random, sizeof(random)), assigned);
-        attach.key.client_id = mrl_str(assigned);
-    }
-    if (mrl_session_attach(c->door->hub, &attach, &c->session, &present) != MRL_OK) {
+    mrl_hub_watch(c->door->hub);
+    err = mrl_session_attach(c->door->hub, &attach, &c->session, &c->present);
+    receipt = mrl_hub_watched(c->door->hub);
+    if (err != MRL_OK) {
         mrl_publication_unref(attach.will.publication);
-        refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");
+        if (receipt != NULL)
+            mrl_receipt_then(receipt, NULL, NULL);
+        mrl_client_refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");
         return;
     }
     take_wishes(c, p);
-    welcome(c, p, present, mrl_str(assigned));
+    if (receipt == NULL) {
+        welcome(c, p);
+        return;
+    }
+    c->state = MRL_CLIENT_ATTACHING;
+    mrl_conn_pause(c->conn);
+    mrl_client_answer(c, &answer, receipt);
 }
 
-static void on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    char assigned[2 * ASSIGNED_BYTES + 1] = "";
+    uint8_t random[ASSIGNED_BYTES];
+
+    if (p->client_id.len > 0) {
+        attach(c, p, p->client_id);
+        return;
+    }
+    mrl_random(random, sizeof(random)); /* MQTT 5.0 3.1.3-6 */
+    mrl_hex(mrl_bytes_of(random, sizeof(random)), assigned);
+    attach(c, p, mrl_str(assigned));
+}
+
+void mrl_client_attached(struct mrl_client *c, mrl_err result)
+{
+    if (c->state != MRL_CLIENT_ATTACHING)
+        return; /* ended meanwhile */
+    c->attached = result;
+    c->state = MRL_CLIENT_ATTACHED;
+    mrl_conn_resume(c->conn);
+    if (mrl_client_kept_connect(c).len > 0)
+        mrl_client_on_connect(c, NULL);
+}
+
+/* The session is durable, so CONNECT is answered; or it is not, and nothing of it stays. */
+static void finish_attach(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    if (c->attached == MRL_OK) {
+        welcome(c, p);
+        return;
+    }
+    if (!c->present)
+        (void)mrl_session_set_expiry(c->session, 0); /* 0 is always taken */
+    mrl_session_detach(c->session, MRL_DETACH_CLEAN);
+    c->session = NULL;
+    mrl_client_refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "the session could not be stored");
+}
+
+static bool wants_proof(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    return mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD) && !mrl_client_is_proven(c);
+}
+
+/* false: the connection is gone from here, and c with it. */
+static bool on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes raw)
 {
     const char *why = NULL;
     struct verdict verdict;
 
+    if (c->state == MRL_CLIENT_ATTACHED) {
+        finish_attach(c, p);
+        return true;
+    }
     if (!mrl_client_identify(c, &why)) {
-        refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
-        return;
+        mrl_client_refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
+        return true;
     }
     if (c->state == MRL_CLIENT_NEW && move_home(c, p))
-        return;
+        return false;
     verdict = judge(c, p); /* again after the wait: much can change in a few milliseconds */
     if (verdict.reason != 0)
-        refuse(c, p, verdict.reason, verdict.why);
-    else if (c->state == MRL_CLIENT_NEW)
-        record_opened(c, p);
-    else
+        mrl_client_refuse(c, p, verdict.reason, verdict.why);
+    else if (wants_proof(c, p))
+        mrl_client_authenticate(c, p, raw);
+    else if (c->state == MRL_CLIENT_RECORDED)
         open_session(c, p);
+    else
+        record_opened(c, p);
+    return true;
 }
 
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
 {
     struct mrl_mqtt_fault fault = {.reason = MRL_MQTT_MALFORMED_PACKET, .text = "malformed packet"};
+    mrl_bytes kept = mrl_client_kept_connect(c);
+    mrl_bytes bytes = kept.len > 0 ? kept : mrl_buf_bytes(in);
+    bool waited = c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED;
+    bool answered; /* whatever the answer */
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
-    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->door->config.limits->packet_bytes, &frame);
+    mrl_err err = mrl_mqtt_frame(bytes, c->door->config.limits->packet_bytes, &frame);
 
     if (err == MRL_ERR_AGAIN)
         return;
@@ -395,10 +451,11 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
         refuse_unreadable(c, &fault);
         return;
     }
-    if (c->state == MRL_CLIENT_RECORDED) { /* answered now, whatever the answer */
-        on_read(c, &packet.connect);
+    if (!on_read(c, &packet.connect, mrl_bytes_sub(bytes, 0, frame.total)))
+        return;
+    answered = waited && c->state != MRL_CLIENT_ATTACHING;
+    if (kept.len > 0 && answered)
+        mrl_client_forget_connect(c);
+    else if (kept.len == 0 && (answered || c->state == MRL_CLIENT_AUTHENTICATING))
         mrl_buf_consume(in, frame.total);
-    } else {
-        on_read(c, &packet.connect);
-    }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "devices/snapshot.h"
 #include "doors/mqtt/client.h"
 
@@ -57,12 +58,25 @@ static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl
 
 /* A subscription that lasted until now is taken away without a word to the client: MQTT has none
  * for it short of ending the connection. The log says it. */
-static void note_withdrawn(const struct mrl_session *s, mrl_bytes filter)
+static void note_withdrawn(const struct mrl_mqtt_door *d, const struct mrl_session *s,
+                           mrl_bytes filter)
 {
+    static const char why[] = "no rule allows it any more";
     const struct mrl_client *c = mrl_session_door(s);
+    const struct mrl_session_key *key = mrl_session_key(s);
+    bool device = key->principal_kind == MRL_PRINCIPAL_DEVICE;
 
     if (c != NULL)
-        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, "no rule allows it any more");
+        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, why);
+    else
+        mrl_audit_note(d->config.audit,
+                       &(struct mrl_audit_event){
+                           .action = MRL_AUDIT_SUBSCRIBE_DENIED,
+                           .outcome = MRL_AUDIT_DENIED,
+                           .actor = {.kind = device ? MRL_ACTOR_DEVICE : MRL_ACTOR_APPLICATION,
+                                     .id = key->principal},
+                           .target = filter,
+                           .reason = mrl_str(why)});
 }
 
 static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
@@ -72,7 +86,7 @@ static bool may(void *context, const struct mrl_session *s, struct mrl_hub_quest
         principal_stands(context, key) && policy_of_principal_allows(context, key, question);
 
     if (!allowed && question->action == MRL_HUB_SUBSCRIBE)
-        note_withdrawn(s, question->name);
+        note_withdrawn(context, s, question->name);
     return allowed;
 }
 
@@ -86,6 +100,8 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
         counter = MRL_COUNTER_MESSAGES_EXPIRED;
     else if (why == MRL_ERR_DENIED)
         counter = MRL_COUNTER_PUBLISH_DENIED;
+    else if (why == MRL_ERR_NO_SPACE)
+        counter = MRL_COUNTER_MESSAGES_NOT_STORED;
     mrl_count(d->config.metrics, d->config.index, counter);
 }
 
@@ -101,7 +117,24 @@ struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *confi
     mrl_list_init(&d->clients);
     d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
                          config->routes, &config->limits->hub, &hooks);
+    if (config->ledger != NULL)
+        mrl_hub_keep_in(d->hub, config->ledger);
     return d;
+}
+
+/* Applications are placed by client id too: one may have hundreds. */
+unsigned mrl_mqtt_home(const struct mrl_session_key *k, unsigned doors)
+{
+    uint64_t hash = mrl_hash(k->principal) + k->principal_kind;
+
+    if (k->principal_kind == MRL_PRINCIPAL_APPLICATION)
+        hash ^= mrl_hash(k->client_id);
+    return (unsigned)(hash % doors);
+}
+
+void mrl_mqtt_door_flush(struct mrl_mqtt_door *d)
+{
+    mrl_hub_flush(d->hub);
 }
 
 void mrl_mqtt_door_join(struct mrl_mqtt_door *d, struct mrl_mqtt_door *const *doors, unsigned count)

@@ -42,6 +42,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
     struct mrl_retained *retained;
+    struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;
     const struct mrl_mqtt_limits *limits;
     mrl_mqtt_observe *observe; /* may be NULL */
@@ -70,6 +71,11 @@ void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind
 /* The server stops: every client is told and closed, each at a moment of its own within the drain
  * time, so that they do not all return at once. */
 void mrl_mqtt_door_stop(struct mrl_mqtt_door *d);
+
+/* The worker a session lives on (docs/decisions/0002-home-worker.md); stable within the process. */
+unsigned mrl_mqtt_home(const struct mrl_session_key *k, unsigned doors);
+/* Connections are over and the loop stands: what is to be kept goes to the store now. */
+void mrl_mqtt_door_flush(struct mrl_mqtt_door *d);
 
 struct mrl_hub *mrl_mqtt_door_hub(struct mrl_mqtt_door *d);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets of an open connection: one function each, found by a table. */
 #include "base/clock.h"
+#include "base/writer.h"
 #include "devices/device_log.h"
 #include "doors/mqtt/client.h"
 #include "messages/topic_tree.h"
@@ -20,6 +21,12 @@ static void send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t pac
     if (err == MRL_ERR_LIMIT)
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE,
                        "acknowledgement larger than the client takes");
+}
+
+void mrl_client_send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
+                         uint8_t reason, const char *why)
+{
+    send_ack(c, type, packet_id, reason, why);
 }
 
 struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props)
@@ -51,22 +58,28 @@ static const enum mrl_counter received_counters[] = {
 static void refuse_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p, uint8_t reason,
                            const char *why)
 {
+    struct mrl_answer answer = {.type = p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC,
+                                .packet_id = p->packet_id,
+                                .reason = reason,
+                                .why = why};
+
     if (p->qos == 0)
         return;
-    if (c->version == MRL_MQTT_311) {
+    if (c->version == MRL_MQTT_311)
         mrl_client_end(c, reason, why);
-        return;
-    }
-    send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, reason, why);
+    else
+        mrl_client_answer(c, &answer, NULL);
 }
 
 /* As if it had arrived: the other way out that [MQTT-3.3.5-2] of 3.1.1 leaves, for what policy
  * denies only. PUBREL will find no packet id, which 3.1.1 cannot tell from success. */
 static void acknowledge_denied(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
+    struct mrl_answer answer = {.type = p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC,
+                                .packet_id = p->packet_id};
+
     if (p->qos > 0)
-        send_ack(c, p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC, p->packet_id, MRL_MQTT_SUCCESS,
-                 NULL);
+        mrl_client_answer(c, &answer, NULL);
 }
 
 static const char *why_denied(const struct mrl_client *c, mrl_bytes topic)
@@ -117,16 +130,49 @@ static mrl_err route(struct mrl_client *c, const struct mrl_mqtt_publish *p, boo
     return err;
 }
 
+static void answer_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p, bool receivers,
+                           struct mrl_receipt *receipt)
+{
+    struct mrl_answer answer = {.type = p->qos == 1 ? MRL_MQTT_PUBACK : MRL_MQTT_PUBREC,
+                                .packet_id = p->packet_id,
+                                .reason = receivers ? MRL_MQTT_SUCCESS
+                                                    : MRL_MQTT_NO_MATCHING_SUBSCRIBERS};
+
+    mrl_client_answer(c, &answer, receipt);
+}
+
+/* What was watched failed at once. */
+static void unwatch(const struct mrl_client *c)
+{
+    struct mrl_receipt *receipt = mrl_hub_watched(c->door->hub);
+
+    if (receipt != NULL)
+        mrl_receipt_then(receipt, NULL, NULL);
+}
+
+/* Unanswered ones of both kinds count. MQTT 5.0 3.3.4-9, 4.9 */
+static bool too_many(const struct mrl_client *c)
+{
+    return c->version == MRL_MQTT_5 &&
+           c->answers.waiting_pubacks + mrl_session_receiving(c->session) >=
+               c->door->config.limits->hub.in_flight;
+}
+
 static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     bool receivers = false;
 
+    if (too_many(c)) {
+        mrl_client_end(c, MRL_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more in flight than Receive Maximum");
+        return;
+    }
+    mrl_hub_watch(c->door->hub);
     if (route(c, p, &receivers) != MRL_OK) {
+        unwatch(c);
         refuse_publish(c, p, MRL_MQTT_QUOTA_EXCEEDED, "no room for another retained message");
         return;
     }
-    send_ack(c, MRL_MQTT_PUBACK, p->packet_id,
-             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS, NULL);
+    answer_publish(c, p, receivers, mrl_hub_watched(c->door->hub));
 }
 
 /* MQTT 5.0 4.3.3, method B: routed at the PUBLISH, the packet id is kept until PUBREL. */
@@ -134,17 +180,19 @@ static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     bool is_new = false, receivers = true;
 
+    mrl_hub_watch(c->door->hub);
     if (mrl_session_receive_qos2(c->session, p->packet_id, &is_new) != MRL_OK) {
+        unwatch(c);
         mrl_client_end(c, MRL_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more in flight than Receive Maximum");
         return;
     }
     if (is_new && route(c, p, &receivers) != MRL_OK) {
         (void)mrl_session_release_qos2(c->session, p->packet_id); /* taken a line above */
+        unwatch(c);
         refuse_publish(c, p, MRL_MQTT_QUOTA_EXCEEDED, "no room for another retained message");
         return;
     }
-    send_ack(c, MRL_MQTT_PUBREC, p->packet_id,
-             receivers ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_MATCHING_SUBSCRIBERS, NULL);
+    answer_publish(c, p, receivers, mrl_hub_watched(c->door->hub));
 }
 
 static bool is_log_head(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
@@ -170,7 +218,7 @@ static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         mrl_client_anchor_log(c, &head);
     }
     if (p->qos == 1)
-        send_ack(c, MRL_MQTT_PUBACK, p->packet_id, MRL_MQTT_SUCCESS, NULL);
+        answer_publish(c, p, /*receivers=*/true, NULL);
 }
 
 /* Sets the topic an alias stands for. A denied message sets its alias, too: the client relies on
@@ -228,11 +276,12 @@ static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet
 
 static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    uint16_t id = packet->ack.packet_id;
-    bool known = mrl_session_release_qos2(c->session, id) == MRL_OK;
+    struct mrl_answer answer = {.type = MRL_MQTT_PUBCOMP, .packet_id = packet->ack.packet_id};
 
-    send_ack(c, MRL_MQTT_PUBCOMP, id, known ? MRL_MQTT_SUCCESS : MRL_MQTT_PACKET_ID_NOT_FOUND,
-             NULL);
+    mrl_hub_watch(c->door->hub);
+    if (mrl_session_release_qos2(c->session, answer.packet_id) != MRL_OK)
+        answer.reason = MRL_MQTT_PACKET_ID_NOT_FOUND;
+    mrl_client_answer(c, &answer, mrl_hub_watched(c->door->hub));
 }
 
 static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -269,22 +318,14 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
     return options.qos; /* or less than asked for. MQTT 5.0 3.8.4-7 */
 }
 
-/* One byte a filter: the codes for SUBACK, and whether retained messages follow. */
-struct outcome {
-    struct mrl_buf codes;
-    struct mrl_buf retained;
-};
-
-static void send_wanted(struct mrl_client *c, const struct mrl_mqtt_subscribe *p,
-                        const struct outcome *o)
+static void want_retained(struct mrl_answer *answer, mrl_bytes filter)
 {
-    struct mrl_mqtt_cursor cursor = mrl_mqtt_cursor_on(p->subscriptions);
-    struct mrl_mqtt_subscription s;
+    uint8_t head[2];
+    struct mrl_writer w = mrl_writer_on(head, sizeof(head));
 
-    for (size_t i = 0; mrl_mqtt_subscription_next(&cursor, &s); i++) {
-        if (o->retained.data[i] && c->state == MRL_CLIENT_OPEN)
-            mrl_session_send_retained(c->session, s.filter);
-    }
+    mrl_put_u16(&w, (uint16_t)filter.len);                                   /* MQTT bounds it */
+    (void)mrl_buf_append(&answer->wanted, mrl_bytes_of(head, sizeof(head))); /* no limit set */
+    (void)mrl_buf_append(&answer->wanted, filter);
 }
 
 static void on_subscribe(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -293,44 +334,36 @@ static void on_subscribe(struct mrl_client *c, const struct mrl_mqtt_packet *pac
     struct mrl_mqtt_cursor cursor = mrl_mqtt_cursor_on(p->subscriptions);
     uint32_t identifier =
         mrl_mqtt_has(&p->props, MRL_MQTT_PROP_SUBSCRIPTION_ID) ? p->props.subscription_id : 0;
-    struct mrl_mqtt_packet answer = {.type = MRL_MQTT_SUBACK,
-                                     .suback = {.packet_id = p->packet_id}};
-    struct outcome o = {0};
+    struct mrl_answer answer = {.type = MRL_MQTT_SUBACK, .packet_id = p->packet_id};
     struct mrl_mqtt_subscription s;
 
+    mrl_hub_watch(c->door->hub);
     while (mrl_mqtt_subscription_next(&cursor, &s)) {
         bool retained;
         uint8_t code = subscribe_one(c, &s, identifier, &retained);
 
-        (void)mrl_buf_append(&o.codes, mrl_bytes_of(&code, 1)); /* no limit set: cannot fail */
-        (void)mrl_buf_append(&o.retained, mrl_bytes_of(&(uint8_t){retained}, 1));
+        (void)mrl_buf_append(&answer.codes, mrl_bytes_of(&code, 1)); /* no limit set */
+        if (retained)
+            want_retained(&answer, s.filter);
     }
-    answer.suback.codes = mrl_buf_bytes(&o.codes);
-    if (mrl_client_send(c, &answer) == MRL_ERR_LIMIT)
-        mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "SUBACK larger than the client takes");
-    send_wanted(c, p, &o);
-    mrl_buf_done(&o.codes);
-    mrl_buf_done(&o.retained);
+    mrl_client_answer(c, &answer, mrl_hub_watched(c->door->hub));
 }
 
 static void on_unsubscribe(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     const struct mrl_mqtt_unsubscribe *p = &packet->unsubscribe;
     struct mrl_mqtt_cursor cursor = mrl_mqtt_cursor_on(p->filters);
-    struct mrl_mqtt_packet answer = {.type = MRL_MQTT_UNSUBACK,
-                                     .suback = {.packet_id = p->packet_id}};
-    MRL_SCOPED(mrl_buf) codes = {0};
+    struct mrl_answer answer = {.type = MRL_MQTT_UNSUBACK, .packet_id = p->packet_id};
     mrl_bytes filter;
 
+    mrl_hub_watch(c->door->hub);
     while (mrl_mqtt_filter_next(&cursor, &filter)) {
         bool was_there = mrl_session_unsubscribe(c->session, filter) == MRL_OK;
         uint8_t code = was_there ? MRL_MQTT_SUCCESS : MRL_MQTT_NO_SUBSCRIPTION_EXISTED;
 
-        (void)mrl_buf_append(&codes, mrl_bytes_of(&code, 1)); /* no limit set: cannot fail */
+        (void)mrl_buf_append(&answer.codes, mrl_bytes_of(&code, 1)); /* no limit set */
     }
-    answer.suback.codes = mrl_buf_bytes(&codes);
-    if (mrl_client_send(c, &answer) == MRL_ERR_LIMIT)
-        mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "UNSUBACK larger than the client takes");
+    mrl_client_answer(c, &answer, mrl_hub_watched(c->door->hub));
 }
 
 static void on_pingreq(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -359,9 +392,7 @@ static void on_disconnect(struct mrl_client *c, const struct mrl_mqtt_packet *pa
 
 static void on_auth(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    (void)packet;
-    mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR,
-                   "AUTH without an authentication method"); /* 4.12.1-1 */
+    mrl_client_on_auth(c, &packet->auth);
 }
 
 static void (*const on_type[MRL_MQTT_TYPES_])(struct mrl_client *,

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "messages/keep.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+struct mrl_receipt *mrl_keep_wait(struct mrl_hub *h)
+{
+    if (!h->watched)
+        return NULL;
+    if (h->receipt == NULL)
+        h->receipt = mrl_receipt_new(h->mailbox);
+    return mrl_receipt_hold(h->receipt);
+}
+
+void mrl_hub_watch(struct mrl_hub *h)
+{
+    h->watched = true;
+}
+
+struct mrl_receipt *mrl_hub_watched(struct mrl_hub *h)
+{
+    struct mrl_receipt *r = h->receipt;
+
+    h->watched = false;
+    h->receipt = NULL;
+    h->companion = NULL;
+    return r;
+}
+
+void mrl_hub_keep_in(struct mrl_hub *h, struct mrl_ledger *l)
+{
+    h->journal = mrl_journal_new(l, h->loop, h->mailbox);
+}
+
+void mrl_hub_flush(struct mrl_hub *h)
+{
+    if (h->journal != NULL)
+        mrl_journal_flush(h->journal);
+}
+
+void mrl_keep(struct mrl_hub *h, struct mrl_op *op)
+{
+    op->receipt = mrl_keep_wait(h);
+    mrl_journal_add(h->journal, op);
+}
+
+static struct mrl_op *op_new(struct mrl_session *s, enum mrl_op_kind kind, mrl_bytes tail)
+{
+    struct mrl_op *op = mrl_op_new(kind, tail);
+
+    op->session = s->row;
+    op->by = s;
+    mrl_list_add(&s->pending, &op->of_session);
+    return op;
+}
+
+/* --- the session itself */
+
+void mrl_keep_begin(struct mrl_session *s)
+{
+    struct mrl_hub *h = s->hub;
+
+    s->durable = true;
+    if (s->row == 0)
+        s->row = atomic_fetch_add(&mrl_journal_ledger(h->journal)->last_session, 1) + 1;
+    atomic_fetch_add(&h->durable, 1);
+}
+
+/* Its operations under way find nobody any more. */
+void mrl_keep_end(struct mrl_session *s)
+{
+    struct mrl_op *op;
+
+    if (!s->durable)
+        return;
+    s->durable = false;
+    atomic_fetch_sub(&s->hub->durable, 1);
+    MRL_LIST_EACH(pending, &s->pending, struct mrl_op, of_session)
+    {
+        mrl_list_remove(&pending->of_session);
+        pending->by = NULL;
+    }
+    if (s->hub->journal == NULL)
+        return;
+    op = mrl_op_new(MRL_OP_SESSION_GONE, MRL_BYTES_NONE);
+    op->session = s->row;
+    op->must = true;
+    mrl_keep(s->hub, op);
+}
+
+static int64_t ends_of(const struct mrl_session *s)
+{
+    if (s->door != NULL)
+        return 0;
+    return mrl_ledger_wall(mrl_journal_ledger(s->hub->journal), s->expires_at_ms);
+}
+
+static mrl_bytes names_of(const struct mrl_session_key *k, struct mrl_buf *memory)
+{
+    (void)mrl_buf_append(memory, k->principal); /* no limit set: cannot fail */
+    (void)mrl_buf_append(memory, k->client_id);
+    return mrl_buf_bytes(memory);
+}
+
+struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
+{
+    MRL_SCOPED(mrl_buf) names = {0};
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return NULL;
+    op = op_new(s, MRL_OP_SESSION, names_of(&s->key, &names));
+    op->must = must;
+    op->row = (struct mrl_session_row){.principal_kind = s->key.principal_kind,
+                                       .principal_len = s->key.principal.len,
+                                       .expiry_s = s->expiry_s,
+                                       .ends = ends_of(s),
+                                       .sent = s->sent,
+                                       .will_delay_s = s->will.delay_s};
+    if (s->will.publication != NULL)
+        op->publication = mrl_publication_ref(s->will.publication);
+    mrl_keep(s->hub, op);
+    return op;
+}
+
+/* --- subscriptions */
+
+enum {
+    PACKED_QOS = 0x03,
+    PACKED_NO_LOCAL = 0x04,
+    PACKED_AS_PUBLISHED = 0x08,
+    PACKED_HANDLING_SHIFT = 4, /* the places of MQTT 5.0 3.8.3.1 */
+    PACKED_HANDLING = 0x03,
+};
+
+uint8_t mrl_keep_pack(const struct mrl_subscribe_options *o)
+{
+    unsigned packed = o->qos | (unsigned)o->retain_handling << PACKED_HANDLING_SHIFT;
+
+    if (o->no_local)
+        packed |= PACKED_NO_LOCAL;
+    if (o->retain_as_published)
+        packed |= PACKED_AS_PUBLISHED;
+    return (uint8_t)packed;
+}
+
+struct mrl_subscribe_options mrl_keep_unpack(uint8_t packed, uint32_t identifier)
+{
+    return (struct mrl_subscribe_options){
+        .qos = packed & PACKED_QOS,
+        .no_local = (packed & PACKED_NO_LOCAL) != 0,
+        .retain_as_published = (packed & PACKED_AS_PUBLISHED) != 0,
+        .retain_handling = (packed >> PACKED_HANDLING_SHIFT) & PACKED_HANDLING,
+        .identifier = identifier,
+    };
+}
+
+static void on_subscription_settled(struct mrl_op *op, mrl_err result)
+{
+    if (result != MRL_OK && op->by != NULL)
+        mrl_subscription_refused(op->by, mrl_op_tail(op));
+}
+
+void mrl_keep_subscription(struct mrl_session *s, const struct mrl_subscription *subscription)
+{
+    const struct mrl_subscribe_options *o = &subscription->options;
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_SUBSCRIPTION, subscription->in_session.key);
+    op->flags = mrl_keep_pack(o);
+    op->identifier = o->identifier;
+    op->settle = on_subscription_settled;
+    mrl_keep(s->hub, op);
+}
+
+void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_SUBSCRIPTION_GONE, filter);
+    op->must = true;
+    mrl_keep(s->hub, op);
+}
+
+/* --- messages, one row for all entries of a hub */
+
+static void on_message_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_stored *stored = op->stored;
+
+    if (stored == NULL)
+        return;
+    stored->op = NULL;
+    if (result != MRL_OK)
+        stored->id = 0;
+}
+
+static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publication *p)
+{
+    struct mrl_ledger *l = mrl_journal_ledger(h->journal);
+    struct mrl_stored *stored = calloc(1, sizeof(*stored));
+    struct mrl_op *op = mrl_op_new(MRL_OP_MESSAGE, MRL_BYTES_NONE);
+
+    if (stored == NULL)
+        abort();
+    atomic_init(&stored->refs, 1);
+    stored->id = atomic_fetch_add(&l->last_message, 1) + 1;
+    stored->op = op;
+    op->number = stored->id;
+    op->expires = p->expires_ms == 0 ? 0 : mrl_ledger_wall(l, p->expires_ms);
+    op->publication = mrl_publication_ref(p);
+    op->stored = stored;
+    op->settle = on_message_settled;
+    mrl_journal_add(h->journal, op);
+    return stored;
+}
+
+void mrl_stored_unref(struct mrl_journal *j, struct mrl_stored *stored)
+{
+    struct mrl_op *op;
+
+    if (stored == NULL || atomic_fetch_sub(&stored->refs, 1) != 1)
+        return;
+    op = stored->op;
+    if (op != NULL)
+        op->stored = NULL;
+    if (op != NULL && op->collecting) {
+        mrl_op_cancel(op, MRL_OK);
+    } else if (j != NULL && stored->id != 0) {
+        op = mrl_op_new(MRL_OP_MESSAGE_GONE, MRL_BYTES_NONE);
+        op->must = true;
+        op->number = stored->id;
+        mrl_journal_add(j, op);
+    }
+    free(stored);
+}
+
+void mrl_keep_forget_message(struct mrl_hub *h)
+{
+    struct mrl_stored *stored = h->stored;
+
+    h->stored = NULL;
+    mrl_stored_unref(h->journal, stored);
+    mrl_publication_unref(h->stored_of);
+    h->stored_of = NULL;
+}
+
+/* The entries of one routing share a row; the hub remembers the latest until the routing is over.
+ */
+static struct mrl_stored *stored_of(struct mrl_hub *h, const struct mrl_publication *p)
+{
+    if (h->stored == NULL || h->stored_of != p) {
+        mrl_keep_forget_message(h);
+        h->stored = stored_new(h, p);
+        h->stored_of = mrl_publication_ref(p);
+    }
+    atomic_fetch_add(&h->stored->refs, 1);
+    return h->stored;
+}
+
+/* --- entries of the queue */
+
+static uint8_t flags_of(const struct mrl_outgoing *o)
+{
+    unsigned flags = o->qos == 2 ? MRL_ENTRY_QOS2 : 0;
+
+    if (o->retain)
+        flags |= MRL_ENTRY_RETAIN;
+    if (o->step == MRL_STEP_PUBCOMP)
+        flags |= MRL_ENTRY_RELEASED;
+    return (uint8_t)flags;
+}
+
+static void remove_entry(struct mrl_journal *j, int64_t session, int64_t seq)
+{
+    struct mrl_op *op = mrl_op_new(MRL_OP_ENTRY_GONE, MRL_BYTES_NONE);
+
+    op->session = session;
+    op->number = seq;
+    op->must = true;
+    mrl_journal_add(j, op);
+}
+
+static void on_entry_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_outgoing *o = op->owner;
+
+    if (o != NULL) {
+        o->op = NULL;
+        if (result == MRL_OK)
+            mrl_delivery_kept(op->by, o);
+        else
+            mrl_delivery_refused(op->by, o);
+        return;
+    }
+    if (result == MRL_OK) /* finished while it was on the way */
+        remove_entry(op->journal, op->session, op->number);
+    mrl_stored_unref(op->journal, op->stored);
+}
+
+void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    o->stored = stored_of(s->hub, o->publication);
+    o->kept = true;
+    o->held = o->qos == 2 || mrl_journal_diverted(s->hub->journal);
+    op = op_new(s, MRL_OP_ENTRY,
+                mrl_bytes_of(o->identifiers, o->identifier_count * sizeof(o->identifiers[0])));
+    op->number = (int64_t)o->seq;
+    op->message = o->stored->id;
+    op->flags = flags_of(o);
+    op->owner = o;
+    op->stored = o->stored;
+    op->settle = on_entry_settled;
+    o->op = op;
+    mrl_keep(s->hub, op);
+}
+
+static void on_released_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_outgoing *o = op->owner;
+
+    (void)result; /* it is tried until it is there */
+    if (o == NULL)
+        return;
+    o->op = NULL;
+    mrl_delivery_released(op->by, o);
+}
+
+void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    struct mrl_op *op;
+
+    if (!o->kept)
+        return;
+    op = op_new(s, MRL_OP_ENTRY_RELEASED, MRL_BYTES_NONE);
+    op->number = (int64_t)o->seq;
+    op->flags = flags_of(o);
+    op->must = true;
+    op->owner = o;
+    op->settle = on_released_settled;
+    o->op = op;
+    mrl_journal_add(s->hub->journal, op);
+    mrl_stored_unref(s->hub->journal, o->stored);
+    o->stored = NULL;
+}
+
+/* The entry's own operation has not settled: what is written later must be removed later. */
+static void leave_to_op(struct mrl_outgoing *o)
+{
+    struct mrl_op *op = o->op;
+
+    mrl_op_let_go(op, MRL_OK); /* its receiver has it, or nobody is to get it */
+    mrl_list_remove(&op->of_session);
+    op->owner = NULL;
+    op->by = NULL;
+}
+
+void mrl_keep_entry_gone(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    struct mrl_journal *j = s->hub->journal;
+    struct mrl_op *op = o->op;
+
+    if (!o->kept)
+        return;
+    if (op != NULL && op->kind == MRL_OP_ENTRY && op->collecting) {
+        mrl_op_cancel(op, MRL_OK);
+        mrl_stored_unref(j, o->stored);
+    } else if (op != NULL && op->kind == MRL_OP_ENTRY) {
+        leave_to_op(o);
+    } else {
+        if (op != NULL)
+            leave_to_op(o);
+        if (j != NULL && s->durable)
+            remove_entry(j, s->row, (int64_t)o->seq);
+        mrl_stored_unref(j, o->stored);
+    }
+}
+
+/* --- packet ids of the client */
+
+static struct mrl_op *received_under_way(const struct mrl_session *s, uint16_t packet_id)
+{
+    MRL_LIST_EACH(op, &s->pending, struct mrl_op, of_session)
+    {
+        if (op->kind == MRL_OP_RECEIVED && op->number == packet_id)
+            return op;
+    }
+    return NULL;
+}
+
+static void remove_received(struct mrl_session *s, uint16_t packet_id)
+{
+    struct mrl_op *op = op_new(s, MRL_OP_RECEIVED_GONE, MRL_BYTES_NONE);
+
+    op->number = packet_id;
+    op->must = true;
+    mrl_keep(s->hub, op);
+}
+
+static void on_received_settled(struct mrl_op *op, mrl_err result)
+{
+    uint16_t packet_id = (uint16_t)op->number;
+
+    if (op->by == NULL)
+        return;
+    if (result != MRL_OK)
+        mrl_received_forget(op->by, packet_id);
+    else if (!mrl_received_knows(op->by, packet_id)) /* released while it was on the way */
+        remove_received(op->by, packet_id);
+}
+
+void mrl_keep_received(struct mrl_session *s, uint16_t packet_id)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_RECEIVED, MRL_BYTES_NONE);
+    op->number = packet_id;
+    op->settle = on_received_settled;
+    mrl_keep(s->hub, op);
+    if (s->hub->watched)
+        s->hub->companion = op;
+}
+
+static void on_again_settled(struct mrl_op *op, mrl_err result)
+{
+    if (result == MRL_OK && op->by != NULL && !mrl_received_knows(op->by, (uint16_t)op->number))
+        mrl_op_let_go(op, MRL_ERR_NO_SPACE); /* the first one was refused */
+}
+
+void mrl_keep_received_again(struct mrl_session *s, uint16_t packet_id)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL || received_under_way(s, packet_id) == NULL)
+        return;
+    op = op_new(s, MRL_OP_NOTHING, MRL_BYTES_NONE);
+    op->number = packet_id;
+    op->settle = on_again_settled;
+    mrl_keep(s->hub, op);
+}
+
+void mrl_keep_received_gone(struct mrl_session *s, uint16_t packet_id)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = received_under_way(s, packet_id);
+    if (op != NULL && op->collecting) {
+        if (s->hub->companion == op)
+            s->hub->companion = NULL;
+        mrl_op_cancel(op, MRL_OK);
+        return;
+    }
+    remove_received(s, packet_id);
+}
+
+/* --- retained messages */
+
+/* A row of its own each time: the highest of a topic counts at a start, so that rows which two
+ * workers write in any order mean the same. */
+struct retained_owner {
+    struct mrl_retained *retained;
+    struct mrl_retained_change change;
+};
+
+static void remove_retained(struct mrl_hub *h, struct mrl_journal *j, int64_t row)
+{
+    struct mrl_op *op = mrl_op_new(MRL_OP_RETAINED_GONE, MRL_BYTES_NONE);
+
+    op->must = true;
+    op->number = row;
+    if (h != NULL)
+        op->receipt = mrl_keep_wait(h);
+    mrl_journal_add(j, op);
+}
+
+static void on_retained_settled(struct mrl_op *op, mrl_err result)
+{
+    struct retained_owner *owner = op->owner;
+
+    if (result != MRL_OK) {
+        mrl_retained_take_back(owner->retained, op->publication->topic, &owner->change);
+    } else {
+        mrl_retained_settle(owner->retained, op->publication->topic, op->number);
+        if (owner->change.old_row != 0)
+            remove_retained(NULL, op->journal, owner->change.old_row);
+    }
+}
+
+static void forget_retained(struct mrl_op *op)
+{
+    struct retained_owner *owner = op->owner;
+
+    mrl_publication_unref(owner->change.previous);
+    free(owner);
+}
+
+static void write_retained(struct mrl_hub *h, const struct mrl_publication *p,
+                           const struct mrl_retained_change *change)
+{
+    struct mrl_ledger *l = mrl_journal_ledger(h->journal);
+    struct mrl_op *op = mrl_op_new(MRL_OP_RETAINED, MRL_BYTES_NONE);
+    struct retained_owner *owner = calloc(1, sizeof(*owner));
+
+    if (owner == NULL)
+        abort();
+    *owner = (struct retained_owner){h->retained, *change};
+    op->number = change->row;
+    op->expires = p->expires_ms == 0 ? 0 : mrl_ledger_wall(l, p->expires_ms);
+    op->publication = mrl_publication_ref(p);
+    op->owner = owner;
+    op->settle = on_retained_settled;
+    op->forget = forget_retained;
+    mrl_keep(h, op);
+}
+
+/* What another worker may still be writing must not come back: the cleared topic gets a row, too.
+ */
+static void clear_retained(struct mrl_hub *h, const struct mrl_publication *p,
+                           struct mrl_retained_change *change)
+{
+    if (change->old_row == 0)
+        return;
+    if (change->old_settled) {
+        remove_retained(h, h->journal, change->old_row);
+        return;
+    }
+    change->row = atomic_fetch_add(&mrl_journal_ledger(h->journal)->last_retained, 1) + 1;
+    write_retained(h, p, change);
+    change->previous = NULL;
+}
+
+mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p)
+{
+    struct mrl_retained_change change;
+
+    if (h->journal == NULL)
+        return mrl_retained_set(h->retained, p);
+    MRL_TRY(mrl_retained_replace(h->retained, p, h->index, &change));
+    if (p->payload.len > 0) {
+        write_retained(h, p, &change);
+    } else {
+        clear_retained(h, p, &change);
+        mrl_publication_unref(change.previous);
+    }
+    return MRL_OK;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of a session goes into the journal of its hub, and what follows when it is durable or
+ * refused. Layer: messages, inside this folder. Thread: the worker that owns the hub.
+ *
+ * For sessions that end with their connection, and hubs without a journal, all of these do
+ * nothing. */
+#ifndef MRL_MESSAGES_KEEP_H
+#define MRL_MESSAGES_KEEP_H
+
+#include "messages/internal.h"
+#include "messages/journal.h"
+
+/* The row of one publication in mqtt_messages, shared by the queue entries of one hub. */
+struct mrl_stored {
+    _Atomic unsigned refs; /* after a start with other workers, entries of several hubs share it */
+    int64_t id;            /* 0: the store refused it */
+    struct mrl_op *op;     /* that writes it; NULL: settled */
+};
+
+/* A session begins or ceases to outlive its connection. */
+void mrl_keep_begin(struct mrl_session *s);
+void mrl_keep_end(struct mrl_session *s);
+
+/* The row as it is now. must: nobody waits for it. */
+struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must);
+
+void mrl_keep_subscription(struct mrl_session *s, const struct mrl_subscription *subscription);
+void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter);
+
+/* held in o: it may not leave before it is durable. */
+void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o);
+void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o);
+/* o is about to be freed. */
+void mrl_keep_entry_gone(struct mrl_session *s, struct mrl_outgoing *o);
+
+void mrl_keep_received(struct mrl_session *s, uint16_t packet_id);
+/* The same packet id again: the answer waits for what is under way, if anything is. */
+void mrl_keep_received_again(struct mrl_session *s, uint16_t packet_id);
+void mrl_keep_received_gone(struct mrl_session *s, uint16_t packet_id);
+
+/* p becomes the retained message of its topic. MRL_ERR_LIMIT: the retained store is full. */
+mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p);
+
+/* Adds op of h's journal; whoever waits (mrl_hub_watch) waits for it, too. */
+void mrl_keep(struct mrl_hub *h, struct mrl_op *op);
+
+/* Options as one byte of a row, the identifier apart. */
+uint8_t mrl_keep_pack(const struct mrl_subscribe_options *o);
+struct mrl_subscribe_options mrl_keep_unpack(uint8_t packed, uint32_t identifier);
+
+/* One more part the receipt of what is watched waits for; NULL: nothing is watched. */
+struct mrl_receipt *mrl_keep_wait(struct mrl_hub *h);
+
+/* Takes a reference; NULL is fine. Without journal (shutting down) only memory is freed. */
+void mrl_stored_unref(struct mrl_journal *j, struct mrl_stored *stored);
+
+#endif
