@@ -2,6 +2,9 @@
 """Roles with rights, groups and attributes change while many devices are connected, on both workers: from the answer of the API
 to the effect at the door it takes less than a second, and whom it does not concern notices nothing."""
 import json
+import os
+import subprocess
+import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -247,6 +250,22 @@ def test_a_lower_qos_acts_on_the_subscription_that_stands(merlon, sensor):
         merlon.api.do("PUT", "/v1/roles/rights/rules", {"rules": rules})
         source.publish("in/a", b"2")
         assert client.receive().qos == 0
+
+
+def mosquitto(program, merlon, identity, *options):
+    with tempfile.TemporaryDirectory() as home:
+        return subprocess.run([program, "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", str(merlon.root), "--cert",
+                               str(identity.certificate), "--key", str(identity.key), "-V", "mqttv5", "-d", *options],
+                              capture_output=True, text=True, check=False, timeout=30, env={**os.environ, "HOME": home})
+
+
+def test_mosquitto_sees_the_granted_qos_and_the_refusal(merlon, sensor):
+    subscribed = mosquitto("mosquitto_sub", merlon, sensor, "-t", "in/#", "-q", "2", "-W", "1")
+    assert "Subscribed (mid: 1): 1" in subscribed.stdout + subscribed.stderr
+    kept = mosquitto("mosquitto_pub", merlon, sensor, "-t", "keep/x", "-m", "1", "-q", "1", "-r")
+    assert "RC:135" not in kept.stdout and kept.returncode == 0
+    refused = mosquitto("mosquitto_pub", merlon, sensor, "-t", "plain/x", "-m", "1", "-q", "1", "-r")
+    assert "RC:135" in refused.stdout  # 0x87
 
 
 # --- the command line says what the door does
