@@ -21,7 +21,7 @@ _merlon() {
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
     policy) words="explain test lint" ;;
-    quota) words="list show set unset" ;;
+    quota) words="list show set unset blocked lift" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;

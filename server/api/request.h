@@ -156,6 +156,8 @@ mrl_err mrl_api_quota_list(struct mrl_api_request *r);
 mrl_err mrl_api_quota_show(struct mrl_api_request *r);
 mrl_err mrl_api_quota_change(struct mrl_api_request *r);
 mrl_err mrl_api_quota_clear(struct mrl_api_request *r);
+mrl_err mrl_api_block_list(struct mrl_api_request *r);
+mrl_err mrl_api_block_lift(struct mrl_api_request *r);
 mrl_err mrl_api_explain(struct mrl_api_request *r);
 mrl_err mrl_api_policy_lint(struct mrl_api_request *r);
 mrl_err mrl_api_audit_list(struct mrl_api_request *r);

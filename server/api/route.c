@@ -53,6 +53,8 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/quotas/{target}", MRL_MAY_READ_QUOTAS, mrl_api_quota_show},
     {"PATCH", "/v1/quotas/{target}", MRL_MAY_MANAGE_QUOTAS, mrl_api_quota_change},
     {"DELETE", "/v1/quotas/{target}", MRL_MAY_MANAGE_QUOTAS, mrl_api_quota_clear},
+    {"GET", "/v1/blocks", MRL_MAY_READ_QUOTAS, mrl_api_block_list},
+    {"DELETE", "/v1/blocks/{who}", MRL_MAY_MANAGE_QUOTAS, mrl_api_block_lift},
 
     {"GET", "/v1/audit", MRL_MAY_READ_AUDIT, mrl_api_audit_list},
     {"GET", "/v1/audit/entries/{seq}", MRL_MAY_READ_AUDIT, mrl_api_audit_entry},

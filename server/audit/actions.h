@@ -37,6 +37,7 @@
     X(CONNECTION_PROVED, "connection.proved", "A connected client proved again that it holds its key, or could not.") \
     X(PUBLISH_DENIED, "publish.denied", "A message was not let through to its topic.") \
     X(SUBSCRIBE_DENIED, "subscribe.denied", "A subscription was refused, or is no longer allowed.") \
+    X(QUEUE_FULL, "queue.full", "Messages for a session were dropped, because too many wait in it; the target is its client id.") \
     X(API_DENIED, "api.denied", "A management request was refused.") \
     X(ROLE_ADDED, "role.added", "A role was made.") \
     X(ROLE_CHANGED, "role.changed", "The rules of a role changed.") \

@@ -113,6 +113,66 @@ static const struct mrl_config_key mqtt_keys[] = {
      "Retained messages in all.", 0, INT64_C(1) << 32, NULL},
     {"retained_bytes", MRL_CONFIG_SIZE, KEY(mqtt, retained_bytes), "\"1GiB\"",
      "Bytes of retained messages in all.", 0, INT64_C(1) << 40, NULL},
+    {"origins", MRL_CONFIG_STRINGS, KEY(mqtt, origins), "[]",
+     "Origins of web pages that may speak MQTT over WebSocket, such as "
+     "\"https://app.example.org\"; "
+     "clients that are no browsers send none.",
+     0, 64, NULL},
+    {"proxies", MRL_CONFIG_STRINGS, KEY(mqtt, proxies), "[]",
+     "Networks of load balancers, such as \"10.0.0.0/8\": from them a PROXY header is demanded, "
+     "from others none is read.",
+     0, 64, NULL},
+};
+
+static const struct mrl_config_key quota_keys[] = {
+    {"connects", MRL_CONFIG_INTEGER, KEY(quota, connects), "60",
+     "Connects a minute of one device; more is flapping. 0: any number.", 0, 1000000, NULL},
+    {"messages", MRL_CONFIG_INTEGER, KEY(quota, messages), "100",
+     "Messages a second from one device, ten times that at once. 0: any number.", 0, 10000000,
+     NULL},
+    {"bytes", MRL_CONFIG_SIZE, KEY(quota, bytes), "\"1MiB\"",
+     "Bytes a second from one device, ten times that at once. 0: any number.", 0, INT64_C(1) << 40,
+     NULL},
+    {"flood", MRL_CONFIG_DURATION, KEY(quota, flood_s), "\"5m\"",
+     "A device that sends faster than it may for so long without a break is disconnected. 0: "
+     "never.",
+     0, 86400, NULL},
+    {"retained", MRL_CONFIG_INTEGER, KEY(quota, retained), "1000",
+     "Retained messages of one device.", 0, INT64_C(1) << 32, NULL},
+    {"retained_bytes", MRL_CONFIG_SIZE, KEY(quota, retained_bytes), "\"10MiB\"",
+     "Bytes of retained messages of one device.", 0, INT64_C(1) << 40, NULL},
+    {"source_connects", MRL_CONFIG_INTEGER, KEY(quota, source_connects), "3000",
+     "Connections a minute from one source, those that proved good not counted. 0: any number.", 0,
+     10000000, NULL},
+    {"source_failures", MRL_CONFIG_INTEGER, KEY(quota, source_failures), "300",
+     "Handshakes a minute from one source without a certificate of ours; more block it. 0: any.", 0,
+     10000000, NULL},
+    {"network_connects", MRL_CONFIG_INTEGER, KEY(quota, network_connects), "12000",
+     "The same as source_connects for all sources of a network.", 0, 10000000, NULL},
+    {"network_failures", MRL_CONFIG_INTEGER, KEY(quota, network_failures), "1500",
+     "The same as source_failures for all sources of a network.", 0, 10000000, NULL},
+    {"token_failures", MRL_CONFIG_INTEGER, KEY(quota, token_failures), "30",
+     "Wrong enrolment tokens a minute from one source; more block its enrolments. 0: any.", 0,
+     10000000, NULL},
+    {"source_ipv4_bits", MRL_CONFIG_INTEGER, KEY(quota, source_ipv4_bits), "32",
+     "Addresses that are equal in so many bits are one source.", 8, 32, NULL},
+    {"source_ipv6_bits", MRL_CONFIG_INTEGER, KEY(quota, source_ipv6_bits), "64",
+     "The same for IPv6.", 16, 128, NULL},
+    {"network_ipv4_bits", MRL_CONFIG_INTEGER, KEY(quota, network_ipv4_bits), "24",
+     "Sources that are equal in so many bits are one network.", 8, 32, NULL},
+    {"network_ipv6_bits", MRL_CONFIG_INTEGER, KEY(quota, network_ipv6_bits), "48",
+     "The same for IPv6.", 16, 128, NULL},
+    {"block", MRL_CONFIG_DURATION, KEY(quota, block_s), "\"10s\"",
+     "How long somebody is kept out the first time; each further time is twice as long.", 1, 86400,
+     NULL},
+    {"block_max", MRL_CONFIG_DURATION, KEY(quota, block_max_s), "\"10m\"",
+     "The longest of these times, and how quiet it must be for the next one to be the first again.",
+     1, 86400, NULL},
+    {"remembered", MRL_CONFIG_INTEGER, KEY(quota, remembered), "16384",
+     "Sources, and likewise devices, whose recent connects are remembered.", 512, 16777216, NULL},
+    {"exempt", MRL_CONFIG_STRINGS, KEY(quota, exempt), "[\"127.0.0.0/8\", \"::1\"]",
+     "Networks whose addresses are no sources: load balancers, this machine.", 0,
+     MRL_CONFIG_EXEMPT_MAX, NULL},
 };
 
 static const struct mrl_config_key enrolment_keys[] = {
@@ -120,6 +180,8 @@ static const struct mrl_config_key enrolment_keys[] = {
      "Address and port of EST over HTTPS.", 1, 128, NULL},
     {"body_bytes", MRL_CONFIG_SIZE, KEY(enrolment, body_bytes), "\"64KiB\"",
      "Largest request body.", 1024, 1 << 24, NULL},
+    {"proxies", MRL_CONFIG_STRINGS, KEY(enrolment, proxies), "[]",
+     "Networks of load balancers in front of this port, as in [mqtt].", 0, 64, NULL},
 };
 
 static const struct mrl_config_key management_keys[] = {
@@ -236,6 +298,7 @@ static const struct mrl_config_section sections[] = {
     SECTION(server, "The daemon itself."),
     SECTION(keys, "The key process."),
     SECTION(mqtt, "The MQTT door and its limits."),
+    SECTION(quota, "What one device may use up, and one source; see docs/operate/limits.md."),
     SECTION(enrolment, "The enrolment door."),
     SECTION(management, "Where operators come in."),
     SECTION(issuing, "Certificates."),

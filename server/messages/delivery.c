@@ -119,9 +119,8 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     size_t identifiers = hit->identifier_count * sizeof(hit->identifiers[0]);
     struct mrl_outgoing *o;
 
-    MRL_ENSURE(s->queued_count < s->hub->limits->queued_messages, MRL_ERR_LIMIT);
-    MRL_ENSURE(s->queued_bytes + mrl_publication_size(p) <= s->hub->limits->queued_bytes,
-               MRL_ERR_LIMIT);
+    MRL_ENSURE(s->queued_count < s->limits.queued_messages, MRL_ERR_BUSY);
+    MRL_ENSURE(s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes, MRL_ERR_BUSY);
     o = calloc(1, sizeof(*o) + identifiers);
     if (o == NULL)
         abort();
@@ -130,7 +129,8 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->retain = retain;
     o->share = hit->share;
     o->identifier_count = hit->identifier_count;
-    memcpy(o->identifiers, hit->identifiers, identifiers);
+    if (identifiers > 0)
+        memcpy(o->identifiers, hit->identifiers, identifiers);
     o->seq = ++s->last_seq;
     mrl_list_add(&s->queued, &o->link);
     s->queued_count++;
@@ -147,7 +147,9 @@ static void deliver_at_most_once(struct mrl_session *s, const struct mrl_publica
                                    .identifiers = hit->identifiers,
                                    .identifier_count = hit->identifier_count};
 
-    if (s->door != NULL && s->started && !s->sink->publish(s->door, &d))
+    if (p->expires_ms != 0 && mrl_publication_expired(p, mrl_monotonic_ms()))
+        dropped(s, MRL_ERR_TIMEOUT); /* one that may wait for 0 seconds. MQTT 5.0 3.3.2-5 */
+    else if (s->door != NULL && s->started && !s->sink->publish(s->door, &d))
         dropped(s, MRL_ERR_LIMIT);
 }
 
@@ -194,7 +196,7 @@ static void requeue(struct mrl_session *s)
     }
 }
 
-/* MQTT 5.0 4.4-1, 4.6. The window is that of the new connection: what does not fit waits. */
+/* MQTT 5.0 4.4.0-1, 4.6. The window is that of the new connection: what does not fit waits. */
 void mrl_delivery_resume(struct mrl_session *s)
 {
     s->started = true;
@@ -393,18 +395,28 @@ void mrl_received_forget(struct mrl_session *s, uint16_t packet_id)
     }
 }
 
+/* 1, 2, 4 ...: the room is the next power of two. */
+static void make_room_to_receive(struct mrl_session *s)
+{
+    unsigned count = s->receiving_count;
+
+    if ((count & (count - 1)) != 0)
+        return;
+    s->receiving = reallocarray(s->receiving, count == 0 ? 1 : 2 * count, sizeof(uint16_t));
+    if (s->receiving == NULL)
+        abort();
+}
+
 static void remember(struct mrl_session *s, uint16_t packet_id)
 {
-    if (s->receiving == NULL &&
-        (s->receiving = calloc(s->hub->limits->in_flight, sizeof(uint16_t))) == NULL)
-        abort();
+    make_room_to_receive(s);
     s->receiving[s->receiving_count++] = packet_id;
 }
 
 /* A limit that was lowered since lets the first ones stand. */
 void mrl_received_restore(struct mrl_session *s, uint16_t packet_id)
 {
-    if (s->receiving_count < s->hub->limits->in_flight)
+    if (s->receiving_count < s->receive_maximum)
         remember(s, packet_id);
 }
 
@@ -415,7 +427,7 @@ mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool
         mrl_keep_received_again(s, packet_id);
         return MRL_OK;
     }
-    MRL_ENSURE(s->receiving_count < s->hub->limits->in_flight, MRL_ERR_LIMIT);
+    MRL_ENSURE(s->receiving_count < s->receive_maximum, MRL_ERR_LIMIT);
     remember(s, packet_id);
     mrl_keep_received(s, packet_id);
     return MRL_OK;

@@ -8,9 +8,11 @@ enum {
     VERSION = 1,
     QOS_MASK = 0x03,
     FLAG_RETAIN = 0x04,
-    FLAG_FORMAT = 0x08,      /* a payload format indicator is there */
-    FLAG_FORMAT_TEXT = 0x10, /* and is 1 */
-    FLAGS_ALL = 0x1f,
+    FLAG_FORMAT = 0x08,       /* a payload format indicator is there */
+    FLAG_FORMAT_TEXT = 0x10,  /* and is 1 */
+    FLAG_OWNER = 0x20,        /* of a retained message */
+    FLAG_CONTENT_TYPE = 0x40, /* there, though it may be empty */
+    FLAG_CORRELATION = 0x80,
 };
 
 static uint8_t flags_of(const struct mrl_publication *p)
@@ -19,8 +21,12 @@ static uint8_t flags_of(const struct mrl_publication *p)
 
     if (p->retain)
         flags |= FLAG_RETAIN;
+    if (p->owner.len > 0)
+        flags |= FLAG_OWNER;
     if (p->has_payload_format)
         flags |= p->payload_format != 0 ? FLAG_FORMAT | FLAG_FORMAT_TEXT : FLAG_FORMAT;
+    flags |= p->has_content_type ? FLAG_CONTENT_TYPE : 0u;
+    flags |= p->has_correlation_data ? FLAG_CORRELATION : 0u;
     return (uint8_t)flags;
 }
 
@@ -33,6 +39,8 @@ static void put(struct mrl_writer *w, const struct mrl_publication *p)
     mrl_put_blob16(w, p->response_topic);
     mrl_put_blob16(w, p->correlation_data);
     mrl_put_blob32(w, p->user_properties);
+    if (p->owner.len > 0)
+        mrl_put_blob16(w, p->owner);
     mrl_put_bytes(w, p->payload);
 }
 
@@ -52,11 +60,13 @@ mrl_err mrl_envelope_write(const struct mrl_publication *p, struct mrl_buf *out)
 
 static mrl_err read_flags(uint8_t flags, struct mrl_publication *p)
 {
-    MRL_ENSURE((flags & ~FLAGS_ALL) == 0 && (flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
+    MRL_ENSURE((flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
     p->qos = flags & QOS_MASK;
     p->retain = (flags & FLAG_RETAIN) != 0;
     p->has_payload_format = (flags & FLAG_FORMAT) != 0;
     p->payload_format = (flags & FLAG_FORMAT_TEXT) != 0;
+    p->has_content_type = (flags & FLAG_CONTENT_TYPE) != 0;
+    p->has_correlation_data = (flags & FLAG_CORRELATION) != 0;
     return MRL_OK;
 }
 
@@ -75,6 +85,9 @@ mrl_err mrl_envelope_read(mrl_bytes bytes, struct mrl_publication *out)
     MRL_TRY(mrl_read_blob16(&r, &p.response_topic));
     MRL_TRY(mrl_read_blob16(&r, &p.correlation_data));
     MRL_TRY(mrl_read_blob32(&r, &p.user_properties));
+    if ((flags & FLAG_OWNER) != 0)
+        MRL_TRY(mrl_read_blob16(&r, &p.owner));
+    MRL_ENSURE((flags & FLAG_OWNER) == 0 || p.owner.len > 0, MRL_ERR_MALFORMED);
     p.payload = mrl_read_rest(&r);
     MRL_ENSURE(p.topic.len > 0, MRL_ERR_MALFORMED);
     *out = p;

@@ -101,6 +101,8 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
     s->principal = principal_get(h, k->principal_kind, k->principal);
     mrl_list_add(&s->principal->sessions, &s->in_principal);
     s->principal->count++;
+    mrl_session_take_limits(s);
+    s->receive_maximum = s->limits.in_flight;
     return s;
 }
 
@@ -149,6 +151,9 @@ void mrl_session_fire_will(struct mrl_session *s)
         return;
     s->will.publication = NULL;
     will->origin = s->number;
+    if (s->will.life_ms != 0)
+        will->expires_ms = mrl_monotonic_ms() + s->will.life_ms;
+    will->retain = will->retain && mrl_session_may_retain(s, will); /* else it goes out only */
     question.name = will->topic;
     question.qos = will->qos;
     question.retain = will->retain;
@@ -267,8 +272,10 @@ static void keep_or_not(struct mrl_session *s)
 
 static void connect_door(struct mrl_session *s, const struct mrl_attach *a)
 {
-    unsigned limit = s->hub->limits->in_flight;
+    unsigned limit;
 
+    mrl_session_take_limits(s);
+    limit = s->receive_maximum = s->limits.in_flight;
     mrl_timer_cancel(&s->timer);
     mrl_publication_unref(s->will.publication); /* a delayed will is not sent. MQTT 5.0 3.1.3-9 */
     s->will = a->will;
@@ -328,7 +335,7 @@ struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_sess
     left = left_at(s, row->ends, mrl_monotonic_ms());
     s->expires_at_ms = left + (uint64_t)s->expiry_s * 1000;
     if (will != NULL) {
-        s->will = (struct mrl_will){will, row->will_delay_s};
+        s->will = (struct mrl_will){will, row->will_delay_s, row->will_life_ms};
         s->will_at_ms = left + (uint64_t)row->will_delay_s * 1000;
     }
     arm(s);

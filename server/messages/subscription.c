@@ -66,7 +66,7 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
-    MRL_ENSURE(s->subscriptions.count < s->hub->limits->subscriptions_per_session, MRL_ERR_LIMIT);
+    MRL_ENSURE(s->subscriptions.count < s->limits.subscriptions, MRL_ERR_LIMIT);
     mrl_keep_subscription(s, add(s, filter, o));
     return MRL_OK;
 }
@@ -111,7 +111,7 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
     hit.identifier_count = identifier != 0;
     count = mrl_retained_select(s->hub->retained, filter, mrl_monotonic_ms(), &found);
     for (size_t i = 0; i < count; i++) {
-        mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1-8 */
+        mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1.3 */
         mrl_publication_unref(found[i]);
     }
     mrl_keep_forget_message(s->hub);

@@ -66,6 +66,8 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
     c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
+    mrl_quota_unref(c->quota);
+    c->quota = mrl_quota_ref(p->quota);
     return true;
 }
 
@@ -156,6 +158,13 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
     mrl_device_log_anchor(c->door->config.registry, &e, head);
 }
 
+static const char *why_ended(const struct mrl_client *c, const struct mrl_conn_closed *closed)
+{
+    if (c->ended != NULL)
+        return c->ended;
+    return closed->fault != NULL ? closed->fault : mrl_conn_end_name(closed->end);
+}
+
 static void record_closed(const struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
     struct who who;
@@ -163,7 +172,7 @@ static void record_closed(const struct mrl_client *c, const struct mrl_conn_clos
 
     e.action = MRL_AUDIT_CONNECTION_CLOSED;
     e.outcome = MRL_AUDIT_OK;
-    e.reason = mrl_str(c->ended != NULL ? c->ended : mrl_conn_end_name(closed->end));
+    e.reason = mrl_str(why_ended(c, closed));
     mrl_audit_record(c->door->config.audit, &e, NULL, NULL);
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_CLOSED);
 }
@@ -183,7 +192,7 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
     mrl_rcu_read_end();
 }
 
-static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
     struct mrl_audit_event e;
     struct who who;
@@ -196,6 +205,8 @@ static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *clo
                                                       : mrl_conn_end_name(closed->end));
     mrl_audit_note(c->door->config.audit, &e);
     mrl_client_count(c, mrl_refusal_counter(closed->refusal));
+    if (mrl_refusal_is_of_stranger(closed))
+        mrl_guard_failed(c->door->config.guard, mrl_conn_peer(c->conn));
 }
 
 mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p)
@@ -261,9 +272,14 @@ static void arm(struct mrl_client *c, uint64_t idle_ms)
 {
     int64_t left_s = c->not_after - mrl_wall_s() + 1;
     uint64_t wait = left_s > 0 ? (uint64_t)left_s * 1000 : 0;
+    uint64_t now = mrl_monotonic_ms(), until = UINT64_MAX;
 
-    if (c->keep_alive_ms != 0 && c->keep_alive_ms - idle_ms < wait)
-        wait = c->keep_alive_ms - idle_ms;
+    if (mrl_client_is_slowed(c))
+        until = c->resume_ms > now ? c->resume_ms - now : 0;
+    else if (c->keep_alive_ms != 0)
+        until = c->keep_alive_ms - idle_ms;
+    if (until < wait)
+        wait = until;
     mrl_loop_timer(c->door->config.loop, &c->timer, wait);
 }
 
@@ -276,13 +292,15 @@ void mrl_client_arm(struct mrl_client *c)
  * meanwhile. */
 static void on_open_timer(struct mrl_client *c)
 {
-    uint64_t idle = mrl_monotonic_ms() - c->seen_ms;
+    uint64_t idle;
 
+    mrl_client_go_on(c);
+    idle = c->held_back ? 0 : mrl_monotonic_ms() - c->packet_ms;
     if (c->not_after < mrl_wall_s()) {
         mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
         return;
     }
-    if (c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {
+    if (!mrl_client_is_slowed(c) && c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {
         mrl_client_end(c, MRL_MQTT_KEEP_ALIVE_TIMEOUT,
                        "keep alive timeout"); /* MQTT 5.0 3.1.2-22 */
         return;
@@ -327,7 +345,7 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
     struct mrl_mqtt_fault fault = {0};
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
-    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->door->config.limits->packet_bytes, &frame);
+    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->largest_packet, &frame);
 
     if (err == MRL_ERR_AGAIN)
         return false;
@@ -340,13 +358,15 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
         return false;
     }
     mrl_client_on_packet(c, &packet);
+    mrl_client_charge(c, packet.type, frame.total);
     mrl_buf_consume(in, frame.total);
-    return c->state == MRL_CLIENT_OPEN;
+    return c->state == MRL_CLIENT_OPEN && !mrl_client_is_slowed(c);
 }
 
 static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
 {
     struct mrl_client *c = mrl_conn_user(conn);
+    size_t had = in->len;
 
     c->seen_ms = mrl_monotonic_ms();
     if (c->state == MRL_CLIENT_NEW) {
@@ -359,6 +379,8 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_early_data(c, in);
     while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
+    if (in->len < had) /* whole packets: who dribbles one is silent [MQTT-3.1.2-22] */
+        c->packet_ms = c->seen_ms;
     if (c->state == MRL_CLIENT_ENDING)
         mrl_buf_clear(in);
 }
@@ -383,7 +405,7 @@ static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *close
     if (c->counted)
         record_closed(c, closed);
     else if (closed->end == MRL_END_REFUSED || closed->end == MRL_END_OVERLOAD)
-        note_refused(c, closed);
+        mrl_client_note_refused(c, closed);
     mrl_client_drop(c);
 }
 
@@ -402,7 +424,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
     c->timer.fire = on_timer;
     mrl_answers_init(&c->answers);
     c->maximum_packet = UINT32_MAX;
-    c->seen_ms = mrl_monotonic_ms();
+    c->seen_ms = c->packet_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
     return c;
 }
@@ -415,7 +437,9 @@ void mrl_client_drop(struct mrl_client *c)
     if (c->state == MRL_CLIENT_RECORDING)
         return; /* the writer thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
+    mrl_client_release_usage(c);
     mrl_policy_unref(c->policy);
+    mrl_quota_unref(c->quota);
     mrl_aliases_free(c->aliases);
     mrl_client_auth_free(c->auth);
     free((void *)c->subject.id.data);

@@ -7,6 +7,7 @@
 #include "doors/mqtt/alias.h"
 #include "doors/mqtt/answers.h"
 #include "doors/mqtt/door.h"
+#include "doors/mqtt/quota.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
 
@@ -17,6 +18,7 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
+    struct mrl_usages usages;
     struct mrl_buf scratch;     /* one packet being written */
     struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
     bool stopping;
@@ -42,13 +44,18 @@ struct mrl_client {
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
     struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
-    const struct mrl_policy *policy; /* own reference */
+    const struct mrl_policy *policy; /* own reference, as is quota */
+    const struct mrl_quota *quota;
+    struct mrl_usage *usage; /* of its device; NULL: nothing was sent yet */
+    uint64_t resume_ms;      /* it is not read until then; 0: it is */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
     uint64_t seen_ms;        /* when bytes came last */
+    uint64_t packet_ms;      /* when a whole packet came last */
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
+    uint32_t largest_packet; /* it was told that we take */
     uint16_t aliases_out;    /* most that may be sent to it */
     bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
     bool unseen;             /* its certificate was never on a connection before */
@@ -70,6 +77,8 @@ extern const struct mrl_conn_kind mrl_client_kind;
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */
 void mrl_client_drop(struct mrl_client *c);
+/* Its connection is not let in: counted, and noted in the audit log. */
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed);
 /* As mrl_client_send, with a Reason String when the client asked for them and it fits
  * [MQTT-3.1.2-29]; props is that of the packet. */
 mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,

@@ -11,6 +11,7 @@
 
 #include "audit/audit.h"
 #include "devices/registry.h"
+#include "guard/guard.h"
 #include "messages/hub.h"
 #include "net/conn.h"
 #include "watch/metrics.h"
@@ -22,6 +23,7 @@ struct mrl_mqtt_limits {
     uint64_t connect_timeout_ms;   /* from the TLS handshake to CONNECT */
     uint16_t keep_alive_max_s;     /* longer or none at all: Server Keep Alive says so.
                                       MQTT 5.0 3.2.2.3.14 */
+    uint64_t flood_ms;             /* above its rate for so long: disconnected; 0: never */
     bool acknowledge_denied_311;   /* a denied PUBLISH of 3.1.1 does not end the connection */
     uint16_t topic_aliases;        /* of one connection, each way */
     mrl_bytes server_reference;    /* where clients may go when the server stops; empty: nowhere */
@@ -41,6 +43,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_registry *registry;
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
+    struct mrl_guard *guard;
     struct mrl_retained *retained;
     struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;
@@ -62,6 +65,12 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d);
  */
 void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer *peer,
                           struct mrl_tls_context *tls);
+/* Takes an open connection that the HTTPS port of devices accepted: ALPN "mqtt" there, or a
+ * WebSocket. From any callback of it. Its client is judged as at our own port; one that may not
+ * come in is closed. */
+void mrl_mqtt_door_take(struct mrl_mqtt_door *d, struct mrl_conn *conn);
+/* What the judge says of it. A refusal is counted and noted in the audit log. */
+enum mrl_tls_refusal mrl_mqtt_door_ask(struct mrl_mqtt_door *d, struct mrl_conn *conn);
 /* context: the registry. Devices and applications come in here, operators do not. */
 enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp);
 
