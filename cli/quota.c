@@ -5,6 +5,7 @@
 #include "cli/request.h"
 
 #define QUOTAS "/v1/quotas"
+#define BLOCKS "/v1/blocks"
 
 /* clang-format off */
 #define TARGET \
@@ -153,11 +154,34 @@ static mrl_exit show(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return mrl_cli_show(cli, mrl_buf_bytes(&target), shown);
 }
 
+static const struct mrl_cli_column blocks[] = {
+    {"WHO", "who"}, {"REASON", "reason"}, {"SECONDS", "seconds"}, {"STRIKES", "strikes"}, {NULL},
+};
+
+static mrl_exit blocked(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    (void)given;
+    return mrl_cli_show_list(cli, MRL_LIT(BLOCKS), blocks, "blocks");
+}
+
+static mrl_exit lift(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+
+    mrl_cli_target(&target, BLOCKS, mrl_cli_operand(given, 0));
+    MRL_EXIT_TRY(mrl_cli_ask(cli, "DELETE", mrl_buf_bytes(&target), NULL, &answer));
+    mrl_cli_say(cli, "%s may come in again.", mrl_cli_operand(given, 0));
+    return MRL_EXIT_OK;
+}
+
 const struct mrl_cli_command mrl_cli_quota_commands[] = {
     {"quota", "list", NULL, NULL, "Lists who was given limits of their own.", list},
     {"quota", "show", NULL, show_options, "Shows what a device, group or application may use up.",
      show},
     {"quota", "set", NULL, set_options, "Gives limits to a device, group or application.", set},
     {"quota", "unset", NULL, unset_options, "Takes limits back.", unset},
+    {"quota", "blocked", NULL, NULL, "Lists who is kept out for a while, and why.", blocked},
+    {"quota", "lift", "WHO", NULL, "Lets somebody in again, named as `quota blocked` does.", lift},
     {NULL},
 };

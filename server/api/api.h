@@ -10,6 +10,7 @@
 #include "access/roles.h"
 #include "backup/backup.h"
 #include "export/export.h"
+#include "guard/guard.h"
 #include "messages/hub.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
@@ -30,6 +31,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_onboarding *onboarding;
     struct mrl_issuing *issuing;
     struct mrl_metrics *metrics;
+    struct mrl_guard *guard; /* may be NULL */
     struct mrl_telemetry *telemetry;
     struct mrl_retained *retained;
     const struct mrl_ledger *ledger; /* NULL: messages are in memory only */

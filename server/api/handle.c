@@ -170,6 +170,8 @@ void mrl_api_refused(void *context, const struct mrl_peer *peer,
 
     mrl_refusal_note(w->api->audit, w->api->metrics, w->index, MRL_LIT("management"), peer, closed,
                      status, why);
+    if (mrl_refusal_is_of_stranger(closed))
+        mrl_guard_failed(w->api->guard, peer);
 }
 
 enum mrl_tls_refusal mrl_api_judge(void *registry, const struct mrl_fingerprint *fp)

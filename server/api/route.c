@@ -47,11 +47,14 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/roles/{name}/assignments", MRL_MAY_ASSIGN_ROLES, mrl_api_role_assign},
     {"DELETE", "/v1/roles/{name}/assignments/{to}", MRL_MAY_ASSIGN_ROLES, mrl_api_role_unassign},
     {"GET", "/v1/policy/explain", MRL_MAY_READ_ROLES, mrl_api_explain},
+    {"GET", "/v1/policy/lint", MRL_MAY_READ_ROLES, mrl_api_policy_lint},
 
     {"GET", "/v1/quotas", MRL_MAY_READ_QUOTAS, mrl_api_quota_list},
     {"GET", "/v1/quotas/{target}", MRL_MAY_READ_QUOTAS, mrl_api_quota_show},
     {"PATCH", "/v1/quotas/{target}", MRL_MAY_MANAGE_QUOTAS, mrl_api_quota_change},
     {"DELETE", "/v1/quotas/{target}", MRL_MAY_MANAGE_QUOTAS, mrl_api_quota_clear},
+    {"GET", "/v1/blocks", MRL_MAY_READ_QUOTAS, mrl_api_block_list},
+    {"DELETE", "/v1/blocks/{who}", MRL_MAY_MANAGE_QUOTAS, mrl_api_block_lift},
 
     {"GET", "/v1/audit", MRL_MAY_READ_AUDIT, mrl_api_audit_list},
     {"GET", "/v1/audit/entries/{seq}", MRL_MAY_READ_AUDIT, mrl_api_audit_entry},

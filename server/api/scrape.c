@@ -200,6 +200,24 @@ static mrl_err write_log(struct mrl_api *api, struct mrl_buf *out)
     return api->witnesses == NULL ? MRL_OK : write_witnesses(api->witnesses, out);
 }
 
+static mrl_err write_blocks(const struct mrl_guard *guard, struct mrl_buf *out)
+{
+    static const char name[] = "merlon_blocks_total";
+    char label[64];
+
+    if (guard == NULL)
+        return MRL_OK;
+    MRL_TRY(mrl_expose_family(out, name, "counter",
+                              "Sources and devices that were kept out for a while, by reason."));
+    for (int reason = 0; reason < MRL_GUARD_REASON_COUNT_; reason++) {
+        (void)snprintf(label, sizeof(label), "reason=\"%s\"",
+                       mrl_guard_reason_name((enum mrl_guard_reason)reason));
+        MRL_TRY(mrl_expose_sample(out, name, label,
+                                  (double)mrl_guard_blocks(guard, (enum mrl_guard_reason)reason)));
+    }
+    return MRL_OK;
+}
+
 mrl_err mrl_api_scrape(struct mrl_api_request *r)
 {
     struct mrl_buf *out = mrl_exchange_answer(r->x);
@@ -209,6 +227,7 @@ mrl_err mrl_api_scrape(struct mrl_api_request *r)
     MRL_TRY(write_log(r->api, out));
     MRL_TRY(write_expiry(r->api, out));
     MRL_TRY(write_exports(r->api, out));
+    MRL_TRY(write_blocks(r->api->guard, out));
     MRL_TRY(write_build(r->api, out));
     if (r->api->telemetry != NULL)
         MRL_TRY(mrl_telemetry_write(r->api->telemetry, out));

@@ -40,6 +40,17 @@ enum mrl_counter mrl_refusal_counter(enum mrl_tls_refusal refusal)
     return counters[refusal];
 }
 
+bool mrl_refusal_is_of_stranger(const struct mrl_conn_closed *closed)
+{
+    static const bool strangers[MRL_TLS_REFUSAL_COUNT_] = {
+        [MRL_TLS_NO_CERTIFICATE] = true, [MRL_TLS_UNKNOWN_CA] = true,
+        [MRL_TLS_BAD_SIGNATURE] = true,  [MRL_TLS_UNREGISTERED] = true,
+        [MRL_TLS_PLAINTEXT] = true,      [MRL_TLS_PROTOCOL] = true,
+    };
+
+    return closed->end == MRL_END_REFUSED && strangers[closed->refusal];
+}
+
 static const char *reason_of(const struct mrl_conn_closed *closed, unsigned status, const char *why)
 {
     if (status != 0)

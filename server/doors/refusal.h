@@ -11,6 +11,10 @@
 
 enum mrl_tls_refusal mrl_refusal_of(enum mrl_judgement judged);
 enum mrl_counter mrl_refusal_counter(enum mrl_tls_refusal refusal);
+/* A handshake of somebody who is none of ours, for the guard. One with a certificate of ours that
+ * may not come in (any more) is not meant: a device that was revoked must not keep out the others
+ * behind its address. */
+bool mrl_refusal_is_of_stranger(const struct mrl_conn_closed *closed);
 
 /* Counts and notes a connection of an HTTP door that never became a request: refused in the
  * handshake (status 0) or for its bytes. door names it in the entry. */

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "guard/report.h"
 
-enum { MS_NS = 1000000, STRIKES_MAX = 32 };
+enum { MS_NS = 1000000, MINUTE_S = 60, STRIKES_MAX = 32 };
 
 struct mrl_guard {
     struct mrl_guard_config config;
@@ -26,8 +26,8 @@ struct mrl_guard *mrl_guard_new(const struct mrl_guard_config *config)
     g->config = *config;
     if (g->config.now_ms == NULL)
         g->config.now_ms = mrl_monotonic_ms;
-    g->sources = mrl_guard_table_new(config->sources);
-    g->principals = mrl_guard_table_new(config->principals);
+    g->sources = mrl_guard_table_new(config->sources, config->block_max_ms * MS_NS);
+    g->principals = mrl_guard_table_new(config->principals, config->block_max_ms * MS_NS);
     return g;
 }
 
@@ -86,13 +86,23 @@ static bool is_blocked(const struct mrl_guard_entry *e, uint64_t now)
     return e->blocked_until_ns > now;
 }
 
+static struct mrl_guard_key *copy_of(const struct mrl_guard_key *key)
+{
+    struct mrl_guard_key *copy = malloc(sizeof(*copy));
+
+    if (copy == NULL)
+        abort();
+    *copy = *key;
+    return copy;
+}
+
 /* Twice as long each time, until it has been quiet for as long as the longest block. */
-static void block(struct mrl_guard *g, struct mrl_guard_entry *e, enum mrl_guard_reason reason,
-                  uint64_t now)
+static void block(struct mrl_guard *g, struct mrl_guard_entry *e, const struct mrl_guard_key *key,
+                  enum mrl_guard_reason reason, uint64_t now)
 {
     uint64_t longest = g->config.block_max_ms * MS_NS, length = g->config.block_ms * MS_NS;
 
-    if (e->forget_ns <= now)
+    if (e->blocked_until_ns + longest <= now)
         e->strikes = 0;
     for (unsigned i = 0; i < e->strikes && length < longest; i++)
         length *= 2;
@@ -102,7 +112,8 @@ static void block(struct mrl_guard *g, struct mrl_guard_entry *e, enum mrl_guard
         e->strikes++;
     e->reason = (uint8_t)reason;
     e->blocked_until_ns = now + length;
-    e->forget_ns = e->blocked_until_ns + longest;
+    if (e->who == NULL)
+        e->who = copy_of(key);
     (void)atomic_fetch_add_explicit(&g->blocks[reason], 1, memory_order_relaxed);
 }
 
@@ -121,13 +132,13 @@ static bool count_failure(struct mrl_guard *g, const struct mrl_guard_key *key, 
     e = mrl_guard_table_lock(g->sources, key, /*make=*/true, now);
     counted = !is_blocked(e, now);
     if (counted && mrl_bucket_take(&e->failures, &rule, 1, now) > 0) {
-        block(g, e, reason, now);
+        block(g, e, key, reason, now);
         blocked_now = true;
     }
     report = *e;
     mrl_guard_table_unlock(g->sources, key);
     if (blocked_now)
-        mrl_guard_report_block(g->config.audit, &report, source, now);
+        mrl_guard_report_block(g->config.audit, key, &report, source, now);
     return counted;
 }
 
@@ -137,16 +148,16 @@ static bool count_failure(struct mrl_guard *g, const struct mrl_guard_key *key, 
 static bool should_tell(struct mrl_guard_entry *e, uint64_t now)
 {
     e->refused++;
-    return e->told_ns == 0 || now - e->told_ns >= MRL_MINUTE_NS;
+    return e->told_s == 0 || now / MRL_SECOND_NS - e->told_s >= MINUTE_S;
 }
 
-static void report_fast(const struct mrl_guard *g, const struct mrl_guard_entry *e,
-                        const struct mrl_peer *peer)
+static void report_fast(const struct mrl_guard *g, const struct mrl_guard_key *key,
+                        uint32_t refused, const struct mrl_peer *peer)
 {
     char text[MRL_PEER_TEXT];
 
     mrl_peer_format_host(peer, text);
-    mrl_guard_report_fast(g->config.audit, e, mrl_str(text));
+    mrl_guard_report_fast(g->config.audit, key, refused, mrl_str(text));
 }
 
 static enum mrl_guard_verdict judge_source(struct mrl_guard *g, const struct mrl_guard_key *key,
@@ -156,22 +167,20 @@ static enum mrl_guard_verdict judge_source(struct mrl_guard *g, const struct mrl
     const struct mrl_bucket_rule rule = a_minute(per_minute);
     enum mrl_guard_verdict verdict = MRL_GUARD_PASS;
     struct mrl_guard_entry *e = mrl_guard_table_lock(g->sources, key, per_minute > 0, now);
-    struct mrl_guard_entry report = {0};
-    bool tell = false;
+    uint32_t refused = 0; /* to be told */
 
     if (e != NULL && is_blocked(e, now))
         verdict = MRL_GUARD_BLOCKED;
     else if (e != NULL && per_minute > 0 && mrl_bucket_take(&e->connects, &rule, 1, now) > 0)
         verdict = MRL_GUARD_TOO_FAST;
     if (verdict == MRL_GUARD_TOO_FAST && should_tell(e, now)) {
-        tell = true;
-        report = *e;
+        refused = e->refused;
         e->refused = 0;
-        e->told_ns = now;
+        e->told_s = (uint32_t)(now / MRL_SECOND_NS);
     }
     mrl_guard_table_unlock(g->sources, key);
-    if (tell)
-        report_fast(g, &report, peer);
+    if (refused > 0)
+        report_fast(g, key, refused, peer);
     return verdict;
 }
 
@@ -288,14 +297,14 @@ enum mrl_guard_verdict mrl_guard_connect(struct mrl_guard *g, const struct mrl_g
     if (e != NULL && is_blocked(e, now)) {
         verdict = MRL_GUARD_BLOCKED;
     } else if (e != NULL && per_minute > 0 && mrl_bucket_take(&e->connects, &rule, 1, now) > 0) {
-        block(g, e, MRL_GUARD_FLAPPING, now);
+        block(g, e, &key, MRL_GUARD_FLAPPING, now);
         verdict = MRL_GUARD_BLOCKED;
         blocked_now = true;
         report = *e;
     }
     mrl_guard_table_unlock(g->principals, &key);
     if (blocked_now)
-        mrl_guard_report_block(g->config.audit, &report, who->source, now);
+        mrl_guard_report_block(g->config.audit, &key, &report, who->source, now);
     return verdict;
 }
 
@@ -308,62 +317,95 @@ void mrl_guard_flooded(struct mrl_guard *g, const struct mrl_guard_principal *wh
     bool blocked_now = !is_blocked(e, now);
 
     if (blocked_now)
-        block(g, e, MRL_GUARD_FLOODING, now);
+        block(g, e, &key, MRL_GUARD_FLOODING, now);
     report = *e;
     mrl_guard_table_unlock(g->principals, &key);
     if (blocked_now)
-        mrl_guard_report_block(g->config.audit, &report, who->source, now);
+        mrl_guard_report_block(g->config.audit, &key, &report, who->source, now);
 }
 
 /* --- looking and lifting --- */
 
 struct listing {
-    mrl_guard_visit *visit;
-    void *context;
+    struct mrl_guard_block *found;
+    size_t count, room;
+    mrl_bytes after;
     uint64_t now;
 };
 
-static void on_blocked(void *context, const struct mrl_guard_entry *e)
+static void on_blocked(void *context, const struct mrl_guard_entry *e,
+                       const struct mrl_guard_key *who)
 {
-    const struct listing *l = context;
+    struct listing *l = context;
     struct mrl_guard_block b = {.reason = (enum mrl_guard_reason)e->reason,
                                 .left_ms = (e->blocked_until_ns - l->now + MS_NS - 1) / MS_NS,
                                 .strikes = e->strikes};
 
-    mrl_guard_key_text(&e->key, b.text);
-    l->visit(l->context, &b);
+    mrl_guard_key_text(who, b.text);
+    if (mrl_bytes_cmp(mrl_str(b.text), l->after) <= 0)
+        return;
+    if (l->count == l->room) {
+        l->room = 2 * l->room + 16;
+        l->found = reallocarray(l->found, l->room, sizeof(*l->found));
+        if (l->found == NULL)
+            abort();
+    }
+    l->found[l->count++] = b;
 }
 
-void mrl_guard_list(struct mrl_guard *g, mrl_guard_visit *visit, void *context)
+static int by_text(const void *a, const void *b)
 {
-    struct listing l = {visit, context, now_of(g)};
+    const struct mrl_guard_block *x = a, *y = b;
+
+    return mrl_bytes_cmp(mrl_str(x->text), mrl_str(y->text));
+}
+
+void mrl_guard_list(struct mrl_guard *g, mrl_bytes after, size_t limit, mrl_guard_visit *visit,
+                    void *context)
+{
+    struct listing l = {.after = after, .now = now_of(g)};
 
     mrl_guard_table_each_blocked(g->principals, l.now, on_blocked, &l);
     mrl_guard_table_each_blocked(g->sources, l.now, on_blocked, &l);
+    if (l.count > 0)
+        qsort(l.found, l.count, sizeof(*l.found), by_text);
+    for (size_t i = 0; i < l.count && i < limit; i++)
+        visit(context, &l.found[i]);
+    free(l.found);
+}
+
+static bool is_principal(uint8_t kind)
+{
+    return kind == MRL_GUARD_DEVICE || kind == MRL_GUARD_APPLICATION;
+}
+
+static mrl_err key_of_kind(const struct mrl_guard *g, enum mrl_guard_kind kind, mrl_bytes name,
+                           struct mrl_guard_key *out)
+{
+    struct mrl_peer peer;
+
+    if (is_principal((uint8_t)kind)) {
+        MRL_ENSURE(name.len > 0 && name.len <= MRL_GUARD_KEY_MAX, MRL_ERR_INVALID);
+        *out = mrl_guard_key_of((uint8_t)kind, name);
+        return MRL_OK;
+    }
+    MRL_TRY(mrl_network_parse_host(name, &peer));
+    *out = source_key(g, kind, &peer);
+    return MRL_OK;
 }
 
 static mrl_err key_of_text(const struct mrl_guard *g, mrl_bytes text, struct mrl_guard_key *out)
 {
     mrl_bytes name, rest;
-    struct mrl_peer peer;
 
     MRL_ENSURE(mrl_bytes_split(text, ':', &name, &rest), MRL_ERR_INVALID);
-    for (int kind = 0; kind < MRL_GUARD_KIND_COUNT_; kind++) {
-        if (!mrl_bytes_eq(name, mrl_str(mrl_guard_kind_name((enum mrl_guard_kind)kind))))
-            continue;
-        if (kind == MRL_GUARD_DEVICE || kind == MRL_GUARD_APPLICATION) {
-            MRL_ENSURE(rest.len > 0 && rest.len <= MRL_GUARD_KEY_MAX, MRL_ERR_INVALID);
-            *out = mrl_guard_key_of((uint8_t)kind, rest);
-            return MRL_OK;
-        }
-        MRL_TRY(mrl_network_parse_host(rest, &peer));
-        *out = source_key(g, (enum mrl_guard_kind)kind, &peer);
-        return MRL_OK;
-    }
+    for (int kind = 0; kind < MRL_GUARD_KIND_COUNT_; kind++)
+        if (mrl_bytes_eq(name, mrl_str(mrl_guard_kind_name((enum mrl_guard_kind)kind))))
+            return key_of_kind(g, (enum mrl_guard_kind)kind, rest, out);
     return MRL_ERR_INVALID;
 }
 
-mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
+static mrl_err look(struct mrl_guard *g, mrl_bytes text, bool lift, struct mrl_why *why)
 {
     uint64_t now = now_of(g);
     struct mrl_guard_table *table;
@@ -375,13 +417,22 @@ mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "device:ID, application:ID, or source:, network:, enrolment: and an "
                         "address");
-    table = key.kind == MRL_GUARD_DEVICE || key.kind == MRL_GUARD_APPLICATION ? g->principals
-                                                                              : g->sources;
+    table = is_principal(key.kind) ? g->principals : g->sources;
     e = mrl_guard_table_lock(table, &key, /*make=*/false, now);
     blocked = e != NULL && is_blocked(e, now);
-    if (blocked)
-        *e = (struct mrl_guard_entry){.key = key};
+    if (blocked && lift)
+        mrl_guard_entry_clear(e);
     mrl_guard_table_unlock(table, &key);
     return blocked ? MRL_OK
                    : mrl_fail(why, MRL_ERR_NOT_FOUND, "%.*s is not kept out", MRL_FMT(text));
+}
+
+mrl_err mrl_guard_check_blocked(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
+{
+    return look(g, text, /*lift=*/false, why);
+}
+
+mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why)
+{
+    return look(g, text, /*lift=*/true, why);
 }

@@ -89,9 +89,12 @@ struct mrl_guard_block {
     unsigned strikes; /* how often without a rest between them */
 };
 typedef void mrl_guard_visit(void *context, const struct mrl_guard_block *block);
-void mrl_guard_list(struct mrl_guard *g, mrl_guard_visit *visit, void *context);
-/* Lets it in again and forgets its strikes; text as in the list. MRL_ERR_INVALID: no such text;
- * MRL_ERR_NOT_FOUND: it is not blocked. */
+/* In the order of texts after `after` (empty: from the start), at most limit. */
+void mrl_guard_list(struct mrl_guard *g, mrl_bytes after, size_t limit, mrl_guard_visit *visit,
+                    void *context);
+/* text as in the list. MRL_ERR_INVALID: no such text; MRL_ERR_NOT_FOUND: it is not blocked. */
+mrl_err mrl_guard_check_blocked(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why);
+/* The same, and lets it in again: its strikes and failures are forgotten. */
 mrl_err mrl_guard_lift(struct mrl_guard *g, mrl_bytes text, struct mrl_why *why);
 
 /* Blocks since the start, by reason. */

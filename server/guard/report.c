@@ -55,24 +55,23 @@ void mrl_guard_key_text(const struct mrl_guard_key *key, char to[static MRL_GUAR
 }
 
 /* Of a source the address is a personal field: it stands as the source, and nowhere else. */
-static struct mrl_audit_event event_of(const struct mrl_guard_entry *e, mrl_bytes source)
+static struct mrl_audit_event event_of(const struct mrl_guard_key *key, mrl_bytes source)
 {
-    const char *kind = mrl_guard_kind_name((enum mrl_guard_kind)e->key.kind);
+    const char *kind = mrl_guard_kind_name((enum mrl_guard_kind)key->kind);
     struct mrl_audit_event event = {
         .outcome = MRL_AUDIT_DENIED, .source = source, .target = mrl_str(kind)};
 
-    if (is_principal(&e->key)) {
-        event.actor.kind =
-            e->key.kind == MRL_GUARD_DEVICE ? MRL_ACTOR_DEVICE : MRL_ACTOR_APPLICATION;
-        event.actor.id = event.target = mrl_bytes_of(e->key.bytes, e->key.len);
+    if (is_principal(key)) {
+        event.actor.kind = key->kind == MRL_GUARD_DEVICE ? MRL_ACTOR_DEVICE : MRL_ACTOR_APPLICATION;
+        event.actor.id = event.target = mrl_bytes_of(key->bytes, key->len);
     }
     return event;
 }
 
-void mrl_guard_report_block(struct mrl_audit *audit, const struct mrl_guard_entry *e,
-                            mrl_bytes source, uint64_t now_ns)
+void mrl_guard_report_block(struct mrl_audit *audit, const struct mrl_guard_key *key,
+                            const struct mrl_guard_entry *e, mrl_bytes source, uint64_t now_ns)
 {
-    struct mrl_audit_event event = event_of(e, source);
+    struct mrl_audit_event event = event_of(key, source);
     const uint64_t seconds = (e->blocked_until_ns - now_ns) / MRL_SECOND_NS;
     const struct mrl_audit_detail details[] = {
         MRL_AUDIT_INT("seconds", seconds),
@@ -84,27 +83,31 @@ void mrl_guard_report_block(struct mrl_audit *audit, const struct mrl_guard_entr
     event.reason = mrl_str(reasons[e->reason].meaning);
     event.details = details;
     event.details_count = MRL_COUNT(details);
-    mrl_guard_key_text(&e->key, text);
+    mrl_guard_key_text(key, text);
     mrl_log_warn("guard.blocked", MRL_FIELD_STR("who", text),
                  MRL_FIELD_STR("why", reasons[e->reason].meaning),
                  MRL_FIELD_INT("seconds", seconds), MRL_FIELD_INT("strikes", e->strikes));
-    if (audit != NULL)
+    if (audit == NULL)
+        return;
+    if (is_principal(key)) /* few and far between, as each block is longer than the last */
+        mrl_audit_record(audit, &event, /*done=*/NULL, NULL);
+    else
         mrl_audit_note(audit, &event);
 }
 
-void mrl_guard_report_fast(struct mrl_audit *audit, const struct mrl_guard_entry *e,
-                           mrl_bytes source)
+void mrl_guard_report_fast(struct mrl_audit *audit, const struct mrl_guard_key *key,
+                           uint32_t refused, mrl_bytes source)
 {
-    struct mrl_audit_event event = event_of(e, source);
-    const struct mrl_audit_detail details[] = {MRL_AUDIT_INT("refused", e->refused)};
+    struct mrl_audit_event event = event_of(key, source);
+    const struct mrl_audit_detail details[] = {MRL_AUDIT_INT("refused", refused)};
     char text[MRL_GUARD_TEXT];
 
     event.action = MRL_AUDIT_SOURCE_LIMITED;
     event.reason = MRL_LIT("too many connects in a minute");
     event.details = details;
     event.details_count = MRL_COUNT(details);
-    mrl_guard_key_text(&e->key, text);
-    mrl_log_warn("guard.limited", MRL_FIELD_STR("who", text), MRL_FIELD_INT("refused", e->refused));
+    mrl_guard_key_text(key, text);
+    mrl_log_warn("guard.limited", MRL_FIELD_STR("who", text), MRL_FIELD_INT("refused", refused));
     if (audit != NULL)
         mrl_audit_note(audit, &event);
 }

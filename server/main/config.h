@@ -6,7 +6,7 @@
 #include "base/config.h"
 #include "export/export.h"
 
-enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16 };
+enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16, MRL_CONFIG_EXEMPT_MAX = 64 };
 
 enum mrl_denied_publish { MRL_DENIED_DISCONNECT, MRL_DENIED_ACKNOWLEDGE };
 enum mrl_export_from { MRL_EXPORT_FROM_OLDEST, MRL_EXPORT_FROM_NEWEST };
@@ -63,6 +63,27 @@ struct mrl_config {
         struct mrl_config_strings origins;
         struct mrl_config_strings proxies;
     } mqtt;
+    struct {
+        int64_t connects;
+        int64_t messages;
+        uint64_t bytes;
+        uint64_t flood_s;
+        int64_t retained;
+        uint64_t retained_bytes;
+        int64_t source_connects;
+        int64_t source_failures;
+        int64_t network_connects;
+        int64_t network_failures;
+        int64_t token_failures;
+        int64_t source_ipv4_bits;
+        int64_t source_ipv6_bits;
+        int64_t network_ipv4_bits;
+        int64_t network_ipv6_bits;
+        uint64_t block_s;
+        uint64_t block_max_s;
+        int64_t remembered;
+        struct mrl_config_strings exempt;
+    } quota;
     struct {
         mrl_bytes listen;
         uint64_t body_bytes;

@@ -23,6 +23,7 @@
 #include "main/notify.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/quotas.h"
 #include "main/restored.h"
 #include "main/schema.h"
 #include "main/sealing.h"
@@ -154,6 +155,14 @@ static mrl_err check_witnesses(struct mrl_server *s, struct mrl_why *why)
     return mrl_collector_check_start(s->collector, s->accept_rollback, why);
 }
 
+static void set_quotas(struct mrl_server *s, enum mrl_principal_kind kind)
+{
+    uint64_t of[MRL_QUOTA_COUNT_];
+
+    mrl_quotas_of_config(s->config, kind, of);
+    mrl_quota_set_defaults(s->access, kind, of);
+}
+
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -172,6 +181,9 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(check_log(s, paths, why));
     MRL_TRY(check_witnesses(s, why));
     MRL_TRY(mrl_access_open(s->store, &s->access, why));
+    set_quotas(s, MRL_PRINCIPAL_DEVICE);
+    set_quotas(s, MRL_PRINCIPAL_APPLICATION);
+    MRL_TRY(mrl_guard_of_config(c, s->audit, s->exempt, &s->guard, why));
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
@@ -233,6 +245,7 @@ static struct mrl_mqtt_limits mqtt_limits(const struct mrl_config *c)
         .device_sessions = (unsigned)c->mqtt.device_sessions,
         .application_sessions = (unsigned)c->mqtt.application_sessions,
         .connect_timeout_ms = c->mqtt.connect_timeout_s * 1000,
+        .flood_ms = c->quota.flood_s * 1000,
         .keep_alive_max_s = (uint16_t)c->mqtt.keep_alive_max_s,
         .acknowledge_denied_311 = c->mqtt.denied_publish_311 == MRL_DENIED_ACKNOWLEDGE,
         .topic_aliases = (uint16_t)c->mqtt.topic_aliases,
@@ -277,6 +290,7 @@ static void fill_api(struct mrl_server *s)
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
+        .guard = s->guard,
         .ledger = s->ledger,
         .rotation = mrl_rotation_of(s->rotation),
         .seal_root = mrl_sealing_root(s->keys),
@@ -299,6 +313,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .audit = s->audit,
         .metrics = s->metrics,
         .retained = s->retained,
+        .guard = s->guard,
         .ledger = s->ledger,
         .routes = s->routes,
         .service = s->service,
@@ -513,6 +528,7 @@ static void stop(struct mrl_server *s)
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
     mrl_retained_free(s->retained);
+    mrl_guard_free(s->guard);
     mrl_ledger_free(s->ledger);
     mrl_routes_free(s->routes);
     mrl_metrics_free(s->metrics);

@@ -9,6 +9,7 @@
 #include "audit/checkpoint.h"
 #include "export/export.h"
 #include "main/collector.h"
+#include "guard/guard.h"
 #include "main/config.h"
 #include "main/retention.h"
 #include "main/rotation.h"
@@ -29,6 +30,8 @@ struct mrl_server {
     struct mrl_export_config export_configs[MRL_EXPORTS_MAX];
     struct mrl_exports *exports;
     struct mrl_access *access;
+    struct mrl_network exempt[MRL_CONFIG_EXEMPT_MAX];
+    struct mrl_guard *guard;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_onboarding onboarding;

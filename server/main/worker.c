@@ -105,6 +105,7 @@ static mrl_err make_http(struct mrl_worker *w)
     w->est = (struct mrl_est){.onboarding = w->shared.onboarding,
                               .metrics = w->shared.metrics,
                               .index = w->index,
+                              .guard = w->shared.guard,
                               .mqtt = w->door,
                               .origins = w->shared.origins};
     MRL_TRY(mrl_http_server_new(&config, &w->enrolment));
@@ -139,6 +140,7 @@ static void make_door(struct mrl_worker *w)
         .registry = w->shared.registry,
         .audit = w->shared.audit,
         .metrics = w->shared.metrics,
+        .guard = w->shared.guard,
         .retained = w->shared.retained,
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
@@ -201,6 +203,18 @@ void mrl_worker_join(struct mrl_worker *w, struct mrl_mqtt_door *const *doors, u
 struct mrl_mqtt_door *mrl_worker_door(struct mrl_worker *w)
 {
     return w->door;
+}
+
+static bool admit(void *context, const struct mrl_peer *peer)
+{
+    static const enum mrl_counter counters[] = {[MRL_GUARD_TOO_FAST] = MRL_COUNTER_REFUSED_TOO_FAST,
+                                                [MRL_GUARD_BLOCKED] = MRL_COUNTER_REFUSED_BLOCKED};
+    const struct mrl_worker *w = ((const struct port *)context)->worker;
+    enum mrl_guard_verdict verdict = mrl_guard_admit(w->shared.guard, peer);
+
+    if (verdict != MRL_GUARD_PASS)
+        mrl_count(w->shared.metrics, w->index, counters[verdict]);
+    return verdict == MRL_GUARD_PASS;
 }
 
 static void accepted_mqtt(void *context, int fd, const struct mrl_peer *peer)
@@ -273,8 +287,11 @@ mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_a
                           struct mrl_why *why)
 {
     struct port *p = &w->ports[port];
-    struct mrl_listener_config config = {
-        .loop = w->loop, .address = address, .context = p, .accepted = accepted[port]};
+    struct mrl_listener_config config = {.loop = w->loop,
+                                         .address = address,
+                                         .context = p,
+                                         .admit = admit,
+                                         .accepted = accepted[port]};
 
     if (w->shared.proxies[port].count > 0)
         put_gate(p, &w->shared.proxies[port], &config);

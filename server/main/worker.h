@@ -18,6 +18,7 @@ struct mrl_worker_shared {
     struct mrl_registry *registry;
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
+    struct mrl_guard *guard;
     struct mrl_retained *retained;
     struct mrl_ledger *ledger;
     struct mrl_routes *routes;

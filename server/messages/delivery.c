@@ -119,9 +119,8 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     size_t identifiers = hit->identifier_count * sizeof(hit->identifiers[0]);
     struct mrl_outgoing *o;
 
-    MRL_ENSURE(s->queued_count < s->hub->limits->queued_messages, MRL_ERR_LIMIT);
-    MRL_ENSURE(s->queued_bytes + mrl_publication_size(p) <= s->hub->limits->queued_bytes,
-               MRL_ERR_LIMIT);
+    MRL_ENSURE(s->queued_count < s->limits.queued_messages, MRL_ERR_BUSY);
+    MRL_ENSURE(s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes, MRL_ERR_BUSY);
     o = calloc(1, sizeof(*o) + identifiers);
     if (o == NULL)
         abort();
@@ -394,18 +393,28 @@ void mrl_received_forget(struct mrl_session *s, uint16_t packet_id)
     }
 }
 
+/* 1, 2, 4 ...: the room is the next power of two. */
+static void make_room_to_receive(struct mrl_session *s)
+{
+    unsigned count = s->receiving_count;
+
+    if ((count & (count - 1)) != 0)
+        return;
+    s->receiving = reallocarray(s->receiving, count == 0 ? 1 : 2 * count, sizeof(uint16_t));
+    if (s->receiving == NULL)
+        abort();
+}
+
 static void remember(struct mrl_session *s, uint16_t packet_id)
 {
-    if (s->receiving == NULL &&
-        (s->receiving = calloc(s->hub->limits->in_flight, sizeof(uint16_t))) == NULL)
-        abort();
+    make_room_to_receive(s);
     s->receiving[s->receiving_count++] = packet_id;
 }
 
 /* A limit that was lowered since lets the first ones stand. */
 void mrl_received_restore(struct mrl_session *s, uint16_t packet_id)
 {
-    if (s->receiving_count < s->hub->limits->in_flight)
+    if (s->receiving_count < s->receive_maximum)
         remember(s, packet_id);
 }
 
@@ -416,7 +425,7 @@ mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool
         mrl_keep_received_again(s, packet_id);
         return MRL_OK;
     }
-    MRL_ENSURE(s->receiving_count < s->hub->limits->in_flight, MRL_ERR_LIMIT);
+    MRL_ENSURE(s->receiving_count < s->receive_maximum, MRL_ERR_LIMIT);
     remember(s, packet_id);
     mrl_keep_received(s, packet_id);
     return MRL_OK;

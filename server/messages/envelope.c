@@ -10,7 +10,8 @@ enum {
     FLAG_RETAIN = 0x04,
     FLAG_FORMAT = 0x08,      /* a payload format indicator is there */
     FLAG_FORMAT_TEXT = 0x10, /* and is 1 */
-    FLAGS_ALL = 0x1f,
+    FLAG_OWNER = 0x20,       /* of a retained message */
+    FLAGS_ALL = 0x3f,
 };
 
 static uint8_t flags_of(const struct mrl_publication *p)
@@ -19,6 +20,8 @@ static uint8_t flags_of(const struct mrl_publication *p)
 
     if (p->retain)
         flags |= FLAG_RETAIN;
+    if (p->owner.len > 0)
+        flags |= FLAG_OWNER;
     if (p->has_payload_format)
         flags |= p->payload_format != 0 ? FLAG_FORMAT | FLAG_FORMAT_TEXT : FLAG_FORMAT;
     return (uint8_t)flags;
@@ -33,6 +36,8 @@ static void put(struct mrl_writer *w, const struct mrl_publication *p)
     mrl_put_blob16(w, p->response_topic);
     mrl_put_blob16(w, p->correlation_data);
     mrl_put_blob32(w, p->user_properties);
+    if (p->owner.len > 0)
+        mrl_put_blob16(w, p->owner);
     mrl_put_bytes(w, p->payload);
 }
 
@@ -75,6 +80,9 @@ mrl_err mrl_envelope_read(mrl_bytes bytes, struct mrl_publication *out)
     MRL_TRY(mrl_read_blob16(&r, &p.response_topic));
     MRL_TRY(mrl_read_blob16(&r, &p.correlation_data));
     MRL_TRY(mrl_read_blob32(&r, &p.user_properties));
+    if ((flags & FLAG_OWNER) != 0)
+        MRL_TRY(mrl_read_blob16(&r, &p.owner));
+    MRL_ENSURE((flags & FLAG_OWNER) == 0 || p.owner.len > 0, MRL_ERR_MALFORMED);
     p.payload = mrl_read_rest(&r);
     MRL_ENSURE(p.topic.len > 0, MRL_ERR_MALFORMED);
     *out = p;

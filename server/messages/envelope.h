@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A publication as bytes, for the store. Layer: messages. Thread: any.
- * What is not in it: when it expires (a column of its own) and who published it. */
+ * What is not in it: when it expires (a column of its own) and which session published it. */
 #ifndef MRL_MESSAGES_ENVELOPE_H
 #define MRL_MESSAGES_ENVELOPE_H
 

@@ -66,6 +66,7 @@ static void rejudge_session(struct mrl_hub *h, struct mrl_session *s)
         mrl_session_end(s); /* its queue must not wait for a principal that may not come back */
         return;
     }
+    mrl_session_take_limits(s);
     mrl_subscriptions_rejudge(s);
 }
 

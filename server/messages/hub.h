@@ -29,6 +29,16 @@ struct mrl_hub_limits {
     uint32_t session_expiry_s; /* the most a client may ask for */
 };
 
+/* What one session may hold; retained: all sessions of its principal together. */
+struct mrl_session_limits {
+    unsigned subscriptions;
+    unsigned queued_messages;
+    unsigned in_flight; /* each way; of a connection that is open the one it began with */
+    size_t queued_bytes;
+    size_t retained_messages;
+    size_t retained_bytes;
+};
+
 /* Who a session belongs to. All views are borrowed for the call. */
 struct mrl_session_key {
     uint8_t principal_kind; /* opaque here */
@@ -88,8 +98,15 @@ struct mrl_hub_hooks {
     bool (*may_connect)(void *context, const struct mrl_session *s);
     /* Policy, asked for wills when they fire and for subscriptions at mrl_hub_rejudge. */
     bool (*may)(void *context, const struct mrl_session *s, struct mrl_hub_question *question);
-    void (*dropped)(void *context, const struct mrl_session *s,
-                    mrl_err why); /* one message, for counters */
+    /* One message. MRL_ERR_BUSY: the queue is full; MRL_ERR_LIMIT: larger than the client takes;
+     * MRL_ERR_TIMEOUT: expired; MRL_ERR_DENIED: a will the policy denies; MRL_ERR_NO_SPACE: the
+     * store did not take it. */
+    void (*dropped)(void *context, const struct mrl_session *s, mrl_err why);
+    /* May be NULL. Changes what a session of this principal may hold, which is at first what struct
+     * mrl_hub_limits says. Asked when it is made, when a client connects, and by mrl_hub_rejudge.
+     */
+    void (*limits)(void *context, const struct mrl_session_key *key,
+                   struct mrl_session_limits *out);
 };
 
 /* Everything is borrowed and outlives the hub. retained and routes are those of all hubs; index is

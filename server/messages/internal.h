@@ -109,7 +109,9 @@ struct mrl_session {
     void *door;   /* NULL: not connected */
     bool started; /* CONNACK is on its way: messages may follow */
     uint32_t expiry_s;
-    unsigned window; /* most in flight: our limit and the client's Receive Maximum */
+    struct mrl_session_limits limits;
+    unsigned window;          /* most in flight: our limit and the client's Receive Maximum */
+    unsigned receive_maximum; /* that the connection was told */
     struct mrl_will will;
     struct mrl_timer timer; /* runs while detached: the will's delay, then the expiry */
     uint64_t will_at_ms;    /* 0: none waiting */
@@ -210,6 +212,9 @@ void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter);
 /* keep.c */
 /* The message whose row was shared last is routed. */
 void mrl_keep_forget_message(struct mrl_hub *h);
+
+/* limits.c */
+void mrl_session_take_limits(struct mrl_session *s);
 
 /* session.c */
 struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8_t kind,

@@ -209,7 +209,7 @@ static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mr
     }
     mrl_delivery_restore(s, &e,
                          e.seq <= s->sent || (connected && s->queued_count + s->flying_count <
-                                                               s->hub->limits->in_flight));
+                                                               s->receive_maximum));
     l->found.entries++;
 }
 

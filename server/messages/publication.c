@@ -10,7 +10,7 @@
 static size_t data_size(const struct mrl_publication *p)
 {
     return p->topic.len + p->payload.len + p->content_type.len + p->response_topic.len +
-           p->correlation_data.len + p->user_properties.len;
+           p->correlation_data.len + p->user_properties.len + p->owner.len;
 }
 
 /* Moves a view onto its copy in w; w is as large as all views together. */
@@ -39,6 +39,7 @@ struct mrl_publication *mrl_publication_new(const struct mrl_publication *from)
     keep(&w, &p->response_topic);
     keep(&w, &p->correlation_data);
     keep(&w, &p->user_properties);
+    keep(&w, &p->owner);
     return p;
 }
 

@@ -16,6 +16,7 @@ struct mrl_publication {
     mrl_bytes response_topic;
     mrl_bytes correlation_data;
     mrl_bytes user_properties; /* encoded, in their order. MQTT 5.0 3.3.2-17, -18 */
+    mrl_bytes owner;           /* whose retained message it is; empty: nobody's, or not retained */
     uint64_t expires_ms;       /* monotonic; 0: never */
     uint64_t origin;           /* number of the publishing session, for No Local; 0: none */
     bool has_content_type;     /* which may be empty, as correlation data may */

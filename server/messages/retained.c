@@ -3,15 +3,26 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/map.h"
 #include "messages/topic_tree.h"
 
 struct item {
     struct mrl_topic_entry entry;
     struct mrl_publication *publication;
-    int64_t row; /* in the store; 0: nowhere */
+    struct owner *owner; /* NULL: nobody's */
+    int64_t row;         /* in the store; 0: nowhere */
     bool settled;
     unsigned worker; /* that has its row in its journal until it is settled */
+};
+
+/* What one owner has; there as long as it has something. */
+struct owner {
+    struct mrl_map_node in_store; /* by the owner of its messages */
+    size_t messages;
+    size_t bytes;
+    uint8_t key[];
 };
 
 struct mrl_retained {
@@ -20,6 +31,7 @@ struct mrl_retained {
     size_t most_topics;
     size_t most_bytes;
     size_t bytes;
+    struct mrl_map owners;
     _Atomic int64_t *counter; /* of rows; or NULL */
 };
 
@@ -34,8 +46,51 @@ struct mrl_retained *mrl_retained_new(size_t most_topics, size_t most_bytes)
     return r;
 }
 
+static struct owner *find_owner(const struct mrl_retained *r, mrl_bytes key)
+{
+    struct mrl_map_node *n = key.len > 0 ? mrl_map_find(&r->owners, key) : NULL;
+
+    return n == NULL ? NULL : MRL_CONTAINER(n, struct owner, in_store);
+}
+
+static void disown(struct mrl_retained *r, struct item *i)
+{
+    struct owner *o = i->owner;
+
+    i->owner = NULL;
+    if (o == NULL)
+        return;
+    o->bytes -= mrl_publication_size(i->publication);
+    if (--o->messages > 0)
+        return;
+    mrl_map_remove(&r->owners, &o->in_store);
+    free(o);
+}
+
+/* Its publication says whose it is. */
+static void own(struct mrl_retained *r, struct item *i)
+{
+    mrl_bytes key = i->publication->owner;
+    struct owner *o = find_owner(r, key);
+
+    if (key.len == 0)
+        return;
+    if (o == NULL) {
+        o = calloc(1, sizeof(*o) + key.len);
+        if (o == NULL)
+            abort();
+        memcpy(o->key, key.data, key.len);
+        o->in_store.key = mrl_bytes_of(o->key, key.len);
+        mrl_map_insert(&r->owners, &o->in_store);
+    }
+    o->messages++;
+    o->bytes += mrl_publication_size(i->publication);
+    i->owner = o;
+}
+
 static void drop_item(struct mrl_retained *r, struct item *i)
 {
+    disown(r, i);
     r->bytes -= mrl_publication_size(i->publication);
     mrl_topic_tree_remove(&r->tree, &i->entry);
     mrl_publication_unref(i->publication);
@@ -53,6 +108,7 @@ void mrl_retained_free(struct mrl_retained *r)
             n = MRL_CONTAINER(mrl_map_next(&n->children, NULL), struct mrl_topic_node, in_parent);
         drop_item(r, MRL_CONTAINER(n->entries.next, struct item, entry.link));
     }
+    mrl_map_done(&r->owners);
     (void)pthread_mutex_destroy(&r->lock); /* nobody waits any more */
     free(r);
 }
@@ -77,10 +133,12 @@ static mrl_err put_locked(struct mrl_retained *r, const struct mrl_publication *
             abort();
         mrl_topic_tree_add(&r->tree, p->topic, &i->entry);
     }
+    disown(r, i);
     mrl_publication_unref(i->publication);
     i->publication = mrl_publication_ref(p);
     i->row = r->counter == NULL ? 0 : atomic_fetch_add(r->counter, 1) + 1;
     i->settled = false;
+    own(r, i);
     r->bytes += size - old;
     return MRL_OK;
 }
@@ -104,6 +162,30 @@ mrl_err mrl_retained_set(struct mrl_retained *r, const struct mrl_publication *p
     err = set_locked(r, p);
     (void)pthread_mutex_unlock(&r->lock);
     return err;
+}
+
+bool mrl_retained_has_room(struct mrl_retained *r, const struct mrl_publication *p,
+                           size_t most_messages, size_t most_bytes)
+{
+    size_t messages = 1, bytes = mrl_publication_size(p);
+    const struct owner *o;
+    const struct item *i;
+
+    if (p->payload.len == 0)
+        return true;
+    (void)pthread_mutex_lock(&r->lock);
+    o = find_owner(r, p->owner);
+    i = find(r, p->topic);
+    if (o != NULL) {
+        messages += o->messages;
+        bytes += o->bytes;
+    }
+    if (o != NULL && i != NULL && i->owner == o) {
+        messages--;
+        bytes -= mrl_publication_size(i->publication);
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    return messages <= most_messages && bytes <= most_bytes;
 }
 
 void mrl_retained_number(struct mrl_retained *r, _Atomic int64_t *counter)
@@ -165,10 +247,12 @@ static void take_back_locked(struct mrl_retained *r, struct item *i,
         drop_item(r, i);
         return;
     }
+    disown(r, i);
     r->bytes -= mrl_publication_size(i->publication);
     r->bytes += mrl_publication_size(change->previous);
     mrl_publication_unref(i->publication);
     i->publication = mrl_publication_ref(change->previous);
+    own(r, i);
     i->row = change->old_row;
     i->settled = change->old_settled;
 }

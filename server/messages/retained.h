@@ -19,6 +19,10 @@ void mrl_retained_free(struct mrl_retained *r);
  * stays. */
 mrl_err mrl_retained_set(struct mrl_retained *r, const struct mrl_publication *p);
 
+/* Could p be kept without its owner having more than these? A topic it holds is replaced, what
+ * another one holds becomes its own; an empty payload always fits. */
+bool mrl_retained_has_room(struct mrl_retained *r, const struct mrl_publication *p,
+                           size_t most_messages, size_t most_bytes);
 /* What a change of the retained message of a topic replaced, for whoever keeps the store in step.
  */
 struct mrl_retained_change {

@@ -101,6 +101,8 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
     s->principal = principal_get(h, k->principal_kind, k->principal);
     mrl_list_add(&s->principal->sessions, &s->in_principal);
     s->principal->count++;
+    mrl_session_take_limits(s);
+    s->receive_maximum = s->limits.in_flight;
     return s;
 }
 
@@ -149,6 +151,7 @@ void mrl_session_fire_will(struct mrl_session *s)
         return;
     s->will.publication = NULL;
     will->origin = s->number;
+    will->retain = will->retain && mrl_session_may_retain(s, will); /* else it goes out only */
     question.name = will->topic;
     question.qos = will->qos;
     question.retain = will->retain;
@@ -267,8 +270,10 @@ static void keep_or_not(struct mrl_session *s)
 
 static void connect_door(struct mrl_session *s, const struct mrl_attach *a)
 {
-    unsigned limit = s->hub->limits->in_flight;
+    unsigned limit;
 
+    mrl_session_take_limits(s);
+    limit = s->receive_maximum = s->limits.in_flight;
     mrl_timer_cancel(&s->timer);
     mrl_publication_unref(s->will.publication); /* a delayed will is not sent. MQTT 5.0 3.1.3-9 */
     s->will = a->will;

@@ -41,6 +41,11 @@ void mrl_session_detach(struct mrl_session *s, enum mrl_detach how);
 mrl_err mrl_session_set_expiry(struct mrl_session *s, uint32_t expiry_s);
 uint32_t mrl_session_expiry(const struct mrl_session *s);
 
+/* Most QoS 2 messages (and QoS 1) the client may have under way to us: for CONNACK. */
+unsigned mrl_session_receive_maximum(const struct mrl_session *s);
+/* Is there room in what its principal may retain? Always when p is not to be retained. */
+bool mrl_session_may_retain(const struct mrl_session *s, const struct mrl_publication *p);
+
 const struct mrl_session_key *mrl_session_key(const struct mrl_session *s);
 void *mrl_session_door(const struct mrl_session *s); /* NULL while not connected */
 uint64_t

@@ -66,7 +66,7 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
-    MRL_ENSURE(s->subscriptions.count < s->hub->limits->subscriptions_per_session, MRL_ERR_LIMIT);
+    MRL_ENSURE(s->subscriptions.count < s->limits.subscriptions, MRL_ERR_LIMIT);
     mrl_keep_subscription(s, add(s, filter, o));
     return MRL_OK;
 }

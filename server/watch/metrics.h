@@ -29,6 +29,8 @@
     X(REFUSED_PLAINTEXT, "merlon_connections_refused_total", "reason=\"plaintext\"", "")         \
     X(REFUSED_PROTOCOL, "merlon_connections_refused_total", "reason=\"protocol\"", "")           \
     X(REFUSED_LIMIT, "merlon_connections_refused_total", "reason=\"limit\"", "")                 \
+    X(REFUSED_TOO_FAST, "merlon_connections_refused_total", "reason=\"too-fast\"", "")           \
+    X(REFUSED_BLOCKED, "merlon_connections_refused_total", "reason=\"blocked\"", "")             \
     X(REFUSED_OTHER, "merlon_connections_refused_total", "reason=\"other\"", "")                 \
     X(HANDSHAKES_FULL, "merlon_tls_handshakes_total", "kind=\"full\"",                           \
       "Completed TLS handshakes.")                                                               \
@@ -43,6 +45,8 @@
     X(MESSAGES_EXPIRED, "merlon_mqtt_messages_dropped_total", "reason=\"expired\"", "")          \
     X(MESSAGES_TOO_LARGE, "merlon_mqtt_messages_dropped_total", "reason=\"too-large\"", "")      \
     X(MESSAGES_NOT_STORED, "merlon_mqtt_messages_dropped_total", "reason=\"not-stored\"", "")    \
+    X(THROTTLED, "merlon_mqtt_throttled_total", "",                                              \
+      "Times a client was read more slowly, because it sent faster than it may.")                \
     X(PUBLISH_DENIED, "merlon_access_denied_total", "action=\"publish\"",                        \
       "Requests denied by policy.")                                                              \
     X(SUBSCRIBE_DENIED, "merlon_access_denied_total", "action=\"subscribe\"", "")                \

@@ -394,6 +394,19 @@ def test_subscription_identifiers_of_all_matching_filters_come_along(pair):
     assert application.nothing_comes()
 
 
+def test_a_hundred_identifiers_come_along(pair):
+    device, application = pair("device"), pair("app")
+    topic = "devices/pump-7/" + "/".join("x" * 50)
+    levels = topic.split("/")
+    filters = ["/".join(levels[:n]) + "/#" for n in range(1, 51)]  # "devices/#", "devices/pump-7/#" and so on
+    filters += ["/".join(["devices"] + ["+"] * (n - 1) + ["#"]) for n in range(2, 52)]
+    for number, name in enumerate(filters, 1):
+        assert application.subscribe(name, subscription_id=number * 1000) == [1]
+    device.publish(topic, b"x")
+    assert sorted(application.receive().props["subscription_id"]) == [n * 1000 for n in range(1, 101)]
+    assert application.nothing_comes()
+
+
 def test_no_local(pair):
     application = pair("app")
     application.subscribe((UP, 1 | 4))

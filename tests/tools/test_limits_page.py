@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operate" / "limits.md").read_text(encoding="utf-8")
 CONFIG = (ROOT / "server" / "main" / "config.c").read_text(encoding="utf-8")
 KEY = re.compile(r'\{"(\w+)", MRL_CONFIG_(INTEGER|SIZE|DURATION), (?:KEY\((\w+), \w+\)|TELEMETRY\(\w+\)|(EXPORT)\(\w+\)),\s*"([^,]*)",')
-NO_LIMIT = {"[server] workers"}  # a choice, not a bound on what others do
+NO_LIMIT = {"[server] workers", *(f"[quota] {what}_{ip}_bits" for what in ("source", "network") for ip in ("ipv4", "ipv6"))}  # choices
 
 configured = {f"[{m[3] or (m[4] or 'telemetry').lower()}] {m[1]}": m[5].replace('\\"', "") for m in KEY.finditer(CONFIG)}
 stated = re.findall(r"^\| \*\*`(\[\w+\] \w+)`\*\*[^|]*\| ([^|]+) \|", PAGE, re.MULTILINE)

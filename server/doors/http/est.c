@@ -2,6 +2,7 @@
 #include "doors/http/est.h"
 
 #include "base/rcu.h"
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -93,10 +94,13 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
     refusal = enrol(est->onboarding, e, &der, &why);
+    if (refusal == MRL_ENROL_NOT_AUTHENTIC)
+        mrl_guard_token_refused(est->guard, mrl_exchange_peer(x));
     if (refusal != MRL_ENROL_OK) {
         refuse(x, refusal, why.text);
         return;
     }
+    mrl_guard_proven(est->guard, mrl_exchange_peer(x));
     mrl_count(est->metrics, est->index, counter);
     answer_certificate(x, mrl_buf_bytes(&der));
 }
@@ -130,6 +134,23 @@ static void simplereenroll(struct mrl_exchange *x)
     run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
 }
 
+/* Before anything is looked up for it. RFC 6585 4 */
+static bool is_kept_out(struct mrl_exchange *x)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    uint64_t wait = mrl_guard_enrol_wait_ms(est->guard, mrl_exchange_peer(x));
+    char seconds[24];
+
+    if (wait == 0)
+        return false;
+    (void)snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(wait + 999) / 1000);
+    mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
+    mrl_exchange_fail(x, 429, "too many wrong tokens came from this address\n");
+    mrl_exchange_set_header(x, "Retry-After", mrl_str(seconds));
+    mrl_exchange_send(x);
+    return true;
+}
+
 static bool is_pkcs10(struct mrl_exchange *x)
 {
     mrl_bytes type;
@@ -144,13 +165,13 @@ static bool is_pkcs10(struct mrl_exchange *x)
 
 static void on_simpleenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x))
+    if (is_pkcs10(x) && !is_kept_out(x))
         mrl_exchange_defer(x, simpleenroll);
 }
 
 static void on_simplereenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x))
+    if (is_pkcs10(x) && !is_kept_out(x))
         mrl_exchange_defer(x, simplereenroll);
 }
 
@@ -192,6 +213,8 @@ void mrl_est_refused(void *context, const struct mrl_peer *peer,
 
     mrl_refusal_note(est->onboarding->audit, est->metrics, est->index, MRL_LIT("enrolment"), peer,
                      closed, status, why);
+    if (mrl_refusal_is_of_stranger(closed))
+        mrl_guard_failed(est->guard, peer);
 }
 
 enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp)

@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "doors/mqtt/door.h"
+#include "guard/guard.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
 
@@ -15,6 +16,7 @@ struct mrl_est { /* borrowed; one per worker */
     struct mrl_onboarding *onboarding;
     struct mrl_metrics *metrics;
     unsigned index;
+    struct mrl_guard *guard;
     struct mrl_mqtt_door *mqtt;
     const struct mrl_config_strings *origins; /* of web pages that may speak MQTT here */
 };

@@ -123,15 +123,19 @@ static void leave(struct mrl_client *c, struct waiting *w)
 /* A client that sends on without waiting is not read until the store has caught up. */
 static void hold_back(struct mrl_client *c)
 {
-    unsigned most = c->door->config.limits->hub.in_flight;
-    bool much = c->answers.waiting >= (c->version == MRL_MQTT_5 ? 2 * most : most);
+    unsigned most;
+    bool much;
 
-    if (c->state != MRL_CLIENT_OPEN || much == c->held_back)
+    if (c->state != MRL_CLIENT_OPEN)
+        return;
+    most = mrl_session_receive_maximum(c->session);
+    much = c->answers.waiting >= (c->version == MRL_MQTT_5 ? 2 * most : most);
+    if (much == c->held_back)
         return;
     c->held_back = much;
     if (much)
         mrl_conn_pause(c->conn);
-    else
+    else if (!mrl_client_is_slowed(c))
         mrl_conn_resume(c->conn);
 }
 

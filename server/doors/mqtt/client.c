@@ -66,6 +66,8 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
     c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
+    mrl_quota_unref(c->quota);
+    c->quota = mrl_quota_ref(p->quota);
     return true;
 }
 
@@ -122,6 +124,16 @@ void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action,
     e.target = target;
     e.reason = mrl_str(why);
     mrl_audit_note(c->door->config.audit, &e);
+}
+
+void mrl_client_proved(const struct mrl_client *c)
+{
+    struct who who;
+    struct mrl_audit_event e = event_of(c, mrl_conn_facts(c->conn), &who);
+
+    e.action = MRL_AUDIT_CONNECTION_PROVED;
+    e.outcome = MRL_AUDIT_OK;
+    mrl_audit_note(c->door->config.audit, &e); /* a client may do it as often as it likes */
 }
 
 void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
@@ -193,6 +205,8 @@ void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed 
                                                       : mrl_conn_end_name(closed->end));
     mrl_audit_note(c->door->config.audit, &e);
     mrl_client_count(c, mrl_refusal_counter(closed->refusal));
+    if (mrl_refusal_is_of_stranger(closed))
+        mrl_guard_failed(c->door->config.guard, mrl_conn_peer(c->conn));
 }
 
 mrl_err mrl_client_send(struct mrl_client *c, const struct mrl_mqtt_packet *p)
@@ -258,9 +272,14 @@ static void arm(struct mrl_client *c, uint64_t idle_ms)
 {
     int64_t left_s = c->not_after - mrl_wall_s() + 1;
     uint64_t wait = left_s > 0 ? (uint64_t)left_s * 1000 : 0;
+    uint64_t now = mrl_monotonic_ms(), until = UINT64_MAX;
 
-    if (c->keep_alive_ms != 0 && c->keep_alive_ms - idle_ms < wait)
-        wait = c->keep_alive_ms - idle_ms;
+    if (mrl_client_is_slowed(c))
+        until = c->resume_ms > now ? c->resume_ms - now : 0;
+    else if (c->keep_alive_ms != 0)
+        until = c->keep_alive_ms - idle_ms;
+    if (until < wait)
+        wait = until;
     mrl_loop_timer(c->door->config.loop, &c->timer, wait);
 }
 
@@ -273,13 +292,15 @@ void mrl_client_arm(struct mrl_client *c)
  * meanwhile. */
 static void on_open_timer(struct mrl_client *c)
 {
-    uint64_t idle = mrl_monotonic_ms() - c->seen_ms;
+    uint64_t idle;
 
+    mrl_client_go_on(c);
+    idle = mrl_monotonic_ms() - c->seen_ms;
     if (c->not_after < mrl_wall_s()) {
         mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
         return;
     }
-    if (c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {
+    if (!mrl_client_is_slowed(c) && c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {
         mrl_client_end(c, MRL_MQTT_KEEP_ALIVE_TIMEOUT,
                        "keep alive timeout"); /* MQTT 5.0 3.1.2-22 */
         return;
@@ -297,6 +318,8 @@ static void on_timer(struct mrl_timer *t)
         on_open_timer(c);
     else if (c->state == MRL_CLIENT_NEW)
         mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no CONNECT in time"); /* MQTT 5.0 3.1.4 */
+    else if (c->state == MRL_CLIENT_AUTHENTICATING)
+        mrl_client_end(c, MRL_MQTT_UNSPECIFIED_ERROR, "no proof in time");
 }
 
 static void refuse_stream(struct mrl_client *c, mrl_err err)
@@ -322,7 +345,7 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
     struct mrl_mqtt_fault fault = {0};
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
-    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->door->config.limits->packet_bytes, &frame);
+    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->largest_packet, &frame);
 
     if (err == MRL_ERR_AGAIN)
         return false;
@@ -335,8 +358,9 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
         return false;
     }
     mrl_client_on_packet(c, &packet);
+    mrl_client_charge(c, packet.type, frame.total);
     mrl_buf_consume(in, frame.total);
-    return c->state == MRL_CLIENT_OPEN;
+    return c->state == MRL_CLIENT_OPEN && !mrl_client_is_slowed(c);
 }
 
 static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
@@ -350,6 +374,8 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
     }
     if (c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED)
         mrl_client_on_connect(c, in);
+    else if (c->state == MRL_CLIENT_AUTHENTICATING)
+        mrl_client_on_early_data(c, in);
     while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
     if (c->state == MRL_CLIENT_ENDING)
@@ -408,8 +434,11 @@ void mrl_client_drop(struct mrl_client *c)
     if (c->state == MRL_CLIENT_RECORDING)
         return; /* the writer thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
+    mrl_client_release_usage(c);
     mrl_policy_unref(c->policy);
+    mrl_quota_unref(c->quota);
     mrl_aliases_free(c->aliases);
+    mrl_client_auth_free(c->auth);
     free((void *)c->subject.id.data);
     free(c);
 }

@@ -7,6 +7,7 @@
 #include "doors/mqtt/alias.h"
 #include "doors/mqtt/answers.h"
 #include "doors/mqtt/door.h"
+#include "doors/mqtt/quota.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
 
@@ -17,6 +18,7 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
+    struct mrl_usages usages;
     struct mrl_buf scratch;     /* one packet being written */
     struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
     bool stopping;
@@ -25,11 +27,12 @@ struct mrl_mqtt_door {
 enum { MRL_LOG_HEAD_EVERY_MS = 10000 }; /* anchors of one connection */
 
 enum mrl_client_state {
-    MRL_CLIENT_NEW,       /* CONNECT is awaited */
-    MRL_CLIENT_RECORDING, /* CONNECT is good; its audit entry is on the way to the disk */
-    MRL_CLIENT_RECORDED,  /* the entry is durable: CONNECT may be answered */
-    MRL_CLIENT_ATTACHING, /* its session is on the way to the disk */
-    MRL_CLIENT_ATTACHED,  /* the session is durable, or refused */
+    MRL_CLIENT_NEW,            /* CONNECT is awaited */
+    MRL_CLIENT_AUTHENTICATING, /* CONNECT asked for a proof, which is awaited */
+    MRL_CLIENT_RECORDING,      /* CONNECT is good; its audit entry is on the way to the disk */
+    MRL_CLIENT_RECORDED,       /* the entry is durable: CONNECT may be answered */
+    MRL_CLIENT_ATTACHING,      /* its session is on the way to the disk */
+    MRL_CLIENT_ATTACHED,       /* the session is durable, or refused */
     MRL_CLIENT_OPEN,
     MRL_CLIENT_ENDING, /* closing: what still comes is not looked at */
 };
@@ -41,17 +44,22 @@ struct mrl_client {
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
     struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
-    const struct mrl_policy *policy; /* own reference */
+    const struct mrl_policy *policy; /* own reference, as is quota */
+    const struct mrl_quota *quota;
+    struct mrl_usage *usage; /* of its device; NULL: nothing was sent yet */
+    uint64_t resume_ms;      /* it is not read until then; 0: it is */
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
     uint64_t seen_ms;        /* when bytes came last */
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
+    uint32_t largest_packet; /* it was told that we take */
     struct mrl_aliases *aliases;
-    uint16_t aliases_out; /* most that may be sent to it */
-    bool problem_info;    /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
-    uint64_t log_head_ms; /* when its event log was anchored last; 0: not yet */
+    struct mrl_client_auth *auth; /* NULL: the certificate alone */
+    uint16_t aliases_out;         /* most that may be sent to it */
+    bool problem_info;            /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
+    uint64_t log_head_ms;         /* when its event log was anchored last; 0: not yet */
     struct mrl_answers answers;
     bool held_back;    /* not read: too many answers wait */
     bool present;      /* the session was there. MQTT 5.0 3.2.2.1.1 */
@@ -87,6 +95,8 @@ void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter);
 /* Notes a denial in the audit log. */
 void mrl_client_denied(const struct mrl_client *c, enum mrl_audit_action action, mrl_bytes target,
                        const char *why);
+/* Notes that the client proved again that it holds its key. */
+void mrl_client_proved(const struct mrl_client *c);
 /* The head of the device's own event log goes into the audit log. */
 struct mrl_device_log_head;
 void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_log_head *head);
@@ -104,9 +114,27 @@ void mrl_client_leave(struct mrl_client *c);
 uint8_t mrl_client_away_reason(const struct mrl_client *c, enum mrl_mqtt_version version);
 
 /* connect.c */
+/* Reads and judges the CONNECT in front of in, or the one that is kept while AUTH packets pass; in
+ * may then be empty. */
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in);
 /* The session is durable, or the store refused it. */
 void mrl_client_attached(struct mrl_client *c, mrl_err result);
+/* CONNACK with a reason, and the end. Of p: version, and what it says about the answer. */
+void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
+                       const char *why);
+
+/* authenticate.c */
+struct mrl_client_auth;
+void mrl_client_auth_free(struct mrl_client_auth *a); /* NULL is fine */
+/* Asks for the proof; raw is the whole CONNECT, which is kept. */
+void mrl_client_authenticate(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes raw);
+bool mrl_client_is_proven(const struct mrl_client *c);
+mrl_bytes mrl_client_auth_method(const struct mrl_client *c);  /* empty: none */
+mrl_bytes mrl_client_kept_connect(const struct mrl_client *c); /* empty: none */
+void mrl_client_forget_connect(struct mrl_client *c);
+/* What comes while AUTHENTICATING. */
+void mrl_client_on_early_data(struct mrl_client *c, struct mrl_buf *in);
+void mrl_client_on_auth(struct mrl_client *c, const struct mrl_mqtt_auth *p);
 
 /* packets.c */
 /* The properties of a message or will that travel with it; topic, payload and flags are left to the

@@ -13,15 +13,22 @@
 
 enum { ASSIGNED_BYTES = 12 };
 
-static void refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
-                   const char *why)
+static enum mrl_counter refused_counter(uint8_t reason)
+{
+    if (reason == MRL_MQTT_CONNECTION_RATE_EXCEEDED)
+        return MRL_COUNTER_REFUSED_BLOCKED;
+    return reason == MRL_MQTT_QUOTA_EXCEEDED ? MRL_COUNTER_REFUSED_LIMIT
+                                             : MRL_COUNTER_REFUSED_OTHER;
+}
+
+void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
+                       const char *why)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK, .connack = {.reason = reason}};
     bool answered = true;
 
     mrl_client_denied(c, MRL_AUDIT_CONNECTION_REFUSED, c->subject.id, why);
-    mrl_client_count(c, reason == MRL_MQTT_QUOTA_EXCEEDED ? MRL_COUNTER_REFUSED_LIMIT
-                                                          : MRL_COUNTER_REFUSED_OTHER);
+    mrl_client_count(c, refused_counter(reason));
     c->version = p->version;
     c->ended = why;
     c->problem_info = p->props.request_problem_info;
@@ -48,7 +55,7 @@ static void refuse_unreadable(struct mrl_client *c, const struct mrl_mqtt_fault 
         mrl_client_end(c, fault->reason, fault->text);
         return;
     }
-    refuse(c, &as, fault->reason, fault->text);
+    mrl_client_refuse(c, &as, fault->reason, fault->text);
 }
 
 struct verdict {
@@ -76,8 +83,6 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
     if (p->has_username && !mrl_bytes_eq(p->username, c->subject.id))
         return (struct verdict){MRL_MQTT_BAD_CREDENTIALS,
                                 "user name is not the name in the certificate"};
-    if (mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD))
-        return (struct verdict){MRL_MQTT_BAD_AUTH_METHOD, "no further authentication is offered"};
     if (p->client_id.len == 0 && p->version == MRL_MQTT_311 && !p->clean_start)
         return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
                                 "an empty client id needs a clean session"};
@@ -163,6 +168,8 @@ static void on_recorded(struct mrl_message *m, void *owner)
     }
     c->state = MRL_CLIENT_RECORDED;
     mrl_conn_resume(c->conn);
+    if (mrl_client_kept_connect(c).len > 0)
+        mrl_client_on_connect(c, NULL);
 }
 
 static void drop_recorded(struct mrl_message *m)
@@ -194,6 +201,7 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
         MRL_AUDIT_TEXT("cipher", mrl_str(facts->cipher)),
         MRL_AUDIT_TEXT("client_id", p->client_id),
         MRL_AUDIT_TEXT("door", mrl_conn_is_ws(c->conn) ? MRL_LIT("mqtt-ws") : MRL_LIT("mqtt")),
+        MRL_AUDIT_TEXT("proof", mrl_client_is_proven(c) ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_INT("protocol", p->version),
         MRL_AUDIT_TEXT("resumed", facts->resumed ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_TEXT("tls",
@@ -212,8 +220,9 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
                       entry_is_durable, recorded);
 }
 
-static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
+static struct mrl_publication *will_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
+    uint8_t owner[MRL_OWNER_MAX];
     struct mrl_publication will = mrl_client_publication(&p->will.props);
 
     if (!p->has_will)
@@ -222,6 +231,8 @@ static struct mrl_publication *will_of(const struct mrl_mqtt_connect *p)
     will.payload = p->will.payload;
     will.qos = p->will.qos;
     will.retain = p->will.retain;
+    if (will.retain)
+        will.owner = mrl_client_owner(c, owner);
     return mrl_publication_new(&will);
 }
 
@@ -240,6 +251,7 @@ static void take_wishes(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     if (p->version == MRL_MQTT_5 && (keep_alive == 0 || keep_alive > most))
         keep_alive = most; /* said in CONNACK; 3.1.1 has no way to say it */
     c->version = p->version;
+    c->largest_packet = (uint32_t)c->quota->of[MRL_QUOTA_PACKET];
     c->keep_alive_ms = (uint64_t)keep_alive * 1500;
     c->maximum_packet = p->props.maximum_packet_size;
     c->problem_info = p->props.request_problem_info;
@@ -263,10 +275,10 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
 {
     const struct mrl_mqtt_limits *limits = c->door->config.limits;
 
-    props->maximum_packet_size = (uint32_t)limits->packet_bytes;
+    props->maximum_packet_size = c->largest_packet;
     mrl_mqtt_set(props, MRL_MQTT_PROP_MAXIMUM_PACKET_SIZE);
     set_u16(props, MRL_MQTT_PROP_RECEIVE_MAXIMUM, &props->receive_maximum,
-            (uint16_t)limits->hub.in_flight);
+            (uint16_t)mrl_session_receive_maximum(c->session));
     if (limits->topic_aliases > 0) /* absent: none. MQTT 5.0 3.2.2.3.8 */
         set_u16(props, MRL_MQTT_PROP_TOPIC_ALIAS_MAXIMUM, &props->topic_alias_maximum,
                 limits->topic_aliases);
@@ -276,6 +288,10 @@ static void tell_limits(const struct mrl_client *c, const struct mrl_mqtt_connec
     if (mrl_session_expiry(c->session) != p->props.session_expiry) {
         props->session_expiry = mrl_session_expiry(c->session);
         mrl_mqtt_set(props, MRL_MQTT_PROP_SESSION_EXPIRY);
+    }
+    if (mrl_client_is_proven(c)) { /* MQTT 5.0 3.2.2.3.17 */
+        props->auth_method = mrl_client_auth_method(c);
+        mrl_mqtt_set(props, MRL_MQTT_PROP_AUTH_METHOD);
     }
     if (p->client_id.len == 0) {
         props->assigned_client_id = mrl_session_key(c->session)->client_id;
@@ -315,22 +331,21 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     }
     if (c->unseen)
         mrl_credential_seen(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint);
+    mrl_guard_proven(c->door->config.guard, mrl_conn_peer(c->conn));
     mrl_client_arm(c);
     mrl_session_start(c->session);
 }
 
 static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes client_id)
 {
-    const struct mrl_mqtt_limits *limits = c->door->config.limits;
-    bool device = c->subject.kind == MRL_PRINCIPAL_DEVICE;
     struct mrl_answer answer = {.type = MRL_MQTT_CONNACK};
     struct mrl_attach attach = {
         .key = {(uint8_t)c->subject.kind, c->subject.id, client_id},
         .clean_start = p->clean_start,
         .expiry_s = expiry_of(p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
-        .most_sessions = device ? limits->device_sessions : limits->application_sessions,
-        .will = {will_of(p), p->props.will_delay},
+        .most_sessions = (unsigned)c->quota->of[MRL_QUOTA_SESSIONS],
+        .will = {will_of(c, p), p->props.will_delay},
         .sink = &mrl_client_sink,
         .door = c,
     };
@@ -345,7 +360,7 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
         mrl_publication_unref(attach.will.publication);
         if (receipt != NULL)
             mrl_receipt_then(receipt, NULL, NULL);
-        refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");
+        mrl_client_refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "too many sessions of this principal");
         return;
     }
     take_wishes(c, p);
@@ -379,6 +394,8 @@ void mrl_client_attached(struct mrl_client *c, mrl_err result)
     c->attached = result;
     c->state = MRL_CLIENT_ATTACHED;
     mrl_conn_resume(c->conn);
+    if (mrl_client_kept_connect(c).len > 0)
+        mrl_client_on_connect(c, NULL);
 }
 
 /* The session is durable, so CONNECT is answered; or it is not, and nothing of it stays. */
@@ -392,39 +409,56 @@ static void finish_attach(struct mrl_client *c, const struct mrl_mqtt_connect *p
         (void)mrl_session_set_expiry(c->session, 0); /* 0 is always taken */
     mrl_session_detach(c->session, MRL_DETACH_CLEAN);
     c->session = NULL;
-    refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "the session could not be stored");
+    mrl_client_refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "the session could not be stored");
 }
 
-static void on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+static bool wants_proof(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    return mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD) && !mrl_client_is_proven(c);
+}
+
+/* false: the connection is gone from here, and c with it. */
+static bool on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes raw)
 {
     const char *why = NULL;
     struct verdict verdict;
 
     if (c->state == MRL_CLIENT_ATTACHED) {
         finish_attach(c, p);
-        return;
+        return true;
     }
     if (!mrl_client_identify(c, &why)) {
-        refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
-        return;
+        mrl_client_refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
+        return true;
     }
     if (c->state == MRL_CLIENT_NEW && move_home(c, p))
-        return;
+        return false;
+    if (c->state == MRL_CLIENT_NEW && !mrl_client_may_connect(c)) {
+        mrl_client_refuse(c, p, MRL_MQTT_CONNECTION_RATE_EXCEEDED, "connects too often");
+        return true;
+    }
     verdict = judge(c, p); /* again after the wait: much can change in a few milliseconds */
     if (verdict.reason != 0)
-        refuse(c, p, verdict.reason, verdict.why);
-    else if (c->state == MRL_CLIENT_NEW)
-        record_opened(c, p);
-    else
+        mrl_client_refuse(c, p, verdict.reason, verdict.why);
+    else if (wants_proof(c, p))
+        mrl_client_authenticate(c, p, raw);
+    else if (c->state == MRL_CLIENT_RECORDED)
         open_session(c, p);
+    else
+        record_opened(c, p);
+    return true;
 }
 
 void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
 {
     struct mrl_mqtt_fault fault = {.reason = MRL_MQTT_MALFORMED_PACKET, .text = "malformed packet"};
+    mrl_bytes kept = mrl_client_kept_connect(c);
+    mrl_bytes bytes = kept.len > 0 ? kept : mrl_buf_bytes(in);
+    bool waited = c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED;
+    bool answered; /* whatever the answer */
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
-    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->door->config.limits->packet_bytes, &frame);
+    mrl_err err = mrl_mqtt_frame(bytes, c->door->config.limits->packet_bytes, &frame);
 
     if (err == MRL_ERR_AGAIN)
         return;
@@ -434,11 +468,11 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
         refuse_unreadable(c, &fault);
         return;
     }
-    if (c->state == MRL_CLIENT_NEW) {
-        on_read(c, &packet.connect); /* c may be on another worker now */
+    if (!on_read(c, &packet.connect, mrl_bytes_sub(bytes, 0, frame.total)))
         return;
-    }
-    on_read(c, &packet.connect);
-    if (c->state != MRL_CLIENT_ATTACHING) /* answered now, whatever the answer */
+    answered = waited && c->state != MRL_CLIENT_ATTACHING;
+    if (kept.len > 0 && answered)
+        mrl_client_forget_connect(c);
+    else if (kept.len == 0 && (answered || c->state == MRL_CLIENT_AUTHENTICATING))
         mrl_buf_consume(in, frame.total);
 }

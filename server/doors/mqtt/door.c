@@ -77,13 +77,33 @@ static bool may(void *context, const struct mrl_session *s, struct mrl_hub_quest
     return allowed;
 }
 
+/* Equal ones of a while become one entry with a count. */
+static void note_full_queue(const struct mrl_mqtt_door *d, const struct mrl_session *s)
+{
+    const struct mrl_session_key *key = mrl_session_key(s);
+    const struct mrl_audit_event e = {
+        .action = MRL_AUDIT_QUEUE_FULL,
+        .outcome = MRL_AUDIT_FAILED,
+        .actor = {key->principal_kind == MRL_PRINCIPAL_DEVICE ? MRL_ACTOR_DEVICE
+                                                              : MRL_ACTOR_APPLICATION,
+                  key->principal, MRL_BYTES_NONE},
+        .target = key->client_id,
+        .reason = MRL_LIT("too many messages or bytes wait"),
+    };
+
+    mrl_audit_note(d->config.audit, &e);
+}
+
 static void dropped(void *context, const struct mrl_session *s, mrl_err why)
 {
     const struct mrl_mqtt_door *d = context;
     enum mrl_counter counter = MRL_COUNTER_MESSAGES_DROPPED;
 
-    (void)s;
-    if (why == MRL_ERR_TIMEOUT)
+    if (why == MRL_ERR_BUSY)
+        note_full_queue(d, s);
+    else if (why == MRL_ERR_LIMIT)
+        counter = MRL_COUNTER_MESSAGES_TOO_LARGE;
+    else if (why == MRL_ERR_TIMEOUT)
         counter = MRL_COUNTER_MESSAGES_EXPIRED;
     else if (why == MRL_ERR_DENIED)
         counter = MRL_COUNTER_PUBLISH_DENIED;
@@ -95,13 +115,17 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
 struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *config)
 {
     struct mrl_mqtt_door *d = calloc(1, sizeof(*d));
-    const struct mrl_hub_hooks hooks = {
-        .context = d, .may_connect = may_connect, .may = may, .dropped = dropped};
+    const struct mrl_hub_hooks hooks = {.context = d,
+                                        .may_connect = may_connect,
+                                        .may = may,
+                                        .dropped = dropped,
+                                        .limits = mrl_quota_session_limits};
 
     if (d == NULL)
         abort();
     d->config = *config;
     mrl_list_init(&d->clients);
+    mrl_usages_init(&d->usages);
     d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
                          config->routes, &config->limits->hub, &hooks);
     if (config->ledger != NULL)
@@ -141,6 +165,7 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
     if (d == NULL)
         return;
     mrl_hub_free(d->hub);
+    mrl_usages_done(&d->usages);
     free(d->hubs);
     mrl_buf_done(&d->scratch);
     mrl_buf_done(&d->identifiers);

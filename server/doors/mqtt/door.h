@@ -11,6 +11,7 @@
 
 #include "audit/audit.h"
 #include "devices/registry.h"
+#include "guard/guard.h"
 #include "messages/hub.h"
 #include "net/conn.h"
 #include "watch/metrics.h"
@@ -22,6 +23,7 @@ struct mrl_mqtt_limits {
     uint64_t connect_timeout_ms;   /* from the TLS handshake to CONNECT */
     uint16_t keep_alive_max_s;     /* longer or none at all: Server Keep Alive says so.
                                       MQTT 5.0 3.2.2.3.14 */
+    uint64_t flood_ms;             /* above its rate for so long: disconnected; 0: never */
     bool acknowledge_denied_311;   /* a denied PUBLISH of 3.1.1 does not end the connection */
     uint16_t topic_aliases;        /* of one connection, each way */
     mrl_bytes server_reference;    /* where clients may go when the server stops; empty: nowhere */
@@ -41,6 +43,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_registry *registry;
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;
+    struct mrl_guard *guard;
     struct mrl_retained *retained;
     struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;

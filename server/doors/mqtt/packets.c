@@ -109,10 +109,19 @@ static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
     return false;
 }
 
+static bool may_retain(const struct mrl_client *c, const struct mrl_publication *p)
+{
+    if (mrl_session_may_retain(c->session, p))
+        return true;
+    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "too many retained messages");
+    return false;
+}
+
 static mrl_err route(struct mrl_client *c, const struct mrl_mqtt_publish *p, bool *receivers)
 {
     const struct mrl_mqtt_door_config *config = &c->door->config;
     struct mrl_publication message = mrl_client_publication(&p->props);
+    uint8_t owner[MRL_OWNER_MAX];
     struct mrl_publication *shared;
     mrl_err err;
 
@@ -121,8 +130,10 @@ static mrl_err route(struct mrl_client *c, const struct mrl_mqtt_publish *p, boo
     message.qos = p->qos;
     message.retain = p->retain;
     message.origin = mrl_session_number(c->session);
+    if (p->retain)
+        message.owner = mrl_client_owner(c, owner);
     shared = mrl_publication_new(&message);
-    err = mrl_hub_publish(c->door->hub, shared, receivers);
+    err = may_retain(c, shared) ? mrl_hub_publish(c->door->hub, shared, receivers) : MRL_ERR_LIMIT;
     mrl_publication_unref(shared);
     mrl_client_count(c, received_counters[p->qos]);
     if (config->observe != NULL && c->subject.kind == MRL_PRINCIPAL_DEVICE)
@@ -155,7 +166,7 @@ static bool too_many(const struct mrl_client *c)
 {
     return c->version == MRL_MQTT_5 &&
            c->answers.waiting_pubacks + mrl_session_receiving(c->session) >=
-               c->door->config.limits->hub.in_flight;
+               mrl_session_receive_maximum(c->session);
 }
 
 static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
@@ -311,8 +322,10 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
         return MRL_MQTT_NOT_AUTHORIZED;
     }
     err = mrl_session_subscribe(c->session, s->filter, &options, &existed);
-    if (err != MRL_OK)
+    if (err != MRL_OK) {
+        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "too many subscriptions");
         return MRL_MQTT_QUOTA_EXCEEDED;
+    }
     *send_retained =
         s->group.len == 0 && (s->retain_handling == 0 || (s->retain_handling == 1 && !existed));
     return options.qos; /* or less than asked for. MQTT 5.0 3.8.4-7 */
@@ -392,9 +405,7 @@ static void on_disconnect(struct mrl_client *c, const struct mrl_mqtt_packet *pa
 
 static void on_auth(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    (void)packet;
-    mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR,
-                   "AUTH without an authentication method"); /* 4.12.1-1 */
+    mrl_client_on_auth(c, &packet->auth);
 }
 
 static void (*const on_type[MRL_MQTT_TYPES_])(struct mrl_client *,

@@ -98,6 +98,7 @@ class Merlon:
             "mqtt": {"listen": f"127.0.0.1:{self.mqtt_port}"},
             "enrolment": {"listen": f"127.0.0.1:{self.enrolment_port}"},
             "management": {"listen": f"127.0.0.1:{self.management_port}"},
+            "quota": {"connects": 0, "messages": 0, "bytes": "0"},  # tests are faster than devices
         }
         for name, keys in self.settings.items():
             defaults.setdefault(name, {}).update(keys)

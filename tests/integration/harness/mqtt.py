@@ -23,7 +23,7 @@ class Mqtt:
 
     def __init__(self, port: int, root: Path, identity: Identity | None, version: int = 5,
                  tls: ssl.TLSVersion = TLS_1_3, receive_buffer: int = 0, context: ssl.SSLContext | None = None,
-                 session: ssl.SSLSession | None = None):
+                 session: ssl.SSLSession | None = None, source: str = ""):
         self.version = version
         self._next_id = 0
         self._early: list[wire.Received] = []
@@ -32,6 +32,8 @@ class Mqtt:
         if receive_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         plain.settimeout(DEADLINE_S)
+        if source:
+            plain.bind((source, 0))
         plain.connect(("127.0.0.1", port))
         try:
             self.context = context or tls_context(root, identity, tls)

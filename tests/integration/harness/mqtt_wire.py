@@ -170,6 +170,10 @@ def disconnect(version: int, reason: int = 0, props: dict[str, Any] | None = Non
     return packet(DISCONNECT, bytes([reason]) + properties(props or {}))
 
 
+def auth(reason: int, props: dict[str, Any] | None = None) -> bytes:
+    return packet(AUTH, bytes([reason]) + properties(props or {}))
+
+
 @dataclass
 class Received:
     """A packet from the server. Members that the packet does not have keep their defaults."""
@@ -236,7 +240,8 @@ def _read_disconnect(p: Received, r: Reader, _version: int) -> None:
 
 
 _READERS = {CONNACK: _read_connack, PUBLISH: _read_publish, PUBACK: _read_ack, PUBREC: _read_ack, PUBREL: _read_ack,
-            PUBCOMP: _read_ack, SUBACK: _read_suback, UNSUBACK: _read_suback, DISCONNECT: _read_disconnect}
+            PUBCOMP: _read_ack, SUBACK: _read_suback, UNSUBACK: _read_suback, DISCONNECT: _read_disconnect,
+            AUTH: _read_disconnect}
 
 
 def read(first: int, body: bytes, version: int) -> Received:

@@ -328,7 +328,7 @@ static void blocks_are_listed_and_lifted(void **state)
     fail_from(g, "192.0.2.7", FAILURES + 1);
     for (unsigned i = 0; i <= TOKENS; i++)
         mrl_guard_token_refused(g, &p);
-    mrl_guard_list(g, write_down, &list);
+    mrl_guard_list(g, MRL_BYTES_NONE, 100, write_down, &list);
     assert_ok(mrl_buf_append(&list, MRL_LIT("\0")));
     assert_non_null(strstr((char *)list.data, "device:pump-7 flapping 10000;"));
     assert_non_null(strstr((char *)list.data, "source:192.0.2.7 failures 10000;"));
@@ -337,11 +337,25 @@ static void blocks_are_listed_and_lifted(void **state)
     assert_ok(mrl_guard_lift(g, MRL_LIT("device:pump-7"), NULL));
     assert_ok(mrl_guard_lift(g, MRL_LIT("source:192.0.2.7"), NULL));
     assert_ok(mrl_guard_lift(g, MRL_LIT("enrolment:2001:db8::"), NULL));
-    mrl_guard_list(g, write_down, &list);
+    mrl_guard_list(g, MRL_BYTES_NONE, 100, write_down, &list);
     assert_int_equal(list.len, 0);
     assert_int_equal(connects(g, "pump-7", 1), 1);
     assert_int_equal(admit(g, "192.0.2.7"), MRL_GUARD_PASS);
     assert_int_equal(mrl_guard_enrol_wait_ms(g, &p), 0);
+}
+
+static void the_list_is_in_order_and_comes_in_pages(void **state)
+{
+    struct mrl_guard *g = *state;
+    struct mrl_buf list = {0};
+
+    for (char name[] = "b"; name[0] <= 'd'; name[0]++)
+        (void)connects(g, name, CONNECTS + 1);
+    fail_from(g, "192.0.2.7", FAILURES + 1);
+    mrl_guard_list(g, MRL_LIT("device:b"), 2, write_down, &list);
+    assert_bytes_equal(mrl_buf_bytes(&list),
+                       MRL_LIT("device:c flapping 10000;device:d flapping 10000;"));
+    mrl_buf_done(&list);
 }
 
 static void only_what_is_blocked_can_be_lifted(void **state)
@@ -406,6 +420,7 @@ int main(void)
         WITH_GUARD(a_device_that_flaps_is_kept_out_for_a_growing_time),
         WITH_GUARD(a_device_and_an_application_of_one_name_are_two),
         WITH_GUARD(blocks_are_listed_and_lifted),
+        WITH_GUARD(the_list_is_in_order_and_comes_in_pages),
         WITH_GUARD(only_what_is_blocked_can_be_lifted),
         WITH_GUARD(the_limit_holds_for_all_threads_together),
     };

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client may use up: its buckets, and what happens above a rate. Layer: doors, internal.
+ * Thread: the worker.
+ *
+ * The rates are those of the device: its connections share one struct mrl_usage, made when the
+ * first of them sends something and kept as long as it says anything. */
+#ifndef MRL_DOORS_MQTT_QUOTA_H
+#define MRL_DOORS_MQTT_QUOTA_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "guard/guard.h"
+#include "messages/hub.h"
+#include "wire/mqtt_frame.h"
+
+struct mrl_client;
+
+enum { MRL_QUOTA_BURST_S = 10 }; /* seconds of its rate that a device may send at once */
+
+struct mrl_usage;
+struct mrl_usages { /* of one door */
+    struct mrl_map by_principal;
+    struct mrl_list resting; /* no connection holds them, longest first */
+};
+void mrl_usages_init(struct mrl_usages *u);
+void mrl_usages_done(struct mrl_usages *u); /* every client is gone */
+
+/* Counts one packet. Above the rate the connection is not read until it is even again; a device
+ * that does not stop is disconnected and kept out for a while. */
+void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t bytes);
+/* It is not read at the moment. */
+bool mrl_client_is_slowed(const struct mrl_client *c);
+/* Reads it again when its time has come. */
+void mrl_client_go_on(struct mrl_client *c);
+/* The client is gone. */
+void mrl_client_release_usage(struct mrl_client *c);
+
+/* What the guard knows it as. source: memory for its address. */
+struct mrl_guard_principal mrl_client_principal(const struct mrl_client *c,
+                                                char source[static MRL_PEER_TEXT]);
+/* May it connect once more this minute? Counts it. */
+bool mrl_client_may_connect(const struct mrl_client *c);
+
+/* Hook of the hub: from the quota of a principal. context: the door. */
+void mrl_quota_session_limits(void *context, const struct mrl_session_key *key,
+                              struct mrl_session_limits *out);
+/* Whose retained message it is. */
+enum { MRL_OWNER_MAX = 1 + 64 };
+mrl_bytes mrl_client_owner(const struct mrl_client *c, uint8_t memory[static MRL_OWNER_MAX]);
+
+#endif

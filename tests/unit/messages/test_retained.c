@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "messages/retained.h"
+
+#include "tests/unit/unit.h"
+
+static struct mrl_publication of(const char *topic, const char *payload, const char *owner)
+{
+    return (struct mrl_publication){.topic = mrl_str(topic),
+                                    .payload = mrl_str(payload),
+                                    .owner = mrl_str(owner),
+                                    .retain = true};
+}
+
+static void keep(struct mrl_retained *r, const char *topic, const char *payload, const char *owner)
+{
+    const struct mrl_publication like = of(topic, payload, owner);
+    struct mrl_publication *p = mrl_publication_new(&like);
+
+    assert_ok(mrl_retained_set(r, p));
+    mrl_publication_unref(p);
+}
+
+static bool fits(struct mrl_retained *r, const char *topic, const char *owner, size_t most_messages,
+                 size_t most_bytes)
+{
+    const struct mrl_publication p = of(topic, "payload", owner);
+
+    return mrl_retained_has_room(r, &p, most_messages, most_bytes);
+}
+
+static void an_owner_may_keep_its_limit_and_not_one_more(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+
+    (void)state;
+    assert_false(fits(r, "a", "d1", 0, 1 << 16));
+    assert_true(fits(r, "a", "d1", 1, 1 << 16));
+    keep(r, "a", "payload", "d1");
+    assert_false(fits(r, "b", "d1", 1, 1 << 16));
+    assert_true(fits(r, "b", "d1", 2, 1 << 16));
+    assert_true(fits(r, "b", "d2", 1, 1 << 16));
+    mrl_retained_free(r);
+}
+
+static void bytes_are_counted_exactly(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+    const struct mrl_publication like = of("a", "payload", "d1");
+    size_t one = mrl_publication_size(&like);
+
+    (void)state;
+    assert_true(fits(r, "a", "d1", 9, one));
+    assert_false(fits(r, "a", "d1", 9, one - 1));
+    keep(r, "a", "payload", "d1");
+    assert_true(fits(r, "b", "d1", 9, 2 * one));
+    assert_false(fits(r, "b", "d1", 9, 2 * one - 1));
+    mrl_retained_free(r);
+}
+
+static void what_is_replaced_or_removed_counts_no_more(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+    const struct mrl_publication like = of("a", "payload", "d1");
+
+    (void)state;
+    keep(r, "a", "a longer payload", "d1");
+    assert_true(fits(r, "a", "d1", 1, mrl_publication_size(&like)));
+    keep(r, "b", "payload", "d1");
+    assert_false(fits(r, "c", "d1", 2, 1 << 16));
+    keep(r, "b", "", "d1");
+    assert_true(fits(r, "c", "d1", 2, 1 << 16));
+    mrl_retained_free(r);
+}
+
+static void a_topic_that_changes_hands_counts_for_the_new_owner(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+
+    (void)state;
+    keep(r, "a", "payload", "d1");
+    assert_false(fits(r, "a", "d2", 0, 1 << 16));
+    assert_true(fits(r, "a", "d2", 1, 1 << 16));
+    keep(r, "a", "payload", "d2");
+    assert_true(fits(r, "b", "d1", 1, 1 << 16));
+    assert_false(fits(r, "b", "d2", 1, 1 << 16));
+    keep(r, "a", "payload", "");
+    assert_true(fits(r, "b", "d2", 1, 1 << 16));
+    mrl_retained_free(r);
+}
+
+static void removing_always_fits(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+    const struct mrl_publication nothing = of("a", "", "d1");
+
+    (void)state;
+    assert_true(mrl_retained_has_room(r, &nothing, 0, 0));
+    mrl_retained_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_owner_may_keep_its_limit_and_not_one_more),
+        cmocka_unit_test(bytes_are_counted_exactly),
+        cmocka_unit_test(what_is_replaced_or_removed_counts_no_more),
+        cmocka_unit_test(a_topic_that_changes_hands_counts_for_the_new_owner),
+        cmocka_unit_test(removing_always_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
