@@ -141,6 +141,8 @@ static void on_ready(struct mrl_watch *w, uint32_t events)
     }
     if (c->paused && (events & (EPOLLERR | EPOLLHUP)) != 0) /* would be told for ever */
         mrl_conn_finish(c, MRL_END_LOST);
+    else if (c->state == CONN_CLOSING && (events & (EPOLLERR | EPOLLHUP)) == 0)
+        return; /* what still comes must not keep what waits from being sent */
     else if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 || c->read_wants_write)
         mrl_conn_readable(c);
 }

@@ -61,7 +61,8 @@ static void keep(struct waiting *w, mrl_bytes rest)
         abort();
     memcpy(data, rest.data, rest.len);
     free(w->data);
-    *w = (struct waiting){data, rest.len};
+    w->data = data;
+    w->len = rest.len;
 }
 
 void mrl_tls_records_free(struct mrl_tls_records *r)

@@ -295,7 +295,7 @@ static void on_open_timer(struct mrl_client *c)
     uint64_t idle;
 
     mrl_client_go_on(c);
-    idle = mrl_monotonic_ms() - c->seen_ms;
+    idle = c->held_back ? 0 : mrl_monotonic_ms() - c->packet_ms;
     if (c->not_after < mrl_wall_s()) {
         mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
         return;
@@ -366,6 +366,7 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
 static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
 {
     struct mrl_client *c = mrl_conn_user(conn);
+    size_t had = in->len;
 
     c->seen_ms = mrl_monotonic_ms();
     if (c->state == MRL_CLIENT_NEW) {
@@ -378,6 +379,8 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_early_data(c, in);
     while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
+    if (in->len < had) /* whole packets: who dribbles one is silent [MQTT-3.1.2-22] */
+        c->packet_ms = c->seen_ms;
     if (c->state == MRL_CLIENT_ENDING)
         mrl_buf_clear(in);
 }
@@ -421,7 +424,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
     c->timer.fire = on_timer;
     mrl_answers_init(&c->answers);
     c->maximum_packet = UINT32_MAX;
-    c->seen_ms = mrl_monotonic_ms();
+    c->seen_ms = c->packet_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
     return c;
 }

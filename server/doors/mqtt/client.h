@@ -51,6 +51,7 @@ struct mrl_client {
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
     uint64_t seen_ms;        /* when bytes came last */
+    uint64_t packet_ms;      /* when a whole packet came last */
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */

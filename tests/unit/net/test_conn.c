@@ -34,7 +34,8 @@ struct end {
     size_t take; /* bytes to take of each on_data; 0: all */
     unsigned opened, shown, drained, closed;
     struct mrl_conn_closed how;
-    bool detach; /* in on_data */
+    bool detach; /* in on_data; likewise pause */
+    bool pause;
     struct mrl_conn_parcel *parcel;
 };
 
@@ -58,6 +59,8 @@ static void on_data(struct mrl_conn *c, struct mrl_buf *in)
     }
     assert_ok(mrl_buf_append(&e->got, mrl_bytes_of(in->data, take)));
     mrl_buf_consume(in, take);
+    if (e->pause)
+        mrl_conn_pause(c);
 }
 
 static void on_drained(struct mrl_conn *c)
@@ -381,6 +384,45 @@ static void a_paused_connection_is_silent_and_shows_everything_later(void **stat
     close_world(&w);
 }
 
+/* The session ticket is with the client and not read yet. */
+static void what_comes_while_closing_does_not_keep_last_words_back(void **state)
+{
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("bye")));
+    mrl_conn_close(w.client.conn);
+    turn_until(&w, w.server.closed == 1);
+    assert_bytes_equal(mrl_buf_bytes(&w.server.got), MRL_LIT("bye"));
+    assert_int_equal(w.server.how.end, MRL_END_PEER);
+    close_world(&w);
+}
+
+/* Both are opened from one reading of the socket, and only the data is shown before the pause. */
+static void a_close_that_came_with_data_is_told_after_the_pause(void **state)
+{
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("hello")));
+    turn_until(&w, w.client.got.len == 5);
+    w.server.pause = true;
+    assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("bye")));
+    mrl_conn_close(w.client.conn);
+    turn_until(&w, w.server.got.len == 3);
+    for (int i = 0; i < 5; i++)
+        assert_ok(mrl_loop_turn(w.loop, 5));
+    assert_int_equal(w.server.closed, 0);
+    mrl_conn_resume(w.server.conn);
+    turn_until(&w, w.server.closed == 1);
+    assert_int_equal(w.server.how.end, MRL_END_PEER);
+    close_world(&w);
+}
+
 static void a_connection_moves_with_its_unread_bytes(void **state)
 {
     struct world w;
@@ -525,6 +567,8 @@ int main(void)
         cmocka_unit_test(the_backlog_holds_at_limit_and_ends_one_above),
         cmocka_unit_test(what_is_not_taken_is_kept_up_to_its_limit),
         cmocka_unit_test(a_paused_connection_is_silent_and_shows_everything_later),
+        cmocka_unit_test(what_comes_while_closing_does_not_keep_last_words_back),
+        cmocka_unit_test(a_close_that_came_with_data_is_told_after_the_pause),
         cmocka_unit_test(a_connection_moves_with_its_unread_bytes),
         cmocka_unit_test(a_parcel_nobody_adopts_is_cut_off),
         cmocka_unit_test(plain_bytes_need_a_unix_socket),

@@ -38,11 +38,11 @@ static size_t seal_inner(struct side *peer, mrl_bytes inner)
     const struct mrl_record_keys *k = &peer->secrets.write;
     uint8_t nonce[MRL_RECORD_NONCE];
     size_t len = inner.len + MRL_RECORD_TAG;
+    const uint8_t header[] = {DATA, 3, 3, (uint8_t)(len >> 8), (uint8_t)len};
 
-    memcpy(wire, "\x17\x03\x03", 3);
-    wire[3] = (uint8_t)(len >> 8);
-    wire[4] = (uint8_t)len;
-    memcpy(&wire[5], inner.data, inner.len);
+    memcpy(wire, header, sizeof(header));
+    if (inner.len > 0)
+        memcpy(&wire[5], inner.data, inner.len);
     memcpy(nonce, k->iv, sizeof(nonce));
     nonce[11] ^= (uint8_t)peer->record.write_count;
     nonce[10] ^= (uint8_t)(peer->record.write_count >> 8);
