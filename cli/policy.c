@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+
+#include <string.h>
+
+#include "cli/policy_lint.h"
 #include "cli/roles.h"
 
 static const struct mrl_cli_column explained[] = {
@@ -7,8 +11,21 @@ static const struct mrl_cli_column explained[] = {
     {"Why", "reason"},
     {"Role", "role"},
     {"Filter", "filter"},
+    {"Filled in", "filled"},
+    {"Granted QoS", "qos"},
+    {"Nearest role", "nearest.role"},
+    {"Nearest filter", "nearest.filter"},
+    {"Nearest filled in", "nearest.filled"},
+    {"What differs", "difference"},
     {"State", "state"},
     {"May connect", "may_connect"},
+    {"Note", "note"},
+    {NULL},
+};
+static const struct mrl_cli_option test_options[] = {
+    {"qos", "0|1|2", "With this QoS; else 0."},
+    {"retain", NULL, "As a retained message."},
+    {"clear", NULL, "Clearing the retained message: retain with an empty payload."},
     {NULL},
 };
 static const struct mrl_cli_option grant_options[] = {
@@ -54,10 +71,60 @@ static mrl_exit explain(struct mrl_cli *cli, const struct mrl_cli_arguments *giv
     return mrl_cli_show(cli, mrl_buf_bytes(&target), explained);
 }
 
+/* What an expected device may do when it has enrolled counts as allowed. */
+static bool is_allowed(const json_t *answer)
+{
+    return json_is_true(json_object_get(answer, "allowed")) &&
+           (json_is_true(json_object_get(answer, "may_connect")) ||
+            mrl_bytes_eq(mrl_cli_text_of(answer, "state"), MRL_LIT("expected")));
+}
+
+static mrl_exit ask_policy(struct mrl_cli *cli, mrl_bytes target)
+{
+    MRL_SCOPED(mrl_cli_answer) answer = {0};
+
+    MRL_EXIT_TRY(mrl_cli_get(cli, target, &answer));
+    mrl_cli_show_answer(cli, &answer, explained);
+    return is_allowed(answer.json) ? MRL_EXIT_OK : MRL_EXIT_UNVERIFIED;
+}
+
+/* The live policy answers, as it does at the door; the exit code is the answer. */
+static mrl_exit test(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    const char *action = mrl_cli_operand(given, 1), *qos = mrl_cli_value(given, "qos");
+    bool publish = strcmp(action, "publish") == 0, clear = mrl_cli_has(given, "clear");
+    MRL_SCOPED(mrl_buf) target = {0};
+    MRL_SCOPED(mrl_buf) who = {0};
+
+    if (!publish && strcmp(action, "subscribe") != 0)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not publish or subscribe", action);
+    if (!publish && (clear || mrl_cli_has(given, "retain")))
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--retain and --clear go with publish");
+    if (mrl_buf_printf(&who, "device:%s", mrl_cli_operand(given, 0)) != MRL_OK)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "the name is too long");
+    mrl_cli_target(&target, "/v1/policy/explain");
+    mrl_cli_target_query(&target, "principal", mrl_buf_bytes(&who));
+    mrl_cli_target_query(&target, "action", mrl_str(action));
+    mrl_cli_target_query(&target, "topic", mrl_str(mrl_cli_operand(given, 2)));
+    mrl_cli_target_query(&target, "qos", mrl_str(qos));
+    if (clear || mrl_cli_has(given, "retain"))
+        mrl_cli_target_query(&target, "retain", clear ? MRL_LIT("clear") : MRL_LIT("keep"));
+    return ask_policy(cli, mrl_buf_bytes(&target));
+}
+
 const struct mrl_cli_command mrl_cli_policy_commands[] = {
     {"grant", NULL, NULL, grant_options,
      "Allows topics in one step: makes a role of these rules and assigns it.", grant},
     {"policy", "explain", NULL, explain_options,
      "Says whether a topic is allowed, and which rule decides.", explain},
+    {"policy", "test", "ID ACTION TOPIC", test_options,
+     "May the device publish or subscribe? Asks its live policy as the door does and names the "
+     "deciding rule, or the nearest and what differs; exit code 0 only when it is allowed.",
+     test},
+    {"policy", "lint", NULL, mrl_policy_lint_options,
+     "Names rights that are too broad, wildcards that do not mean what they seem, and rules that "
+     "do "
+     "nothing; exit code 5 when there is an error or a warning.",
+     mrl_policy_lint},
     {NULL},
 };

@@ -20,7 +20,7 @@ _merlon() {
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
-    policy) words="explain" ;;
+    policy) words="explain test lint" ;;
     quota) words="list show set unset blocked lift" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
@@ -58,6 +58,8 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
+    "policy test") options+=" --qos --retain --clear" ;;
+    "policy lint") options+=" --role --file" ;;
     "quota show") options+=" --device --group --app" ;;
     "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;
     "quota unset") options+=" --device --group --app --limit" ;;
@@ -80,6 +82,7 @@ _merlon() {
     "device list --state") words="expected active quarantined suspended retired" ;;
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
+    "policy test --qos") words="0 1 2" ;;
     "audit list --outcome") words="ok denied failed" ;;
     "audit tail --outcome") words="ok denied failed" ;;
     *" --output" | *" -o") words="table json" ;;

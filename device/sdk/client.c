@@ -177,6 +177,7 @@ enum merlon_status merlon_client_connect(struct merlon_client *c, bool clean_sta
     c->in_len = c->out_at = c->out_len = 0;
     c->publishes = 0;
     c->ping_open = false;
+    c->clean_start = clean_start;
     c->reason = 0;
     c->maximum_packet = UINT32_MAX;
     c->keep_alive_s = config->keep_alive_s;
@@ -280,6 +281,8 @@ static enum merlon_status on_connack(struct merlon_client *c, const struct mrl_m
     c->reason = a->reason;
     if (a->reason >= 0x80)
         return end(c, MERLON_REFUSED);
+    if (a->session_present && c->clean_start)
+        return broken(c, MRL_MQTT_PROTOCOL_ERROR); /* we kept nothing [MQTT-3.2.2-4] */
     if (mrl_mqtt_has(&a->props, MRL_MQTT_PROP_SERVER_KEEP_ALIVE))
         c->keep_alive_s = a->props.server_keep_alive; /* MQTT 5.0 3.2.2-21 */
     c->receive_maximum = a->props.receive_maximum;

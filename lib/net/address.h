@@ -41,20 +41,25 @@ void mrl_address_format(const struct mrl_address *a, char to[static MRL_ADDRESS_
 /* The other end of a connection, small enough to be kept for each. */
 enum mrl_peer_kind { MRL_PEER_UNKNOWN, MRL_PEER_IPV4, MRL_PEER_IPV6, MRL_PEER_LOCAL };
 struct mrl_peer {
-    uint8_t kind; /* enum mrl_peer_kind; an IPv4-mapped IPv6 address is IPv4 */
+    uint8_t kind;       /* enum mrl_peer_kind; an IPv4-mapped IPv6 address is IPv4 */
+    uint8_t proxy_kind; /* of the load balancer it came through; MRL_PEER_UNKNOWN: none */
     uint16_t port;
     uint8_t ip[16]; /* 4 of them for IPv4 */
-    uint32_t uid;   /* of a UNIX socket's peer, by SO_PEERCRED; likewise gid, pid */
+    uint8_t proxy_ip[16];
+    uint32_t uid; /* of a UNIX socket's peer, by SO_PEERCRED; likewise gid, pid */
     uint32_t gid;
     int32_t pid;
 };
 void mrl_peer_from_address(const struct mrl_address *a, struct mrl_peer *out);
+void mrl_peer_set_proxy(struct mrl_peer *p, const struct mrl_peer *proxy);
 bool mrl_peer_is_loopback(const struct mrl_peer *p);
 enum { MRL_PEER_TEXT = 64 };
 /* "192.0.2.1:40000", "[2001:db8::1]:40000", "local:uid=1000,pid=4711". */
 void mrl_peer_format(const struct mrl_peer *p, char to[static MRL_PEER_TEXT]);
 /* The same without port or pid: what logs and counters group by. */
 void mrl_peer_format_host(const struct mrl_peer *p, char to[static MRL_PEER_TEXT]);
+/* Likewise the load balancer; false (and to = ""): it came through none. */
+bool mrl_peer_format_proxy(const struct mrl_peer *p, char to[static MRL_PEER_TEXT]);
 
 /* A key for limits per source: equal for peers within the same network. */
 enum { MRL_PREFIX_SIZE = 17, MRL_PREFIX_IPV4_BITS = 32, MRL_PREFIX_IPV6_BITS = 64 };

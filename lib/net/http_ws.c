@@ -134,16 +134,13 @@ static mrl_err write_switching(struct mrl_exchange *x, mrl_bytes protocol)
     return mrl_conn_write(x->h->conn, mrl_buf_bytes(&head));
 }
 
-mrl_err mrl_http_ws_accept(struct mrl_exchange *x, mrl_bytes protocol,
-                           const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out)
+mrl_err mrl_http_ws_accept(struct mrl_exchange *x, mrl_bytes protocol, struct mrl_conn **out)
 {
     struct http_conn *h = x->h;
 
     MRL_ENSURE(h != NULL, MRL_ERR_CLOSED);
     MRL_ENSURE(h->showing && !h->server->stopping, MRL_ERR_STATE);
     MRL_ENSURE(write_switching(x, protocol) == MRL_OK, MRL_ERR_CLOSED);
-    mrl_conn_set_kind(h->conn, kind);
-    mrl_conn_set_user(h->conn, user);
     *out = h->conn;
     h->state = HTTP_GIVEN_AWAY;
     h->x = NULL;

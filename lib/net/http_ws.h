@@ -10,11 +10,10 @@
  * is what to answer (400, 426) and why the reason; headers that go with it are set. */
 mrl_err mrl_http_ws_check(struct mrl_exchange *x, mrl_bytes protocol, unsigned *status,
                           struct mrl_why *why);
-/* After that: 101 leaves and the connection is from here on one of kind and user, with
- * mrl_conn_start_ws. Takes the exchange when it succeeds, else that is still to be answered.
- * MRL_ERR_CLOSED: the client left; MRL_ERR_STATE: the server stops, or it is not inside the
- * handler. */
-mrl_err mrl_http_ws_accept(struct mrl_exchange *x, mrl_bytes protocol,
-                           const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out);
+/* After that: 101 leaves and the connection speaks WebSocket (mrl_conn_start_ws); it is the
+ * caller's, who sets its kind and user before returning. Takes the exchange when it succeeds, else
+ * that is still to be answered. MRL_ERR_CLOSED: the client left; MRL_ERR_STATE: the server stops.
+ */
+mrl_err mrl_http_ws_accept(struct mrl_exchange *x, mrl_bytes protocol, struct mrl_conn **out);
 
 #endif

@@ -26,6 +26,12 @@ void mrl_peer_from_address(const struct mrl_address *a, struct mrl_peer *out)
     *out = p;
 }
 
+void mrl_peer_set_proxy(struct mrl_peer *p, const struct mrl_peer *proxy)
+{
+    p->proxy_kind = proxy->kind;
+    memcpy(p->proxy_ip, proxy->ip, sizeof(p->proxy_ip));
+}
+
 bool mrl_peer_is_loopback(const struct mrl_peer *p)
 {
     static const uint8_t one[IPV6_SIZE] = {[IPV6_SIZE - 1] = 1};
@@ -44,6 +50,18 @@ void mrl_peer_format_host(const struct mrl_peer *p, char to[static MRL_PEER_TEXT
     else if (p->kind == MRL_PEER_UNKNOWN || inet_ntop(p->kind == MRL_PEER_IPV4 ? AF_INET : AF_INET6,
                                                       p->ip, to, MRL_PEER_TEXT) == NULL)
         (void)snprintf(to, MRL_PEER_TEXT, "unknown");
+}
+
+bool mrl_peer_format_proxy(const struct mrl_peer *p, char to[static MRL_PEER_TEXT])
+{
+    struct mrl_peer proxy = {.kind = p->proxy_kind};
+
+    to[0] = '\0';
+    if (p->proxy_kind == MRL_PEER_UNKNOWN)
+        return false;
+    memcpy(proxy.ip, p->proxy_ip, sizeof(proxy.ip));
+    mrl_peer_format_host(&proxy, to);
+    return true;
 }
 
 void mrl_peer_format(const struct mrl_peer *p, char to[static MRL_PEER_TEXT])

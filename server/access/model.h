@@ -4,6 +4,7 @@
 #ifndef MRL_ACCESS_MODEL_H
 #define MRL_ACCESS_MODEL_H
 
+#include "access/built_in.h"
 #include "access/roles.h"
 #include "base/arena.h"
 #include "base/map.h"
@@ -20,17 +21,6 @@ struct mrl_role {
 struct mrl_role *mrl_role_new(mrl_bytes name, const struct mrl_rule *rules, size_t count);
 void mrl_role_free(struct mrl_role *role); /* NULL is fine */
 MRL_AUTO_DEFINE(mrl_role);
-
-enum mrl_built_in { MRL_DEVICE_DEFAULT, MRL_DEVICE_QUARANTINED_ROLE, MRL_OPERATOR_DEFAULT };
-enum { MRL_BUILT_IN_COUNT = 3 };
-struct mrl_built_in_role {
-    const char *name, *text;
-    struct mrl_rule rules[1];
-    size_t count;
-};
-extern const struct mrl_built_in_role mrl_built_in_roles[MRL_BUILT_IN_COUNT];
-/* NULL: not built in. */
-const struct mrl_built_in_role *mrl_built_in_find(mrl_bytes name);
 
 struct mrl_model {
     struct mrl_map roles;    /* struct mrl_role, those of the store */

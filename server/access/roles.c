@@ -7,12 +7,6 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
-static const char *const target_kinds[] = {
-    [MRL_ROLE_TO_DEVICE] = "device",
-    [MRL_ROLE_TO_APPLICATION] = "application",
-    [MRL_ROLE_TO_GROUP] = "group",
-};
-
 /* One change; lives on the stack of the service thread that waits for it. */
 struct change {
     struct mrl_write write;
@@ -26,29 +20,6 @@ struct change {
     struct mrl_why *why;
     struct mrl_role *made; /* on its way into the model */
 };
-
-const char *mrl_role_target_kind_name(enum mrl_role_target_kind k)
-{
-    return (size_t)k < MRL_COUNT(target_kinds) && target_kinds[k] != NULL ? target_kinds[k]
-                                                                          : "unknown";
-}
-
-mrl_err mrl_role_target_parse(mrl_bytes text, struct mrl_role_target *out, struct mrl_why *why)
-{
-    mrl_bytes kind, name;
-
-    if (mrl_bytes_split(text, ':', &kind, &name)) {
-        for (size_t i = 1; i < MRL_COUNT(target_kinds); i++) {
-            if (!mrl_bytes_eq(kind, mrl_str(target_kinds[i])))
-                continue;
-            MRL_TRY(mrl_name_check(name, target_kinds[i], why));
-            *out = (struct mrl_role_target){(enum mrl_role_target_kind)i, name};
-            return MRL_OK;
-        }
-    }
-    return mrl_fail(why, MRL_ERR_INVALID,
-                    "a role is given to device:ID, group:NAME or application:ID");
-}
 
 /* --- checks before the job --- */
 
@@ -82,13 +53,6 @@ static mrl_err check_rules(const struct mrl_rule *rules, size_t count, struct mr
             return mrl_fail(why, err, "rule %zu: %.200s", i + 1, inner.text);
     }
     return MRL_OK;
-}
-
-static mrl_err check_target(const struct mrl_role_target *t, struct mrl_why *why)
-{
-    if ((size_t)t->kind >= MRL_COUNT(target_kinds) || target_kinds[t->kind] == NULL)
-        return mrl_fail(why, MRL_ERR_INVALID, "a role is given to a device, group or application");
-    return mrl_name_check(t->name, target_kinds[t->kind], why);
 }
 
 /* --- inside the job --- */
@@ -373,7 +337,7 @@ mrl_err mrl_role_assign(struct mrl_access *a, const struct mrl_actor *actor, mrl
     struct change c = {.access = a, .actor = actor, .role = role, .target = *to, .why = why};
 
     MRL_TRY(check_name(role, why));
-    MRL_TRY(check_target(to, why));
+    MRL_TRY(mrl_role_target_check(to, why));
     return submit(&c, run_assign, committed_assign);
 }
 
@@ -383,6 +347,6 @@ mrl_err mrl_role_unassign(struct mrl_access *a, const struct mrl_actor *actor, m
     struct change c = {.access = a, .actor = actor, .role = role, .target = *from, .why = why};
 
     MRL_TRY(check_name(role, why));
-    MRL_TRY(check_target(from, why));
+    MRL_TRY(mrl_role_target_check(from, why));
     return submit(&c, run_unassign, committed_unassign);
 }

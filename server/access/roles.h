@@ -12,6 +12,7 @@
 
 #include "access/actor.h"
 #include "access/policy.h"
+#include "access/target.h"
 #include "store/store.h"
 
 enum {
@@ -20,20 +21,6 @@ enum {
     MRL_SUBJECT_ROLES_MAX = 32, /* bindings of one device, group or application */
     MRL_ROLE_PAGE_MAX = 1000,
 };
-
-/* Stored: a value never changes its meaning. */
-enum mrl_role_target_kind {
-    MRL_ROLE_TO_DEVICE = 1,
-    MRL_ROLE_TO_APPLICATION = 2,
-    MRL_ROLE_TO_GROUP = 3,
-};
-struct mrl_role_target {
-    enum mrl_role_target_kind kind;
-    mrl_bytes name;
-};
-/* "device:pump-7"; the form in the audit log and on the command line. */
-mrl_err mrl_role_target_parse(mrl_bytes text, struct mrl_role_target *out, struct mrl_why *why);
-const char *mrl_role_target_kind_name(enum mrl_role_target_kind k);
 
 struct mrl_access;
 

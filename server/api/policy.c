@@ -96,6 +96,24 @@ static void put_reason(struct mrl_api_request *r, json_t *o, const struct questi
     mrl_api_put_text(r, o, "difference", mrl_str(reason->difference.text));
 }
 
+/* What the state adds to the answer of the rules; empty: nothing. */
+static const char *note_of(const struct mrl_principal *p)
+{
+    static const char *const of_device[MRL_DEVICE_RETIRED + 1] = {
+        [MRL_DEVICE_EXPECTED] = "it has not enrolled yet, so it cannot connect",
+        [MRL_DEVICE_QUARANTINED] = "in quarantine the role device-quarantined stands in place of "
+                                   "all others",
+        [MRL_DEVICE_SUSPENDED] = "it is suspended and may not connect, whatever the rules say",
+        [MRL_DEVICE_RETIRED] = "it is retired and never connects again",
+    };
+
+    if (p->subject.kind == MRL_PRINCIPAL_DEVICE)
+        return of_device[p->device_state];
+    return p->account_state == MRL_ACCOUNT_DISABLED
+               ? "it is disabled and may not connect, whatever the rules say"
+               : NULL;
+}
+
 /* Between begin and end of a read: what the policy points at may go afterwards. */
 static json_t *explain(struct mrl_api_request *r, const struct question *q,
                        const struct mrl_principal *p)
@@ -106,6 +124,7 @@ static json_t *explain(struct mrl_api_request *r, const struct question *q,
 
     mrl_policy_explain(p->policy, &p->subject, &q->policy, &reason);
     put_reason(r, o, q, &reason);
+    mrl_api_put_text(r, o, "note", mrl_str(note_of(p)));
     mrl_api_put_text(r, o, "state",
                      mrl_str(is_device ? mrl_device_state_name(p->device_state)
                                        : mrl_account_state_name(p->account_state)));

@@ -159,6 +159,7 @@ mrl_err mrl_api_quota_clear(struct mrl_api_request *r);
 mrl_err mrl_api_block_list(struct mrl_api_request *r);
 mrl_err mrl_api_block_lift(struct mrl_api_request *r);
 mrl_err mrl_api_explain(struct mrl_api_request *r);
+mrl_err mrl_api_policy_lint(struct mrl_api_request *r);
 mrl_err mrl_api_audit_list(struct mrl_api_request *r);
 mrl_err mrl_api_audit_entry(struct mrl_api_request *r);
 mrl_err mrl_api_audit_export(struct mrl_api_request *r);

@@ -47,6 +47,7 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/roles/{name}/assignments", MRL_MAY_ASSIGN_ROLES, mrl_api_role_assign},
     {"DELETE", "/v1/roles/{name}/assignments/{to}", MRL_MAY_ASSIGN_ROLES, mrl_api_role_unassign},
     {"GET", "/v1/policy/explain", MRL_MAY_READ_ROLES, mrl_api_explain},
+    {"GET", "/v1/policy/lint", MRL_MAY_READ_ROLES, mrl_api_policy_lint},
 
     {"GET", "/v1/quotas", MRL_MAY_READ_QUOTAS, mrl_api_quota_list},
     {"GET", "/v1/quotas/{target}", MRL_MAY_READ_QUOTAS, mrl_api_quota_show},

@@ -18,7 +18,7 @@
     X(DEVICE_RELEASED, "device.released", "A device left quarantine.") \
     X(DEVICE_RETIRED, "device.retired", "A device was taken out of service for ever.") \
     X(DEVICE_REVOKED, "device.revoked", "A certificate of a device was revoked.") \
-    X(DEVICE_CHANGED, "device.changed", "The record of a device (name, groups, labels) changed.") \
+    X(DEVICE_CHANGED, "device.changed", "The record of a device (group, attributes, note) changed.") \
     X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
     X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
     X(DEVICE_FLAPPING, "device.flapping", "A device or application connected too often and is kept out for a while.") \
@@ -36,7 +36,7 @@
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \
     X(CONNECTION_PROVED, "connection.proved", "A connected client proved again that it holds its key, or could not.") \
     X(PUBLISH_DENIED, "publish.denied", "A message was not let through to its topic.") \
-    X(SUBSCRIBE_DENIED, "subscribe.denied", "A subscription was refused.") \
+    X(SUBSCRIBE_DENIED, "subscribe.denied", "A subscription was refused, or is no longer allowed.") \
     X(QUEUE_FULL, "queue.full", "Messages for a session were dropped, because too many wait in it; the target is its client id.") \
     X(API_DENIED, "api.denied", "A management request was refused.") \
     X(ROLE_ADDED, "role.added", "A role was made.") \

@@ -5,7 +5,7 @@
 #define MRL_GUARD_GUARD_H
 
 #include "audit/audit.h"
-#include "guard/network.h"
+#include "net/network.h"
 #include "guard/table.h"
 
 enum mrl_guard_kind {

@@ -125,6 +125,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("mqtt_sessions", "ends"),
     PUBLIC("mqtt_sessions", "sent"),
     PUBLIC("mqtt_sessions", "will_delay"),
+    PUBLIC("mqtt_sessions", "will_life"),
     SEALED("mqtt_sessions", "will", "id", NULL),
     PUBLIC("mqtt_subscriptions", "session"),
     PUBLIC("mqtt_subscriptions", "filter"),

@@ -113,6 +113,15 @@ static const struct mrl_config_key mqtt_keys[] = {
      "Retained messages in all.", 0, INT64_C(1) << 32, NULL},
     {"retained_bytes", MRL_CONFIG_SIZE, KEY(mqtt, retained_bytes), "\"1GiB\"",
      "Bytes of retained messages in all.", 0, INT64_C(1) << 40, NULL},
+    {"origins", MRL_CONFIG_STRINGS, KEY(mqtt, origins), "[]",
+     "Origins of web pages that may speak MQTT over WebSocket, such as "
+     "\"https://app.example.org\"; "
+     "clients that are no browsers send none.",
+     0, 64, NULL},
+    {"proxies", MRL_CONFIG_STRINGS, KEY(mqtt, proxies), "[]",
+     "Networks of load balancers, such as \"10.0.0.0/8\": from them a PROXY header is demanded, "
+     "from others none is read.",
+     0, 64, NULL},
 };
 
 static const struct mrl_config_key quota_keys[] = {
@@ -171,6 +180,8 @@ static const struct mrl_config_key enrolment_keys[] = {
      "Address and port of EST over HTTPS.", 1, 128, NULL},
     {"body_bytes", MRL_CONFIG_SIZE, KEY(enrolment, body_bytes), "\"64KiB\"",
      "Largest request body.", 1024, 1 << 24, NULL},
+    {"proxies", MRL_CONFIG_STRINGS, KEY(enrolment, proxies), "[]",
+     "Networks of load balancers in front of this port, as in [mqtt].", 0, 64, NULL},
 };
 
 static const struct mrl_config_key management_keys[] = {

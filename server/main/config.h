@@ -60,6 +60,8 @@ struct mrl_config {
         uint64_t session_expiry_s;
         int64_t retained_messages;
         uint64_t retained_bytes;
+        struct mrl_config_strings origins;
+        struct mrl_config_strings proxies;
     } mqtt;
     struct {
         int64_t connects;
@@ -85,6 +87,7 @@ struct mrl_config {
     struct {
         mrl_bytes listen;
         uint64_t body_bytes;
+        struct mrl_config_strings proxies;
     } enrolment;
     struct {
         mrl_bytes listen;

@@ -308,7 +308,7 @@ static void fill_api(struct mrl_server *s)
 static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
-    const struct mrl_worker_shared shared = {
+    struct mrl_worker_shared shared = {
         .registry = s->registry,
         .audit = s->audit,
         .metrics = s->metrics,
@@ -326,8 +326,13 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .handshake_timeout_ms = c->tls.handshake_timeout_s * 1000,
         .handshakes = (size_t)c->tls.handshakes,
         .enrolment_body_bytes = c->enrolment.body_bytes,
+        .origins = &c->mqtt.origins,
     };
 
+    MRL_TRY(
+        mrl_proxies_read(&c->mqtt.proxies, "[mqtt] proxies", &shared.proxies[MRL_PORT_MQTT], why));
+    MRL_TRY(mrl_proxies_read(&c->enrolment.proxies, "[enrolment] proxies",
+                             &shared.proxies[MRL_PORT_ENROLMENT], why));
     for (unsigned i = 0; i < s->wanted_workers; i++) {
         MRL_TRY(mrl_worker_new(&shared, i, &s->workers[i], why));
         s->doors[i] = mrl_worker_door(s->workers[i]);

@@ -10,11 +10,16 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "doors/http/mqtt_ws.h"
+#include "doors/refusal.h"
+#include "net/proxy_gate.h"
 
 struct port {
     struct mrl_worker *worker;
     struct mrl_tls_context *tls;
     struct mrl_listener *listener;
+    struct mrl_proxy_gate *gate; /* NULL: no load balancer */
+    mrl_bytes door;              /* for the audit log */
 };
 
 struct mrl_worker {
@@ -40,35 +45,46 @@ struct mrl_worker {
 
 enum { TALLY_MS = 1000, DRAIN_MS = 20 };
 
+static const mrl_bytes alpn_mqtt[] = {MRL_LIT_INIT("mqtt")};
+static const mrl_bytes alpn_http[] = {MRL_LIT_INIT("http/1.1")};
+static const mrl_bytes alpn_both[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("mqtt")};
+
 struct port_rule {
     enum mrl_tls_client_certificate client_certificate;
     mrl_tls_judge judge;
-    const char *alpn;
+    const char *door;
+    const mrl_bytes *alpn;
+    size_t alpn_count;
+    mrl_tls_judge mqtt_judge; /* of a port where MQTT is the guest */
 };
 
 static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
-    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt"},
-    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_est_judge, "http/1.1"},
-    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "http/1.1"},
+    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL},
+    [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, "enrolment", alpn_both,
+                            2, mrl_mqtt_door_judge},
+    [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "management", alpn_http, 1,
+                             NULL},
 };
 
 static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_why *why)
 {
     const struct port_rule *rule = &port_rules[port];
-    const mrl_bytes alpn = mrl_str(rule->alpn);
     const struct mrl_tls_server_config config = {
         .client_certificate = rule->client_certificate,
         .judge = rule->judge,
         .judge_context = w->shared.registry,
         .roots = mrl_issuing_roots(w->shared.issuing),
-        .alpn = &alpn,
-        .alpn_count = 1,
+        .alpn = rule->alpn,
+        .alpn_count = rule->alpn_count,
+        .strict_alpn = rule->mqtt_judge != NULL ? alpn_mqtt[0] : MRL_BYTES_NONE,
+        .strict_judge = rule->mqtt_judge,
         .tickets = w->shared.tickets,
         .scope = port + 1,
-        .channel_binding = port == MRL_PORT_ENROLMENT,
+        .channel_binding = port != MRL_PORT_MANAGEMENT, /* EST, and proofs over MQTT */
     };
 
     w->ports[port].worker = w;
+    w->ports[port].door = mrl_str(rule->door);
     return mrl_tls_server_new(&config, &w->ports[port].tls, why);
 }
 
@@ -81,11 +97,17 @@ static mrl_err make_http(struct mrl_worker *w)
         .service = w->shared.service,
         .handler = mrl_est_handle,
         .refused = mrl_est_refused,
+        .other = mrl_mqtt_alpn_open,
         .context = &w->est,
         .body_bytes = w->shared.enrolment_body_bytes,
     };
 
-    w->est = (struct mrl_est){w->shared.onboarding, w->shared.metrics, w->index, w->shared.guard};
+    w->est = (struct mrl_est){.onboarding = w->shared.onboarding,
+                              .metrics = w->shared.metrics,
+                              .index = w->index,
+                              .guard = w->shared.guard,
+                              .mqtt = w->door,
+                              .origins = w->shared.origins};
     MRL_TRY(mrl_http_server_new(&config, &w->enrolment));
     w->api = (struct mrl_api_worker){.api = w->shared.api,
                                      .hub = mrl_mqtt_door_hub(w->door),
@@ -94,6 +116,7 @@ static mrl_err make_http(struct mrl_worker *w)
                                      .mailbox = w->mailbox};
     config.handler = mrl_api_handle;
     config.refused = mrl_api_refused;
+    config.other = NULL;
     config.context = &w->api;
     config.body_bytes = 0;
     return mrl_http_server_new(&config, &w->management);
@@ -229,16 +252,49 @@ static void (*const accepted[MRL_PORT_COUNT_])(void *context, int fd,
     [MRL_PORT_MANAGEMENT] = accepted_management,
 };
 
+static void refused_proxy(void *context, const struct mrl_peer *proxy, const char *why)
+{
+    const struct port *p = context;
+    const struct mrl_conn_closed closed = {.end = MRL_END_LOCAL};
+
+    mrl_refusal_note(p->worker->shared.audit, p->worker->shared.metrics, p->worker->index, p->door,
+                     proxy, &closed, /*status=*/400, why);
+}
+
+/* Between the listener and what it was to call. */
+static void put_gate(struct port *p, const struct mrl_proxies *proxies,
+                     struct mrl_listener_config *listener)
+{
+    const struct mrl_proxy_gate_config config = {
+        .loop = listener->loop,
+        .proxies = proxies->at,
+        .proxy_count = proxies->count,
+        .timeout_ms = p->worker->shared.handshake_timeout_ms,
+        .waiting_max = p->worker->shared.handshakes,
+        .context = listener->context,
+        .admit = listener->admit,
+        .accepted = listener->accepted,
+        .refused = refused_proxy,
+    };
+
+    p->gate = mrl_proxy_gate_new(&config);
+    listener->context = p->gate;
+    listener->admit = mrl_proxy_gate_admit;
+    listener->accepted = mrl_proxy_gate_accepted;
+}
+
 mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_address *address,
                           struct mrl_why *why)
 {
     struct port *p = &w->ports[port];
-    const struct mrl_listener_config config = {.loop = w->loop,
-                                               .address = address,
-                                               .context = p,
-                                               .admit = admit,
-                                               .accepted = accepted[port]};
+    struct mrl_listener_config config = {.loop = w->loop,
+                                         .address = address,
+                                         .context = p,
+                                         .admit = admit,
+                                         .accepted = accepted[port]};
 
+    if (w->shared.proxies[port].count > 0)
+        put_gate(p, &w->shared.proxies[port], &config);
     MRL_TRY(mrl_listener_open(&config, &p->listener, why));
     *address = *mrl_listener_address(p->listener);
     return MRL_OK;
@@ -410,6 +466,7 @@ static void close_listeners(struct mrl_worker *w)
     for (unsigned port = 0; port < MRL_PORT_COUNT_; port++) {
         mrl_listener_close(w->ports[port].listener);
         w->ports[port].listener = NULL;
+        mrl_proxy_gate_free(MRL_TAKE(w->ports[port].gate));
     }
     mrl_listener_close(w->socket);
     w->socket = NULL;

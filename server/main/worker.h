@@ -7,8 +7,11 @@
 #include "doors/http/est.h"
 #include "doors/mqtt/door.h"
 #include "issuing/issuing.h"
+#include "main/proxies.h"
 #include "net/listener.h"
 #include "net/service.h"
+
+enum mrl_port { MRL_PORT_MQTT, MRL_PORT_ENROLMENT, MRL_PORT_MANAGEMENT, MRL_PORT_COUNT_ };
 
 /* What all workers share; borrowed. */
 struct mrl_worker_shared {
@@ -29,9 +32,9 @@ struct mrl_worker_shared {
     uint64_t handshake_timeout_ms;
     size_t handshakes;
     size_t enrolment_body_bytes;
+    const struct mrl_config_strings *origins;
+    struct mrl_proxies proxies[MRL_PORT_COUNT_];
 };
-
-enum mrl_port { MRL_PORT_MQTT, MRL_PORT_ENROLMENT, MRL_PORT_MANAGEMENT, MRL_PORT_COUNT_ };
 
 struct mrl_worker;
 

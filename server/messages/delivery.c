@@ -129,7 +129,8 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->retain = retain;
     o->share = hit->share;
     o->identifier_count = hit->identifier_count;
-    memcpy(o->identifiers, hit->identifiers, identifiers);
+    if (identifiers > 0)
+        memcpy(o->identifiers, hit->identifiers, identifiers);
     o->seq = ++s->last_seq;
     mrl_list_add(&s->queued, &o->link);
     s->queued_count++;
@@ -146,7 +147,9 @@ static void deliver_at_most_once(struct mrl_session *s, const struct mrl_publica
                                    .identifiers = hit->identifiers,
                                    .identifier_count = hit->identifier_count};
 
-    if (s->door != NULL && s->started && !s->sink->publish(s->door, &d))
+    if (p->expires_ms != 0 && mrl_publication_expired(p, mrl_monotonic_ms()))
+        dropped(s, MRL_ERR_TIMEOUT); /* one that may wait for 0 seconds. MQTT 5.0 3.3.2-5 */
+    else if (s->door != NULL && s->started && !s->sink->publish(s->door, &d))
         dropped(s, MRL_ERR_LIMIT);
 }
 
@@ -193,7 +196,7 @@ static void requeue(struct mrl_session *s)
     }
 }
 
-/* MQTT 5.0 4.4-1, 4.6. The window is that of the new connection: what does not fit waits. */
+/* MQTT 5.0 4.4.0-1, 4.6. The window is that of the new connection: what does not fit waits. */
 void mrl_delivery_resume(struct mrl_session *s)
 {
     s->started = true;

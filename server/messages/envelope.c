@@ -8,10 +8,11 @@ enum {
     VERSION = 1,
     QOS_MASK = 0x03,
     FLAG_RETAIN = 0x04,
-    FLAG_FORMAT = 0x08,      /* a payload format indicator is there */
-    FLAG_FORMAT_TEXT = 0x10, /* and is 1 */
-    FLAG_OWNER = 0x20,       /* of a retained message */
-    FLAGS_ALL = 0x3f,
+    FLAG_FORMAT = 0x08,       /* a payload format indicator is there */
+    FLAG_FORMAT_TEXT = 0x10,  /* and is 1 */
+    FLAG_OWNER = 0x20,        /* of a retained message */
+    FLAG_CONTENT_TYPE = 0x40, /* there, though it may be empty */
+    FLAG_CORRELATION = 0x80,
 };
 
 static uint8_t flags_of(const struct mrl_publication *p)
@@ -24,6 +25,8 @@ static uint8_t flags_of(const struct mrl_publication *p)
         flags |= FLAG_OWNER;
     if (p->has_payload_format)
         flags |= p->payload_format != 0 ? FLAG_FORMAT | FLAG_FORMAT_TEXT : FLAG_FORMAT;
+    flags |= p->has_content_type ? FLAG_CONTENT_TYPE : 0u;
+    flags |= p->has_correlation_data ? FLAG_CORRELATION : 0u;
     return (uint8_t)flags;
 }
 
@@ -57,11 +60,13 @@ mrl_err mrl_envelope_write(const struct mrl_publication *p, struct mrl_buf *out)
 
 static mrl_err read_flags(uint8_t flags, struct mrl_publication *p)
 {
-    MRL_ENSURE((flags & ~FLAGS_ALL) == 0 && (flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
+    MRL_ENSURE((flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
     p->qos = flags & QOS_MASK;
     p->retain = (flags & FLAG_RETAIN) != 0;
     p->has_payload_format = (flags & FLAG_FORMAT) != 0;
     p->payload_format = (flags & FLAG_FORMAT_TEXT) != 0;
+    p->has_content_type = (flags & FLAG_CONTENT_TYPE) != 0;
+    p->has_correlation_data = (flags & FLAG_CORRELATION) != 0;
     return MRL_OK;
 }
 

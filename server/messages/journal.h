@@ -46,6 +46,7 @@ struct mrl_session_row {
     int64_t ends; /* 0: connected */
     uint64_t sent;
     uint32_t will_delay_s;
+    uint64_t will_life_ms;
 };
 
 struct mrl_op {

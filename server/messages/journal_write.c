@@ -28,8 +28,9 @@ static mrl_err write_session(struct scratch *s, const struct mrl_op *op)
 {
     static const char sql[] =
         "INSERT INTO mqtt_sessions (id, kind, principal, client, expiry, ends, sent, will_delay,"
-        " will) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE"
-        " SET expiry = $5, ends = $6, sent = $7, will_delay = $8, will = $9";
+        " will_life, will) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " ON CONFLICT (id) DO UPDATE SET expiry = $5, ends = $6, sent = $7, will_delay = $8,"
+        " will_life = $9, will = $10";
     const struct mrl_session_row *row = &op->row;
     struct mrl_value will = MRL_NULL;
 
@@ -43,7 +44,7 @@ static mrl_err write_session(struct scratch *s, const struct mrl_op *op)
                  MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), 0, row->principal_len)),
                  MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), row->principal_len, op->tail_len)),
                  MRL_INT(row->expiry_s), MRL_INT(row->ends), MRL_INT(row->sent),
-                 MRL_INT(row->will_delay_s), will),
+                 MRL_INT(row->will_delay_s), MRL_INT((int64_t)row->will_life_ms), will),
         NULL);
 }
 

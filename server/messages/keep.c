@@ -118,7 +118,8 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
                                        .expiry_s = s->expiry_s,
                                        .ends = ends_of(s),
                                        .sent = s->sent,
-                                       .will_delay_s = s->will.delay_s};
+                                       .will_delay_s = s->will.delay_s,
+                                       .will_life_ms = s->will.life_ms};
     if (s->will.publication != NULL)
         op->publication = mrl_publication_ref(s->will.publication);
     mrl_keep(s->hub, op);

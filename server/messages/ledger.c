@@ -11,7 +11,8 @@ static const struct mrl_migration migrations[] = {
     {"messages", 1,
      "CREATE TABLE mqtt_sessions (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
      " principal TEXT NOT NULL, client TEXT NOT NULL, expiry INTEGER NOT NULL,"
-     " ends INTEGER NOT NULL, sent INTEGER NOT NULL, will_delay INTEGER NOT NULL, will BLOB);"
+     " ends INTEGER NOT NULL, sent INTEGER NOT NULL, will_delay INTEGER NOT NULL,"
+     " will_life INTEGER NOT NULL, will BLOB);"
      "CREATE TABLE mqtt_subscriptions (session INTEGER NOT NULL, filter TEXT NOT NULL,"
      " options INTEGER NOT NULL, identifier INTEGER NOT NULL,"
      " PRIMARY KEY (session, filter)) WITHOUT ROWID;"

@@ -208,8 +208,8 @@ static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mr
         atomic_fetch_add(&m->stored->refs, 1);
     }
     mrl_delivery_restore(s, &e,
-                         e.seq <= s->sent || (connected && s->queued_count + s->flying_count <
-                                                               s->receive_maximum));
+                         e.seq <= s->sent ||
+                             (connected && s->queued_count + s->flying_count < s->receive_maximum));
     l->found.entries++;
 }
 
@@ -250,13 +250,14 @@ static struct mrl_session *load_session(struct loading *l, const struct mrl_rows
     const struct mrl_session_row row = {.expiry_s = (uint32_t)mrl_row_int(rows, 4),
                                         .ends = mrl_row_int(rows, 5),
                                         .sent = (uint64_t)mrl_row_int(rows, 6),
-                                        .will_delay_s = (uint32_t)mrl_row_int(rows, 7)};
+                                        .will_delay_s = (uint32_t)mrl_row_int(rows, 7),
+                                        .will_life_ms = (uint64_t)mrl_row_int(rows, 8)};
     int64_t id = mrl_row_int(rows, 0);
     unsigned home = l->where->home(&key, l->where->hub_count);
     struct mrl_publication *will = NULL;
 
-    if (!mrl_row_null(rows, 8))
-        will = open_envelope(l, "mqtt_sessions", "will", id, mrl_row_bytes(rows, 8));
+    if (!mrl_row_null(rows, 9))
+        will = open_envelope(l, "mqtt_sessions", "will", id, mrl_row_bytes(rows, 9));
     raise(&l->ledger->last_session, id);
     l->found.sessions++;
     return mrl_session_restore(l->where->hubs[home], &key, id, &row, will);
@@ -287,8 +288,8 @@ static mrl_err walk(struct loading *l, struct tables *t)
 static mrl_err open_tables(struct mrl_tx *tx, struct tables *t)
 {
     MRL_TRY(open_cursor(tx,
-                        "SELECT id, kind, principal, client, expiry, ends, sent, will_delay, will"
-                        " FROM mqtt_sessions ORDER BY id",
+                        "SELECT id, kind, principal, client, expiry, ends, sent, will_delay,"
+                        " will_life, will FROM mqtt_sessions ORDER BY id",
                         &t->sessions));
     MRL_TRY(open_cursor(tx,
                         "SELECT session, filter, options, identifier FROM mqtt_subscriptions"

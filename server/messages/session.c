@@ -151,6 +151,8 @@ void mrl_session_fire_will(struct mrl_session *s)
         return;
     s->will.publication = NULL;
     will->origin = s->number;
+    if (s->will.life_ms != 0)
+        will->expires_ms = mrl_monotonic_ms() + s->will.life_ms;
     will->retain = will->retain && mrl_session_may_retain(s, will); /* else it goes out only */
     question.name = will->topic;
     question.qos = will->qos;
@@ -333,7 +335,7 @@ struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_sess
     left = left_at(s, row->ends, mrl_monotonic_ms());
     s->expires_at_ms = left + (uint64_t)s->expiry_s * 1000;
     if (will != NULL) {
-        s->will = (struct mrl_will){will, row->will_delay_s};
+        s->will = (struct mrl_will){will, row->will_delay_s, row->will_life_ms};
         s->will_at_ms = left + (uint64_t)row->will_delay_s * 1000;
     }
     arm(s);

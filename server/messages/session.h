@@ -9,6 +9,7 @@
 struct mrl_will {
     struct mrl_publication *publication; /* taken by attach; NULL: no will */
     uint32_t delay_s;
+    uint64_t life_ms; /* of the message, from its publication on; 0: no end. MQTT 5.0 3.1.3.2.4 */
 };
 
 struct mrl_attach {

@@ -111,7 +111,7 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
     hit.identifier_count = identifier != 0;
     count = mrl_retained_select(s->hub->retained, filter, mrl_monotonic_ms(), &found);
     for (size_t i = 0; i < count; i++) {
-        mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1-8 */
+        mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1.3 */
         mrl_publication_unref(found[i]);
     }
     mrl_keep_forget_message(s->hub);

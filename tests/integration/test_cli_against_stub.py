@@ -101,6 +101,13 @@ SIMPLE = [
      {"principal": "device:pump-7", "action": "publish", "topic": "a/b"}, None, {"allowed": True}),
     ("policy explain --app grafana --subscribe a/+/#", "GET", "/v1/policy/explain",
      {"principal": "application:grafana", "action": "subscribe", "topic": "a/+/#"}, None, {"allowed": False}),
+    ("policy test pump-7 publish a/b --qos 1 --clear", "GET", "/v1/policy/explain",
+     {"principal": "device:pump-7", "action": "publish", "topic": "a/b", "qos": "1", "retain": "clear"}, None,
+     {"allowed": True, "may_connect": True}),
+    ("policy lint --role reader", "GET", "/v1/policy/lint", {"role": "reader"}, None,
+     {"findings": [], "errors": 0, "warnings": 0, "notes": 0}),
+    ("policy test pump-7 subscribe a/#", "GET", "/v1/policy/explain",
+     {"principal": "device:pump-7", "action": "subscribe", "topic": "a/#"}, None, {"allowed": True, "state": "expected"}),
     ("audit list --action device. --actor operator:alice --target pump-7 --outcome ok", "GET", "/v1/audit",
      {"action": "device.", "actor": "operator:alice", "target": "pump-7", "outcome": "ok", "order": "newest",
       "limit": "500"}, None, {"items": [ENTRY]}),
@@ -200,6 +207,57 @@ def test_a_server_that_pages_for_ever_is_left(stub, merlon):
     assert len(stub.requests) == 1
 
 
+@pytest.mark.parametrize("answer", [{"allowed": False, "may_connect": True, "state": "active"},
+                                    {"allowed": True, "may_connect": False, "state": "suspended"}])
+def test_a_denial_is_the_exit_code_of_a_policy_test(stub, merlon, answer):
+    stub.answers["GET", "/v1/policy/explain"] = Answer(answer)
+    assert merlon("policy", "test", "pump-7", "publish", "a").returncode == UNVERIFIED
+
+
+FINDING = {"id": "crosses-devices", "severity": "error", "role": "reader", "rule": 2, "filter": "devices/\x1b#", "text": "why",
+           "suggestion": "what to do"}
+
+
+@pytest.mark.parametrize("errors, warnings, notes, code", [(1, 0, 0, UNVERIFIED), (0, 1, 0, UNVERIFIED), (0, 0, 1, OK)])
+def test_errors_and_warnings_of_a_lint_are_its_exit_code(stub, merlon, errors, warnings, notes, code):
+    answer = {"findings": [FINDING], "errors": errors, "warnings": warnings, "notes": notes}
+    stub.answers["GET", "/v1/policy/lint"] = Answer(answer)
+    done = merlon("policy", "lint")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.splitlines()[:3] == ["error    crosses-devices  role reader, rule 2: devices/\\x1b#", "         why",
+                                            "         -> what to do"]
+    assert json.loads(merlon("policy", "lint", "-o", "json").stdout) == answer
+
+
+GOOD_FILE = [{"name": "device-default", "built_in": True, "rules": [{"filter": "devices/${id}/#", "publish": True}]},
+             {"name": "site", "text": "t", "built_in": False, "rules": [{"filter": "sites/${attr.site}/${id}/#", "publish": True}]}]
+
+
+def test_a_file_of_roles_is_looked_at_without_a_server(merlon, tmp_path):
+    file = tmp_path / "roles.json"
+
+    def lint(content: object, *more: str):
+        file.write_text(content if isinstance(content, str) else json.dumps(content))
+        return merlon("--server", "unix:/nowhere", "policy", "lint", "--file", str(file), *more)
+
+    assert lint(GOOD_FILE).returncode == OK
+    assert lint(GOOD_FILE[1]).returncode == OK
+    assert lint({"roles": GOOD_FILE}, "--role", "site").returncode == OK
+    assert lint(GOOD_FILE, "--role", "other").returncode == REFUSED
+    bad = {"name": "reader", "rules": [{"filter": "devices/+/state", "subscribe": True}, {"filter": "foo#", "publish": True}],
+           "assigned_to": ["group:pumps"]}
+    done = lint([bad], "-o", "json")
+    assert done.returncode == UNVERIFIED
+    found = json.loads(done.stdout)
+    assert [(f["id"], f["severity"], f.get("rule")) for f in found["findings"]] == [
+        ("crosses-devices", "error", 1), ("wildcard-inside-level", "error", 2)]
+    assert (found["errors"], found["warnings"], found["notes"]) == (2, 0, 0)
+    for wrong in ("", "[7]", "{", [{"name": "x"}], [{"name": "x", "rules": [], "deny": 1}], [{"name": "x", "rules": [{"filter": 1}]}],
+                  [{"name": "x", "rules": [], "assigned_to": ["planet:mars"]}]):
+        done = lint(wrong)
+        assert (done.returncode, done.stdout) == (REFUSED, "") and done.stderr.startswith("merlon: "), wrong
+
+
 PROBLEMS = [(400, REFUSED), (401, DENIED), (403, DENIED), (404, REFUSED), (409, REFUSED), (500, REFUSED), (503, REFUSED)]
 
 
@@ -213,7 +271,8 @@ def test_a_refusal_is_one_sentence_and_its_exit_code(stub, merlon, status, code)
 @pytest.mark.parametrize("line", [
     "", "nothing", "device", "device show", "device list --state asleep", "token create", "--server x status",
     "token create --device a --group b", "token create --device a --uses 0", "operator add a", "device edit a",
-    "device set a", "device set a site=b", "device set a attr.=b", "device set a attr.x", "device set a id=b",
+    "policy test a", "policy test a publish", "policy test a read b", "policy test a subscribe b --retain",
+    "policy test a publish b --qos 3", "device set a", "device set a site=b", "device set a attr.=b", "device set a attr.x", "device set a id=b",
     "role create r", "grant --publish a", "grant --device a", "policy explain --device a", "audit show x",
     "audit show 0", "audit prove 0 p", "audit verify --entry e", "audit verify --server-side --dir d", "audit verify --proof p",
     "audit verify --proof p --dir d", "audit verify --dir d", "audit verify --log-key none", "audit export", "audit export f --tiles d",

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cases of tests/conformance, each in the versions of MQTT that it names, all against one daemon."""
+import shutil
 import sys
 import tempfile
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.client import TLS_1_3, tls_context
-from harness.conformance import Player
+from harness.conformance import Door, Player
 from harness.merlon import Merlon
 from harness.process import ROOT, Processes
 
@@ -23,18 +22,15 @@ CASES = [(case, version) for case in every_case() for version in case.statements
 
 
 @pytest.fixture(scope="module")
-def door() -> Iterator[dict[str, tuple]]:
-    """One daemon for all cases: connections A to C are of an application that may do all, D is the device "sensor"."""
+def door() -> Iterator[Door]:
+    """One daemon for all cases."""
     folder = Path(tempfile.mkdtemp(prefix="merlon-test-", dir="/tmp"))
     folder.chmod(0o711)
     processes = Processes(folder)
     merlon = Merlon(processes, folder / "merlon", SETTINGS)
     merlon.init()
     merlon.start()
-    application = merlon.application("conform", publish=("#",), subscribe=("#",))
-    device = merlon.device("sensor")
-    yield {letter: (merlon.mqtt_port, merlon.root, who, tls_context(merlon.root, who, TLS_1_3))
-           for letter, who in (("A", application), ("D", device))}
+    yield Door(merlon)
     merlon.close()
     processes.close()
     shutil.rmtree(folder)
@@ -45,7 +41,7 @@ def name_of(value: object) -> str:
 
 
 @pytest.mark.parametrize(("case", "version"), CASES, ids=name_of)
-def test_case(door: dict[str, tuple], request: pytest.FixtureRequest, case: Case, version: str) -> None:
+def test_case(door: Door, request: pytest.FixtureRequest, case: Case, version: str) -> None:
     if case.missing:
         request.applymarker(pytest.mark.xfail(reason=case.missing, strict=True))
     Player(case, version, f"{CASES.index((case, version)):04x}", door).play()

@@ -72,6 +72,7 @@ struct merlon_client { /* private; here so that the caller can give the memory *
     uint64_t asked_ms; /* when CONNECT or PINGREQ was written that has no answer yet */
     uint64_t now_ms;   /* of the running call */
     bool ping_open;
+    bool clean_start; /* asked for in CONNECT */
     uint8_t reason;
     uint8_t maximum_qos;
     bool retain_available;

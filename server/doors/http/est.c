@@ -9,6 +9,7 @@
 #include "crypto/csrattrs.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
 #include "wire/http1.h"
 #include "wire/http1_auth.h"
@@ -183,6 +184,7 @@ static const struct operation {
     {MRL_LIT_INIT("/.well-known/est/csrattrs"), MRL_LIT_INIT("GET"), on_csrattrs},
     {MRL_LIT_INIT("/.well-known/est/simpleenroll"), MRL_LIT_INIT("POST"), on_simpleenroll},
     {MRL_LIT_INIT("/.well-known/est/simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
+    {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open},
 };
 
 void mrl_est_handle(void *context, struct mrl_exchange *x)
@@ -200,7 +202,7 @@ void mrl_est_handle(void *context, struct mrl_exchange *x)
         mrl_exchange_send(x);
         return;
     }
-    mrl_exchange_fail(x, 404, "nothing is here; EST is at /.well-known/est/\n");
+    mrl_exchange_fail(x, 404, "nothing is here; EST is at /.well-known/est/, MQTT at /mqtt\n");
     mrl_exchange_send(x);
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* EST: enrolment over HTTPS, /.well-known/est/{cacerts,csrattrs,simpleenroll,simplereenroll}. RFC
- * 7030, 8951. Layer: doors. Thread: as in net/http_server.h. A device shows its one-time token as
- * HTTP Basic (id and token), or its present certificate in the TLS handshake. */
+/* The HTTPS port of devices. MQTT comes in here, too: http/mqtt_ws.h. EST: enrolment over HTTPS,
+ * /.well-known/est/{cacerts,csrattrs,simpleenroll,simplereenroll}. RFC 7030, 8951. Layer: doors.
+ * Thread: as in net/http_server.h. A device shows its one-time token as HTTP Basic (id and token),
+ * or its present certificate in the TLS handshake. */
 #ifndef MRL_DOORS_HTTP_EST_H
 #define MRL_DOORS_HTTP_EST_H
 
+#include "base/config.h"
+#include "doors/mqtt/door.h"
 #include "guard/guard.h"
 #include "net/http_server.h"
 #include "onboarding/enrol.h"
@@ -14,6 +17,8 @@ struct mrl_est { /* borrowed; one per worker */
     struct mrl_metrics *metrics;
     unsigned index;
     struct mrl_guard *guard;
+    struct mrl_mqtt_door *mqtt;
+    const struct mrl_config_strings *origins; /* of web pages that may speak MQTT here */
 };
 
 /* For struct mrl_http_server_config; context is a struct mrl_est. */

@@ -158,6 +158,13 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
     mrl_device_log_anchor(c->door->config.registry, &e, head);
 }
 
+static const char *why_ended(const struct mrl_client *c, const struct mrl_conn_closed *closed)
+{
+    if (c->ended != NULL)
+        return c->ended;
+    return closed->fault != NULL ? closed->fault : mrl_conn_end_name(closed->end);
+}
+
 static void record_closed(const struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
     struct who who;
@@ -165,7 +172,7 @@ static void record_closed(const struct mrl_client *c, const struct mrl_conn_clos
 
     e.action = MRL_AUDIT_CONNECTION_CLOSED;
     e.outcome = MRL_AUDIT_OK;
-    e.reason = mrl_str(c->ended != NULL ? c->ended : mrl_conn_end_name(closed->end));
+    e.reason = mrl_str(why_ended(c, closed));
     mrl_audit_record(c->door->config.audit, &e, NULL, NULL);
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_CLOSED);
 }
@@ -185,7 +192,7 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
     mrl_rcu_read_end();
 }
 
-static void note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
     struct mrl_audit_event e;
     struct who who;
@@ -288,7 +295,7 @@ static void on_open_timer(struct mrl_client *c)
     uint64_t idle;
 
     mrl_client_go_on(c);
-    idle = mrl_monotonic_ms() - c->seen_ms;
+    idle = c->held_back ? 0 : mrl_monotonic_ms() - c->packet_ms;
     if (c->not_after < mrl_wall_s()) {
         mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
         return;
@@ -359,6 +366,7 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
 static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
 {
     struct mrl_client *c = mrl_conn_user(conn);
+    size_t had = in->len;
 
     c->seen_ms = mrl_monotonic_ms();
     if (c->state == MRL_CLIENT_NEW) {
@@ -371,6 +379,8 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_early_data(c, in);
     while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
         ;
+    if (in->len < had) /* whole packets: who dribbles one is silent [MQTT-3.1.2-22] */
+        c->packet_ms = c->seen_ms;
     if (c->state == MRL_CLIENT_ENDING)
         mrl_buf_clear(in);
 }
@@ -395,7 +405,7 @@ static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *close
     if (c->counted)
         record_closed(c, closed);
     else if (closed->end == MRL_END_REFUSED || closed->end == MRL_END_OVERLOAD)
-        note_refused(c, closed);
+        mrl_client_note_refused(c, closed);
     mrl_client_drop(c);
 }
 
@@ -414,7 +424,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
     c->timer.fire = on_timer;
     mrl_answers_init(&c->answers);
     c->maximum_packet = UINT32_MAX;
-    c->seen_ms = mrl_monotonic_ms();
+    c->seen_ms = c->packet_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
     return c;
 }

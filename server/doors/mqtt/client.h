@@ -51,6 +51,7 @@ struct mrl_client {
     struct mrl_session *session;
     struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
     uint64_t seen_ms;        /* when bytes came last */
+    uint64_t packet_ms;      /* when a whole packet came last */
     uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
@@ -76,6 +77,8 @@ extern const struct mrl_conn_kind mrl_client_kind;
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */
 void mrl_client_drop(struct mrl_client *c);
+/* Its connection is not let in: counted, and noted in the audit log. */
+void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed);
 /* As mrl_client_send, with a Reason String when the client asked for them and it fits
  * [MQTT-3.1.2-29]; props is that of the packet. */
 mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,

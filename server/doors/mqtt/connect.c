@@ -152,6 +152,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
     struct recorded_message *recorded = MRL_CONTAINER(m, struct recorded_message, message);
     struct mrl_client *c = recorded->client;
     mrl_err result = recorded->result;
+    struct mrl_buf nothing = {0}; /* the CONNECT is not in the stream any more */
 
     (void)owner;
     free(recorded);
@@ -169,7 +170,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
     c->state = MRL_CLIENT_RECORDED;
     mrl_conn_resume(c->conn);
     if (mrl_client_kept_connect(c).len > 0)
-        mrl_client_on_connect(c, NULL);
+        mrl_client_on_connect(c, &nothing);
 }
 
 static void drop_recorded(struct mrl_message *m)
@@ -195,15 +196,18 @@ static void entry_is_durable(void *context, mrl_err result)
 static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     const struct mrl_tls_facts *facts = mrl_conn_facts(c->conn);
+    char proxy[MRL_PEER_TEXT];
+    bool proxied = mrl_peer_format_proxy(mrl_conn_peer(c->conn), proxy);
     const struct mrl_audit_detail details[] = {
         MRL_AUDIT_TEXT("cipher", mrl_str(facts->cipher)),
         MRL_AUDIT_TEXT("client_id", p->client_id),
-        MRL_AUDIT_TEXT("door", MRL_LIT("mqtt")),
+        MRL_AUDIT_TEXT("door", mrl_conn_is_ws(c->conn) ? MRL_LIT("mqtt-ws") : MRL_LIT("mqtt")),
         MRL_AUDIT_TEXT("proof", mrl_client_is_proven(c) ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_INT("protocol", p->version),
         MRL_AUDIT_TEXT("resumed", facts->resumed ? MRL_LIT("yes") : MRL_LIT("no")),
         MRL_AUDIT_TEXT("tls",
                        facts->version == MRL_TLS_1_3 ? MRL_LIT("TLSv1.3") : MRL_LIT("TLSv1.2")),
+        MRL_AUDIT_TEXT("proxy", mrl_str(proxy)), /* last: not there without one */
     };
     struct recorded_message *recorded = calloc(1, sizeof(*recorded));
 
@@ -213,24 +217,34 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
     recorded->client = c;
     c->state = MRL_CLIENT_RECORDING;
     mrl_conn_pause(c->conn);
-    mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details), entry_is_durable,
-                      recorded);
+    mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details) - !proxied,
+                      entry_is_durable, recorded);
 }
 
-static struct mrl_publication *will_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+/* A message that may live 0 seconds still has a moment: 0 would mean no end. */
+static uint64_t will_life_ms(const struct mrl_mqtt_props *props)
+{
+    if (!mrl_mqtt_has(props, MRL_MQTT_PROP_MESSAGE_EXPIRY))
+        return 0;
+    return props->message_expiry > 0 ? (uint64_t)props->message_expiry * 1000 : 1;
+}
+
+static struct mrl_will will_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     uint8_t owner[MRL_OWNER_MAX];
-    struct mrl_publication will = mrl_client_publication(&p->will.props);
+    struct mrl_publication message = mrl_client_publication(&p->will.props);
 
     if (!p->has_will)
-        return NULL;
-    will.topic = p->will.topic;
-    will.payload = p->will.payload;
-    will.qos = p->will.qos;
-    will.retain = p->will.retain;
-    if (will.retain)
-        will.owner = mrl_client_owner(c, owner);
-    return mrl_publication_new(&will);
+        return (struct mrl_will){0};
+    message.topic = p->will.topic;
+    message.payload = p->will.payload;
+    message.qos = p->will.qos;
+    message.retain = p->will.retain;
+    if (message.retain)
+        message.owner = mrl_client_owner(c, owner);
+    message.expires_ms = 0; /* begins when it is published */
+    return (struct mrl_will){mrl_publication_new(&message), p->will.props.will_delay,
+                             will_life_ms(&p->will.props)};
 }
 
 static uint32_t expiry_of(const struct mrl_mqtt_connect *p)
@@ -319,13 +333,14 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p)
         tell_limits(c, p, &answer.connack.props);
         tell_response_topic(c, p, &response_topic, &answer.connack.props);
     }
-    c->state = MRL_CLIENT_OPEN;
     c->counted = true;
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_OPENED);
-    if (mrl_client_send(c, &answer) != MRL_OK) {
+    if (mrl_client_send(c, &answer) !=
+        MRL_OK) { /* and DISCONNECT may not come first [MQTT-3.14.0-1] */
         mrl_client_end(c, MRL_MQTT_PACKET_TOO_LARGE, "CONNACK larger than the client takes");
         return;
     }
+    c->state = MRL_CLIENT_OPEN;
     if (c->unseen)
         mrl_credential_seen(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint);
     mrl_guard_proven(c->door->config.guard, mrl_conn_peer(c->conn));
@@ -342,14 +357,13 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
         .expiry_s = expiry_of(p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
         .most_sessions = (unsigned)c->quota->of[MRL_QUOTA_SESSIONS],
-        .will = {will_of(c, p), p->props.will_delay},
+        .will = will_of(c, p),
         .sink = &mrl_client_sink,
         .door = c,
     };
     struct mrl_receipt *receipt;
     mrl_err err;
 
-    attach.will.delay_s = p->will.props.will_delay;
     mrl_hub_watch(c->door->hub);
     err = mrl_session_attach(c->door->hub, &attach, &c->session, &c->present);
     receipt = mrl_hub_watched(c->door->hub);
@@ -370,18 +384,26 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
     mrl_client_answer(c, &answer, receipt);
 }
 
-static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+/* MQTT 5.0 3.1.3-6; one that lives here, where whoever comes back with it will be brought. */
+static mrl_bytes assign_client_id(const struct mrl_client *c, char id[2 * ASSIGNED_BYTES + 1])
 {
-    char assigned[2 * ASSIGNED_BYTES + 1] = "";
+    struct mrl_session_key key = {(uint8_t)c->subject.kind, c->subject.id, MRL_BYTES_NONE};
     uint8_t random[ASSIGNED_BYTES];
 
-    if (p->client_id.len > 0) {
-        attach(c, p, p->client_id);
-        return;
-    }
-    mrl_random(random, sizeof(random)); /* MQTT 5.0 3.1.3-6 */
-    mrl_hex(mrl_bytes_of(random, sizeof(random)), assigned);
-    attach(c, p, mrl_str(assigned));
+    do {
+        mrl_random(random, sizeof(random));
+        mrl_hex(mrl_bytes_of(random, sizeof(random)), id);
+        key.client_id = mrl_str(id);
+    } while (c->subject.kind == MRL_PRINCIPAL_APPLICATION &&
+             mrl_mqtt_home(&key, c->door->door_count) != c->door->config.index);
+    return key.client_id;
+}
+
+static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    char assigned[2 * ASSIGNED_BYTES + 1];
+
+    attach(c, p, p->client_id.len > 0 ? p->client_id : assign_client_id(c, assigned));
 }
 
 void mrl_client_attached(struct mrl_client *c, mrl_err result)

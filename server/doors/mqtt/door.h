@@ -65,6 +65,12 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d);
  */
 void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer *peer,
                           struct mrl_tls_context *tls);
+/* Takes an open connection that the HTTPS port of devices accepted: ALPN "mqtt" there, or a
+ * WebSocket. From any callback of it. Its client is judged as at our own port; one that may not
+ * come in is closed. */
+void mrl_mqtt_door_take(struct mrl_mqtt_door *d, struct mrl_conn *conn);
+/* What the judge says of it. A refusal is counted and noted in the audit log. */
+enum mrl_tls_refusal mrl_mqtt_door_ask(struct mrl_mqtt_door *d, struct mrl_conn *conn);
 /* context: the registry. Devices and applications come in here, operators do not. */
 enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp);
 

@@ -212,7 +212,7 @@ void mrl_client_go_on(struct mrl_client *c)
     if (c->resume_ms == 0 || now < c->resume_ms)
         return;
     c->resume_ms = 0;
-    c->seen_ms = now;
+    c->seen_ms = c->packet_ms = now;
     if (!c->held_back) /* until the store has caught up: answers.c */
         mrl_conn_resume(c->conn);
 }

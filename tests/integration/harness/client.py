@@ -22,8 +22,8 @@ def tls_context(ca_certificate: Path, identity: Identity | None, version: ssl.TL
     return context
 
 
-def _new_paho(client_id: str, clean: bool, protocol: int) -> paho.Client:
-    arguments = {"client_id": client_id, "protocol": protocol}
+def _new_paho(client_id: str, clean: bool, protocol: int, transport: str) -> paho.Client:
+    arguments = {"client_id": client_id, "protocol": protocol, "transport": transport}
     if protocol != paho.MQTTv5:
         arguments["clean_session"] = clean
     if hasattr(paho, "CallbackAPIVersion"):  # paho 2 (Debian 13) wants to be told; 1.6 (Debian 12) does not know it
@@ -35,13 +35,13 @@ class MqttClient:
     """One connection. Use with `with`: it is closed on every way out."""
 
     def __init__(self, port: int, ca_certificate: Path, identity: Identity | None, version: ssl.TLSVersion = TLS_1_3,
-                 client_id: str = "", clean: bool = True, protocol: int = paho.MQTTv311):
+                 client_id: str = "", clean: bool = True, protocol: int = paho.MQTTv311, transport: str = "tcp"):
         self.messages: queue.Queue[paho.MQTTMessage] = queue.Queue()
         self._connected: queue.Queue[int] = queue.Queue()
         self._closed: queue.Queue[int] = queue.Queue()
         self._granted: queue.Queue[list] = queue.Queue()
         self._port = port
-        self.paho = _new_paho(client_id, clean, protocol)
+        self.paho = _new_paho(client_id, clean, protocol, transport)
         self.paho.tls_set_context(tls_context(ca_certificate, identity, version))
         self.paho.on_connect = lambda _c, _u, _f, code, *_: self._connected.put(int(getattr(code, "value", code)))
         self.paho.on_disconnect = lambda _c, _u, code, *_: self._closed.put(int(getattr(code, "value", code)))

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import sys
 import time
 from dataclasses import dataclass, field
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from .client import TLS_1_2, TLS_1_3, tls_context
+from .merlon import Merlon
 from .mqtt import Closed, Mqtt
 from .process import ROOT
 from .waiting import DEADLINE_S
 
 sys.path.insert(0, str(ROOT / "tests" / "conformance"))
 
-from cases import Case, Differs, Matcher, Writer, Wrong, take_varint  # noqa: E402
+from cases import Case, Differs, Matcher, Writer, Wrong, take_varint, varint  # noqa: E402
 from strict import Session  # noqa: E402
 
 
@@ -39,13 +46,38 @@ class Link:
 
 
 @dataclass
+class Door:
+    """The daemon, and who may connect: A is an application that may do all, D the device "sensor"."""
+
+    merlon: Merlon
+
+    def __post_init__(self) -> None:
+        who = {"A": self.merlon.application("conform", publish=("#",), subscribe=("#",)), "D": self.merlon.device("sensor")}
+        self.who = who
+        self._contexts = {(letter, tls): tls_context(self.merlon.root, identity, tls)
+                          for letter, identity in who.items() for tls in (TLS_1_2, TLS_1_3)}
+
+    def connect(self, letter: str, version: int, tls: ssl.TLSVersion) -> Mqtt:
+        return Mqtt(self.merlon.mqtt_port, self.merlon.root, self.who[letter], version, context=self._contexts[letter, tls])
+
+    def restart(self, down_s: float) -> None:
+        self.merlon.kill()
+        time.sleep(down_s)
+        self.merlon.start()
+
+
+def letter_of(name: str) -> str:
+    return "D" if name.startswith("D") else "A"
+
+
+@dataclass
 class Player:
-    """One case in one version. The door: where Mqtt connects to, and as whom, by the first letter of a connection's name."""
+    """One case in one version."""
 
     case: Case
     version: str
     tag: str
-    door: dict[str, tuple]
+    door: Door
     links: dict[str, Link] = field(default_factory=dict)
     captured: dict[str, bytes] = field(default_factory=dict)
     marked: float = 0.0
@@ -74,6 +106,8 @@ class Player:
             self._passed(rest)
         elif word == "pause":
             time.sleep(float(rest))
+        elif word == "restart":
+            self.door.restart(down_s=float(rest or 0))
         else:
             verb, _, rest = rest.strip().partition(" ")
             getattr(self, VERBS[verb])(word, rest.strip())
@@ -112,12 +146,11 @@ class Player:
 
     # --- verbs
 
-    def _tls(self, name: str, _rest: str) -> None:
+    def _tls(self, name: str, tls: str) -> None:
         old = self.links.pop(name, None)
         if old is not None:
             old.mqtt.socket.close()
-        port, root, identity, context = self.door["D" if name.startswith("D") else "A"]
-        mqtt = Mqtt(port, root, identity, 5 if self.version == "5.0" else 4, context=context)
+        mqtt = self.door.connect(letter_of(name), 5 if self.version == "5.0" else 4, TLS_1_2 if tls == "1.2" else TLS_1_3)
         self.links[name] = Link(mqtt, Session(self.version))
 
     def _send(self, name: str, rest: str) -> None:
@@ -185,6 +218,17 @@ class Player:
             self._expect(name, f"CONNACK: 00 {old[0]}")
         self._closed(name, "")
 
+    def _proves(self, name: str, _rest: str) -> None:
+        """AUTH with the proof that docs/operate/mqtt.md describes, for the captured nonce. It needs TLS 1.2, as Python's ssl
+        has no exporter."""
+        identity = self.door.who[letter_of(name)]
+        key = serialization.load_pem_private_key(identity.key.read_bytes(), None)
+        certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).public_bytes(serialization.Encoding.DER)
+        binding = self.links[name].mqtt.socket.get_channel_binding("tls-unique")
+        signature = key.sign(b"MERLON-KEY-PROOF-1\0" + binding + self.captured["nonce"], ec.ECDSA(hashes.SHA256()))
+        self.captured["proof"] = struct.pack("!H", len(certificate)) + certificate + signature
+        self._send(name, 'AUTH: 18 [ AuthenticationMethod s"MERLON-KEY-PROOF-1" AuthenticationData (<proof>) ]')
+
     def _quiet(self, name: str, _rest: str) -> None:
         """Nothing that this connection's worker had to say is on its way."""
         self._send(name, "PINGREQ:")
@@ -196,10 +240,32 @@ class Player:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         plain.close()
 
+    def _cuts(self, name: str, rest: str) -> None:
+        """The packet ended after each of its bytes but the last, each on a connection of its own."""
+        kind, _, body = rest.partition(":")
+        first, whole = self._writer().bytes(kind), self._writer().bytes(body)
+        for end in range(len(whole)):
+            connects = first == b"\x10"
+            self._tls(name, "") if connects else self._hello(name, "")
+            self.links[name].mqtt.send(first + varint(end) + whole[:end])
+            self._broken(name, connects)
+
+    def _broken(self, name: str, connects: bool) -> None:
+        """Refused as what cannot be read, with whatever code it seemed to be; as long as nothing says which version it is, without one."""
+        try:
+            first, body = self._read(name)
+        except Closed:
+            return
+        code = body[1] if connects else body[0]
+        if first != (0x20 if connects else 0xE0) or self.version != "5.0" or code not in (0x81, 0x82, 0x8F):
+            raise Differs(f"got {first:02x} | {body.hex(' ')}")
+        self._closed(name, "")
+
     def _bye(self, name: str, rest: str) -> None:
         self._send(name, f"DISCONNECT: {rest}")
         self._closed(name, "")
 
 
 VERBS = {"tls": "_tls", ">": "_send", "<": "_expect", "<~": "_find", "hello": "_hello", "back": "_back", "closed": "_closed", "ends": "_ends",
-         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "bye": "_bye"}
+         "refused": "_refused", "quiet": "_quiet", "cut": "_cut", "cuts": "_cuts", "proves": "_proves",
+         "bye": "_bye"}

@@ -35,6 +35,7 @@ static const struct {
     {"POST", "/v1/roles", "{}", "a"},
     {"POST", "/v1/roles/r/assignments", "{}", "a"},
     {"GET", "/v1/policy/explain", NULL, "osa"},
+    {"GET", "/v1/policy/lint", NULL, "osa"},
     {"GET", "/v1/audit", NULL, "sua"},
     {"GET", "/v1/audit/export", NULL, "sua"},
     {"GET", "/v1/audit/entries/1", NULL, "sua"},

@@ -158,6 +158,67 @@ static void the_policy_is_explained(void **state)
     reply_done(&r);
 }
 
+static void the_state_of_a_device_is_part_of_the_answer(void **state)
+{
+    static const struct {
+        const char *step, *state, *note;
+    } rows[] = {
+        {NULL, "expected", "not enrolled yet"},
+        {"suspend", "suspended", "may not connect"},
+        {"retire", "retired", "never connects again"},
+    };
+    struct fixture *f = *state;
+
+    expect_only(f, 201, "POST", "/v1/devices", "{\"id\":\"d\"}");
+    for (size_t i = 0; i < MRL_COUNT(rows); i++) {
+        char target[64];
+        struct reply r;
+
+        (void)snprintf(target, sizeof(target), "/v1/devices/d/%s",
+                       rows[i].step != NULL ? rows[i].step : "");
+        if (rows[i].step != NULL)
+            expect_only(f, 200, "POST", target, "{}");
+        r = expect(f, 200, "GET",
+                   "/v1/policy/explain?principal=device:d&action=publish&topic=devices/d/x", NULL);
+        assert_string_equal(member(&r, "state"), rows[i].state);
+        assert_non_null(strstr(member(&r, "note"), rows[i].note));
+        assert_true(json_is_false(json_object_get(r.json, "may_connect")));
+        reply_done(&r);
+    }
+}
+
+static void the_roles_are_looked_at(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r = expect(f, 200, "GET", "/v1/policy/lint", NULL);
+
+    assert_int_equal(json_integer_value(json_object_get(r.json, "errors")), 0);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "warnings")), 0);
+    reply_done(&r);
+    expect_only(f, 201, "POST", "/v1/devices", "{\"id\":\"d\",\"group\":\"pumps\"}");
+    expect_only(f, 201, "POST", "/v1/roles",
+                "{\"name\":\"broad\",\"rules\":[{\"subscribe\":true,\"filter\":\"devices/#\"},"
+                "{\"publish\":true,\"filter\":\"sites/${attr.site}\"}]}");
+    expect_only(f, 201, "POST", "/v1/roles/broad/assignments", "{\"to\":\"group:pumps\"}");
+    expect_only(f, 201, "POST", "/v1/roles/broad/assignments", "{\"to\":\"group:pump\"}");
+    r = expect(f, 200, "GET", "/v1/policy/lint?role=broad", NULL);
+    assert_non_null(strstr(r.body, "\"filter\":\"devices/#\",\"id\":\"crosses-devices\",\"role\":"
+                                   "\"broad\",\"rule\":1,\"severity\":\"error\""));
+    assert_non_null(strstr(r.body, "\"id\":\"empty-group\",\"role\":\"broad\",\"severity\""));
+    assert_non_null(strstr(r.body, "\"id\":\"variable-without-value\""));
+    assert_int_equal(json_integer_value(json_object_get(r.json, "errors")), 1);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "warnings")), 2);
+    reply_done(&r);
+    expect_only(f, 200, "PATCH", "/v1/devices/d", "{\"attributes\":{\"site\":\"berlin\"}}");
+    r = expect(f, 200, "GET", "/v1/policy/lint?role=broad", NULL);
+    assert_null(strstr(r.body, "variable-without-value"));
+    reply_done(&r);
+    r = expect(f, 200, "GET", "/v1/policy/lint?role=device-default", NULL);
+    assert_int_equal(json_array_size(json_object_get(r.json, "findings")), 0);
+    reply_done(&r);
+    expect_only(f, 404, "GET", "/v1/policy/lint?role=ghost", NULL);
+}
+
 static void a_question_that_is_none_is_refused(void **state)
 {
     static const struct {
@@ -195,6 +256,8 @@ int main(void)
         WITH_API(a_role_is_given_and_taken_away),
         WITH_API(roles_of_the_program_cannot_be_changed),
         WITH_API(the_policy_is_explained),
+        WITH_API(the_state_of_a_device_is_part_of_the_answer),
+        WITH_API(the_roles_are_looked_at),
         WITH_API(a_question_that_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,6 +282,43 @@ static void silence_ends_in_a_ping_and_then_in_a_timeout(void **state)
     assert_int_equal(drive(&s, 33500), MERLON_TIMEOUT);
 }
 
+static void the_servers_keep_alive_replaces_its_own(void **state)
+{
+    struct script s;
+
+    (void)state;
+    begin(&s, MRL_LIT("\x20\x06\x00\x00\x03\x13\x00\x04"), SIZE);
+    assert_int_equal(drive(&s, 1000), MERLON_AGAIN);
+    assert_int_equal(merlon_client_wait_ms(&s.client, 1000), 3000);
+    assert_int_equal(drive(&s, 4000), MERLON_AGAIN);
+    assert_true(mrl_bytes_ends(mrl_bytes_of(s.sent, s.sent_len), MRL_LIT("\xc0\x00")));
+}
+
+static void what_the_server_does_not_take_is_not_sent(void **state)
+{
+    const struct merlon_message retained = {"t", 1, "x", 1, 0, true}, qos1 = {"t", 1, "x", 1, 1};
+    struct script s;
+    uint16_t id;
+
+    (void)state;
+    begin(&s, MRL_LIT("\x20\x07\x00\x00\x04\x24\x00\x25\x00"), SIZE);
+    assert_int_equal(drive(&s, 1000), MERLON_AGAIN);
+    assert_int_equal(merlon_client_publish(&s.client, &qos1, &id), MERLON_INVALID);
+    assert_int_equal(merlon_client_publish(&s.client, &retained, NULL), MERLON_INVALID);
+    assert_int_equal(drive(&s, 1000), MERLON_AGAIN);
+    assert_int_equal(s.sent_len, 21);
+}
+
+static void a_session_it_did_not_ask_for_ends_the_connection(void **state)
+{
+    struct script s;
+
+    (void)state;
+    begin(&s, MRL_LIT("\x20\x03\x01\x00\x00"), SIZE);
+    assert_int_equal(drive(&s, 1000), MERLON_PROTOCOL);
+    assert_int_equal(s.connects, 0);
+}
+
 static void no_connack_is_a_timeout(void **state)
 {
     struct script s;
@@ -324,6 +361,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_with_clean_start_and_our_packet_limit),
         cmocka_unit_test(what_a_server_may_not_say_ends_the_connection),
+        cmocka_unit_test(a_session_it_did_not_ask_for_ends_the_connection),
+        cmocka_unit_test(what_the_server_does_not_take_is_not_sent),
+        cmocka_unit_test(the_servers_keep_alive_replaces_its_own),
         cmocka_unit_test(publishes_and_hears_the_acknowledgement_once),
         cmocka_unit_test(sends_again_with_dup_and_the_same_id),
         cmocka_unit_test(keeps_to_the_receive_maximum_of_the_server),

@@ -143,7 +143,8 @@ static mrl_err try_attach(struct mrl_hub *h, struct door *d, const struct wish *
         .expiry_s = w->expiry_s,
         .receive_maximum = w->receive_maximum != 0 ? w->receive_maximum : UINT16_MAX,
         .most_sessions = w->most != 0 ? w->most : 10,
-        .will = {w->will != NULL ? mrl_publication_new(&will) : NULL, w->will_delay_s},
+        .will = {.publication = w->will != NULL ? mrl_publication_new(&will) : NULL,
+                 .delay_s = w->will_delay_s},
         .sink = &sink,
         .door = d,
     };

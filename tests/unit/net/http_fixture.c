@@ -178,7 +178,9 @@ static void answer_ws(struct mrl_exchange *x)
     unsigned status = 500;
 
     if (mrl_http_ws_check(x, MRL_LIT("echo"), &status, &why) == MRL_OK &&
-        mrl_http_ws_accept(x, MRL_LIT("echo"), &ws_kind, f, &c) == MRL_OK) {
+        mrl_http_ws_accept(x, MRL_LIT("echo"), &c) == MRL_OK) {
+        mrl_conn_set_kind(c, &ws_kind);
+        mrl_conn_set_user(c, f);
         must(mrl_conn_is_ws(c));
         atomic_fetch_add(&f->started, 1);
         return;

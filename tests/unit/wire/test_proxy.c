@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/proxy.h"
 
-#include <string.h>
-
 #include "base/writer.h"
 #include "tests/unit/unit.h"
 
@@ -106,22 +104,32 @@ static void broken_lines_are_refused(void **state)
         assert_refused(lines[i], MRL_ERR_MALFORMED);
 }
 
+/* A line of so many bytes. */
+static mrl_bytes line_of(size_t len, char to[static MRL_PROXY_V1_MAX + 1])
+{
+    struct mrl_writer w = mrl_writer_on(to, MRL_PROXY_V1_MAX + 1);
+    mrl_bytes line = MRL_BYTES_NONE;
+
+    mrl_put_text(&w, "PROXY UNKNOWN %0*d\r\n", (int)len - 16, 0);
+    assert_ok(mrl_writer_end(&w, &line));
+    assert_int_equal(line.len, len);
+    return line;
+}
+
 /* 2.1: the longest line has 107 bytes. */
 static void a_line_of_107_bytes_is_read_and_one_of_108_is_not(void **state)
 {
-    char line[MRL_PROXY_V1_MAX + 1];
+    char memory[MRL_PROXY_V1_MAX + 1];
     struct mrl_proxy_header h;
+    mrl_bytes line;
 
     (void)state;
-    memset(line, 'x', sizeof(line));
-    memcpy(line, "PROXY UNKNOWN ", 14);
-    memcpy(&line[MRL_PROXY_V1_MAX - 2], "\r\n", 2);
-    assert_ok(read_one(mrl_bytes_of(line, MRL_PROXY_V1_MAX), &h));
+    assert_ok(read_one(line_of(MRL_PROXY_V1_MAX, memory), &h));
     assert_int_equal(h.total, MRL_PROXY_V1_MAX);
-    memcpy(&line[MRL_PROXY_V1_MAX - 2], "x\r\n", 3);
-    assert_int_equal(read_one(mrl_bytes_of(line, MRL_PROXY_V1_MAX - 1), &h), MRL_ERR_AGAIN);
-    assert_refused(mrl_bytes_of(line, MRL_PROXY_V1_MAX), MRL_ERR_LIMIT);
-    assert_refused(mrl_bytes_of(line, MRL_PROXY_V1_MAX + 1), MRL_ERR_LIMIT);
+    line = line_of(MRL_PROXY_V1_MAX + 1, memory);
+    assert_refused(line, MRL_ERR_LIMIT);
+    assert_refused(mrl_bytes_sub(line, 0, MRL_PROXY_V1_MAX), MRL_ERR_LIMIT);
+    assert_int_equal(read_one(mrl_bytes_sub(line, 0, MRL_PROXY_V1_MAX - 1), &h), MRL_ERR_AGAIN);
 }
 
 static void a_binary_header_names_the_client(void **state)

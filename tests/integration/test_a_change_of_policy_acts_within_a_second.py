@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roles with rights, groups and attributes change while many devices are connected, on both workers: from the answer of the API
+to the effect at the door it takes less than a second, and whom it does not concern notices nothing."""
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+from harness import mqtt_wire as wire
+from harness.mqtt import Mqtt
+
+WITHIN_S = 1.0
+DENIED = 0x87
+ACCEPTED = (0, 0x10)
+PUMPS = [f"pump-{i}" for i in range(16)]  # all of them on one worker: one case in 32768
+FANS = [f"fan-{i}" for i in range(6)]
+
+
+@dataclass
+class Fleet:
+    merlon: object
+    stack: ExitStack
+    clients: dict = field(default_factory=dict)
+
+    def connect(self, names, group):
+        for name in names:
+            identity = self.merlon.device(name, group=group)
+            client = self.stack.enter_context(Mqtt(self.merlon.mqtt_port, self.merlon.root, identity))
+            assert client.connect().reason == 0
+            self.clients[name] = client
+
+    def role(self, name, group, *rules):
+        self.merlon.api.post("/v1/roles", {"name": name, "rules": list(rules)})
+        self.merlon.api.post(f"/v1/roles/{name}/assignments", {"to": f"group:{group}"})
+
+    def until(self, names, topic, expected, **options):
+        """Seconds until every one of them is answered so when it publishes to topic, {} being its name."""
+        start = time.monotonic()
+        for name in names:
+            while self.clients[name].publish(topic.format(name), b"x", **options) not in expected:
+                assert time.monotonic() - start < 10, name
+        return time.monotonic() - start
+
+    def all_answer(self, names, topic, expected, **options):
+        return all(self.clients[name].publish(topic.format(name), b"x", **options) in expected for name in names)
+
+
+@pytest.fixture
+def fleet(merlon):
+    with ExitStack() as stack:
+        made = Fleet(merlon, stack)
+        made.connect(PUMPS, "pumps")
+        made.connect(FANS, "fans")
+        yield made
+
+
+def test_new_rules_of_a_role_reach_every_live_session_and_no_other(fleet, record_property):
+    fleet.role("report", "pumps", {"publish": True, "filter": "plant/${group}/${id}"})
+    fleet.role("fan-report", "fans", {"publish": True, "filter": "plant/${group}/${id}"})
+    given = fleet.until(PUMPS, "plant/pumps/{}", ACCEPTED)
+    assert fleet.all_answer(FANS, "plant/fans/{}", ACCEPTED)
+    fleet.merlon.api.do("PUT", "/v1/roles/report/rules", {"rules": [{"publish": True, "filter": "plant/${group}/${id}",
+                                                                     "retain": False, "max_qos": 1}]})
+    taken = fleet.until(PUMPS, "plant/pumps/{}", (DENIED,), retain=True)
+    assert fleet.all_answer(PUMPS, "plant/pumps/{}", (DENIED,), qos=2)
+    assert fleet.all_answer(PUMPS, "plant/pumps/{}", ACCEPTED)
+    assert fleet.all_answer(FANS, "plant/fans/{}", ACCEPTED, qos=2, retain=True)
+    record_property("seconds", [given, taken])
+    print(f"\n{len(PUMPS)} devices: right given after {given:.3f} s, taken after {taken:.3f} s")
+    assert given < WITHIN_S and taken < WITHIN_S
+
+
+def numbers(client, for_s=0.4):
+    """Of the messages that came, until none comes any more."""
+    found = []
+    while True:
+        try:
+            found.append(int(client.receive(for_s).payload))
+        except TimeoutError:
+            return found
+
+
+def test_a_subscription_that_is_no_longer_allowed_ends_and_the_connection_stays(fleet):
+    news = {"subscribe": True, "filter": "news/${group}"}
+    fleet.role("pump-news", "pumps", news)
+    fleet.role("fan-news", "fans", news)
+    editor = fleet.merlon.application("editor", publish=("news/+",))
+    with Mqtt(fleet.merlon.mqtt_port, fleet.merlon.root, editor) as sender:
+        assert sender.connect().reason == 0
+        for name, client in fleet.clients.items():
+            assert client.subscribe(("news/pumps" if name in PUMPS else "news/fans", 1)) == [1]
+        sent_at = []
+
+        def send():
+            sent_at.append(time.monotonic())
+            for topic in ("news/pumps", "news/fans"):
+                sender.publish(topic, str(len(sent_at) - 1).encode())
+
+        for _ in range(5):
+            send()
+        fleet.merlon.api.do("DELETE", "/v1/roles/pump-news/assignments/group:pumps")
+        answered = time.monotonic()
+        while time.monotonic() - answered < WITHIN_S + 0.3:
+            send()
+            time.sleep(0.02)
+        last = [max(numbers(fleet.clients[name])) for name in PUMPS]
+        late = max(sent_at[number] - answered for number in last)
+        print(f"\nthe last message that any of {len(PUMPS)} devices got was sent {late:+.3f} s after the answer")
+        assert min(last) >= 4 and late < WITHIN_S
+        for name in FANS:  # every message, to the last
+            assert numbers(fleet.clients[name]) == list(range(len(sent_at)))
+    for client in fleet.clients.values():
+        client.send(wire.packet(wire.PINGREQ))
+        assert client.packet().kind == wire.PINGRESP
+    entry = fleet.merlon.wait_for_entry("subscribe.denied", target="news/pumps")
+    assert entry["reason"] == "no rule allows it any more"
+    assert fleet.clients[PUMPS[0]].subscribe("news/pumps") == [DENIED]
+
+
+def test_an_attribute_moves_one_device_and_leaves_the_others(fleet):
+    fleet.role("site", "pumps", {"publish": True, "subscribe": True, "filter": "sites/${attr.site}/#"})
+    assert fleet.all_answer(PUMPS, "sites/berlin/x", (DENIED,))  # nobody has the attribute
+    assert fleet.all_answer(PUMPS, "sites//x", (DENIED,))  # and no value is not the empty one
+    for name in PUMPS:
+        assert fleet.merlon.cli("device", "set", name, "attr.site=berlin").code == 0
+    assert fleet.until(PUMPS, "sites/berlin/x", ACCEPTED) < WITHIN_S
+    moved, *stayed = PUMPS
+    reader = fleet.clients[moved]
+    assert reader.subscribe("sites/berlin/news", "sites/berlin/#") == [1, 1]
+    fleet.merlon.api.do("PATCH", f"/v1/devices/{moved}", {"attributes": {"site": "bonn"}})
+    assert fleet.until([moved], "sites/berlin/x", (DENIED,)) < WITHIN_S
+    assert fleet.clients[moved].publish("sites/bonn/x", b"x") in ACCEPTED
+    assert fleet.all_answer(stayed, "sites/berlin/x", ACCEPTED)
+    assert reader.nothing_comes()  # the subscriptions went with the value
+    fleet.merlon.api.do("PATCH", f"/v1/devices/{moved}", {"attributes": {"site": None}})
+    assert fleet.until([moved], "sites/bonn/x", (DENIED,)) < WITHIN_S
+    entry = fleet.merlon.audit(action="device.changed")[-1]
+    assert entry["details"]["field"] == "attributes"
+
+
+def test_a_group_takes_its_roles_along(fleet):
+    fleet.role("pump-only", "pumps", {"publish": True, "filter": "basin/${id}"})
+    assert fleet.until(PUMPS, "basin/{}", ACCEPTED) < WITHIN_S
+    leaves = PUMPS[3]
+    fleet.merlon.api.do("PATCH", f"/v1/devices/{leaves}", {"group": "fans"})
+    assert fleet.until([leaves], "basin/{}", (DENIED,)) < WITHIN_S
+    assert fleet.all_answer([name for name in PUMPS if name != leaves], "basin/{}", ACCEPTED)
+
+
+# --- rights
+
+RIGHTS = [{"publish": True, "filter": "low/#", "max_qos": 0}, {"publish": True, "filter": "plain/#", "retain": False, "clear": False},
+          {"publish": True, "filter": "keep/#", "clear": False}, {"subscribe": True, "filter": "in/#", "max_qos": 1},
+          {"subscribe": True, "filter": "in/low", "max_qos": 0}]
+
+
+@pytest.fixture
+def sensor(merlon):
+    merlon.api.post("/v1/roles", {"name": "rights", "rules": RIGHTS})
+    identity = merlon.device("sensor")
+    merlon.api.post("/v1/roles/rights/assignments", {"to": "device:sensor"})
+    return identity
+
+
+def test_rights_of_a_rule_are_answered_in_the_acknowledgement(merlon, sensor):
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client:
+        assert client.connect().reason == 0
+        assert client.publish("low/x", b"1", qos=1) == DENIED
+        assert client.publish("low/x", b"1", qos=2) == DENIED
+        assert client.publish("plain/x", b"1", qos=2) in ACCEPTED
+        assert client.publish("plain/x", b"1", retain=True) == DENIED
+        assert client.publish("plain/x", b"", retain=True) == DENIED
+        assert client.publish("plain/x", b"") in ACCEPTED  # without the flag nothing is cleared
+        assert client.publish("keep/x", b"1", retain=True) in ACCEPTED
+        assert client.publish("keep/x", b"", retain=True) == DENIED
+        assert client.subscribe(("in/a", 2), ("in/#", 1), ("in/a", 0), ("in/low", 2)) == [1, 1, 0, 1]
+        entry = merlon.wait_for_entry("publish.denied", target="keep/x")
+        assert entry["reason"] == "no rule allows it with this QoS or retain flag"
+    application = merlon.application("reader", subscribe=("keep/#", "plain/#"))
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as reader:
+        reader.connect()
+        reader.subscribe("keep/#", "plain/#")
+        kept = reader.receive()
+        assert (kept.topic, kept.payload) == ("keep/x", b"1")  # what was refused neither stayed nor cleared
+        assert reader.nothing_comes()
+
+
+def test_a_denied_right_at_qos_0_is_dropped_and_on_record(merlon, sensor):
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client:
+        client.connect()
+        client.publish("plain/x", b"1", qos=0, retain=True)
+        assert client.nothing_comes()
+        merlon.wait_for_entry("publish.denied", target="plain/x", actor_id="sensor")
+
+
+def test_mqtt_3_1_1_has_no_word_for_it_and_ends(merlon, sensor):
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor, 4) as client:
+        assert client.connect("a").reason == 0
+        client.send(wire.publish(4, "plain/x", b"1", 1, True, 1))
+        client.ends()
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor, 4) as client:
+        assert client.connect("a").reason == 0
+        assert client.subscribe(("in/a", 2)) == [1]
+
+
+@pytest.mark.parametrize("topic, qos, retain, payload, reason", [
+    ("plain/w", 2, False, b"x", 0), ("plain/w", 0, True, b"x", DENIED), ("low/w", 1, False, b"x", DENIED),
+    ("keep/w", 0, True, b"x", 0), ("keep/w", 0, True, b"", DENIED)])
+def test_a_will_needs_the_same_rights(merlon, sensor, topic, qos, retain, payload, reason):
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client:
+        assert client.connect(will=wire.Will(topic, payload, qos, retain)).reason == reason
+
+
+def test_a_lower_qos_acts_on_the_subscription_that_stands(merlon, sensor):
+    sender = merlon.application("sender", publish=("in/#",))
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client, Mqtt(merlon.mqtt_port, merlon.root, sender) as source:
+        client.connect()
+        source.connect()
+        assert client.subscribe(("in/a", 1)) == [1]
+        source.publish("in/a", b"1")
+        assert client.receive().qos == 1
+        rules = [dict(rule, max_qos=0) if rule["filter"] == "in/#" else rule for rule in RIGHTS]
+        merlon.api.do("PUT", "/v1/roles/rights/rules", {"rules": rules})
+        source.publish("in/a", b"2")
+        assert client.receive().qos == 0
+
+
+# --- the command line says what the door does
+
+QUESTIONS = [("publish", "devices/sensor/x", [], True), ("publish", "devices/other/x", [], False), ("publish", "low/x", ["--qos", "0"], True),
+             ("publish", "low/x", ["--qos", "1"], False), ("publish", "plain/x", ["--retain"], False),
+             ("publish", "keep/x", ["--retain"], True), ("publish", "keep/x", ["--clear"], False), ("subscribe", "in/#", [], True),
+             ("subscribe", "#", [], False)]
+
+
+def test_policy_test_answers_as_the_door_does(merlon, sensor):
+    with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client:
+        client.connect()
+        for action, topic, options, allowed in QUESTIONS:
+            done = merlon.cli("policy", "test", "sensor", action, topic, *options, "-o", "json")
+            assert (done.code, json.loads(done.out)["allowed"]) == ((0, True) if allowed else (5, False)), (action, topic, options)
+            if action == "subscribe":
+                assert (client.subscribe(topic)[0] < 0x80) is allowed
+            elif "--qos" not in options or options[1] != "0":
+                reason = client.publish(topic, b"" if "--clear" in options else b"x", retain=bool({"--retain", "--clear"} & set(options)))
+                assert (reason in ACCEPTED) is allowed
+    told = merlon.cli("policy", "test", "sensor", "publish", "devices/other/x").out
+    assert "level 2 is `other`, the rule wants `${id}` = `sensor`" in told
+    assert "device-default" in told and "devices/sensor/#" in told
+
+
+@pytest.mark.parametrize("step, topic, code, said", [
+    ("quarantine", "devices/sensor/x", 5, "device-quarantined"), ("quarantine", "devices/sensor/quarantine/x", 0, "device-quarantined"),
+    ("suspend", "devices/sensor/x", 5, "it is suspended"), ("retire", "devices/sensor/x", 5, "it is retired"),
+    ("revoke", "devices/sensor/x", 0, "not enrolled yet")])
+def test_policy_test_knows_the_state_of_the_device(merlon, sensor, step, topic, code, said):
+    assert sensor.name == "sensor"
+    merlon.api.step("sensor", step)
+    done = merlon.cli("policy", "test", "sensor", "publish", topic)
+    assert done.code == code and said in done.out
+
+
+def test_policy_test_of_nobody_is_refused(merlon):
+    done = merlon.cli("policy", "test", "ghost", "publish", "a")
+    assert (done.code, done.out) == (1, "") and "ghost" in done.err
+
+
+def test_the_lint_is_content_with_a_fresh_server_and_names_what_is_broad(merlon):
+    assert merlon.cli("policy", "lint").code == 0
+    merlon.device("sensor", group="pumps")
+    merlon.cli("role", "create", "broad", "--subscribe", "devices/+/state", "--publish", "Devices/${id}/x")
+    merlon.cli("role", "assign", "broad", "--group", "pumps")
+    done = merlon.cli("policy", "lint", "--role", "broad", "-o", "json")
+    found = {(f["id"], f["severity"]) for f in json.loads(done.out)["findings"]}
+    assert done.code == 5
+    assert found == {("crosses-devices", "error"), ("case-differs", "warning")}
