@@ -150,7 +150,7 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"process_start_time_seconds", "Start of the process, seconds since 1970.",
              (double)api->started_ms / 1000},
         },
-        9, out);
+        10, out);
 }
 
 static mrl_err write_witnesses(struct mrl_witnesses *all, struct mrl_buf *out)
