@@ -24,7 +24,6 @@ from harness.ca import CertificateAuthority  # noqa: E402
 from harness.mosquitto import start_mosquitto  # noqa: E402
 from harness.ports import free_port  # noqa: E402
 from harness.process import Process, Processes  # noqa: E402
-from harness.waiting import wait_until  # noqa: E402
 
 GROUP = "fleet"
 # Everything a client does in a comparison is allowed in both: mosquitto has no list of rules, merlond one role.
@@ -81,7 +80,7 @@ class Merlond:
         self.config, self.root = self.folder / "merlond.conf", self.folder / "state" / "root.pem"
         # Accounts every Debian has, so that none need to be made.
         daemon, keys = ('user = "nobody"\n', 'user = "daemon"\n') if os.geteuid() == 0 else ("", "")
-        sections = {"server": f'state = "{self.folder}/state"\nworkers = {self.workers}\nlog_level = "warn"\n{daemon}',
+        sections = {"server": f'state = "{self.folder}/state"\nworkers = {self.workers}\n{daemon}',
                     "keys": f'program = "{self.build}/keys/merlon-keys"\nissue_rate = 10000\n{keys}',
                     "mqtt": f'listen = "127.0.0.1:{self.port}"\n',
                     # Counted as ever, but never reached.
@@ -97,8 +96,7 @@ class Merlond:
 
     def start(self) -> Process:
         process = self.processes.start([self.build / "server" / "main" / "merlond", "run", "--config", self.config])
-        process.wait_for_port(self.port)
-        wait_until((self.folder / "state" / "api.sock").exists, "the management socket")
+        process.wait_for_log('"event":"server.ready"')
         return process
 
     def call(self, method: str, path: str, body: dict) -> dict:

@@ -159,17 +159,29 @@ static void drop_item(struct mrl_retained *r, struct item *i)
     free(i);
 }
 
+/* Each node is passed once. One that holds nothing any more goes with what it held last, so it is
+ * not looked at after that. */
+static void drop_below(struct mrl_retained *r, struct mrl_topic_node *n)
+{
+    struct item *own = mrl_list_empty(&n->entries)
+                           ? NULL
+                           : MRL_CONTAINER(n->entries.next, struct item, entry.link);
+    struct mrl_map_node *next;
+
+    for (struct mrl_map_node *m = mrl_map_next(&n->children, NULL); m != NULL; m = next) {
+        next = mrl_map_next(&n->children, m);
+        drop_below(r, MRL_CONTAINER(m, struct mrl_topic_node, in_parent));
+    }
+    if (own != NULL)
+        drop_item(r, own);
+}
+
 void mrl_retained_free(struct mrl_retained *r)
 {
     if (r == NULL)
         return;
-    while (r->tree.count > 0) {
-        struct mrl_topic_node *n = r->tree.root;
-
-        while (mrl_list_empty(&n->entries))
-            n = MRL_CONTAINER(mrl_map_next(&n->children, NULL), struct mrl_topic_node, in_parent);
-        drop_item(r, MRL_CONTAINER(n->entries.next, struct item, entry.link));
-    }
+    if (r->tree.root != NULL)
+        drop_below(r, r->tree.root);
     mrl_map_done(&r->owners);
     (void)pthread_mutex_destroy(&r->lock); /* nobody waits any more */
     free(r);
