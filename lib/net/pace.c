@@ -4,8 +4,9 @@
 enum {
     EVERY_NS = 10000000, /* 10 ms */
     STEP_NS = 50000,     /* a shorter wait is not worth its own wake-up */
-    BUSY_PERCENT = 25,
-    IDLE_PERCENT = 12, /* gathering halves the work at best: no to and fro */
+    BUSY_PERCENT = 33,
+    IDLE_PERCENT = 12, /* gathering saves two thirds at best: no to and fro */
+    STEADY_MOST = 100, /* between the two: every second, is it still needed? */
 };
 
 bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns)
@@ -23,6 +24,9 @@ void mrl_pace_judge(struct mrl_pace *p, uint64_t now_ns, uint64_t cpu_ns)
             p->apart_ns = p->most_ns;
     } else if (used * 100 < passed * IDLE_PERCENT) {
         p->apart_ns = p->apart_ns > STEP_NS ? p->apart_ns / 2 : 0;
+    } else if (++p->steady >= STEADY_MOST) {
+        p->apart_ns = 0;
+        p->steady = 0;
     }
     p->judged_ns = now_ns;
     p->cpu_ns = cpu_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far apart the turns of a busy loop begin. A turn that does much costs less for each thing
  * than many that do little: one wake-up, one write to a connection for all it is sent. So a loop
- * that uses a good part of a processor begins its turns a little apart, up to a limit, and lets
+ * that uses a third of a processor begins its turns a little apart, up to a limit, and lets
  * work gather; one that is mostly idle never waits. Layer: net. Thread: one owner. */
 #ifndef MRL_NET_PACE_H
 #define MRL_NET_PACE_H
@@ -14,6 +14,7 @@ struct mrl_pace { /* zeroed memory never waits */
     uint64_t apart_ns; /* beginning to beginning; 0: at once */
     uint64_t judged_ns;
     uint64_t cpu_ns; /* used until then */
+    unsigned steady; /* judgements that changed nothing */
 };
 
 /* Is it time to judge how busy the loop is? (Reading the clock of a thread's CPU is a system call.)

@@ -23,7 +23,7 @@ static void an_idle_loop_never_waits(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 50, 25);
+    live(&p, 50, 33);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
@@ -41,9 +41,9 @@ static void turns_of_a_busy_loop_move_apart_up_to_the_limit(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 1, 26);
+    live(&p, 1, 34);
     assert_in_range(mrl_pace_wait(&p, 0), 1, MS / 10);
-    live(&p, 50, 26);
+    live(&p, 50, 34);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
     assert_int_equal(mrl_pace_wait(&p, MS / 4), MOST - MS / 4);
 }
@@ -63,9 +63,21 @@ static void what_gathering_saves_does_not_end_it(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 50, 30);
+    live(&p, 50, 40);
     live(&p, 50, 15);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
+}
+
+static void after_a_while_it_finds_out_whether_it_still_must(void **state)
+{
+    struct mrl_pace p = {.most_ns = MOST};
+
+    (void)state;
+    live(&p, 50, 100); /* a burst, and then a load that needs no gathering */
+    live(&p, 100, 20);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, 200, 20);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
 static void with_less_to_do_it_stops_waiting(void **state)
@@ -86,6 +98,7 @@ int main(void)
         cmocka_unit_test(turns_of_a_busy_loop_move_apart_up_to_the_limit),
         cmocka_unit_test(turns_that_take_long_follow_each_other_at_once),
         cmocka_unit_test(what_gathering_saves_does_not_end_it),
+        cmocka_unit_test(after_a_while_it_finds_out_whether_it_still_must),
         cmocka_unit_test(with_less_to_do_it_stops_waiting),
     };
 
