@@ -43,7 +43,7 @@ struct mrl_worker {
     _Atomic size_t sessions, connected; /* as of the last tally */
 };
 
-enum { TALLY_MS = 1000, GATHER_US = 1000, DRAIN_MS = 20 };
+enum { TALLY_MS = 1000, GATHER_US = 4000, DRAIN_MS = 20 };
 
 static const mrl_bytes alpn_mqtt[] = {MRL_LIT_INIT("mqtt")};
 static const mrl_bytes alpn_http[] = {MRL_LIT_INIT("http/1.1")};
