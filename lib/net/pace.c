@@ -4,7 +4,7 @@
 enum {
     EVERY_NS = 10000000, /* 10 ms */
     STEP_NS = 50000,     /* a shorter wait is not worth its own wake-up */
-    BUSY_PERCENT = 33,
+    BUSY_PERCENT = 42,
     IDLE_PERCENT = 12, /* gathering saves two thirds at best: no to and fro */
     STEADY_MOST = 100, /* between the two: every second, is it still needed? */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far apart the turns of a busy loop begin. A turn that does much costs less for each thing
  * than many that do little: one wake-up, one write to a connection for all it is sent. So a loop
- * that uses a third of a processor begins its turns a little apart, up to a limit, and lets
+ * that uses four tenths of a processor begins its turns a little apart, up to a limit, and lets
  * work gather; one that is mostly idle never waits. Layer: net. Thread: one owner. */
 #ifndef MRL_NET_PACE_H
 #define MRL_NET_PACE_H

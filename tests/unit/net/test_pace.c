@@ -23,7 +23,7 @@ static void an_idle_loop_never_waits(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 50, 33);
+    live(&p, 50, 42);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
@@ -41,9 +41,9 @@ static void turns_of_a_busy_loop_move_apart_up_to_the_limit(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 1, 34);
+    live(&p, 1, 43);
     assert_in_range(mrl_pace_wait(&p, 0), 1, MS / 10);
-    live(&p, 50, 34);
+    live(&p, 50, 43);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
     assert_int_equal(mrl_pace_wait(&p, MS / 4), MOST - MS / 4);
 }
@@ -63,7 +63,7 @@ static void what_gathering_saves_does_not_end_it(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 50, 40);
+    live(&p, 50, 50);
     live(&p, 50, 15);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
 }
