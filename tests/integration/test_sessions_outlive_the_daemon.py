@@ -191,8 +191,10 @@ def test_one_of_many_connections_has_the_session(merlon, pump):
     wait_until(lambda: merlon.api.metric("merlon_sessions") == 1, "one session")
 
 
-def packets(version: int, count: int) -> bytes:
-    return b"".join(wire.publish(version, "devices/pump-7/x", b"%d" % n, 1, packet_id=n + 1) for n in range(count))
+def packets(version: int, count: int, qos2: int = 0) -> bytes:
+    """The last of them at QoS 2."""
+    return b"".join(wire.publish(version, "devices/pump-7/x", b"%d" % n, 1 if n < count - qos2 else 2, packet_id=n + 1)
+                    for n in range(count))
 
 
 def test_unanswered_messages_are_limited(merlon, pump, collector):
@@ -204,6 +206,14 @@ def test_unanswered_messages_are_limited(merlon, pump, collector):
         assert [five.expect(wire.PUBACK).packet_id for _ in range(100)] == list(range(1, 101))
         five.send(packets(5, 101))
         assert five.ends() == 0x93
+    for count in (100, 101):
+        with opened(merlon, pump) as both:
+            both.connect("both")
+            both.send(packets(5, count, qos2=40))
+            if count == 101:
+                assert both.ends() == 0x93
+            else:
+                assert sorted(both.packet().packet_id for _ in range(100)) == list(range(1, 101))
     with opened(merlon, pump, 4) as three:
         three.connect("three")
         three.send(packets(4, 500))
