@@ -47,6 +47,7 @@ void mrl_hub_join(struct mrl_hub *h, struct mrl_hub *const *hubs, unsigned count
 
 void mrl_hub_free(struct mrl_hub *h)
 {
+    struct mrl_map_node *next;
     struct mrl_journal *journal;
 
     if (h == NULL)
@@ -55,8 +56,10 @@ void mrl_hub_free(struct mrl_hub *h)
     mrl_timer_cancel(&h->sweep);
     journal = h->journal;
     h->journal = NULL; /* what ends with the process stays in the store */
-    for (struct mrl_map_node *n; (n = mrl_map_next(&h->sessions, NULL)) != NULL;)
+    for (struct mrl_map_node *n = mrl_map_next(&h->sessions, NULL); n != NULL; n = next) {
+        next = mrl_map_next(&h->sessions, n);
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
+    }
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);
     mrl_routing_done(h);

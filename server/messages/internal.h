@@ -132,6 +132,7 @@ struct mrl_session {
 
     bool durable;            /* survives the process: in the store, or on the way there */
     int64_t row;             /* in the store; 0: never was there */
+    int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */
 };
 

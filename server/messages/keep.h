@@ -19,7 +19,7 @@ struct mrl_stored {
 
 /* A session begins or ceases to outlive its connection. */
 void mrl_keep_begin(struct mrl_session *s);
-void mrl_keep_end(struct mrl_session *s);
+struct mrl_op *mrl_keep_end(struct mrl_session *s); /* gives what removes it, or NULL */
 
 /* The row as it is now. must: nobody waits for it. */
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must);

@@ -479,7 +479,7 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
 {
     struct mrl_mqtt_fault fault = {.reason = MRL_MQTT_MALFORMED_PACKET, .text = "malformed packet"};
     mrl_bytes kept = mrl_client_kept_connect(c);
-    mrl_bytes bytes = kept.len > 0 ? kept : mrl_buf_bytes(in);
+    mrl_bytes bytes = kept.len > 0 || in == NULL ? kept : mrl_buf_bytes(in);
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
     mrl_err err = mrl_mqtt_frame(bytes, c->door->config.limits->packet_bytes, &frame);
@@ -498,6 +498,6 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
         return; /* it is read again then */
     if (kept.len > 0)
         mrl_client_forget_connect(c);
-    else
+    else if (in != NULL)
         mrl_buf_consume(in, frame.total);
 }
