@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,24 @@ class Merlond:
         self.call("POST", "/v1/roles", {"name": "sim", "rules": RULES})
         self.call("POST", "/v1/roles/sim/assignments", {"to": f"group:{GROUP}"})
 
+    def register(self, first: int, count: int, threads: int = 16) -> None:
+        """Devices that are known and have never been seen."""
+        def some(part: int) -> None:
+            connection = http.client.HTTPConnection("localhost")
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(str(self.folder / "state" / "api.sock"))
+            for i in range(first + part, first + count, threads):
+                connection.request("POST", "/v1/devices", json.dumps({"id": f"known-{i}", "group": GROUP}),
+                                   {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status != 201:
+                    raise RuntimeError(f"device {i}: {answer.status} {text.decode()}")
+            connection.close()
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(some, range(threads)))
+
     def enrol(self, clients: int, identities: Path) -> None:
         token = self.call("POST", "/v1/tokens", {"group": GROUP, "uses": clients, "life": "1h"})["token"]
         subprocess.run([self.build / "sim" / "merlon-sim", "enrol", "--est", f"127.0.0.1:{self.enrolment_port}", "--token", token,
@@ -130,12 +149,19 @@ class Merlond:
 def merlond(processes: Processes, folder: Path, options: argparse.Namespace, clients: int,
             settings: dict[str, str] | None = None) -> Broker:
     """Started afresh after its clients were enrolled, so that enrolment is not in what is measured."""
+    server = prepared(processes, folder, options, clients, settings)
+    return server.broker(server.start(), folder / "identities.pem")
+
+
+def prepared(processes: Processes, folder: Path, options: argparse.Namespace, clients: int,
+             settings: dict[str, str] | None = None) -> Merlond:
+    """Its clients are enrolled; it is stopped."""
     server = Merlond(processes, folder, options.build, options.workers, settings or {})
     process = server.start()
     server.allow_topics()
     server.enrol(clients, folder / "identities.pem")
     process.stop()
-    return server.broker(server.start(), folder / "identities.pem")
+    return server
 
 
 def mosquitto(processes: Processes, folder: Path, options: argparse.Namespace, extra: str = "") -> Broker:
@@ -153,9 +179,8 @@ def allow_open_files() -> int:
 
 
 @contextmanager
-def both(options: argparse.Namespace, clients: int, settings: dict[str, str] | None = None,
-         extra: str = "") -> Iterator[tuple[Broker, Broker]]:
-    """(merlond, mosquitto), running, with so many clients known."""
+def workplace(options: argparse.Namespace) -> Iterator[tuple[Processes, Path]]:
+    """Everything is built; a folder that other accounts can reach; what was started there ends."""
     options.build = options.build.resolve()
     allow_open_files()
     subprocess.run(["ninja", "-C", options.build, "sim/merlon-sim", "server/main/merlond", "keys/merlon-keys"], check=True,
@@ -165,12 +190,20 @@ def both(options: argparse.Namespace, clients: int, settings: dict[str, str] | N
         folder.chmod(0o711)
         processes = Processes(folder)
         try:
-            ours, theirs = folder / "ours", folder / "theirs"
-            ours.mkdir(mode=0o711)
-            theirs.mkdir(mode=0o711)
-            yield merlond(processes, ours, options, clients, settings), mosquitto(processes, theirs, options, extra)
+            yield processes, folder
         finally:
             processes.close()
+
+
+@contextmanager
+def both(options: argparse.Namespace, clients: int, settings: dict[str, str] | None = None,
+         extra: str = "") -> Iterator[tuple[Broker, Broker]]:
+    """(merlond, mosquitto), running, with so many clients known."""
+    with workplace(options) as (processes, folder):
+        ours, theirs = folder / "ours", folder / "theirs"
+        ours.mkdir(mode=0o711)
+        theirs.mkdir(mode=0o711)
+        yield merlond(processes, ours, options, clients, settings), mosquitto(processes, theirs, options, extra)
 
 
 def by_turns(brokers: tuple[Broker, ...], rounds: int, scenario: str, *options: object) -> list[dict[str, float]]:

@@ -154,15 +154,17 @@ static mrl_err run_idle(struct mrl_sim_crew *crew, const struct mrl_sim_options 
                         struct mrl_report *report, struct mrl_why *why)
 {
     double clients = o->publishers + o->subscribers;
-    struct use before, from, to;
+    struct use before, opened, from, to;
 
     MRL_TRY(read_use(o, &before, why));
     MRL_TRY(open_group(crew, o, BOTH, /*resume=*/false, why));
+    MRL_TRY(read_use(o, &opened, why));
     settle();
     MRL_TRY(read_use(o, &from, why));
     sleep_until(from.at_ns + (uint64_t)(o->seconds * 1e9));
     MRL_TRY(read_use(o, &to, why));
     mrl_report_add(report, "clients", clients);
+    mrl_report_add(report, "connect_cpu_us_each", (opened.cpu_s - before.cpu_s) * 1e6 / clients);
     mrl_report_add(report, "private_bytes_each",
                    (to.private_bytes - before.private_bytes) / clients);
     mrl_report_add(report, "idle_cpu_ms_per_second",
