@@ -150,9 +150,9 @@ int main(int argc, char **argv)
     };
     struct mrl_guard *g = mrl_guard_new(&config);
     double one = 0, many = 0, good = 0, device = 0, message = 0, bare = 0;
-    int rounds = argc > 1 ? atoi(argv[1]) : 5;
+    long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 5;
 
-    for (int i = 0; i < rounds; i++) {
+    for (long i = 0; i < rounds; i++) {
         least(&one, admit(g, 1));
         least(&many, admit(g, MANY));
         least(&good, proven(g));

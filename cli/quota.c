@@ -77,8 +77,11 @@ static void member_of(const char *option, char *to, size_t cap)
 {
     size_t i = 0;
 
-    for (; option[i] != '\0' && i + 1 < cap; i++)
-        to[i] = option[i] == '-' ? '_' : option[i];
+    for (; option[i] != '\0' && i + 1 < cap; i++) {
+        to[i] = option[i];
+        if (to[i] == '-')
+            to[i] = '_';
+    }
     to[i] = '\0';
 }
 

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/pace.h"
 
-enum { EVENTS_PER_TURN = 256 };
+enum { EVENTS_PER_TURN = 256, NS_PER_S = 1000000000, NS_PER_MS = 1000000, US_PER_S = 1000000 };
 
 struct mrl_loop {
     int epoll;
@@ -19,6 +21,7 @@ struct mrl_loop {
     uint64_t now;
     struct mrl_timers timers;
     struct mrl_list later;
+    struct mrl_pace pace;
     /* The batch being handled, so that a removed watch can be taken out of it. */
     struct epoll_event batch[EVENTS_PER_TURN];
     int batch_at;
@@ -117,6 +120,32 @@ void mrl_loop_later_cancel(struct mrl_later *later)
     mrl_list_remove(&later->node);
 }
 
+void mrl_loop_let_gather(struct mrl_loop *l, uint64_t most_us)
+{
+    l->pace = (struct mrl_pace){.most_ns = most_us < US_PER_S ? most_us * 1000 : NS_PER_S - 1};
+}
+
+static uint64_t read_ns(clockid_t clock)
+{
+    struct timespec t;
+
+    (void)clock_gettime(clock, &t); /* fails only for unknown clocks */
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* A signal ends the wait early: no harm. */
+static void gather(struct mrl_loop *l, uint64_t began_ns)
+{
+    uint64_t now = read_ns(CLOCK_MONOTONIC);
+    struct timespec wait = {0};
+
+    if (mrl_pace_is_due(&l->pace, now))
+        mrl_pace_judge(&l->pace, now, read_ns(CLOCK_THREAD_CPUTIME_ID));
+    wait.tv_nsec = (long)mrl_pace_wait(&l->pace, now - began_ns);
+    if (wait.tv_nsec > 0)
+        (void)nanosleep(&wait, NULL);
+}
+
 uint64_t mrl_loop_now(const struct mrl_loop *l)
 {
     return l->now;
@@ -155,6 +184,7 @@ static int shorter_wait(int a, int b)
 mrl_err mrl_loop_turn(struct mrl_loop *l, int wait_ms)
 {
     int wait = shorter_wait(wait_ms, mrl_timers_wait_ms(&l->timers, mrl_monotonic_ms()));
+    uint64_t began;
     int got;
 
     if (!mrl_list_empty(&l->later))
@@ -162,10 +192,13 @@ mrl_err mrl_loop_turn(struct mrl_loop *l, int wait_ms)
     got = epoll_wait(l->epoll, l->batch, EVENTS_PER_TURN, wait);
     MRL_ENSURE(got >= 0 || errno == EINTR, MRL_ERR_IO);
     l->batch_count = got > 0 ? got : 0;
-    l->now = mrl_monotonic_ms();
+    began = read_ns(CLOCK_MONOTONIC);
+    l->now = began / NS_PER_MS;
     run_ready(l);
     mrl_timers_advance(&l->timers, l->now);
     run_later(l);
+    if (l->pace.most_ns > 0)
+        gather(l, began);
     return MRL_OK;
 }
 

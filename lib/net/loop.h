@@ -53,6 +53,10 @@ void mrl_loop_timer(struct mrl_loop *l, struct mrl_timer *t, uint64_t after_ms);
 void mrl_loop_later(struct mrl_loop *l, struct mrl_later *later);
 void mrl_loop_later_cancel(struct mrl_later *later); /* not asked: no-op */
 
+/* A loop that is busy may let work gather for so long (below a second) before it looks again:
+ * net/pace.h. 0, as at first: it never waits with work to do. */
+void mrl_loop_let_gather(struct mrl_loop *l, uint64_t most_us);
+
 uint64_t mrl_loop_now(const struct mrl_loop *l); /* monotonic ms at the start of the turn */
 
 /* One turn: waits at most wait_ms (-1: until something happens), then callbacks, timers, later. */

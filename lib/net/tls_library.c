@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In OpenSSL 3.0 and 3.1, 89 % of reading a certificate is spent walking some 40 decoders for its
- * public key, at every handshake. Here is a provider that is the default provider with all but the
- * decoders for SubjectPublicKeyInfo of EC, Ed25519 and RSA keys left out, and TLS13-KDF in short
- * (net/tls_kdf.c). All other queries are answered with the default provider's tables, and these run
- * on a context of a real default provider. From 3.2 on decoding is fast and the default provider is
- * used as it is. */
+/* In OpenSSL 3.0 and 3.1, most of reading a certificate is spent walking some 40 decoders for its
+ * public key, and then every algorithm of any kind that was ever asked for, at every handshake.
+ * Here is a provider that is the default provider with only what TLS uses here, and TLS13-KDF in
+ * short (net/tls_kdf.c). All of it runs on a context of a real default provider. From 3.2 on
+ * decoding is fast and the default provider is used as it is. */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/core_dispatch.h>
@@ -14,46 +14,66 @@
 
 #include "net/tls_internal.h"
 
-enum { DECODERS_MAX = 16 };
+enum { KEPT_MAX = 16 };
+
+/* What is left of one kind of algorithm. */
+struct thinned {
+    int operation;
+    const char *names;         /* kept, ':' around each: the first name of an algorithm counts */
+    const char *properties[2]; /* all of them in its properties */
+    OSSL_ALGORITHM kept[KEPT_MAX + 1];
+};
 
 /* Constant once made. The tables are the same for every instance of the default provider. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static OSSL_PROVIDER *tables;
-static OSSL_ALGORITHM decoders[DECODERS_MAX + 1];
+static struct thinned thinned[] = {
+    {OSSL_OP_DECODER, ":EC:ED25519:RSA:", {"structure=SubjectPublicKeyInfo", "input=der"}, {{0}}},
+    {OSSL_OP_KEYMGMT, ":EC:ED25519:RSA:RSA-PSS:X25519:HMAC:", {"", ""}, {{0}}},
+    {OSSL_OP_CIPHER, ":AES-256-GCM:AES-128-GCM:ChaCha20-Poly1305:", {"", ""}, {{0}}},
+    {OSSL_OP_DIGEST, ":SHA1:SHA2-256:SHA2-384:SHA2-512:MD5-SHA1:", {"", ""}, {{0}}},
+    {OSSL_OP_KEYEXCH, ":X25519:ECDH:", {"", ""}, {{0}}},
+    {OSSL_OP_SIGNATURE, ":ECDSA:ED25519:RSA:HMAC:", {"", ""}, {{0}}},
+    {OSSL_OP_MAC, ":HMAC:", {"", ""}, {{0}}},
+};
 
-static bool wanted(const OSSL_ALGORITHM *a)
+static bool is_kept(const struct thinned *t, const OSSL_ALGORITHM *a)
 {
-    static const mrl_bytes keys[] = {MRL_LIT_INIT("EC"), MRL_LIT_INIT("ED25519"),
-                                     MRL_LIT_INIT("RSA")};
-    static const char form[] = "structure=SubjectPublicKeyInfo";
+    const char *properties = a->property_definition != NULL ? a->property_definition : "";
     mrl_bytes name, aliases;
+    char marked[64];
 
-    if (a->property_definition == NULL || strstr(a->property_definition, form) == NULL ||
-        strstr(a->property_definition, "input=der") == NULL)
-        return false;
     (void)mrl_bytes_split(mrl_str(a->algorithm_names), ':', &name, &aliases); /* or no alias */
-    for (size_t i = 0; i < MRL_COUNT(keys); i++)
-        if (mrl_bytes_eq_nocase(name, keys[i]))
-            return true;
-    return false;
+    (void)snprintf(marked, sizeof(marked), ":%.*s:", MRL_FMT(name)); /* a longer one is not ours */
+    return strcasestr(t->names, marked) != NULL && strstr(properties, t->properties[0]) != NULL &&
+           strstr(properties, t->properties[1]) != NULL;
+}
+
+/* false: nothing is left. */
+static bool thin(struct thinned *t)
+{
+    size_t count = 0;
+    int no_cache;
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(tables, t->operation, &no_cache);
+
+    for (; all != NULL && all->algorithm_names != NULL && count < KEPT_MAX; all++)
+        if (is_kept(t, all))
+            t->kept[count++] = *all;
+    return count > 0;
 }
 
 static void pick(void)
 {
-    const OSSL_ALGORITHM *all;
-    size_t count = 0;
+    bool good;
     int no_cache;
 
     tables = OSSL_PROVIDER_load(NULL, "default");
     if (tables == NULL)
         return;
-    all = OSSL_PROVIDER_query_operation(tables, OSSL_OP_DECODER, &no_cache);
-    for (; all != NULL && all->algorithm_names != NULL && count < DECODERS_MAX; all++)
-        if (wanted(all))
-            decoders[count++] = *all;
-    /* Not the OpenSSL we know: go without. */
-    if (count == 0 ||
-        !mrl_tls_kdf_take(OSSL_PROVIDER_query_operation(tables, OSSL_OP_KDF, &no_cache)))
+    good = mrl_tls_kdf_take(OSSL_PROVIDER_query_operation(tables, OSSL_OP_KDF, &no_cache));
+    for (size_t i = 0; i < MRL_COUNT(thinned); i++)
+        good &= thin(&thinned[i]);
+    if (!good) /* not the OpenSSL we know: go without */
         tables = NULL;
 }
 
@@ -61,8 +81,9 @@ static const OSSL_ALGORITHM *thin_query(void *context, int operation, int *no_ca
 {
     (void)context;
     *no_cache = 0;
-    if (operation == OSSL_OP_DECODER)
-        return decoders;
+    for (size_t i = 0; i < MRL_COUNT(thinned); i++)
+        if (thinned[i].operation == operation)
+            return thinned[i].kept;
     if (operation == OSSL_OP_KDF)
         return mrl_tls_kdf_table();
     return OSSL_PROVIDER_query_operation(tables, operation, no_cache);

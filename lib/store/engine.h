@@ -45,8 +45,8 @@ struct mrl_engine {
     unsigned (*columns)(const struct mrl_rows *rows);
     void (*free_rows)(struct mrl_rows *rows);
 
-    /* Nothing of what commits removed or overwrote stays in files beside the database. MRL_ERR_BUSY:
-     * a reader still looks at it. Never waits. */
+    /* Nothing of what commits removed or overwrote stays in files beside the database.
+     * MRL_ERR_BUSY: a reader still looks at it. Never waits. */
     mrl_err (*forget)(struct mrl_engine_conn *c, struct mrl_why *why);
 
     /* What the transaction of c sees, as a database of its own in a new file. */

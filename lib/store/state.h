@@ -39,7 +39,7 @@ struct mrl_store {
     pthread_t thread;
     bool running;
     bool forgetting; /* old bytes are still beside the database; the writer thread only */
-    sem_t wake;                            /* posted when submitted goes from empty to not empty */
+    sem_t wake;      /* posted when submitted goes from empty to not empty */
     _Atomic(struct mrl_write *) submitted; /* newest first */
     atomic_bool stopping;
     _Atomic uint64_t backlog;

@@ -90,8 +90,8 @@ static bool names_known_device(const struct mrl_lint_run *run, mrl_bytes name)
     return run->in->has != NULL && run->in->has(run->in->context, &device, /*variable=*/NULL);
 }
 
-static void say_crosses(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
-                        const struct mrl_lint_rule *owner, size_t place)
+/* Less than an error where the rule keeps to the holder's own group or attribute. */
+static enum mrl_lint_severity crossing(const struct mrl_lint_rule *r)
 {
     static const enum mrl_lint_severity severities[] = {
         [MRL_LINT_UNKNOWN] = MRL_LINT_WARNING,
@@ -99,9 +99,18 @@ static void say_crosses(const struct mrl_lint_run *run, const struct mrl_lint_ru
         [MRL_LINT_DEVICES] = MRL_LINT_ERROR,
         [MRL_LINT_APPLICATIONS] = MRL_LINT_NOTE,
     };
+    bool narrowed =
+        mrl_lint_has(&r->filter, MRL_LEVEL_GROUP) || mrl_lint_has(&r->filter, MRL_LEVEL_ATTRIBUTE);
+
+    return narrowed && r->audience == MRL_LINT_DEVICES ? MRL_LINT_WARNING : severities[r->audience];
+}
+
+static void say_crosses(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
+                        const struct mrl_lint_rule *owner, size_t place)
+{
     char name[MRL_NAME_MAX + 1];
 
-    SAY(run, r, "crosses-devices", severities[r->audience],
+    SAY(run, r, "crosses-devices", crossing(r),
         "write ${id} there, or give the role to an application only",
         "reaches what belongs to single devices: level %zu is ${id} in `%.*s` of %s", place + 1,
         MRL_FMT(owner->rule->filter), role_name(owner, name));

@@ -73,10 +73,7 @@ static bool is_limited(const struct mrl_guard *g, const struct mrl_peer *peer)
 {
     if (g == NULL || (peer->kind != MRL_PEER_IPV4 && peer->kind != MRL_PEER_IPV6))
         return false;
-    for (size_t i = 0; i < g->config.exempt_count; i++)
-        if (mrl_network_has(&g->config.exempt[i], peer))
-            return false;
-    return true;
+    return !mrl_networks_have(g->config.exempt, g->config.exempt_count, peer);
 }
 
 /* --- blocks --- */

@@ -5,8 +5,8 @@
 #define MRL_GUARD_GUARD_H
 
 #include "audit/audit.h"
-#include "net/network.h"
 #include "guard/table.h"
+#include "net/network.h"
 
 enum mrl_guard_kind {
     MRL_GUARD_SOURCE,    /* one address, or what a site has of IPv6 */

@@ -25,7 +25,7 @@ static void note(struct mrl_server *s, mrl_err err, const char *why)
     mrl_audit_record(s->audit, &e, NULL, NULL);
 }
 
-/* On a worker, once at either change. */
+/* Once at either change. */
 static void told(void *context, mrl_err err, const char *why)
 {
     note(context, err, why);

@@ -8,8 +8,8 @@
 
 #include "audit/checkpoint.h"
 #include "export/export.h"
-#include "main/collector.h"
 #include "guard/guard.h"
+#include "main/collector.h"
 #include "main/config.h"
 #include "main/retention.h"
 #include "main/rotation.h"

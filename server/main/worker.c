@@ -43,7 +43,7 @@ struct mrl_worker {
     _Atomic size_t sessions, connected; /* as of the last tally */
 };
 
-enum { TALLY_MS = 1000, DRAIN_MS = 20 };
+enum { TALLY_MS = 1000, GATHER_US = 1000, DRAIN_MS = 20 };
 
 static const mrl_bytes alpn_mqtt[] = {MRL_LIT_INIT("mqtt")};
 static const mrl_bytes alpn_http[] = {MRL_LIT_INIT("http/1.1")};
@@ -163,6 +163,7 @@ static mrl_err make(struct mrl_worker *w, struct mrl_why *why)
     struct mrl_conns_config config = conns;
 
     MRL_TRY(mrl_loop_new(&w->loop));
+    mrl_loop_let_gather(w->loop, GATHER_US);
     config.loop = w->loop;
     MRL_TRY(mrl_conns_new(&config, &w->conns));
     MRL_TRY(mrl_mailbox_new(w->loop, w, &w->mailbox));

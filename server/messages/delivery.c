@@ -413,11 +413,10 @@ static void remember(struct mrl_session *s, uint16_t packet_id)
     s->receiving[s->receiving_count++] = packet_id;
 }
 
-/* A limit that was lowered since lets the first ones stand. */
+/* Also above a limit that was lowered since: what is forgotten would come twice. */
 void mrl_received_restore(struct mrl_session *s, uint16_t packet_id)
 {
-    if (s->receiving_count < s->receive_maximum)
-        remember(s, packet_id);
+    remember(s, packet_id);
 }
 
 mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool *is_new)

@@ -61,6 +61,7 @@ mrl_err mrl_envelope_write(const struct mrl_publication *p, struct mrl_buf *out)
 static mrl_err read_flags(uint8_t flags, struct mrl_publication *p)
 {
     MRL_ENSURE((flags & QOS_MASK) <= 2, MRL_ERR_MALFORMED);
+    MRL_ENSURE((flags & (FLAG_FORMAT | FLAG_FORMAT_TEXT)) != FLAG_FORMAT_TEXT, MRL_ERR_MALFORMED);
     p->qos = flags & QOS_MASK;
     p->retain = (flags & FLAG_RETAIN) != 0;
     p->has_payload_format = (flags & FLAG_FORMAT) != 0;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "messages/internal.h"
+#include "messages/keep.h"
 #include "messages/topic_tree.h"
 
 struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, unsigned index,
@@ -24,24 +24,42 @@ struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, 
     return h;
 }
 
+enum { SWEEP_MS = 1000 };
+
+/* Retained messages are everybody's: one hub sees to their end. */
+static void on_sweep(struct mrl_timer *t)
+{
+    struct mrl_hub *h = MRL_CONTAINER(t, struct mrl_hub, sweep);
+    bool more = mrl_keep_expire_retained(h);
+
+    mrl_loop_timer(h->loop, t, more ? 0 : SWEEP_MS);
+}
+
 void mrl_hub_join(struct mrl_hub *h, struct mrl_hub *const *hubs, unsigned count)
 {
     h->hubs = hubs;
     h->hub_count = count;
     mrl_routing_init(h);
+    h->sweep.fire = on_sweep;
+    if (h->index == 0)
+        mrl_loop_timer(h->loop, &h->sweep, SWEEP_MS);
 }
 
 void mrl_hub_free(struct mrl_hub *h)
 {
+    struct mrl_map_node *next;
     struct mrl_journal *journal;
 
     if (h == NULL)
         return;
     h->closing = true;
+    mrl_timer_cancel(&h->sweep);
     journal = h->journal;
     h->journal = NULL; /* what ends with the process stays in the store */
-    for (struct mrl_map_node *n; (n = mrl_map_next(&h->sessions, NULL)) != NULL;)
+    for (struct mrl_map_node *n = mrl_map_next(&h->sessions, NULL); n != NULL; n = next) {
+        next = mrl_map_next(&h->sessions, n);
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
+    }
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);
     mrl_routing_done(h);

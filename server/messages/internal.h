@@ -132,6 +132,7 @@ struct mrl_session {
 
     bool durable;            /* survives the process: in the store, or on the way there */
     int64_t row;             /* in the store; 0: never was there */
+    int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */
 };
 
@@ -149,7 +150,8 @@ struct mrl_hub {
     size_t connected;
     struct mrl_routes *routes;
     struct mrl_routing routing;
-    bool closing; /* being freed: nothing is passed on */
+    struct mrl_timer sweep; /* of expired retained messages, on the first hub */
+    bool closing;           /* being freed: nothing is passed on */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */

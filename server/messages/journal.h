@@ -40,6 +40,7 @@ enum mrl_op_kind {
 
 /* The columns of a session; the texts are the tail of its operation. */
 struct mrl_session_row {
+    int64_t version; /* 1: the first. An older one never replaces a newer one */
     uint8_t principal_kind;
     size_t principal_len; /* of the tail; the rest is the client id */
     uint32_t expiry_s;
@@ -87,10 +88,18 @@ struct mrl_ledger {
     _Atomic int64_t last_session, last_message, last_retained; /* row ids given out */
     int64_t wall_at_zero; /* wall clock minus monotonic: a clock that is set moves nothing */
     _Atomic bool failing;
+    _Atomic bool succeeded;     /* something since the last failure */
+    _Atomic uint64_t failed_ms; /* when that was */
+    struct mrl_write clock;
+    _Atomic bool clock_busy;
+    int64_t ahead, ahead_stored; /* of the wall clock: as written last, and as in the store */
 };
+/* At start: rows go on counting as they did, whatever the wall clock was set to meanwhile. */
+mrl_err mrl_ledger_read_clock(struct mrl_ledger *l, struct mrl_tx *tx);
 int64_t mrl_ledger_wall(const struct mrl_ledger *l, uint64_t monotonic_ms);
 /* At least 1; a time before this machine's start counts as now. */
 uint64_t mrl_ledger_monotonic(const struct mrl_ledger *l, int64_t wall_ms);
+/* What became of a batch. */
 void mrl_ledger_tell(struct mrl_ledger *l, mrl_err result, const char *why);
 
 struct mrl_journal;

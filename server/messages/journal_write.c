@@ -24,28 +24,49 @@ static mrl_err seal(struct scratch *s, const char *table, const char *column, in
     return mrl_seal(s->sealer, &at, mrl_buf_bytes(&s->plain), &s->sealed);
 }
 
+static mrl_err insert_session(struct scratch *s, const struct mrl_op *op, struct mrl_value will)
+{
+    const struct mrl_session_row *row = &op->row;
+
+    return mrl_tx_exec(
+        s->tx,
+        "INSERT INTO mqtt_sessions (id, kind, principal, client, expiry, ends, sent, will_delay,"
+        " will_life, version, will) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        " ON CONFLICT DO NOTHING",
+        MRL_ARGS(MRL_INT(op->session), MRL_INT(row->principal_kind),
+                 MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), 0, row->principal_len)),
+                 MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), row->principal_len, op->tail_len)),
+                 MRL_INT(row->expiry_s), MRL_INT(row->ends), MRL_INT(row->sent),
+                 MRL_INT(row->will_delay_s), MRL_INT((int64_t)row->will_life_ms),
+                 MRL_INT(row->version), will),
+        NULL);
+}
+
+/* What went together with messages of other workers may come late: it must neither bring back a
+ * session that is gone nor an older state. */
+static mrl_err update_session(struct scratch *s, const struct mrl_op *op, struct mrl_value will)
+{
+    const struct mrl_session_row *row = &op->row;
+
+    return mrl_tx_exec(s->tx,
+                       "UPDATE mqtt_sessions SET expiry = $2, ends = $3, sent = $4,"
+                       " will_delay = $5, version = $6, will = $7, will_life = $8"
+                       " WHERE id = $1 AND version < $6",
+                       MRL_ARGS(MRL_INT(op->session), MRL_INT(row->expiry_s), MRL_INT(row->ends),
+                                MRL_INT(row->sent), MRL_INT(row->will_delay_s),
+                                MRL_INT(row->version), will, MRL_INT((int64_t)row->will_life_ms)),
+                       NULL);
+}
+
 static mrl_err write_session(struct scratch *s, const struct mrl_op *op)
 {
-    static const char sql[] =
-        "INSERT INTO mqtt_sessions (id, kind, principal, client, expiry, ends, sent, will_delay,"
-        " will_life, will) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-        " ON CONFLICT (id) DO UPDATE SET expiry = $5, ends = $6, sent = $7, will_delay = $8,"
-        " will_life = $9, will = $10";
-    const struct mrl_session_row *row = &op->row;
     struct mrl_value will = MRL_NULL;
 
     if (op->publication != NULL) {
         MRL_TRY(seal(s, "mqtt_sessions", "will", op->session, op->publication));
         will = MRL_BLOB(mrl_buf_bytes(&s->sealed));
     }
-    return mrl_tx_exec(
-        s->tx, sql,
-        MRL_ARGS(MRL_INT(op->session), MRL_INT(row->principal_kind),
-                 MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), 0, row->principal_len)),
-                 MRL_TEXT(mrl_bytes_sub(mrl_op_tail(op), row->principal_len, op->tail_len)),
-                 MRL_INT(row->expiry_s), MRL_INT(row->ends), MRL_INT(row->sent),
-                 MRL_INT(row->will_delay_s), MRL_INT((int64_t)row->will_life_ms), will),
-        NULL);
+    return op->row.version == 1 ? insert_session(s, op, will) : update_session(s, op, will);
 }
 
 static mrl_err remove_session(struct scratch *s, const struct mrl_op *op)

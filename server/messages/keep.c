@@ -32,6 +32,7 @@ struct mrl_receipt *mrl_hub_watched(struct mrl_hub *h)
 void mrl_hub_keep_in(struct mrl_hub *h, struct mrl_ledger *l)
 {
     h->journal = mrl_journal_new(l, h->loop, h->mailbox);
+    mrl_retained_number(h->retained, &l->last_retained);
 }
 
 void mrl_hub_flush(struct mrl_hub *h)
@@ -69,12 +70,12 @@ void mrl_keep_begin(struct mrl_session *s)
 }
 
 /* Its operations under way find nobody any more. */
-void mrl_keep_end(struct mrl_session *s)
+struct mrl_op *mrl_keep_end(struct mrl_session *s)
 {
     struct mrl_op *op;
 
     if (!s->durable)
-        return;
+        return NULL;
     s->durable = false;
     atomic_fetch_sub(&s->hub->durable, 1);
     MRL_LIST_EACH(pending, &s->pending, struct mrl_op, of_session)
@@ -83,11 +84,12 @@ void mrl_keep_end(struct mrl_session *s)
         pending->by = NULL;
     }
     if (s->hub->journal == NULL)
-        return;
+        return NULL;
     op = mrl_op_new(MRL_OP_SESSION_GONE, MRL_BYTES_NONE);
     op->session = s->row;
     op->must = true;
     mrl_keep(s->hub, op);
+    return op;
 }
 
 static int64_t ends_of(const struct mrl_session *s)
@@ -104,6 +106,13 @@ static mrl_bytes names_of(const struct mrl_session_key *k, struct mrl_buf *memor
     return mrl_buf_bytes(memory);
 }
 
+/* There still is no row: the next one is the first again. */
+static void on_session_settled(struct mrl_op *op, mrl_err result)
+{
+    if (result != MRL_OK && op->row.version == 1 && op->by != NULL)
+        op->by->row_version = 0;
+}
+
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
 {
     MRL_SCOPED(mrl_buf) names = {0};
@@ -113,7 +122,9 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
         return NULL;
     op = op_new(s, MRL_OP_SESSION, names_of(&s->key, &names));
     op->must = must;
-    op->row = (struct mrl_session_row){.principal_kind = s->key.principal_kind,
+    op->settle = on_session_settled;
+    op->row = (struct mrl_session_row){.version = ++s->row_version,
+                                       .principal_kind = s->key.principal_kind,
                                        .principal_len = s->key.principal.len,
                                        .expiry_s = s->expiry_s,
                                        .ends = ends_of(s),
@@ -558,4 +569,30 @@ mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p)
         mrl_publication_unref(change.previous);
     }
     return MRL_OK;
+}
+
+enum { EXPIRE_AT_ONCE = 256 };
+
+static void let_expire(struct mrl_hub *h, struct mrl_retained_change *gone)
+{
+    const struct mrl_publication like = {.topic = gone->previous->topic, .retain = true};
+    struct mrl_publication *nothing;
+
+    if (h->journal != NULL) {
+        nothing = mrl_publication_new(&like);
+        clear_retained(h, nothing, gone);
+        mrl_publication_unref(nothing);
+    }
+    mrl_publication_unref(gone->previous);
+}
+
+bool mrl_keep_expire_retained(struct mrl_hub *h)
+{
+    struct mrl_retained_change gone[EXPIRE_AT_ONCE];
+    size_t count =
+        mrl_retained_expire(h->retained, mrl_monotonic_ms(), h->index, gone, EXPIRE_AT_ONCE);
+
+    for (size_t i = 0; i < count; i++)
+        let_expire(h, &gone[i]);
+    return count == EXPIRE_AT_ONCE;
 }

@@ -19,7 +19,7 @@ struct mrl_stored {
 
 /* A session begins or ceases to outlive its connection. */
 void mrl_keep_begin(struct mrl_session *s);
-void mrl_keep_end(struct mrl_session *s);
+struct mrl_op *mrl_keep_end(struct mrl_session *s); /* gives what removes it, or NULL */
 
 /* The row as it is now. must: nobody waits for it. */
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must);
@@ -40,6 +40,9 @@ void mrl_keep_received_gone(struct mrl_session *s, uint16_t packet_id);
 
 /* p becomes the retained message of its topic. MRL_ERR_LIMIT: the retained store is full. */
 mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p);
+/* Takes expired retained messages out of memory and store, some at a time; true: there may be more.
+ */
+bool mrl_keep_expire_retained(struct mrl_hub *h);
 
 /* Adds op of h's journal; whoever waits (mrl_hub_watch) waits for it, too. */
 void mrl_keep(struct mrl_hub *h, struct mrl_op *op);

@@ -15,8 +15,8 @@ extern const struct mrl_migration_list mrl_messages_migrations;
 struct mrl_ledger_config { /* all borrowed and outlive the ledger */
     struct mrl_store *store;
     struct mrl_sealer *sealer;
-    /* On a worker, when the store stops taking what is to be kept, and with MRL_OK when it takes it
-     * again. May be NULL. */
+    /* When the store stops taking what is to be kept (on a worker), and with MRL_OK when it has
+     * taken everything for a while (in mrl_ledger_tick). May be NULL. */
     void (*told)(void *context, mrl_err err, const char *why);
     void *context;
 };
@@ -43,7 +43,10 @@ struct mrl_ledger_found {
 mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *where,
                         struct mrl_ledger_found *out, struct mrl_why *why);
 
-/* The last thing the store said was no. Any thread. */
+/* Each second or so: a wall clock that was set is noticed, so that what expires does not take the
+ * step for time that passed; a store that failed is tried. Any one thread. */
+void mrl_ledger_tick(struct mrl_ledger *l);
+/* The store has refused something lately. Any thread. */
 bool mrl_ledger_failing(const struct mrl_ledger *l);
 
 void mrl_ledger_free(struct mrl_ledger *l); /* the store is closed; NULL is fine */

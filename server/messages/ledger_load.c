@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "messages/envelope.h"
 #include "messages/keep.h"
+#include "messages/topic_tree.h"
 
 struct loaded_message {
     struct mrl_map_node node;
@@ -28,7 +29,7 @@ struct loading {
     struct mrl_buf plain;
     struct mrl_buf retained_gone; /* row numbers */
     bool orphans;
-    int64_t now; /* wall clock */
+    int64_t now; /* as rows count it */
 };
 
 static mrl_bytes key_of(const int64_t *id)
@@ -108,17 +109,21 @@ static void gone(struct loading *l, int64_t row)
     (void)mrl_buf_append(&l->retained_gone, key_of(&row)); /* no limit set: cannot fail */
 }
 
-/* Rows of one topic follow each other: the last counts, one without payload takes them away. */
+/* Rows of one topic follow each other: the last counts, one without payload, or whose time is over,
+ * takes them away. */
 static void load_retained_row(struct loading *l, int64_t id, int64_t expires,
                               struct mrl_publication *p)
 {
+    const struct mrl_publication nothing = {.topic = p->topic};
     int64_t older = 0;
+    bool over;
 
     set_expiry(l, p, expires);
-    mrl_retained_load(l->where->retained, p, id, &older);
+    over = p->payload.len == 0 || mrl_publication_expired(p, mrl_monotonic_ms());
+    mrl_retained_load(l->where->retained, over ? &nothing : p, id, &older);
     if (older != 0)
         gone(l, older);
-    if (p->payload.len == 0)
+    if (over)
         gone(l, id);
     mrl_publication_unref(p);
 }
@@ -168,6 +173,12 @@ static mrl_err seek(struct loading *l, struct cursor *c, int64_t session, bool *
     return MRL_OK;
 }
 
+/* Ours always are; a database can be changed by hand. */
+static bool is_valid(mrl_bytes filter, const struct mrl_subscribe_options *o)
+{
+    return filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX && o->qos <= 2;
+}
+
 static mrl_err load_subscriptions(struct loading *l, struct cursor *c, struct mrl_session *s)
 {
     bool found;
@@ -177,7 +188,8 @@ static mrl_err load_subscriptions(struct loading *l, struct cursor *c, struct mr
         const struct mrl_subscribe_options o =
             mrl_keep_unpack((uint8_t)mrl_row_int(c->rows, 2), (uint32_t)mrl_row_int(c->rows, 3));
 
-        mrl_subscription_restore(s, mrl_row_bytes(c->rows, 1), &o);
+        if (is_valid(mrl_row_bytes(c->rows, 1), &o))
+            mrl_subscription_restore(s, mrl_row_bytes(c->rows, 1), &o);
         l->found.subscriptions++;
         MRL_TRY(advance(c));
         MRL_TRY(seek(l, c, s->row, &found));
@@ -247,7 +259,8 @@ static struct mrl_session *load_session(struct loading *l, const struct mrl_rows
     const struct mrl_session_key key = {.principal_kind = (uint8_t)mrl_row_int(rows, 1),
                                         .principal = mrl_row_bytes(rows, 2),
                                         .client_id = mrl_row_bytes(rows, 3)};
-    const struct mrl_session_row row = {.expiry_s = (uint32_t)mrl_row_int(rows, 4),
+    const struct mrl_session_row row = {.version = mrl_row_int(rows, 10),
+                                        .expiry_s = (uint32_t)mrl_row_int(rows, 4),
                                         .ends = mrl_row_int(rows, 5),
                                         .sent = (uint64_t)mrl_row_int(rows, 6),
                                         .will_delay_s = (uint32_t)mrl_row_int(rows, 7),
@@ -289,7 +302,7 @@ static mrl_err open_tables(struct mrl_tx *tx, struct tables *t)
 {
     MRL_TRY(open_cursor(tx,
                         "SELECT id, kind, principal, client, expiry, ends, sent, will_delay,"
-                        " will_life, will FROM mqtt_sessions ORDER BY id",
+                        " will_life, will, version FROM mqtt_sessions ORDER BY id",
                         &t->sessions));
     MRL_TRY(open_cursor(tx,
                         "SELECT session, filter, options, identifier FROM mqtt_subscriptions"
@@ -321,6 +334,8 @@ static mrl_err load_all(struct mrl_tx *tx, void *context)
 {
     struct loading *l = context;
 
+    MRL_TRY(mrl_ledger_read_clock(l->ledger, tx));
+    l->now = mrl_ledger_wall(l->ledger, mrl_monotonic_ms());
     MRL_TRY(load_messages(l, tx));
     MRL_TRY(load_retained(l, tx));
     return load_sessions(l, tx);
@@ -391,7 +406,7 @@ static void judge(const struct mrl_ledger_places *where)
 mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *where,
                         struct mrl_ledger_found *out, struct mrl_why *why)
 {
-    struct loading loading = {.ledger = l, .where = where, .now = mrl_wall_ms()};
+    struct loading loading = {.ledger = l, .where = where};
     struct tidying job = {.write = {.run = tidy, .why = why}, .loading = &loading};
     mrl_err err;
 

@@ -5,11 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "messages/topic_tree.h"
+#include "net/timer.h"
+
+/* Of the items that expire only: most do not. */
+struct expiry {
+    struct mrl_timer timer;
+    struct mrl_list due; /* in the list of what must go */
+    struct mrl_retained *in;
+    struct item *item;
+};
 
 struct item {
     struct mrl_topic_entry entry;
+    struct expiry *expiry; /* or NULL */
     struct mrl_publication *publication;
     struct owner *owner; /* NULL: nobody's */
     int64_t row;         /* in the store; 0: nowhere */
@@ -31,6 +42,8 @@ struct mrl_retained {
     size_t most_topics;
     size_t most_bytes;
     size_t bytes;
+    struct mrl_timers expiries;
+    struct mrl_list due;
     struct mrl_map owners;
     _Atomic int64_t *counter; /* of rows; or NULL */
 };
@@ -43,7 +56,41 @@ struct mrl_retained *mrl_retained_new(size_t most_topics, size_t most_bytes)
         abort();
     r->most_topics = most_topics;
     r->most_bytes = most_bytes;
+    mrl_timers_init(&r->expiries, mrl_monotonic_ms());
+    mrl_list_init(&r->due);
     return r;
+}
+
+static void on_expired(struct mrl_timer *t)
+{
+    struct expiry *x = MRL_CONTAINER(t, struct expiry, timer);
+
+    mrl_list_add(&x->in->due, &x->due);
+}
+
+static void stop_expiry(struct item *i)
+{
+    if (i->expiry == NULL)
+        return;
+    mrl_timer_cancel(&i->expiry->timer);
+    mrl_list_remove(&i->expiry->due);
+    free(i->expiry);
+    i->expiry = NULL;
+}
+
+static void start_expiry(struct mrl_retained *r, struct item *i, uint64_t now)
+{
+    uint64_t at = i->publication->expires_ms;
+    struct expiry *x = calloc(1, sizeof(*x));
+
+    if (x == NULL)
+        abort();
+    mrl_list_init(&x->due);
+    x->timer.fire = on_expired;
+    x->in = r;
+    x->item = i;
+    i->expiry = x;
+    mrl_timer_set(&r->expiries, &x->timer, now, at > now ? at - now : 0);
 }
 
 static struct owner *find_owner(const struct mrl_retained *r, mrl_bytes key)
@@ -88,8 +135,23 @@ static void own(struct mrl_retained *r, struct item *i)
     i->owner = o;
 }
 
+static void set_publication(struct mrl_retained *r, struct item *i, const struct mrl_publication *p)
+{
+    disown(r, i);
+    if (i->publication != NULL)
+        r->bytes -= mrl_publication_size(i->publication);
+    mrl_publication_unref(i->publication);
+    i->publication = mrl_publication_ref(p);
+    r->bytes += mrl_publication_size(p);
+    own(r, i);
+    stop_expiry(i);
+    if (p->expires_ms != 0)
+        start_expiry(r, i, mrl_monotonic_ms());
+}
+
 static void drop_item(struct mrl_retained *r, struct item *i)
 {
+    stop_expiry(i);
     disown(r, i);
     r->bytes -= mrl_publication_size(i->publication);
     mrl_topic_tree_remove(&r->tree, &i->entry);
@@ -133,13 +195,9 @@ static mrl_err put_locked(struct mrl_retained *r, const struct mrl_publication *
             abort();
         mrl_topic_tree_add(&r->tree, p->topic, &i->entry);
     }
-    disown(r, i);
-    mrl_publication_unref(i->publication);
-    i->publication = mrl_publication_ref(p);
+    set_publication(r, i, p);
     i->row = r->counter == NULL ? 0 : atomic_fetch_add(r->counter, 1) + 1;
     i->settled = false;
-    own(r, i);
-    r->bytes += size - old;
     return MRL_OK;
 }
 
@@ -193,6 +251,13 @@ void mrl_retained_number(struct mrl_retained *r, _Atomic int64_t *counter)
     r->counter = counter;
 }
 
+static struct mrl_retained_change replaced(const struct item *i, unsigned worker)
+{
+    return (struct mrl_retained_change){.old_row = i->row,
+                                        .old_settled = i->settled || i->worker == worker,
+                                        .previous = mrl_publication_ref(i->publication)};
+}
+
 static mrl_err replace_locked(struct mrl_retained *r, const struct mrl_publication *p,
                               unsigned worker, struct mrl_retained_change *out)
 {
@@ -201,9 +266,7 @@ static mrl_err replace_locked(struct mrl_retained *r, const struct mrl_publicati
     mrl_err err;
 
     if (i != NULL)
-        change = (struct mrl_retained_change){.old_row = i->row,
-                                              .old_settled = i->settled || i->worker == worker,
-                                              .previous = mrl_publication_ref(i->publication)};
+        change = replaced(i, worker);
     err = set_locked(r, p);
     if (err != MRL_OK) {
         mrl_publication_unref(change.previous);
@@ -247,12 +310,7 @@ static void take_back_locked(struct mrl_retained *r, struct item *i,
         drop_item(r, i);
         return;
     }
-    disown(r, i);
-    r->bytes -= mrl_publication_size(i->publication);
-    r->bytes += mrl_publication_size(change->previous);
-    mrl_publication_unref(i->publication);
-    i->publication = mrl_publication_ref(change->previous);
-    own(r, i);
+    set_publication(r, i, change->previous);
     i->row = change->old_row;
     i->settled = change->old_settled;
 }
@@ -282,6 +340,44 @@ void mrl_retained_load(struct mrl_retained *r, const struct mrl_publication *p, 
         i->settled = true;
     }
     (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* A timer cannot be set for all of the time a message may last. */
+static bool is_over(struct mrl_retained *r, struct item *i, uint64_t now)
+{
+    if (mrl_publication_expired(i->publication, now))
+        return true;
+    stop_expiry(i);
+    start_expiry(r, i, now);
+    return false;
+}
+
+static size_t expire_locked(struct mrl_retained *r, uint64_t now, unsigned worker,
+                            struct mrl_retained_change *gone, size_t most)
+{
+    size_t count = 0;
+
+    mrl_timers_advance(&r->expiries, now);
+    while (count < most && !mrl_list_empty(&r->due)) {
+        struct item *i = MRL_CONTAINER(r->due.next, struct expiry, due)->item;
+
+        if (!is_over(r, i, now))
+            continue;
+        gone[count++] = replaced(i, worker);
+        drop_item(r, i);
+    }
+    return count;
+}
+
+size_t mrl_retained_expire(struct mrl_retained *r, uint64_t now_ms, unsigned worker,
+                           struct mrl_retained_change *gone, size_t most)
+{
+    size_t count;
+
+    (void)pthread_mutex_lock(&r->lock);
+    count = expire_locked(r, now_ms, worker, gone, most);
+    (void)pthread_mutex_unlock(&r->lock);
+    return count;
 }
 
 struct selection {

@@ -47,6 +47,11 @@ void mrl_retained_take_back(struct mrl_retained *r, mrl_bytes topic,
 void mrl_retained_load(struct mrl_retained *r, const struct mrl_publication *p, int64_t row,
                        int64_t *older);
 
+/* Takes out what has expired, at most `most` of it, into gone (each with previous; free it as its
+ * row allows). Gives how many. MQTT 5.0 3.3.1.3 */
+size_t mrl_retained_expire(struct mrl_retained *r, uint64_t now_ms, unsigned worker,
+                           struct mrl_retained_change *gone, size_t most);
+
 /* References to all unexpired retained messages under the filter, in *out (free the array, unref
  * each). */
 size_t mrl_retained_select(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,

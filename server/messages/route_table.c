@@ -78,8 +78,12 @@ static void reclaim_slots(struct rcu_head *head)
 static void grow(struct mrl_route_table *t)
 {
     struct mrl_route_slots *old = atomic_load_explicit(&t->slots, memory_order_relaxed);
-    struct mrl_route_slots *bigger = slots_new(t, old->count * 2, 1 - old->link);
+    size_t count = old->count;
+    struct mrl_route_slots *bigger;
 
+    while (count <= t->count) /* more came while it was busy */
+        count *= 2;
+    bigger = slots_new(t, count, 1 - old->link);
     for (size_t i = 0; i < old->count; i++) {
         struct mrl_route_node *n = atomic_load_explicit(&old->at[i], memory_order_relaxed);
 

@@ -6,6 +6,8 @@
 #include "messages/gather.h"
 #include "messages/keep.h"
 
+enum { MEMBERS_TRIED = 16 }; /* of a share, for one message */
+
 void mrl_routing_init(struct mrl_hub *h)
 {
     struct mrl_routing *r = &h->routing;
@@ -115,16 +117,44 @@ static void on_other(unsigned worker, void *context)
     r->workers[r->worker_count++] = worker;
 }
 
+static const struct mrl_subscription *next_member(const struct mrl_routing *r,
+                                                  const struct mrl_route_share *share)
+{
+    struct mrl_route_entry *e = mrl_route_share_next(share, r->hub->index);
+
+    return e == NULL ? NULL : MRL_CONTAINER(e, struct mrl_subscription, subscriber.entry);
+}
+
+static bool has_room(const struct mrl_session *s, const struct mrl_publication *p)
+{
+    return p->qos == 0 || (s->queued_count < s->limits.queued_messages &&
+                           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes);
+}
+
+/* The next one whose queue is not full, among a few; when all are, the last of them loses it. */
+static const struct mrl_subscription *member_with_room(const struct mrl_routing *r,
+                                                       const struct mrl_route_share *share)
+{
+    const struct mrl_subscription *first = next_member(r, share), *m = first;
+
+    for (int tried = 1; m != NULL && tried < MEMBERS_TRIED; tried++) {
+        if (has_room(m->subscriber.session, r->publication))
+            return m;
+        m = next_member(r, share);
+        if (m == first)
+            break;
+    }
+    return m;
+}
+
 /* A member's message is its own, beside that of its ordinary subscriptions. */
 static bool hit_member(struct mrl_routing *r, const struct mrl_route_share *share)
 {
-    struct mrl_route_entry *e = mrl_route_share_next(share, r->hub->index);
-    const struct mrl_subscription *subscription;
+    const struct mrl_subscription *subscription = member_with_room(r, share);
     struct mrl_hit *hit;
 
-    if (e == NULL)
+    if (subscription == NULL)
         return false;
-    subscription = MRL_CONTAINER(e, struct mrl_subscription, subscriber.entry);
     hit = hit_new(r);
     hit->session = subscription->subscriber.session;
     hit->share = mrl_route_share_id(share);

@@ -135,7 +135,8 @@ static void publish_will(struct mrl_session *s, const struct mrl_publication *wi
 {
     struct mrl_op *op = mrl_keep_session(s, /*must=*/true);
 
-    s->hub->companion = op;
+    if (op != NULL)
+        s->hub->companion = op;
     if (mrl_hub_publish(s->hub, will, NULL) != MRL_OK)
         s->hub->companion = NULL; /* a full retained store drops it: nobody to tell */
 }
@@ -167,6 +168,17 @@ void mrl_session_fire_will(struct mrl_session *s)
     mrl_publication_unref(will);
 }
 
+/* The session is removed together with what its will brings. */
+static void end_with_will(struct mrl_session *s)
+{
+    struct mrl_hub *h = s->hub;
+
+    h->companion = mrl_keep_end(s);
+    mrl_session_fire_will(s);
+    h->companion = NULL; /* there was no will */
+    mrl_session_end(s);
+}
+
 /* One timer for whatever comes first: the will's delay or the end of the session. */
 static void arm(struct mrl_session *s)
 {
@@ -185,12 +197,13 @@ static void on_timer(struct mrl_timer *t)
     uint64_t now = mrl_monotonic_ms();
     bool ends = s->expires_at_ms != 0 && s->expires_at_ms <= now;
 
-    if (ends || (s->will_at_ms != 0 && s->will_at_ms <= now))
-        mrl_session_fire_will(s); /* min(delay, session end). MQTT 5.0 3.1.2.5 */
-    if (ends)
-        mrl_session_end(s);
-    else
-        arm(s);
+    if (ends) {
+        end_with_will(s); /* min(delay, session end). MQTT 5.0 3.1.2.5 */
+        return;
+    }
+    if (s->will_at_ms != 0 && s->will_at_ms <= now)
+        mrl_session_fire_will(s);
+    arm(s);
 }
 
 static uint32_t allowed_expiry(const struct mrl_hub *h, uint32_t wanted)
@@ -211,8 +224,7 @@ static void park(struct mrl_session *s)
     if (s->will.publication != NULL && s->will.delay_s == 0)
         mrl_session_fire_will(s);
     if (s->expiry_s == 0) {
-        mrl_session_fire_will(s);
-        mrl_session_end(s);
+        end_with_will(s);
         return;
     }
     if (s->will.publication != NULL)
@@ -249,10 +261,10 @@ static bool take_over(struct mrl_session *s, bool clean_start)
     bool goes_on = !clean_start && (s->door == NULL || s->expiry_s > 0);
 
     mrl_session_evict(s, MRL_EVICT_TAKEN_OVER);
-    if (!goes_on || s->will.delay_s == 0)
-        mrl_session_fire_will(s);
     if (!goes_on)
-        mrl_session_end(s);
+        end_with_will(s);
+    else if (s->will.delay_s == 0)
+        mrl_session_fire_will(s);
     return goes_on;
 }
 
@@ -325,9 +337,13 @@ struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_sess
                                         int64_t id, const struct mrl_session_row *row,
                                         struct mrl_publication *will)
 {
-    struct mrl_session *s = session_new(h, k);
+    struct mrl_session *s = find(h, k);
     uint64_t left;
 
+    if (s != NULL) /* it was to go when its successor came */
+        mrl_session_end(s);
+    s = session_new(h, k);
+    s->row_version = row->version;
     s->row = id;
     s->expiry_s = row->expiry_s;
     s->sent = s->last_seq = row->sent;

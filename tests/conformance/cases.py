@@ -46,6 +46,10 @@ class Case:
     steps: list[tuple[int, str]] = field(default_factory=list)
     missing: str = ""  # why it cannot hold yet
 
+    @property
+    def takes_time(self) -> bool:
+        return any(re.match(r"([53]\|\s*)?(pause|passed|restart)\b", step) for _, step in self.steps)
+
     def steps_of(self, version: str) -> Iterator[tuple[int, str]]:
         for line, step in self.steps:
             only = re.match(r"([53])\|\s*", step)

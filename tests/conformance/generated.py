@@ -179,7 +179,7 @@ def flag_cases() -> Iterator[str]:
 
 CUTS = {
     "CONNECT": ['s"MQTT" 5:05 3:04 c6 003c', 'P[ SessionExpiry 00000001 ]', 's"{A}"', "P[ WillDelay 00000001 ]", 's"{t}"',
-                's"will"', 's"conform"', 's"secret"'],
+                's"will"', 's"{app}"', 's"secret"'],
     "SUBSCRIBE": ["0001", "P[ SubscriptionIdentifier 01 ]", 's"{t}"', "01"],
     "UNSUBSCRIBE": ["0001", 'P[ UserProperty s"a" s"b" ]', 's"{t}"'],
     "PUBACK": ["0007"], "PUBREC": ["0007"], "PUBREL": ["0007"], "PUBCOMP": ["0007"],

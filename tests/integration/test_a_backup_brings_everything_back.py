@@ -64,9 +64,20 @@ def test_age_and_tar_open_a_backup_and_the_log_has_it(merlon, recovery):
     assert not list((merlon.state / "store").glob("backup.*")), "the server keeps nothing of it"
 
 
+def leave_messages(merlon, device) -> None:
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("kept", clean=False, props={"session_expiry": 3600})
+        client.subscribe(("devices/before/#", 1))
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("other")
+        assert client.publish("devices/before/x", b"queued", 1) == 0
+        assert client.publish("devices/before/y", b"kept", 1, retain=True) == 0
+
+
 def test_the_old_state_comes_back_and_needs_a_reason(merlon, recovery):
     key, recipient = recovery
     before = merlon.device("before")
+    leave_messages(merlon, before)
     backup = create(merlon, recipient)
     merlon.device("after")
     merlon.api.step("before", "revoke", "stolen after the backup")
@@ -83,7 +94,8 @@ def test_the_old_state_comes_back_and_needs_a_reason(merlon, recovery):
     assert restored["reason"] == "the disk died"
     assert manifest["audit_size"] < restored["seq"]
     with Mqtt(merlon.mqtt_port, merlon.root, before) as client:
-        client.connect("x")
+        assert client.connect("kept", clean=False, props={"session_expiry": 3600}).session_present
+        assert sorted(client.receive().payload for _ in range(2)) == [b"kept", b"queued"]
     assert merlon.cli("device", "show", "after").code != 0, "it was added in the lost window"
     merlon.restart()  # the reason is needed once
 

@@ -2,6 +2,9 @@
 """Roles with rights, groups and attributes change while many devices are connected, on both workers: from the answer of the API
 to the effect at the door it takes less than a second, and whom it does not concern notices nothing."""
 import json
+import os
+import subprocess
+import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -118,6 +121,29 @@ def test_a_subscription_that_is_no_longer_allowed_ends_and_the_connection_stays(
     assert fleet.clients[PUMPS[0]].subscribe("news/pumps") == [DENIED]
 
 
+def test_a_session_without_connection_loses_its_subscription_for_good(merlon):
+    role = merlon.allow("device:001", subscribe=("news/#",))
+    sender = merlon.application("editor", publish=("news/+", "devices/+/x"))
+    identity = merlon.device("001")
+    keep = {"clean": False, "props": {"session_expiry": 600}}
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        client.connect("kept", **keep)
+        assert client.subscribe("news/#", "devices/001/x") == [1, 1]
+    merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
+    entry = merlon.wait_for_entry("subscribe.denied", target="news/#", actor_id="001")
+    assert entry["reason"] == "no rule allows it any more"
+    merlon.kill()
+    merlon.start()
+    with Mqtt(merlon.mqtt_port, merlon.root, sender) as source:
+        source.connect()
+        source.publish("news/a", b"not for you")
+        source.publish("devices/001/x", b"for you")
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        assert client.connect("kept", **keep).session_present
+        assert client.receive().payload == b"for you"
+        assert client.nothing_comes()
+
+
 def test_an_attribute_moves_one_device_and_leaves_the_others(fleet):
     fleet.role("site", "pumps", {"publish": True, "subscribe": True, "filter": "sites/${attr.site}/#"})
     assert fleet.all_answer(PUMPS, "sites/berlin/x", (DENIED,))  # nobody has the attribute
@@ -224,6 +250,22 @@ def test_a_lower_qos_acts_on_the_subscription_that_stands(merlon, sensor):
         merlon.api.do("PUT", "/v1/roles/rights/rules", {"rules": rules})
         source.publish("in/a", b"2")
         assert client.receive().qos == 0
+
+
+def mosquitto(program, merlon, identity, *options):
+    with tempfile.TemporaryDirectory() as home:
+        return subprocess.run([program, "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", str(merlon.root), "--cert",
+                               str(identity.certificate), "--key", str(identity.key), "-V", "mqttv5", "-d", *options],
+                              capture_output=True, text=True, check=False, timeout=30, env={**os.environ, "HOME": home})
+
+
+def test_mosquitto_sees_the_granted_qos_and_the_refusal(merlon, sensor):
+    subscribed = mosquitto("mosquitto_sub", merlon, sensor, "-t", "in/#", "-q", "2", "-W", "1")
+    assert "Subscribed (mid: 1): 1" in subscribed.stdout + subscribed.stderr
+    kept = mosquitto("mosquitto_pub", merlon, sensor, "-t", "keep/x", "-m", "1", "-q", "1", "-r")
+    assert "RC:135" not in kept.stdout and kept.returncode == 0
+    refused = mosquitto("mosquitto_pub", merlon, sensor, "-t", "plain/x", "-m", "1", "-q", "1", "-r")
+    assert "RC:135" in refused.stdout  # 0x87
 
 
 # --- the command line says what the door does

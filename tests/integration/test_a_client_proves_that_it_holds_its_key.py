@@ -89,9 +89,9 @@ class Prover:
         signature = (key or self.key).sign(text, ec.ECDSA(hashes.SHA256()))
         return struct.pack("!H", len(self.certificate)) + self.certificate + signature
 
-    def ask(self) -> bytes:
+    def ask(self, clean: bool = True, **props: int) -> bytes:
         """CONNECT; gives the nonce."""
-        self.mqtt.send(wire.connect(5, "prover", props={"auth_method": METHOD}))
+        self.mqtt.send(wire.connect(5, "prover", clean, props={"auth_method": METHOD, **props}))
         challenge = self.mqtt.expect(wire.AUTH)
         assert (challenge.reason, challenge.props["auth_method"], len(challenge.props["auth_data"])) == (0x18, METHOD, 32)
         return challenge.props["auth_data"]
@@ -133,6 +133,20 @@ def test_the_proof_opens_the_connection_and_is_recorded(merlon, prover, old):
     assert client.mqtt.publish(UP, b"x") == 0
     assert client.mqtt.receive().payload == b"x"
     assert merlon.wait_for_entry("connection.opened", actor_id="pump-7")["details"]["proof"] == "yes"
+
+
+def test_a_kept_session_is_there_after_the_proof_and_not_before(prover):
+    first = prover()
+    first.send(0x18, first.proof(first.ask(clean=False, session_expiry=3600)))
+    assert not first.mqtt.expect(wire.CONNACK).session_present
+    assert first.mqtt.subscribe(UP) == [1]
+    second = prover()
+    nonce = second.ask(clean=False, session_expiry=3600)
+    assert first.mqtt.publish(UP, b"waits") == 0  # who has not proved takes nothing over
+    second.send(0x18, second.proof(nonce))
+    assert second.mqtt.expect(wire.CONNACK).session_present
+    assert second.mqtt.receive().payload == b"waits"
+    assert first.mqtt.ends() == 0x8E
 
 
 def test_without_a_method_nothing_changes(merlon):

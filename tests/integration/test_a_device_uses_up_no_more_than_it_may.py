@@ -6,6 +6,7 @@ import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Mqtt
 from harness.waiting import wait_until
+from harness.ws import MqttOverWs
 
 UP, DOWN = "devices/pump-7/up", "devices/pump-7/down"
 RATE = 1  # a second, ten of them at once
@@ -26,6 +27,7 @@ def connect(merlon):
         assert opened[-1].welcome.reason == reason
         return opened[-1]
 
+    opener.who = who
     yield opener
     for client in opened:
         client.close()
@@ -61,14 +63,20 @@ def test_messages_up_to_the_rate_are_not_slowed_down_and_one_more_is(merlon, con
     assert time.monotonic() - began > 0.5  # it waited for its turn
 
 
-def test_nothing_that_is_slowed_down_is_lost(merlon, connect):
+@pytest.mark.parametrize("way", ["tls", "websocket"])
+def test_nothing_that_is_slowed_down_is_lost(merlon, connect, way):
     give(merlon, messages="20/s")
-    device, application = connect(), connect("app")
+    application, count = connect("app"), 240
     application.subscribe((UP, 1))
-    count = 240
+    if way == "tls":
+        device = connect()
+    else:
+        device = MqttOverWs(merlon.enrolment_port, merlon.root, connect.who["device"])
+        assert device.connect("ws").reason == 0
     device.send(numbered(count, qos=0))
     assert [int(application.receive().payload) for _ in range(count)] == list(range(count))
     assert throttled(merlon) > 0
+    device.close()
 
 
 def test_bytes_up_to_the_rate_are_not_slowed_down_and_one_more_is(merlon, connect):

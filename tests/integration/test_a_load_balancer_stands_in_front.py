@@ -187,6 +187,31 @@ def test_networks_end_where_they_say(merlon):
             plain.close()
 
 
+def test_limits_per_source_are_those_of_the_clients(start_merlon):
+    """The balancer comes as often as all of them together."""
+    merlon = start_merlon({**PROXIES, "quota": {"exempt": [], "source_connects": 3, "network_connects": 0}})
+    pump = merlon.device("pump")
+
+    def knock(client: str) -> socket.socket:
+        plain = dial(merlon.mqtt_port, ADDRESS)
+        plain.sendall(f"PROXY TCP4 {client} 198.51.100.1 40000 8883\r\n".encode())
+        return plain
+
+    admitted = [knock(f"203.0.113.{n}") for n in (7, 8, 9) for _ in range(3)]
+    for n in (7, 8, 9):
+        with knock(f"203.0.113.{n}") as fourth:
+            assert fourth.recv(1) == b""
+    entry = merlon.wait_for_entry("source.limited")
+    assert "203.0.113." in json.dumps(entry)
+    with MqttFrom(merlon, merlon.mqtt_port, pump, ADDRESS, HEADERS["v1-ipv6"][0]) as client:
+        assert client.connect("elsewhere").reason == 0
+    for plain in admitted:
+        plain.setblocking(False)
+        with pytest.raises(BlockingIOError):  # it waits for TLS
+            plain.recv(1)
+        plain.close()
+
+
 def test_a_header_that_does_not_come_is_not_waited_for(start_merlon):
     merlon = start_merlon({**PROXIES, "tls": {"handshake_timeout": "1s"}})
     with dial(merlon.mqtt_port, ADDRESS) as silent, dial(merlon.mqtt_port, ADDRESS) as half:

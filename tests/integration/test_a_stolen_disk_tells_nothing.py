@@ -32,7 +32,7 @@ def fill(merlon) -> list[Secret]:
     merlon.api.do("DELETE", f"/v1/tokens/{cancelled['id']}")
     device = merlon.enrol("pump-7", used)
     merlon.allow("device:pump-7", publish=("x/#",), subscribe=("x/#",))
-    reader = merlon.application("reader", subscribe=("x/#",))
+    merlon.reader = reader = merlon.application("reader", subscribe=("x/#",))
     with Mqtt(merlon.mqtt_port, merlon.root, reader) as away:
         away.connect("away", clean=False, props={"session_expiry": 3600})
         away.subscribe(("x/#", 1))
@@ -43,6 +43,36 @@ def fill(merlon) -> list[Secret]:
         client.cut()
     tokens = [Secret(f"token {n}", t.encode()) for n, t in enumerate((used, cancelled["token"], waiting))]
     return [note, other_note, app_note, operator_note, retained, queued, will, *tokens]
+
+
+def wait_for_messages(merlon, secrets: list[Secret]) -> None:
+    """They are on the disk, or they would not come back."""
+    wanted = {s.value for s in secrets if s.name in ("retained", "queued", "will")}
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.application("second", subscribe=("x/#",))) as fresh:
+        fresh.connect("fresh")
+        fresh.subscribe(("x/#", 1))
+        retained = {fresh.receive().payload for _ in range(2)}
+    assert len(wanted) == 3 and retained == {s.value for s in secrets if s.name in ("retained", "will")}
+
+
+def test_messages_are_on_the_disk_and_stay_sealed_through_a_rotation(merlon, workdir):
+    secrets = fill(merlon)
+    reader = [s.value for s in secrets if s.name in ("retained", "queued", "will")]
+    wait_until(lambda: merlon.api.metric("merlon_retained_messages") == 2, "the will")
+    merlon.kill()
+    merlon.start()
+    wait_for_messages(merlon, secrets)
+    assert merlon.cli("keys", "rotate").code == 0
+    assert [k["number"] for k in wait_for_rotation(merlon)["data_keys"]] == [2]  # nothing is left under the first
+    ended = merlon.audit(action="keys.rotated")[-1]
+    assert ended["details"]["sealed"] >= 5 and ended["details"]["failed"] == 0
+    merlon.kill()
+    assert not in_files(workdir, secrets)
+    merlon.start()
+    assert "messages.damaged" not in [line["event"] for line in merlon.log_lines()]
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.reader) as away:
+        assert away.connect("away", clean=False, props={"session_expiry": 3600}).session_present
+        assert sorted(away.receive().payload for _ in range(3)) == sorted(reader)
 
 
 def assert_no_core_dumps(pid: int) -> None:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """QoS, retained messages, wills, kept sessions, properties and limits between a device and an application."""
 import socket
+import sqlite3
 import struct
 import time
+from contextlib import closing
 
 import pytest
 from harness import mqtt_wire as wire
@@ -240,6 +242,29 @@ def test_the_end_of_the_session_does_not_wait_for_the_delay(pair):
     pair("device", will=will(will_delay=60)).cut()  # no session expiry: it ends with the connection. MQTT 5.0 3.1.3.2.2
     assert reader.receive().payload == b"gone"
     assert time.monotonic() - start < 10
+
+
+def test_an_expired_retained_message_leaves_its_place_in_memory_and_in_the_store(start_merlon):
+    merlon = start_merlon({"mqtt": {"retained_messages": 1}})
+    identity = merlon.device("pump-7")
+
+    def rows() -> int:
+        with closing(sqlite3.connect(f"file:{merlon.database}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT COUNT(*) FROM mqtt_retained").fetchone()[0]
+
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as device:
+        device.connect()
+        assert device.publish(UP, b"short", retain=True, message_expiry=2) == 0x10
+        assert device.publish(UP + "/2", b"long", retain=True) == 0x97
+        assert rows() == 1
+        wait_until(lambda: device.publish(UP + "/2", b"long", retain=True) == 0x10, "the place to be free", 10)
+    wait_until(lambda: rows() == 1, "its row to go")
+    merlon.restart()
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as device:
+        device.connect()
+        device.subscribe("devices/pump-7/#")
+        assert device.receive().payload == b"long"
+        assert device.nothing_comes()
 
 
 def test_a_retained_will_stays(pair):

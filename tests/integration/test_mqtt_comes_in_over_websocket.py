@@ -415,6 +415,27 @@ def test_the_policy_and_the_limits_are_those_of_the_mqtt_port(start_merlon):
         assert client.close_code() == 1000
 
 
+def test_quotas_of_devices_and_of_sources_hold_over_websocket(start_merlon):
+    merlon = start_merlon({"quota": {"exempt": [], "source_failures": 3}})
+    pump, bystander = merlon.device("pump"), merlon.device("bystander")
+    merlon.api.do("PATCH", "/v1/quotas/device:pump", {"connects": "2/min"})
+    with over_ws(merlon, bystander) as stays:
+        stays.connect("stays")
+        answers = []
+        for _ in range(3):
+            with over_ws(merlon, pump) as client:
+                answers.append(client.connect("flapping").reason)
+        assert answers == [0, 0, 0x9F]
+        with dial(merlon, None) as stranger:
+            for _ in range(4):
+                assert stranger.ask().status == 401
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            dial(merlon, bystander)
+        stays.publish("devices/bystander/x", b"goes on")
+    assert {block["who"]: block["reason"] for block in merlon.api.all_of("/v1/blocks")} == {
+        "device:pump": "flapping", "source:127.0.0.1": "failures"}
+
+
 def test_stopping_says_so_and_closes(merlon):
     pump = merlon.device("pump")
     with connected(merlon, pump) as client:

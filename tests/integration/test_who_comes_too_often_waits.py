@@ -233,6 +233,25 @@ def test_what_is_exempt_is_never_limited(start_merlon):
     assert blocked(merlon) == {}
 
 
+def test_behind_a_load_balancer_the_client_is_limited_and_not_the_balancer(start_merlon):
+    settings = limited(source_connects=2, exempt=["127.0.0.0/8"])
+    merlon = start_merlon({**settings, "mqtt": {"proxies": ["127.0.0.1/32"]}})
+
+    def through(client: str) -> socket.socket:
+        plain = knock(merlon.mqtt_port)
+        plain.sendall(f"PROXY TCP4 {client} 198.51.100.1 40000 8883\r\n".encode())
+        return plain
+
+    knocked = [through("203.0.113.7") for _ in range(3)]
+    wait_until(lambda: closed_of(knocked) == 1, "one of three to be closed")
+    others = [through(f"203.0.113.{host}") for host in range(8, 12)]
+    merlon.wait_for_refusals("too-fast", 1)
+    time.sleep(0.3)  # what is not closed by then is let alone
+    assert closed_of(others) == 0
+    for plain in knocked + others:
+        plain.close()
+
+
 def test_a_network_that_is_none_is_named_at_the_start(make_merlon):
     merlon = make_merlon({"quota": {"exempt": ["10.0.0.0/33"]}})
     merlon.init()

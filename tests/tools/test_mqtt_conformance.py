@@ -26,7 +26,7 @@ def load_tool():
 tool = load_tool()
 
 
-UNKNOWN = ["9.9.9-9", "9.9-9"]
+UNKNOWN = ["9.9-9", "9.9.9-9"]
 
 
 def statement(**changes):

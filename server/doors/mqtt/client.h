@@ -56,18 +56,18 @@ struct mrl_client {
     int64_t not_after;       /* of the certificate, seconds since 1970 */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
     uint32_t largest_packet; /* it was told that we take */
+    uint16_t aliases_out;    /* most that may be sent to it */
+    bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
+    bool unseen;             /* its certificate was never on a connection before */
+    bool counted;            /* connection.opened is in the log */
+    bool clean;              /* DISCONNECT 0x00 came */
+    bool held_back;          /* not read: too many answers wait */
+    bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
+    mrl_err attached;        /* what the store said */
     struct mrl_aliases *aliases;
     struct mrl_client_auth *auth; /* NULL: the certificate alone */
-    uint16_t aliases_out;         /* most that may be sent to it */
-    bool problem_info;            /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
     uint64_t log_head_ms;         /* when its event log was anchored last; 0: not yet */
     struct mrl_answers answers;
-    bool held_back;    /* not read: too many answers wait */
-    bool present;      /* the session was there. MQTT 5.0 3.2.2.1.1 */
-    mrl_err attached;  /* what the store said */
-    bool unseen;       /* its certificate was never on a connection before */
-    bool counted;      /* connection.opened is in the log */
-    bool clean;        /* DISCONNECT 0x00 came */
     const char *ended; /* why it is over, for the log: static text */
 };
 

@@ -145,6 +145,16 @@ struct recorded_message {
     mrl_err result;
 };
 
+/* Resuming shows a CONNECT that is still in the stream. */
+static void read_again(struct mrl_client *c)
+{
+    struct mrl_buf nothing = {0};
+
+    mrl_conn_resume(c->conn);
+    if (mrl_client_kept_connect(c).len > 0)
+        mrl_client_on_connect(c, &nothing);
+}
+
 /* Answers a client whose entry is durable; one that left meanwhile was connected as far as the log
  * goes. */
 static void on_recorded(struct mrl_message *m, void *owner)
@@ -152,7 +162,6 @@ static void on_recorded(struct mrl_message *m, void *owner)
     struct recorded_message *recorded = MRL_CONTAINER(m, struct recorded_message, message);
     struct mrl_client *c = recorded->client;
     mrl_err result = recorded->result;
-    struct mrl_buf nothing = {0}; /* the CONNECT is not in the stream any more */
 
     (void)owner;
     free(recorded);
@@ -168,9 +177,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
         return;
     }
     c->state = MRL_CLIENT_RECORDED;
-    mrl_conn_resume(c->conn);
-    if (mrl_client_kept_connect(c).len > 0)
-        mrl_client_on_connect(c, &nothing);
+    read_again(c);
 }
 
 static void drop_recorded(struct mrl_message *m)
@@ -412,9 +419,7 @@ void mrl_client_attached(struct mrl_client *c, mrl_err result)
         return; /* ended meanwhile */
     c->attached = result;
     c->state = MRL_CLIENT_ATTACHED;
-    mrl_conn_resume(c->conn);
-    if (mrl_client_kept_connect(c).len > 0)
-        mrl_client_on_connect(c, NULL);
+    read_again(c);
 }
 
 /* The session is durable, so CONNECT is answered; or it is not, and nothing of it stays. */
@@ -422,6 +427,8 @@ static void finish_attach(struct mrl_client *c, const struct mrl_mqtt_connect *p
 {
     if (c->attached == MRL_OK) {
         welcome(c, p);
+        if (c->door->stopping)
+            mrl_client_leave(c);
         return;
     }
     if (!c->present)
@@ -472,9 +479,7 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
 {
     struct mrl_mqtt_fault fault = {.reason = MRL_MQTT_MALFORMED_PACKET, .text = "malformed packet"};
     mrl_bytes kept = mrl_client_kept_connect(c);
-    mrl_bytes bytes = kept.len > 0 ? kept : mrl_buf_bytes(in);
-    bool waited = c->state == MRL_CLIENT_RECORDED || c->state == MRL_CLIENT_ATTACHED;
-    bool answered; /* whatever the answer */
+    mrl_bytes bytes = kept.len > 0 || in == NULL ? kept : mrl_buf_bytes(in);
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
     mrl_err err = mrl_mqtt_frame(bytes, c->door->config.limits->packet_bytes, &frame);
@@ -489,9 +494,10 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
     }
     if (!on_read(c, &packet.connect, mrl_bytes_sub(bytes, 0, frame.total)))
         return;
-    answered = waited && c->state != MRL_CLIENT_ATTACHING;
-    if (kept.len > 0 && answered)
+    if (c->state == MRL_CLIENT_RECORDING || c->state == MRL_CLIENT_ATTACHING)
+        return; /* it is read again then */
+    if (kept.len > 0)
         mrl_client_forget_connect(c);
-    else if (kept.len == 0 && (answered || c->state == MRL_CLIENT_AUTHENTICATING))
+    else if (in != NULL)
         mrl_buf_consume(in, frame.total);
 }

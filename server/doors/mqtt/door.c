@@ -58,12 +58,25 @@ static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl
 
 /* A subscription that lasted until now is taken away without a word to the client: MQTT has none
  * for it short of ending the connection. The log says it. */
-static void note_withdrawn(const struct mrl_session *s, mrl_bytes filter)
+static void note_withdrawn(const struct mrl_mqtt_door *d, const struct mrl_session *s,
+                           mrl_bytes filter)
 {
+    static const char why[] = "no rule allows it any more";
     const struct mrl_client *c = mrl_session_door(s);
+    const struct mrl_session_key *key = mrl_session_key(s);
+    bool device = key->principal_kind == MRL_PRINCIPAL_DEVICE;
 
     if (c != NULL)
-        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, "no rule allows it any more");
+        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, why);
+    else
+        mrl_audit_note(d->config.audit,
+                       &(struct mrl_audit_event){
+                           .action = MRL_AUDIT_SUBSCRIBE_DENIED,
+                           .outcome = MRL_AUDIT_DENIED,
+                           .actor = {.kind = device ? MRL_ACTOR_DEVICE : MRL_ACTOR_APPLICATION,
+                                     .id = key->principal},
+                           .target = filter,
+                           .reason = mrl_str(why)});
 }
 
 static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
@@ -73,7 +86,7 @@ static bool may(void *context, const struct mrl_session *s, struct mrl_hub_quest
         principal_stands(context, key) && policy_of_principal_allows(context, key, question);
 
     if (!allowed && question->action == MRL_HUB_SUBSCRIBE)
-        note_withdrawn(s, question->name);
+        note_withdrawn(context, s, question->name);
     return allowed;
 }
 

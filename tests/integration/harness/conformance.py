@@ -19,6 +19,7 @@ from .merlon import Merlon
 from .mqtt import Closed, Mqtt
 from .process import ROOT
 from .waiting import DEADLINE_S
+from .ws import MqttOverWs
 
 sys.path.insert(0, str(ROOT / "tests" / "conformance"))
 
@@ -50,20 +51,37 @@ class Door:
     """The daemon, and who may connect: A is an application that may do all, D the device "sensor"."""
 
     merlon: Merlon
+    suffix: str  # of their names
 
     def __post_init__(self) -> None:
-        who = {"A": self.merlon.application("conform", publish=("#",), subscribe=("#",)), "D": self.merlon.device("sensor")}
+        who = {"A": self.merlon.application(f"conform{self.suffix}", publish=("#",), subscribe=("#",)),
+               "D": self.merlon.device(f"sensor{self.suffix}")}
         self.who = who
         self._contexts = {(letter, tls): tls_context(self.merlon.root, identity, tls)
                           for letter, identity in who.items() for tls in (TLS_1_2, TLS_1_3)}
 
     def connect(self, letter: str, version: int, tls: ssl.TLSVersion) -> Mqtt:
-        return Mqtt(self.merlon.mqtt_port, self.merlon.root, self.who[letter], version, context=self._contexts[letter, tls])
+        return self._open(Mqtt, self.merlon.mqtt_port, letter, version, tls)
+
+    def _open(self, how: type[Mqtt], port: int, letter: str, version: int, tls: ssl.TLSVersion, **options) -> Mqtt:
+        return how(port, self.merlon.root, self.who[letter], version=version, context=self._contexts[letter, tls], **options)
 
     def restart(self, down_s: float) -> None:
         self.merlon.kill()
         time.sleep(down_s)
         self.merlon.start()
+
+
+def transport(mqtt: Mqtt) -> ssl.SSLSocket:
+    """The TLS connection below, with or without a WebSocket on it."""
+    return mqtt.ws.socket if isinstance(mqtt, MqttOverWs) else mqtt.socket
+
+
+class WebSocketDoor(Door):
+    """The same over WebSocket on the HTTPS port, every packet in frames of a few bytes."""
+
+    def connect(self, letter: str, version: int, tls: ssl.TLSVersion) -> Mqtt:
+        return self._open(MqttOverWs, self.merlon.enrolment_port, letter, version, tls, pieces=5)
 
 
 def letter_of(name: str) -> str:
@@ -83,7 +101,8 @@ class Player:
     marked: float = 0.0
 
     def __post_init__(self) -> None:
-        self.names = {"t": f"c/{self.tag}", "n": self.tag, "d": "sensor"}
+        self.names = {"t": f"c/{self.tag}", "n": self.tag}
+        self.names.update(app=self.door.who["A"].name, device=self.door.who["D"].name)
         for letter in "ABCDE":
             self.names[letter] = f"{self.tag}{letter}"
 
@@ -224,7 +243,7 @@ class Player:
         identity = self.door.who[letter_of(name)]
         key = serialization.load_pem_private_key(identity.key.read_bytes(), None)
         certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).public_bytes(serialization.Encoding.DER)
-        binding = self.links[name].mqtt.socket.get_channel_binding("tls-unique")
+        binding = transport(self.links[name].mqtt).get_channel_binding("tls-unique")
         signature = key.sign(b"MERLON-KEY-PROOF-1\0" + binding + self.captured["nonce"], ec.ECDSA(hashes.SHA256()))
         self.captured["proof"] = struct.pack("!H", len(certificate)) + certificate + signature
         self._send(name, 'AUTH: 18 [ AuthenticationMethod s"MERLON-KEY-PROOF-1" AuthenticationData (<proof>) ]')
@@ -236,7 +255,7 @@ class Player:
 
     def _cut(self, name: str, _rest: str) -> None:
         """As a device loses its network."""
-        plain = self.links.pop(name).mqtt.socket
+        plain = transport(self.links.pop(name).mqtt)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         plain.close()
 

@@ -127,6 +127,8 @@ static void each_finding_has_its_rule(void **state)
         {"subscribe devices/+/state", "warning:crosses-devices/1"},
         {"subscribe devices/+/state\n->", "note:nobody-holds/0 note:crosses-devices/1"},
         {"publish data/${id}/x\nsubscribe data/+/x\n-> group:g", "error:crosses-devices/2"},
+        {"publish data/${group}/${id}/x\nsubscribe data/${group}/+/x\n-> group:g",
+         "warning:crosses-devices/2"},
         {"publish devices/${group}/x\n-> group:g", "warning:shared-place/1"},
         {"publish devices/${attr.site}/x\n-> group:g", "warning:shared-place/1"},
         {"publish devices/all/x\n-> group:g", "note:names-a-device/1"},

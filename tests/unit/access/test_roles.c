@@ -548,6 +548,53 @@ static void a_stored_rule_that_was_tampered_with_is_refused_at_start(void **stat
     assert_null(again);
 }
 
+static bool app_may(struct fixture *f, uint8_t needs)
+{
+    struct mrl_policy *p = policy_of(f, app, /*quarantined=*/false);
+    bool allowed = mrl_policy_may_publish(p, &app, MRL_LIT("a"), needs);
+
+    mrl_policy_unref(p);
+    return allowed;
+}
+
+static void what_a_rule_withholds_survives_a_restart(void **state)
+{
+    static const struct mrl_rule rule = {PUB, MRL_LIT_INIT("a"), MRL_RIGHT_CLEAR | MRL_RIGHT_QOS2};
+    struct fixture *f = *state;
+
+    assert_ok(mrl_role_create(f->access, &admin, MRL_LIT("r"), MRL_BYTES_NONE, &rule, 1, NULL));
+    assign(f, "r", "application:app");
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(app_may(f, mrl_publish_needs(1, /*retain=*/true, /*empty=*/false)));
+        assert_false(app_may(f, mrl_publish_needs(2, /*retain=*/false, /*empty=*/false)));
+        assert_false(app_may(f, mrl_publish_needs(0, /*retain=*/true, /*empty=*/true)));
+        close_access(f);
+        open_access(f);
+    }
+    assert_int_equal(audited(f->store, "role.added", "publish,no-clear,max-qos=1 a"), 1);
+}
+
+/* A store of the first version, with a role and its holder. */
+static void rules_from_before_there_were_rights_keep_their_meaning(void **state)
+{
+    const struct mrl_migration_list first = {mrl_access_migrations.items, 1};
+    struct fixture f = {0};
+    struct mrl_store *old;
+
+    (void)state;
+    place_make(&f.place);
+    old = store_at(&f.place, &first, (struct mrl_store_options){0});
+    assert_ok(store_exec(old, "INSERT INTO roles VALUES ('r', '', 1)", MRL_NO_ARGS));
+    assert_ok(store_exec(old, "INSERT INTO role_rules VALUES ('r', 0, 1, 'a')", MRL_NO_ARGS));
+    assert_ok(store_exec(old, "INSERT INTO role_bindings VALUES (2, 'app', 'r', 1)", MRL_NO_ARGS));
+    mrl_store_close(old);
+    open_access(&f);
+    assert_true(app_may(&f, mrl_publish_needs(2, /*retain=*/true, /*empty=*/false)));
+    assert_true(app_may(&f, mrl_publish_needs(2, /*retain=*/true, /*empty=*/true)));
+    close_access(&f);
+    place_remove(&f.place);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -572,6 +619,8 @@ int main(void)
         WITH_STORE(roles_are_listed_in_order_page_by_page),
         WITH_STORE(holders_are_listed_both_ways),
         WITH_STORE(roles_survive_a_restart),
+        WITH_STORE(what_a_rule_withholds_survives_a_restart),
+        cmocka_unit_test(rules_from_before_there_were_rights_keep_their_meaning),
         WITH_STORE(a_stored_rule_that_was_tampered_with_is_refused_at_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "tests/unit/unit.h"
 
@@ -399,6 +400,55 @@ static void retained_messages_are_kept_replaced_and_removed(void **state)
     done(&d);
 }
 
+static void an_expired_retained_message_leaves_its_place(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t now = mrl_monotonic_ms();
+    struct mrl_publication m = {.payload = MRL_LIT("x"), .retain = true};
+    struct mrl_retained_change gone[4];
+    static const char *const topics[] = {"r/1", "r/2", "r/3"};
+
+    for (uint64_t i = 0; i < 3; i++) {
+        m.topic = mrl_str(topics[i]);
+        m.expires_ms = i == 2 ? 0 : now + 100000 * (i + 1);
+        assert_ok(publish_as(f->hubs[0], &m, NULL));
+    }
+    assert_int_equal(mrl_retained_expire(f->retained, now + 99000, 0, gone, 4), 0);
+    assert_int_equal(mrl_retained_expire(f->retained, now + 101000, 0, gone, 4), 1);
+    assert_bytes_equal(gone[0].previous->topic, MRL_LIT("r/1"));
+    mrl_publication_unref(gone[0].previous);
+    m.topic = MRL_LIT("r/4"); /* there were three places */
+    m.expires_ms = now + 200000;
+    assert_ok(publish_as(f->hubs[0], &m, NULL));
+    m.topic = MRL_LIT("r/2"); /* a newer one takes the place, and expires when it says */
+    m.expires_ms = now + 400000;
+    assert_ok(publish_as(f->hubs[0], &m, NULL));
+    assert_int_equal(mrl_retained_expire(f->retained, now + 300000, 0, gone, 4), 1);
+    assert_bytes_equal(gone[0].previous->topic, MRL_LIT("r/4"));
+    mrl_publication_unref(gone[0].previous);
+    assert_int_equal(mrl_retained_count(f->retained), 2);
+}
+
+static void expired_ones_go_a_few_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t now = mrl_monotonic_ms();
+    struct mrl_publication m = {.payload = MRL_LIT("x"), .retain = true, .expires_ms = now + 1000};
+    struct mrl_retained_change gone[2];
+    static const char *const topics[] = {"r/1", "r/2", "r/3"};
+
+    for (int i = 0; i < 3; i++) {
+        m.topic = mrl_str(topics[i]);
+        assert_ok(publish_as(f->hubs[0], &m, NULL));
+    }
+    assert_int_equal(mrl_retained_expire(f->retained, now + 9000, 0, gone, 2), 2);
+    mrl_publication_unref(gone[0].previous);
+    mrl_publication_unref(gone[1].previous);
+    assert_int_equal(mrl_retained_expire(f->retained, now + 9000, 0, gone, 2), 1);
+    mrl_publication_unref(gone[0].previous);
+    assert_int_equal(mrl_retained_count(f->retained), 0);
+}
+
 static void messages_reach_the_other_worker(void **state)
 {
     struct fixture *f = *state;
@@ -632,6 +682,26 @@ static void what_a_member_leaves_behind_goes_to_another_one(void **state)
     done(&stays);
 }
 
+static void a_member_whose_queue_is_full_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    struct door slow = {0}, fast = {0};
+
+    attach(f->hubs[0], &slow,
+           &(struct wish){.principal = "slow", .client = "c", .receive_maximum = 1});
+    attach(f->hubs[0], &fast, &(struct wish){.principal = "fast", .client = "c"});
+    subscribe(&slow, "$share/g/t", 1, 0);
+    subscribe(&fast, "$share/g/t", 1, 0);
+    for (int i = 0; i < 1 + QUEUED + IN_FLIGHT + QUEUED; i++)
+        publish(f->hubs[0], "t", "x", 1);
+    assert_int_equal(f->drops, 0);
+    publish(f->hubs[0], "t", "x", 1); /* now nobody has room */
+    assert_int_equal(f->drops, 1);
+    done(&slow);
+    f->drops = 0;
+    done(&fast);
+}
+
 static void a_share_without_members_is_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -713,6 +783,8 @@ int main(void)
         CASE(every_identifier_is_named),
         CASE(limits_of_subscriptions_and_sessions),
         CASE(retained_messages_are_kept_replaced_and_removed),
+        CASE(an_expired_retained_message_leaves_its_place),
+        CASE(expired_ones_go_a_few_at_a_time),
         CASE(messages_reach_the_other_worker),
         CASE(no_local_and_too_large),
         CASE(a_principal_that_may_not_stay_is_evicted_alone),
@@ -723,6 +795,7 @@ int main(void)
         CASE(members_that_are_connected_come_before_those_that_are_not),
         CASE(shares_with_other_names_and_ordinary_subscriptions_get_theirs),
         CASE(what_a_member_leaves_behind_goes_to_another_one),
+        CASE(a_member_whose_queue_is_full_is_passed_over),
         CASE(a_share_without_members_is_nobody),
         CASE(a_choice_that_comes_too_late_is_made_anew),
         CASE(a_share_sends_no_retained_messages),
