@@ -322,7 +322,7 @@ static void take_bytes(struct mrl_sim_client *c, mrl_bytes more)
 
 static void read_some(struct mrl_sim_client *c)
 {
-    uint8_t memory[RECORD];
+    MRL_UNINITIALIZED uint8_t memory[RECORD];
     size_t got;
     int result = 1;
 

@@ -13,6 +13,9 @@
 
 #define MRL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define MRL_UNUSED __attribute__((unused))
+/* A large array on a hot path that is not zeroed first, as every other variable is: what is read
+ * of it was written. */
+#define MRL_UNINITIALIZED __attribute__((uninitialized))
 
 /* MRL_AUTO(mrl_cert) cert = NULL;  declares `struct mrl_cert *cert`, freed on every way out of the
  * scope. MRL_TAKE(cert) hands it on and leaves NULL behind. A type takes part by MRL_AUTO_DEFINE

@@ -144,7 +144,7 @@ static mrl_err send_sealed(struct mrl_tls_records *r, mrl_bytes data)
 
 static mrl_err write_part(struct mrl_tls_records *r, mrl_bytes part)
 {
-    uint8_t out[MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + MRL_RECORD_TEXT];
+    MRL_UNINITIALIZED uint8_t out[MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + MRL_RECORD_TEXT];
     size_t len;
 
     MRL_TRY(mrl_record_write(&r->record, part, out, &len));

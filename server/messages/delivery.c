@@ -38,11 +38,28 @@ static uint16_t packet_id_of(uint64_t seq)
     return (uint16_t)((seq - 1) % UINT16_MAX + 1);
 }
 
+/* Only one that is 65535 numbers away has the same id, so what is in flight is looked through but
+ * rarely: flying_since is not above any of its numbers. */
+static bool id_is_taken(struct mrl_session *s, uint64_t seq)
+{
+    if (s->flying_count == 0)
+        s->flying_since = seq;
+    if (seq - s->flying_since < UINT16_MAX && s->last_seq - seq < UINT16_MAX)
+        return false;
+    s->flying_since = seq;
+    MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
+    {
+        if (o->seq < s->flying_since)
+            s->flying_since = o->seq;
+    }
+    return find_flying(s, packet_id_of(seq)) != NULL;
+}
+
 /* The id may still be in flight after 65535 further messages: one that is not kept takes the next
  * number, one that is waits. */
 static bool take_packet_id(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    while (find_flying(s, packet_id_of(o->seq)) != NULL) {
+    while (id_is_taken(s, o->seq)) {
         if (o->kept)
             return false;
         o->seq = ++s->last_seq; /* ends: the window is below 65535 */

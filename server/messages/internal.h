@@ -124,9 +124,10 @@ struct mrl_session {
     size_t queued_bytes;
     struct mrl_list flying; /* sent, not finished, in sending order */
     unsigned flying_count;
-    uint64_t last_seq;   /* given to a message */
-    uint64_t sent;       /* the highest that left to the client */
-    uint16_t *receiving; /* QoS 2 packet ids between PUBLISH and PUBREL */
+    uint64_t flying_since; /* delivery.c: a number below or equal to all of them */
+    uint64_t last_seq;     /* given to a message */
+    uint64_t sent;         /* the highest that left to the client */
+    uint16_t *receiving;   /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
     size_t hit; /* only while a message is being routed: its hit's place, plus one */
 

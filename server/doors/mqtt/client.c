@@ -339,13 +339,13 @@ static void refuse_packet(struct mrl_client *c, const struct mrl_mqtt_fault *fau
     mrl_client_end(c, fault->reason, fault->text);
 }
 
-/* One packet off the front; false: wait for more, or it is over. */
-static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
+/* The packet that begins at *at; false: wait for more, or it is over. */
+static bool take_packet(struct mrl_client *c, mrl_bytes in, size_t *at)
 {
     struct mrl_mqtt_fault fault = {0};
     struct mrl_mqtt_packet packet;
     struct mrl_mqtt_frame frame;
-    mrl_err err = mrl_mqtt_frame(mrl_buf_bytes(in), c->largest_packet, &frame);
+    mrl_err err = mrl_mqtt_frame(mrl_bytes_sub(in, *at, in.len), c->largest_packet, &frame);
 
     if (err == MRL_ERR_AGAIN)
         return false;
@@ -359,8 +359,18 @@ static bool take_packet(struct mrl_client *c, struct mrl_buf *in)
     }
     mrl_client_on_packet(c, &packet);
     mrl_client_charge(c, packet.type, frame.total);
-    mrl_buf_consume(in, frame.total);
+    *at += frame.total;
     return c->state == MRL_CLIENT_OPEN && !mrl_client_is_slowed(c);
+}
+
+/* All whole packets there are; the rest moves to the front once. */
+static void take_packets(struct mrl_client *c, struct mrl_buf *in)
+{
+    size_t at = 0;
+
+    while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, mrl_buf_bytes(in), &at))
+        ;
+    mrl_buf_consume(in, at);
 }
 
 static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
@@ -377,8 +387,7 @@ static void on_data(struct mrl_conn *conn, struct mrl_buf *in)
         mrl_client_on_connect(c, in);
     else if (c->state == MRL_CLIENT_AUTHENTICATING)
         mrl_client_on_early_data(c, in);
-    while (c->state == MRL_CLIENT_OPEN && !c->held_back && take_packet(c, in))
-        ;
+    take_packets(c, in);
     if (in->len < had) /* whole packets: who dribbles one is silent [MQTT-3.1.2-22] */
         c->packet_ms = c->seen_ms;
     if (c->state == MRL_CLIENT_ENDING)

@@ -7,6 +7,7 @@
 #include "doors/mqtt/alias.h"
 #include "doors/mqtt/answers.h"
 #include "doors/mqtt/door.h"
+#include "doors/mqtt/encoded.h"
 #include "doors/mqtt/quota.h"
 #include "messages/session.h"
 #include "wire/mqtt.h"
@@ -21,6 +22,7 @@ struct mrl_mqtt_door {
     struct mrl_usages usages;
     struct mrl_buf scratch;     /* one packet being written */
     struct mrl_buf identifiers; /* and its subscription identifiers, encoded */
+    struct mrl_encoded encoded; /* the PUBLISH that was written last */
     bool stopping;
 };
 

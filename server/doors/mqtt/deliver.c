@@ -102,9 +102,25 @@ static void use_alias(struct mrl_client *c, struct mrl_mqtt_publish *p, size_t *
     (void)mrl_mqtt_size(c->version, &packet, size); /* it has one without the alias */
 }
 
-static bool deliver(void *door, const struct mrl_delivery *d)
+/* The same bytes as for others. */
+static bool deliver_shared(struct mrl_client *c, const struct mrl_delivery *d)
 {
-    struct mrl_client *c = door;
+    struct mrl_encoded *e = &c->door->encoded;
+    struct mrl_mqtt_props props = {0};
+    mrl_bytes packet;
+
+    if (c->version == MRL_MQTT_5 && !mrl_encoded_has(e, c->version, d))
+        add_properties(c->door, d, &props);
+    if (mrl_encoded_get(e, c->version, d, &props, &packet) != MRL_OK ||
+        packet.len > c->maximum_packet)
+        return false;
+    if (mrl_conn_write(c->conn, packet) == MRL_OK) /* a full backlog ends it by itself */
+        mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);
+    return true;
+}
+
+static bool deliver_alone(struct mrl_client *c, const struct mrl_delivery *d)
+{
     struct mrl_mqtt_packet packet = {
         .type = MRL_MQTT_PUBLISH,
         .publish = {.topic = d->publication->topic,
@@ -116,12 +132,6 @@ static bool deliver(void *door, const struct mrl_delivery *d)
     };
     size_t size;
 
-    if (c->state != MRL_CLIENT_OPEN)
-        return true;
-    if (d->qos == 0 && mrl_conn_backlog(c->conn) > QOS0_BACKLOG) {
-        mrl_client_count(c, MRL_COUNTER_MESSAGES_DROPPED);
-        return true;
-    }
     if (c->version == MRL_MQTT_5)
         add_properties(c->door, d, &packet.publish.props);
     if (mrl_mqtt_size(c->version, &packet, &size) != MRL_OK || size > c->maximum_packet)
@@ -132,6 +142,20 @@ static bool deliver(void *door, const struct mrl_delivery *d)
         MRL_OK) /* a full backlog ends the connection by itself */
         mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);
     return true;
+}
+
+static bool deliver(void *door, const struct mrl_delivery *d)
+{
+    struct mrl_client *c = door;
+
+    if (c->state != MRL_CLIENT_OPEN)
+        return true;
+    if (d->qos == 0 && mrl_conn_backlog(c->conn) > QOS0_BACKLOG) {
+        mrl_client_count(c, MRL_COUNTER_MESSAGES_DROPPED);
+        return true;
+    }
+    return c->aliases_out == 0 && mrl_encoded_can(c->version, d) ? deliver_shared(c, d)
+                                                                 : deliver_alone(c, d);
 }
 
 static void release(void *door, uint16_t packet_id)

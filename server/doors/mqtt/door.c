@@ -180,6 +180,7 @@ void mrl_mqtt_door_free(struct mrl_mqtt_door *d)
     mrl_hub_free(d->hub);
     mrl_usages_done(&d->usages);
     free(d->hubs);
+    mrl_encoded_done(&d->encoded);
     mrl_buf_done(&d->scratch);
     mrl_buf_done(&d->identifiers);
     free(d);
