@@ -81,8 +81,8 @@ static double connect_devices(struct mrl_guard *g)
 /* Both buckets of a PUBLISH, as the door charges them. */
 static double charge(void)
 {
-    const struct mrl_bucket_rule messages = {1000, MRL_SECOND_NS, 10000},
-                                 bytes = {1 << 20, MRL_SECOND_NS, 10 << 20};
+    const struct mrl_bucket_rule messages = {1000, MRL_SECOND_NS, UINT64_C(10) * MRL_SECOND_NS},
+                                 bytes = {1 << 20, MRL_SECOND_NS, UINT64_C(10) * MRL_SECOND_NS};
     struct mrl_bucket a = {0}, b = {0};
     uint64_t now = UINT64_C(1) << 50, waits = 0;
     double began = cpu_ns();

@@ -9,9 +9,9 @@ static uint64_t time_of(const struct mrl_bucket_rule *rule, uint64_t amount)
 /* How far the bucket would be below empty. */
 static uint64_t debt(const struct mrl_bucket_rule *rule, uint64_t full_ns, uint64_t now_ns)
 {
-    uint64_t holds = time_of(rule, rule->burst), missing = full_ns - now_ns;
+    uint64_t missing = full_ns - now_ns;
 
-    return missing > holds ? missing - holds : 0;
+    return missing > rule->full_after_ns ? missing - rule->full_after_ns : 0;
 }
 
 static uint64_t after(const struct mrl_bucket *b, const struct mrl_bucket_rule *rule,
@@ -34,7 +34,11 @@ uint64_t mrl_bucket_take(struct mrl_bucket *b, const struct mrl_bucket_rule *rul
 uint64_t mrl_bucket_charge(struct mrl_bucket *b, const struct mrl_bucket_rule *rule,
                            uint64_t amount, uint64_t now_ns)
 {
+    uint64_t most = now_ns + rule->full_after_ns + MRL_BUCKET_DEBT_MAX_NS;
+
     b->full_ns = after(b, rule, amount, now_ns);
+    if (b->full_ns > most)
+        b->full_ns = most;
     return debt(rule, b->full_ns, now_ns);
 }
 

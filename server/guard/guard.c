@@ -52,7 +52,8 @@ static uint64_t now_of(const struct mrl_guard *g)
 
 static struct mrl_bucket_rule a_minute(uint64_t rate)
 {
-    return (struct mrl_bucket_rule){.rate = rate, .per_ns = MRL_MINUTE_NS, .burst = rate};
+    return (struct mrl_bucket_rule){
+        .rate = rate, .per_ns = MRL_MINUTE_NS, .full_after_ns = MRL_MINUTE_NS};
 }
 
 /* --- keys --- */

@@ -245,17 +245,21 @@ static bool take_out(struct mrl_route_stake *s, struct mrl_route_entry *e)
 void mrl_routes_remove(struct mrl_routes *r, struct mrl_route_entry *e)
 {
     struct mrl_route_stake *s = e->stake;
+    struct mrl_route_share *share;
+    struct mrl_route_node *node;
 
     if (s == NULL)
         return;
     e->stake = NULL;
     if (!take_out(s, e))
         return;
+    node = s->node;
+    share = s->share;
     lock(r);
-    drop_stake(s);
-    if (s->share != NULL)
-        drop_share_if_empty(s->node, s->share);
-    prune(r, s->node);
+    drop_stake(s); /* may be freed from here on */
+    if (share != NULL)
+        drop_share_if_empty(node, share);
+    prune(r, node);
     unlock(r);
 }
 

@@ -73,9 +73,9 @@ struct mrl_route_table {
 struct mrl_routes {
     pthread_mutex_t lock;
     struct mrl_route_table table;
-    struct mrl_route_node root;
-    size_t nodes;    /* under the lock, as the next */
-    uint64_t shares; /* that ever were */
+    size_t nodes;               /* under the lock, as the next */
+    uint64_t shares;            /* that ever were */
+    struct mrl_route_node root; /* last: its level, which is empty, would follow */
 };
 
 /* route_share.c */

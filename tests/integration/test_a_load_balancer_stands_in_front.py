@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import struct
+from contextlib import suppress
 
 import pytest
 from harness import mqtt_wire as wire
@@ -233,7 +234,8 @@ def test_waiting_for_a_header_does_not_hold_up_the_end(merlon):
     with dial(merlon.mqtt_port, ADDRESS) as plain:
         plain.sendall(b"PROXY ")
         merlon.stop()
-        assert plain.recv(1) == b""
+        with suppress(ConnectionResetError):  # closed with bytes unread, the kernel may say so
+            assert plain.recv(1) == b""
 
 
 @pytest.mark.parametrize("wrong", ["10.0.0.1/8", "balancer.example.org", "0.0.0.0/0"])

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from harness import mqtt_wire as wire
-from harness.mqtt import Mqtt
+from harness.mqtt import Closed, Mqtt
 from harness.waiting import wait_until
 
 KEEP = {"session_expiry": 3600}
@@ -147,8 +147,54 @@ def test_a_publisher_repeats_and_it_counts_once(merlon, pump, collector):
     first.cut()
 
 
-def packets(version: int, count: int) -> bytes:
-    return b"".join(wire.publish(version, "devices/pump-7/x", b"%d" % n, 1, packet_id=n + 1) for n in range(count))
+def test_a_client_need_not_wait_for_its_session(merlon, pump):
+    """Everything in one TLS record, while the session is on its way to the disk: answered in order. MQTT 5.0 3.1.4"""
+    with opened(merlon, pump) as client:
+        client.send(wire.connect(5, "a", clean=False, props=KEEP) + wire.subscribe(5, 1, [("devices/pump-7/x", 1)])
+                    + wire.publish(5, "devices/pump-7/x", b"own", 1, packet_id=2) + wire.packet(wire.PINGREQ))
+        found = {client.packet().kind for _ in range(5)}
+        assert found == {wire.CONNACK, wire.SUBACK, wire.PUBLISH, wire.PUBACK, wire.PINGRESP}
+        client.cut()
+    merlon.kill()
+    merlon.start()
+    with kept(merlon, pump, "a", True) as client:
+        assert client.receive().dup
+
+
+def still_open(client: Mqtt, kinds: list[int]) -> bool:
+    try:
+        while True:
+            kinds.append(client.packet(0.05).kind)
+    except TimeoutError:
+        return True
+    except Closed:
+        return False
+
+
+def test_one_of_many_connections_has_the_session(merlon, pump):
+    """They come while the session is on its way to the disk: each but one is taken over, none is left half open."""
+    for _ in range(3):
+        clients = {opened(merlon, pump): [] for _ in range(12)}
+        for client in clients:
+            client.send(wire.connect(5, "a", clean=False, props=KEEP))
+        left = set(clients)
+
+        def one_is_left() -> bool:
+            left.difference_update({client for client in left if not still_open(client, clients[client])})
+            return len(left) == 1
+        wait_until(one_is_left, "the others are taken over")
+        [winner] = left
+        wait_until(lambda: still_open(winner, clients[winner]) and clients[winner] == [wire.CONNACK], "its CONNACK")
+        for client, kinds in clients.items():
+            assert client is winner or kinds in ([], [wire.CONNACK, wire.DISCONNECT])
+            client.cut()
+    wait_until(lambda: merlon.api.metric("merlon_sessions") == 1, "one session")
+
+
+def packets(version: int, count: int, qos2: int = 0) -> bytes:
+    """The last of them at QoS 2."""
+    return b"".join(wire.publish(version, "devices/pump-7/x", b"%d" % n, 1 if n < count - qos2 else 2, packet_id=n + 1)
+                    for n in range(count))
 
 
 def test_unanswered_messages_are_limited(merlon, pump, collector):
@@ -160,6 +206,14 @@ def test_unanswered_messages_are_limited(merlon, pump, collector):
         assert [five.expect(wire.PUBACK).packet_id for _ in range(100)] == list(range(1, 101))
         five.send(packets(5, 101))
         assert five.ends() == 0x93
+    for count in (100, 101):
+        with opened(merlon, pump) as both:
+            both.connect("both")
+            both.send(packets(5, count, qos2=40))
+            if count == 101:
+                assert both.ends() == 0x93
+            else:
+                assert sorted(both.packet().packet_id for _ in range(100)) == list(range(1, 101))
     with opened(merlon, pump, 4) as three:
         three.connect("three")
         three.send(packets(4, 500))

@@ -162,10 +162,10 @@ static void unwatch(const struct mrl_client *c)
 }
 
 /* Unanswered ones of both kinds count. MQTT 5.0 3.3.4-9, 4.9 */
-static bool too_many(const struct mrl_client *c)
+static bool past_maximum(const struct mrl_client *c, unsigned more)
 {
     return c->version == MRL_MQTT_5 &&
-           c->answers.waiting_pubacks + mrl_session_receiving(c->session) >=
+           c->answers.waiting_pubacks + mrl_session_receiving(c->session) + more >
                mrl_session_receive_maximum(c->session);
 }
 
@@ -173,7 +173,7 @@ static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     bool receivers = false;
 
-    if (too_many(c)) {
+    if (past_maximum(c, 1)) {
         mrl_client_end(c, MRL_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more in flight than Receive Maximum");
         return;
     }
@@ -186,13 +186,22 @@ static void on_qos1(struct mrl_client *c, const struct mrl_mqtt_publish *p)
     answer_publish(c, p, receivers, mrl_hub_watched(c->door->hub));
 }
 
+static mrl_err receive(struct mrl_client *c, uint16_t packet_id, bool *is_new)
+{
+    MRL_TRY(mrl_session_receive_qos2(c->session, packet_id, is_new));
+    if (!*is_new || !past_maximum(c, 0))
+        return MRL_OK;
+    (void)mrl_session_release_qos2(c->session, packet_id); /* taken above */
+    return MRL_ERR_LIMIT;
+}
+
 /* MQTT 5.0 4.3.3, method B: routed at the PUBLISH, the packet id is kept until PUBREL. */
 static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     bool is_new = false, receivers = true;
 
     mrl_hub_watch(c->door->hub);
-    if (mrl_session_receive_qos2(c->session, p->packet_id, &is_new) != MRL_OK) {
+    if (receive(c, p->packet_id, &is_new) != MRL_OK) {
         unwatch(c);
         mrl_client_end(c, MRL_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more in flight than Receive Maximum");
         return;

@@ -130,8 +130,10 @@ static bool is_counted(enum mrl_mqtt_type type)
 
 static uint64_t charge(struct mrl_bucket *b, uint64_t rate, uint64_t amount, uint64_t now_ns)
 {
-    const struct mrl_bucket_rule rule = {
-        .rate = rate, .per_ns = MRL_SECOND_NS, .burst = rate * MRL_QUOTA_BURST_S};
+    const struct mrl_bucket_rule rule = {.rate = rate,
+                                         .per_ns = MRL_SECOND_NS,
+                                         .full_after_ns =
+                                             (uint64_t)MRL_QUOTA_BURST_S * MRL_SECOND_NS};
 
     return rate == 0 ? 0 : mrl_bucket_charge(b, &rule, amount, now_ns);
 }

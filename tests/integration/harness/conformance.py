@@ -237,7 +237,7 @@ class Player:
             self._expect(name, f"CONNACK: 00 {old[0]}")
         self._closed(name, "")
 
-    def _proves(self, name: str, _rest: str) -> None:
+    def _proves(self, name: str, behind: str) -> None:
         """AUTH with the proof that docs/operate/mqtt.md describes, for the captured nonce. It needs TLS 1.2, as Python's ssl
         has no exporter."""
         identity = self.door.who[letter_of(name)]
@@ -246,7 +246,7 @@ class Player:
         binding = transport(self.links[name].mqtt).get_channel_binding("tls-unique")
         signature = key.sign(b"MERLON-KEY-PROOF-1\0" + binding + self.captured["nonce"], ec.ECDSA(hashes.SHA256()))
         self.captured["proof"] = struct.pack("!H", len(certificate)) + certificate + signature
-        self._send(name, 'AUTH: 18 [ AuthenticationMethod s"MERLON-KEY-PROOF-1" AuthenticationData (<proof>) ]')
+        self._send(name, 'AUTH: 18 [ AuthenticationMethod s"MERLON-KEY-PROOF-1" AuthenticationData (<proof>) ]' + behind)
 
     def _quiet(self, name: str, _rest: str) -> None:
         """Nothing that this connection's worker had to say is on its way."""

@@ -6,7 +6,7 @@
 #define SECOND ((uint64_t)MRL_SECOND_NS)
 static const uint64_t start = 1000 * SECOND;
 static const struct mrl_bucket_rule ten_a_second = {
-    .rate = 10, .per_ns = MRL_SECOND_NS, .burst = 20};
+    .rate = 10, .per_ns = MRL_SECOND_NS, .full_after_ns = 2 * SECOND};
 
 static void a_bucket_gives_its_burst_and_then_its_rate(void **state)
 {
@@ -62,15 +62,34 @@ static void what_is_given_back_can_be_taken_again(void **state)
 static void the_largest_rates_and_amounts_do_not_wrap(void **state)
 {
     const struct mrl_bucket_rule bytes = {
-        .rate = UINT64_C(1) << 30, .per_ns = MRL_SECOND_NS, .burst = UINT64_C(10) << 30};
-    const struct mrl_bucket_rule slow = {.rate = 1, .per_ns = MRL_SECOND_NS, .burst = 10};
+        .rate = UINT64_C(1) << 40, .per_ns = MRL_SECOND_NS, .full_after_ns = 10 * SECOND};
+    const struct mrl_bucket_rule slow = {
+        .rate = 1, .per_ns = MRL_SECOND_NS, .full_after_ns = 10 * SECOND};
+    const uint64_t part = UINT64_C(1) << 33; /* 128 of them in a second */
     struct mrl_bucket b = {0};
 
     (void)state;
-    assert_int_equal(mrl_bucket_charge(&b, &bytes, UINT64_C(10) << 30, start), 0);
-    assert_int_equal(mrl_bucket_charge(&b, &bytes, UINT64_C(1) << 30, start), SECOND);
+    for (unsigned i = 0; i < 10 * 128; i++)
+        assert_int_equal(mrl_bucket_charge(&b, &bytes, part, start), 0);
+    assert_int_equal(mrl_bucket_charge(&b, &bytes, part, start), SECOND / 128);
     b = (struct mrl_bucket){0};
-    assert_int_equal(mrl_bucket_charge(&b, &slow, 268435460, start), 268435450 * SECOND);
+    assert_int_equal(mrl_bucket_charge(&b, &slow, 10 + 3600, start), MRL_BUCKET_DEBT_MAX_NS);
+    for (unsigned i = 0; i < 1000; i++) /* the largest packet, at the slowest rate */
+        assert_int_equal(mrl_bucket_charge(&b, &slow, 268435460, start), MRL_BUCKET_DEBT_MAX_NS);
+}
+
+static void rates_that_do_not_divide_a_minute_hold_exactly(void **state)
+{
+    (void)state;
+    for (uint64_t rate = 1; rate <= 1000; rate++) {
+        const struct mrl_bucket_rule rule = {
+            .rate = rate, .per_ns = MRL_MINUTE_NS, .full_after_ns = MRL_MINUTE_NS};
+        struct mrl_bucket b = {0};
+
+        for (uint64_t i = 0; i < rate; i++)
+            assert_int_equal(mrl_bucket_take(&b, &rule, 1, start), 0);
+        assert_true(mrl_bucket_take(&b, &rule, 1, start) > 0);
+    }
 }
 
 int main(void)
@@ -81,6 +100,7 @@ int main(void)
         cmocka_unit_test(what_is_charged_is_taken_and_makes_a_debt),
         cmocka_unit_test(what_is_given_back_can_be_taken_again),
         cmocka_unit_test(the_largest_rates_and_amounts_do_not_wrap),
+        cmocka_unit_test(rates_that_do_not_divide_a_minute_hold_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,7 @@ struct wish {
     unsigned most;
     const char *will;
     uint32_t will_delay_s;
+    uint64_t will_life_ms;
 };
 
 static mrl_err try_attach(struct mrl_hub *h, struct door *d, const struct wish *w, bool *present)
@@ -145,7 +146,8 @@ static mrl_err try_attach(struct mrl_hub *h, struct door *d, const struct wish *
         .receive_maximum = w->receive_maximum != 0 ? w->receive_maximum : UINT16_MAX,
         .most_sessions = w->most != 0 ? w->most : 10,
         .will = {.publication = w->will != NULL ? mrl_publication_new(&will) : NULL,
-                 .delay_s = w->will_delay_s},
+                 .delay_s = w->will_delay_s,
+                 .life_ms = w->will_life_ms},
         .sink = &sink,
         .door = d,
     };
@@ -769,6 +771,50 @@ static void a_listener_sees_until_it_is_removed(void **state)
     assert_int_equal(seen, 1);
 }
 
+static void note_end(void *context, const struct mrl_publication *p)
+{
+    *(uint64_t *)context = p->expires_ms;
+}
+
+static void the_life_of_a_will_begins_when_it_is_published(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_hub_listener *l;
+    struct door d = {0};
+    uint64_t before, end = 0;
+
+    assert_ok(mrl_hub_listen(f->hubs[0], MRL_LIT("w"), note_end, &end, &l));
+    attach(f->hubs[0], &d,
+           &(struct wish){.principal = "d", .client = "c", .will = "w", .will_life_ms = 5000});
+    before = mrl_monotonic_ms();
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    assert_in_range(end, before + 5000, mrl_monotonic_ms() + 5000);
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c", .will = "w"});
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    assert_int_equal(end, 0); /* no end */
+    mrl_hub_unlisten(f->hubs[0], l);
+}
+
+static void what_has_no_time_left_is_not_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "t", 1, 0);
+    for (uint8_t qos = 0; qos < 2; qos++) {
+        const struct mrl_publication late = {
+            .topic = MRL_LIT("t"), .qos = qos, .expires_ms = mrl_monotonic_ms()};
+        struct mrl_publication *p = mrl_publication_new(&late);
+
+        assert_ok(mrl_hub_publish(f->hubs[0], p, NULL));
+        mrl_publication_unref(p);
+    }
+    publish(f->hubs[0], "t", "x", 0);
+    assert_saw(&d, "P0-- 0 t x;");
+    done(&d);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -800,6 +846,8 @@ int main(void)
         CASE(a_choice_that_comes_too_late_is_made_anew),
         CASE(a_share_sends_no_retained_messages),
         CASE(a_listener_sees_until_it_is_removed),
+        CASE(the_life_of_a_will_begins_when_it_is_published),
+        CASE(what_has_no_time_left_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
