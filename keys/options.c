@@ -143,11 +143,12 @@ static mrl_err take_lifetime(struct mrl_keys_arguments *a, const char *value, st
                     "example device=90d");
 }
 
-static mrl_err take_count(const char *name, const char *value, uint32_t *out, struct mrl_why *why)
+static mrl_err take_count(const char *name, const char *value, uint64_t most, uint32_t *out,
+                          struct mrl_why *why)
 {
     uint64_t number;
 
-    MRL_TRY(take_number(name, value, MRL_POLICY_RATE_MOST, &number, why));
+    MRL_TRY(take_number(name, value, most, &number, why));
     if (number == 0)
         return mrl_fail(why, MRL_ERR_INVALID, "%s must be at least 1", name);
     *out = (uint32_t)number;
@@ -156,12 +157,12 @@ static mrl_err take_count(const char *name, const char *value, uint32_t *out, st
 
 static mrl_err take_rate(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
-    return take_count("--issue-rate", value, &a->limits.issue_rate, why);
+    return take_count("--issue-rate", value, MRL_POLICY_RATE_MOST, &a->limits.issue_rate, why);
 }
 
 static mrl_err take_burst(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
-    return take_count("--issue-burst", value, &a->limits.issue_burst, why);
+    return take_count("--issue-burst", value, MRL_POLICY_BURST_MOST, &a->limits.issue_burst, why);
 }
 
 static mrl_err take_export_fd(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)

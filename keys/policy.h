@@ -14,6 +14,7 @@ enum {
     MRL_POLICY_RATE = 500,
     MRL_POLICY_BURST = 2000,
     MRL_POLICY_RATE_MOST = 100000,
+    MRL_POLICY_BURST_MOST = 10 * MRL_POLICY_RATE_MOST, /* ten seconds of the rate */
 };
 
 struct mrl_policy_limits {

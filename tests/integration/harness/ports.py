@@ -1,34 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free ports on loopback, never the same one twice: a port belongs to this process until it ends, also towards other
-test processes on the machine. (A daemon listens with SO_REUSEPORT: two of them on one port would not even notice.)"""
+test processes of this user. (A daemon listens with SO_REUSEPORT: two of them on one port would not even notice. The kernel
+keeps those of other users apart.)"""
 import fcntl
 import os
 import random
 import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 
 # Below the kernel's ephemeral range, so that no outgoing connection takes the port before its owner listens.
 _LOWEST, _HIGHEST = 12000, 32000
 _random = random.SystemRandom()
-_folder = Path(tempfile.gettempdir()) / "merlon-test-ports"
-_held: list[int] = []  # locks: held until the process ends
+_mine: set[int] = set()  # a process does not see its own locks
+
+
+@cache
+def _locks() -> int:
+    """One file, a byte for each port: a descriptor for each would be more than select() takes after some hundred daemons."""
+    path = Path(tempfile.gettempdir()) / f"merlon-test-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _reserve(port: int) -> bool:
-    try:
-        if not _folder.exists():
-            _folder.mkdir(exist_ok=True)
-            _folder.chmod(0o1777)
-        lock = os.open(_folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except PermissionError:  # another user's
+    if port in _mine:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
+        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):
         return False
-    _held.append(lock)
+    _mine.add(port)
     return True
 
 

@@ -42,6 +42,10 @@ static void serve_takes_its_limits(void **state)
     assert_int_equal(a.limits.max_lifetime_s[MRL_KEYS_DEVICE], MRL_POLICY_LIFETIME_S);
     assert_int_equal(a.limits.issue_rate, 7);
     assert_int_equal(a.limits.issue_burst, 9);
+    assert_ok(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--issue-rate", "100000",
+                    "--issue-burst", "1000000"));
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--issue-burst", "1000001"),
+                     MRL_ERR_INVALID);
 }
 
 static void a_sealing_key_is_dropped_by_number(void **state)
