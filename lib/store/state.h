@@ -38,6 +38,8 @@ struct mrl_store {
 
     pthread_t thread;
     bool running;
+    uint64_t group_began_us; /* the last one, and how many jobs it had; the writer thread only */
+    unsigned group_jobs;
     bool forgetting; /* old bytes are still beside the database; the writer thread only */
     sem_t wake;      /* posted when submitted goes from empty to not empty */
     _Atomic(struct mrl_write *) submitted; /* newest first */
