@@ -21,11 +21,23 @@ void mrl_answers_init(struct mrl_answers *a)
     mrl_list_init(&a->others);
 }
 
-/* The receipt of one that is not ready frees it. */
+static void waiting_free(struct waiting *w)
+{
+    mrl_list_remove(&w->link);
+    mrl_buf_done(&w->answer.codes);
+    mrl_buf_done(&w->answer.wanted);
+    free(w);
+}
+
+/* The receipt of one that is not ready frees it; one that waits behind others has none any more. */
 static void disown(struct mrl_list *list)
 {
     MRL_LIST_EACH(w, list, struct waiting, link)
     {
+        if (w->ready) {
+            waiting_free(w);
+            continue;
+        }
         mrl_list_remove(&w->link);
         w->client = NULL;
     }
@@ -36,14 +48,6 @@ void mrl_answers_drop(struct mrl_answers *a)
     disown(&a->pubacks);
     disown(&a->pubrecs);
     disown(&a->others);
-}
-
-static void waiting_free(struct waiting *w)
-{
-    mrl_list_remove(&w->link);
-    mrl_buf_done(&w->answer.codes);
-    mrl_buf_done(&w->answer.wanted);
-    free(w);
 }
 
 static void send_wanted(struct mrl_client *c, mrl_bytes wanted)
