@@ -19,11 +19,12 @@ struct mrl_tls_ticket {
     uint8_t id_len;
     uint8_t secret_len;
     bool has_certificate;
+    bool has_psk;
     uint16_t version;                   /* 0x0303, 0x0304 */
     uint16_t cipher;                    /* as on the wire */
     uint32_t scope;                     /* only contexts of the same scope resume it */
     int64_t created;                    /* wall clock seconds of the full handshake */
-    struct mrl_fingerprint fingerprint; /* of the client's certificate */
+    struct mrl_fingerprint fingerprint; /* of the client's certificate or pre-shared key */
 };
 
 struct mrl_tls_tickets;
