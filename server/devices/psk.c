@@ -45,6 +45,14 @@ static bool is_printable(mrl_bytes text)
     return true;
 }
 
+static bool is_text(mrl_bytes key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        if ((key.data[i] < ' ' || key.data[i] > '~') && !strchr("\t\r\n", key.data[i]))
+            return false;
+    return true;
+}
+
 static size_t count_different(mrl_bytes key)
 {
     bool had[UINT8_MAX + 1] = {false};
@@ -76,7 +84,7 @@ static bool is_sequence(mrl_bytes key)
 
 const char *mrl_psk_weakness(mrl_bytes key)
 {
-    if (is_printable(key))
+    if (is_text(key))
         return "it is text; take random bytes";
     if (repeats(key))
         return "it repeats itself";

@@ -102,6 +102,7 @@ static void on_principal_changed(void *context, enum mrl_principal_kind kind, mr
 
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_post_rejudge(s->workers[i], kind, id);
+    atomic_store(&s->tickets_stale, true);
 }
 
 /* [server] node, else the name of this machine. */
