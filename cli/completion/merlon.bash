@@ -43,9 +43,9 @@ _merlon() {
     "device release") options+=" --reason" ;;
     "device revoke") options+=" --reason" ;;
     "device retire") options+=" --reason" ;;
+    "token create") options+=" --device --group --life --uses --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
-    "token create") options+=" --device --group --life --uses --token-only" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;

@@ -2,12 +2,12 @@
 """Pre-shared keys: known to one device and the server, a credential like any other, and off unless an operator wants it."""
 import os
 import re
+import sqlite3
 import ssl
 import subprocess
 import time
 
 import pytest
-from harness import mqtt_wire as wire
 from harness.mqtt import Closed, Mqtt
 from harness.psk import SUITE_1_2, Psk, PskMqtt, add_psk
 from harness.waiting import wait_until
@@ -299,7 +299,6 @@ def test_the_answer_with_a_key_is_stored_nowhere(merlon):
 
 
 def test_a_damaged_key_keeps_only_its_own_device_out(merlon):
-    import sqlite3
     one, other = add_psk(merlon, "pump-7"), add_psk(merlon, "pump-8")
     merlon.stop()
     with sqlite3.connect(merlon.database) as connection:
@@ -312,8 +311,7 @@ def test_a_damaged_key_keeps_only_its_own_device_out(merlon):
     assert can_connect(merlon, other, "tls1_3")
 
 
-def test_an_empty_handshake_of_wire_bytes_is_no_key(merlon):
-    """Identities that cannot be ours are left to the certificate."""
+def test_an_identity_that_cannot_be_ours_is_left_to_the_certificate(merlon):
     add_psk(merlon, "pump-7")
     for identity in ("x" * 129, "ä"):
         assert not can_connect(merlon, Psk("pump-7", identity, "ab" * 32), "tls1_3")
