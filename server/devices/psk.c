@@ -48,7 +48,8 @@ static bool is_printable(mrl_bytes text)
 static bool is_text(mrl_bytes key)
 {
     for (size_t i = 0; i < key.len; i++)
-        if ((key.data[i] < ' ' || key.data[i] > '~') && memchr("\t\r\n", key.data[i], 3) == NULL)
+        if ((key.data[i] < ' ' || key.data[i] > '~') &&
+            mrl_bytes_find(MRL_LIT("\t\r\n"), key.data[i], 0) == 3)
             return false;
     return true;
 }

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from harness import mqtt_wire as wire
 from harness.mqtt import Closed, Mqtt
 from harness.psk import SUITE_1_2, Psk, PskMqtt, add_psk
 from harness.waiting import wait_until
@@ -66,6 +67,34 @@ def test_mosquitto_publishes_with_its_key(merlon):
     merlon.wait_for_entry("connection.refused", actor_id="pump-7", reason="wrong-psk")
 
 
+def gnutls_cli(merlon, psk: Psk, priority: str) -> subprocess.Popen:
+    return subprocess.Popen(["timeout", "30", "gnutls-cli", "--port", str(merlon.mqtt_port), "--pskusername", psk.identity, "--pskkey", psk.key,
+                             "--priority", priority, "127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_gnutls_connects_with_its_key(merlon):
+    psk = add_psk(merlon, "pump-7")
+    said = b""
+    with gnutls_cli(merlon, psk, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK") as client:
+        while b"Simple Client Mode" not in said and (more := client.stdout.read1(65536)):
+            said += more
+        client.stdin.write(wire.connect(4, "pump-7"))
+        client.stdin.flush()
+        while b"\x20\x02\x00\x00" not in said and (more := client.stdout.read1(65536)):
+            said += more
+        client.kill()
+    assert b"\x20\x02\x00\x00" in said, said
+    merlon.wait_for_entry("connection.opened", actor_id="pump-7")
+
+
+def test_gnutls_agrees_on_the_suite_of_tls_1_2(merlon):
+    """Only the handshake: gnutls-cli 3.7 dies when it prints what it has agreed on with ECDHE-PSK."""
+    psk = add_psk(merlon, "pump-7")
+    with gnutls_cli(merlon, psk, "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:-CIPHER-ALL:+CHACHA20-POLY1305") as client:
+        wait_until(lambda: merlon.api.metric("merlon_tls_handshakes_total", 'kind="full"') == 1, "the handshake")
+        client.kill()
+
+
 def test_a_key_brought_along_is_taken(merlon):
     key = os.urandom(16).hex()
     psk = add_psk(merlon, "pump-7", identity="made-at-the-factory:7", key=key)
@@ -99,6 +128,16 @@ def test_an_unknown_identity_fails_as_a_wrong_key_does(merlon, tls):
     assert unknown["actor"] == {"auth": "psk:pump-9#00000000", "kind": "unknown"}
     merlon.wait_for_refusals("wrong-psk", 1)
     merlon.wait_for_refusals("unknown-psk", 1)
+
+
+def test_who_tries_keys_is_kept_out(start_merlon):
+    merlon = start_merlon({"mqtt": {"psk": True}, "quota": {"source_failures": 5, "exempt": []}})
+    psk = add_psk(merlon, "pump-7")
+    for _ in range(3):
+        assert not can_connect(merlon, Psk("pump-7", psk.identity, os.urandom(32).hex()), "tls1_3")
+        assert not can_connect(merlon, Psk("pump-7", "pump-9#00000000", psk.key), "tls1_3")
+    merlon.wait_for_entry("source.blocked")
+    assert not can_connect(merlon, psk, "tls1_3")
 
 
 def test_the_key_of_one_device_opens_nothing_as_another(merlon):
