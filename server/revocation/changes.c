@@ -64,7 +64,7 @@ static mrl_err see_row(const struct mrl_rows *rows, struct page *p)
     memcpy(p->fingerprint.bytes, fingerprint.data, fingerprint.len);
     p->changed_ms = seen.changed_ms;
     p->rows++;
-    if (seen.not_after >= p->not_before)
+    if (seen.der.len > 0 && seen.not_after >= p->not_before) /* a pre-shared key has no DER */
         p->see(p->context, &seen);
     return MRL_OK;
 }

@@ -21,7 +21,7 @@ struct mrl_change_seen { /* views live during the call */
     mrl_bytes der;
 };
 typedef void mrl_changes_see(void *context, const struct mrl_change_seen *seen);
-/* Those that end at or after not_before (seconds); the same may be seen again. After an error the
+/* Certificates that end at or after not_before (seconds); the same may be seen again. After an error the
  * next call starts where this one was. */
 mrl_err mrl_changes_read(struct mrl_changes *c, int64_t not_before, mrl_changes_see *see,
                          void *context);

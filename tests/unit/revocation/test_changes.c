@@ -81,6 +81,17 @@ static void what_ended_long_ago_is_passed_over(void **state)
     mrl_changes_free(c);
 }
 
+static void a_pre_shared_key_is_no_certificate(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_changes *c = mrl_changes_new(f->store);
+
+    enrol_one(f, "a", "A");
+    assert_ok(store_exec(f->store, "UPDATE credentials SET der = x'', serial = x''", NULL, 0));
+    assert_int_equal(look(c, 0).rows, 0);
+    mrl_changes_free(c);
+}
+
 static void more_than_a_page_is_read_to_its_end(void **state)
 {
     struct fixture *f = *state;
@@ -102,6 +113,7 @@ int main(void)
         WITH_REGISTRY(all_is_seen_first_and_then_what_is_new),
         WITH_REGISTRY(a_revocation_is_seen_with_its_reason),
         WITH_REGISTRY(what_ended_long_ago_is_passed_over),
+        WITH_REGISTRY(a_pre_shared_key_is_no_certificate),
         WITH_REGISTRY(more_than_a_page_is_read_to_its_end),
     };
 
