@@ -160,11 +160,11 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
 }
 
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
-                  struct mrl_buf *der, struct mrl_why *why)
+                  uint64_t life_s, struct mrl_buf *der, struct mrl_why *why)
 {
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
-    set_life(&want, life_of(i, kind));
+    set_life(&want, life_s > 0 ? life_s : life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
 }
 

@@ -12,6 +12,7 @@
 #include "devices/credential.h"
 #include "devices/snapshot.h"
 #include "onboarding/grant.h"
+#include "onboarding/terms.h"
 
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
@@ -35,29 +36,6 @@ static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct
 {
     note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, why->text);
     return MRL_ENROL_BAD_REQUEST;
-}
-
-static mrl_err check_binding(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                             const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
-{
-    MRL_SCOPED(mrl_buf) expected = {0};
-
-    if (!facts->has_challenge) {
-        if (first && o->binding_required)
-            return mrl_fail(why, MRL_ERR_INVALID,
-                            "challengePassword with the channel binding is required");
-        return MRL_OK;
-    }
-    if (e->binding.len ==
-        0) /* RFC 7030 3.5: what is there must be checked, so it must be checkable */
-        return mrl_fail(
-            why, MRL_ERR_INVALID,
-            "challengePassword cannot be checked: TLS 1.2 without extended master secret");
-    MRL_TRY(mrl_base64_write(e->binding, 0, &expected));
-    if (!mrl_secret_eq(facts->challenge, mrl_buf_bytes(&expected)))
-        return mrl_fail(why, MRL_ERR_INVALID,
-                        "challengePassword is not the channel binding of this connection");
-    return MRL_OK;
 }
 
 /* RFC 7030 4.2.2 */
@@ -121,6 +99,7 @@ static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
 
     MRL_TRY(use_token(tx, g));
     MRL_TRY(make_device(tx, g));
+    MRL_TRY(mrl_terms_admit_tx(tx, mrl_terms_profile(g->o, g->e), g->e->device, why));
     return mrl_device_activate_tx(tx, &g->actor, g->e->device, why);
 }
 
@@ -150,6 +129,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .actor = &g->actor,
         .action = g->action,
         .token = mrl_str(g->token.id),
+        .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
     };
@@ -302,6 +282,16 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
 
 /* ---- both enrolments ---- */
 
+static mrl_err check_terms(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                           const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
+{
+    const struct mrl_profile *p = mrl_terms_profile(o, e);
+
+    MRL_TRY(check_name_change(facts, why));
+    MRL_TRY(mrl_terms_check_key(p, facts, why));
+    return mrl_terms_check_binding(p, e->binding, facts, first, why);
+}
+
 static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                              struct mrl_csr **csr, struct mrl_why *why)
 {
@@ -309,9 +299,8 @@ static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolmen
 
     MRL_TRY(mrl_grant_read_request(e->request, e->device, csr, why));
     facts = mrl_csr_facts(*csr);
-    MRL_TRY(check_name_change(facts, why));
     MRL_TRY(check_san(o, e, facts, why));
-    return check_binding(o, e, facts, /*first=*/true, why);
+    return check_terms(o, e, facts, /*first=*/true, why);
 }
 
 static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token_look *look,
@@ -396,9 +385,8 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     struct grant g;
 
     if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK ||
-        check_name_change(mrl_csr_facts(csr), why) != MRL_OK ||
         check_same_names(o, e, mrl_csr_facts(csr), why) != MRL_OK ||
-        check_binding(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
+        check_terms(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);

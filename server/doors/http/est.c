@@ -9,16 +9,45 @@
 #include "crypto/csrattrs.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/est_login.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
 #include "wire/http1.h"
-#include "wire/http1_auth.h"
 
 enum {
     COLUMNS = 76
 }; /* what the strictest clients read: lines of base64, each with LF. RFC 8951 3.1 */
 
+static const mrl_bytes est_root = MRL_LIT_INIT("/.well-known/est/");
 static const char pkcs7_type[] = "application/pkcs7-mime; smime-type=certs-only";
+
+/* RFC 7030 3.2.2: an operation, or a label and an operation. false: neither. */
+static bool split_path(mrl_bytes path, mrl_bytes *label, mrl_bytes *operation)
+{
+    mrl_bytes rest, first, second;
+
+    if (!mrl_bytes_starts(path, est_root))
+        return false;
+    rest = mrl_bytes_sub(path, est_root.len, path.len);
+    *label = MRL_BYTES_NONE;
+    *operation = rest;
+    if (!mrl_bytes_split(rest, '/', &first, &second))
+        return true;
+    *label = first;
+    *operation = second;
+    return first.len > 0;
+}
+
+/* NULL: its label is that of no profile. */
+static const struct mrl_profile *profile_of(const struct mrl_exchange *x)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    mrl_bytes label, operation;
+
+    if (!split_path(mrl_exchange_path(x), &label, &operation))
+        return NULL;
+    return mrl_profiles_find(est->onboarding->profiles, label);
+}
 
 static void answer_base64(struct mrl_exchange *x, const char *type, mrl_bytes der)
 {
@@ -38,9 +67,9 @@ static void on_cacerts(struct mrl_exchange *x)
 
 static void on_csrattrs(struct mrl_exchange *x)
 {
-    const struct mrl_est *est = mrl_exchange_context(x);
-    const struct mrl_csrattrs want = {.key = MRL_KEY_P256,
-                                      .challenge_password = est->onboarding->binding_required};
+    const struct mrl_profile *p = profile_of(x);
+    const struct mrl_csrattrs want = {.key = p->keys[0],
+                                      .challenge_password = p->proof != MRL_PROOF_IF_PRESENT};
     MRL_SCOPED(mrl_buf) der = {0};
 
     if (mrl_csrattrs_write(&want, &der) == MRL_OK)
@@ -57,7 +86,7 @@ static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const
     mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
     mrl_exchange_fail(x, (unsigned)refusal, "%s\n", why); /* RFC 7030 4.2.3: text/plain */
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
-        mrl_exchange_set_header(x, "WWW-Authenticate", MRL_LIT("Basic realm=\"merlon enrolment\""));
+        mrl_est_challenge(x);
     if (refusal == MRL_ENROL_UNAVAILABLE)
         mrl_exchange_set_header(x, "Retry-After", MRL_LIT("10"));
 }
@@ -88,6 +117,7 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     enum mrl_enrol_refusal refusal;
 
     mrl_peer_format(mrl_exchange_peer(x), source);
+    e->profile = profile_of(x);
     e->source = mrl_str(source);
     e->request_id = mrl_exchange_request_id(x);
     e->request = mrl_exchange_body(x);
@@ -105,25 +135,23 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     answer_certificate(x, mrl_buf_bytes(&der));
 }
 
-/* [service] With the token of HTTP Basic, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
+/* [service] With a token, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
 static void simpleenroll(struct mrl_exchange *x)
 {
-    MRL_SCOPED(mrl_http_basic) basic = {0};
+    MRL_SCOPED(mrl_est_login) login = {0};
     struct mrl_enrolment e = {0};
     struct mrl_why why = {""};
-    mrl_bytes value;
 
-    if (!mrl_exchange_header(x, "Authorization", &value)) {
-        run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
-        return;
-    }
-    if (mrl_http_basic_read(value, &basic, &why) != MRL_OK) {
+    if (mrl_est_login_read(x, &login, &why) != MRL_OK) {
         refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
         return;
     }
-    e.device = basic.user;
-    e.token = basic.password;
-    run_enrol(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
+    e.device = login.device;
+    e.token = login.token;
+    if (login.present)
+        run_enrol(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
+    else
+        run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
 }
 
 /* [service] */
@@ -176,33 +204,59 @@ static void on_simplereenroll(struct mrl_exchange *x)
 }
 
 static const struct operation {
-    mrl_bytes path;
+    mrl_bytes name;
     mrl_bytes method;
     void (*run)(struct mrl_exchange *x);
 } operations[] = {
-    {MRL_LIT_INIT("/.well-known/est/cacerts"), MRL_LIT_INIT("GET"), on_cacerts},
-    {MRL_LIT_INIT("/.well-known/est/csrattrs"), MRL_LIT_INIT("GET"), on_csrattrs},
-    {MRL_LIT_INIT("/.well-known/est/simpleenroll"), MRL_LIT_INIT("POST"), on_simpleenroll},
-    {MRL_LIT_INIT("/.well-known/est/simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
-    {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open},
+    {MRL_LIT_INIT("cacerts"), MRL_LIT_INIT("GET"), on_cacerts},
+    {MRL_LIT_INIT("csrattrs"), MRL_LIT_INIT("GET"), on_csrattrs},
+    {MRL_LIT_INIT("simpleenroll"), MRL_LIT_INIT("POST"), on_simpleenroll},
+    {MRL_LIT_INIT("simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
 };
+static const struct operation mqtt = {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open};
+
+static const struct operation *operation_of(mrl_bytes path)
+{
+    mrl_bytes label, name;
+
+    if (mrl_bytes_eq(path, mqtt.name))
+        return &mqtt;
+    if (!split_path(path, &label, &name))
+        return NULL;
+    for (size_t i = 0; i < MRL_COUNT(operations); i++)
+        if (mrl_bytes_eq(operations[i].name, name))
+            return &operations[i];
+    return NULL;
+}
+
+/* NULL: the answer is being sent. */
+static const struct operation *find(struct mrl_exchange *x)
+{
+    const struct operation *o = operation_of(mrl_exchange_path(x));
+
+    if (o == NULL)
+        mrl_exchange_fail(x, 404, "nothing is here; EST is at /.well-known/est/, MQTT at /mqtt\n");
+    else if (o != &mqtt && profile_of(x) == NULL)
+        mrl_exchange_fail(x, 404, "there is no profile of this name\n");
+    else
+        return o;
+    mrl_exchange_send(x);
+    return NULL;
+}
 
 void mrl_est_handle(void *context, struct mrl_exchange *x)
 {
+    const struct operation *o = find(x);
+
     (void)context;
-    for (size_t i = 0; i < MRL_COUNT(operations); i++) {
-        if (!mrl_bytes_eq(operations[i].path, mrl_exchange_path(x)))
-            continue;
-        if (mrl_bytes_eq(operations[i].method, mrl_exchange_method(x))) {
-            operations[i].run(x);
-            return;
-        }
-        mrl_exchange_fail(x, 405, "this operation takes %.*s\n", MRL_FMT(operations[i].method));
-        mrl_exchange_set_header(x, "Allow", operations[i].method);
-        mrl_exchange_send(x);
+    if (o == NULL)
+        return;
+    if (mrl_bytes_eq(o->method, mrl_exchange_method(x))) {
+        o->run(x);
         return;
     }
-    mrl_exchange_fail(x, 404, "nothing is here; EST is at /.well-known/est/, MQTT at /mqtt\n");
+    mrl_exchange_fail(x, 405, "this operation takes %.*s\n", MRL_FMT(o->method));
+    mrl_exchange_set_header(x, "Allow", o->method);
     mrl_exchange_send(x);
 }
 

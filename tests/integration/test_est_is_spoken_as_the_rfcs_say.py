@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EST (RFC 7030, 8951, 9908) beyond a plain enrolment, with curl, openssl and python3-cryptography: labels, csrattrs,
+bearer tokens, proof of possession, keys made by the server, tolerance for the forms that clients send."""
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from harness.ca import Identity, make_key, openssl
+from harness.est import Est, certificates_of, curl, make_csr_body
+
+DAY_S = 86400
+PROFILES = [
+    ("profile", {"name": "gates", "life": "7d", "groups": ["gates", "doors"], "keys": ["P-384", "Ed25519"]}),
+    ("profile", {"name": "bound", "proof": "first"}),
+    ("profile", {"name": "always-bound", "proof": "always"}),
+    ("profile", {"name": "made", "serverkeygen": True}),
+]
+
+
+@pytest.fixture
+def merlon(start_merlon):
+    return start_merlon(tables=PROFILES)
+
+
+def est_of(merlon, label: str = "", *options: str) -> Est:
+    est = Est(merlon.enrolment_port, merlon.root, *options)
+    if label:
+        est.url += "/" + label
+    return est
+
+
+def make_384(path: Path) -> Path:
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", path)
+    return path
+
+
+def enrol(merlon, est: Est, name: str, key: Path, group: str = "") -> Identity:
+    merlon.add_device(name, group)
+    answer = est.enrol(name, merlon.token(name), make_csr_body(key, f"/CN={name}"))
+    assert answer.status == 200, answer
+    (leaf,) = certificates_of(answer.body, merlon.folder)
+    (merlon.folder / f"{name}.crt").write_bytes(leaf)
+    return Identity(name, key, merlon.folder / f"{name}.crt")
+
+
+def load(identity: Identity) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(identity.certificate.read_bytes())
+
+
+def life_s(certificate: x509.Certificate) -> float:
+    """Without the hour that notBefore lies back."""
+    return (certificate.not_valid_after - certificate.not_valid_before).total_seconds() - 3600
+
+
+# --- labels, RFC 7030 3.2.2
+
+@pytest.mark.quick
+def test_a_label_is_a_profile(merlon, workdir):
+    identity = enrol(merlon, est_of(merlon, "gates"), "gate-1", make_384(workdir / "k"), group="gates")
+    assert abs(life_s(load(identity)) - 7 * DAY_S) <= 2
+    entry = merlon.wait_for_entry("device.enrolled", target="gate-1")
+    assert entry["details"]["profile"] == "gates"
+    plain = enrol(merlon, est_of(merlon), "pump-1", make_key(workdir / "k2"))
+    assert abs(life_s(load(plain)) - 180 * DAY_S) <= 2
+    assert merlon.wait_for_entry("device.enrolled", target="pump-1")["details"]["profile"] == "default"
+
+
+@pytest.mark.parametrize("label", ["", "gates", "default"])
+def test_every_operation_is_there_with_and_without_label(merlon, label):
+    est = est_of(merlon, label)
+    assert est.get("cacerts").status == 200
+    assert est.get("csrattrs").status == 200
+    assert est.get("simpleenroll").status == 405
+    assert est.post("simplereenroll", b"").status == 401
+
+
+@pytest.mark.parametrize("path", ["nobody/cacerts", "gates/gates/cacerts", "gates/", "gates/nothing", "GATES/cacerts",
+                                  "cacerts/cacerts"])
+def test_a_label_that_is_no_profile_is_not_there(merlon, path):
+    answer = curl(f"{est_of(merlon).url}/{path}", "--path-as-is", root=merlon.root)
+    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (404, "text/plain")
+
+
+def test_a_label_that_is_an_operation_stops_the_start(make_merlon):
+    merlon = make_merlon(tables=[("profile", {"name": "csrattrs"})])
+    merlon.init()
+    from harness.merlon import run_program
+    ended = run_program("merlond", "run", "--config", merlon.config)
+    assert ended.code != 0
+    assert "csrattrs" in ended.err and "operation of EST" in ended.err
+
+
+@pytest.mark.quick
+def test_a_profile_is_for_devices_of_its_groups_only(merlon, workdir):
+    key = make_384(workdir / "k")
+    merlon.add_device("pump-1", "pumps")
+    token = merlon.token("pump-1")
+    answer = est_of(merlon, "gates").enrol("pump-1", token, make_csr_body(key, "/CN=pump-1"))
+    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (403, "text/plain")
+    assert answer.text.strip() == "profile gates is not for devices of this group"
+    entry = merlon.wait_for_entry("enrol.refused", target="pump-1", outcome="denied")
+    assert entry["reason"] == answer.text.strip()
+    assert merlon.api.get("/v1/devices/pump-1")["credentials"] == []
+    assert est_of(merlon).enrol("pump-1", token, make_csr_body(key, "/CN=pump-1")).status == 200  # the token was not spoilt
+
+
+def test_a_group_token_reaches_the_profile_of_its_group_only(merlon, workdir):
+    token = merlon.api.post("/v1/tokens", {"group": "pumps", "uses": 1, "life": "1h"})["token"]
+    body = make_csr_body(make_384(workdir / "k"), "/CN=pump-9")
+    assert est_of(merlon, "gates").enrol("pump-9", token, body).status == 403
+    assert merlon.api.ask("GET", "/v1/devices/pump-9").status == 404  # nothing was made on the way
+    token = merlon.api.post("/v1/tokens", {"group": "doors", "uses": 1, "life": "1h"})["token"]
+    assert est_of(merlon, "gates").enrol("door-9", token, make_csr_body(make_384(workdir / "k2"), "/CN=door-9")).status == 200
+
+
+def test_a_renewal_is_judged_by_the_profile_too(merlon, workdir):
+    identity = enrol(merlon, est_of(merlon), "pump-1", make_384(workdir / "k"), group="pumps")
+    body = make_csr_body(identity.key, "/CN=pump-1", "subjectAltName=URI:urn:merlon:default:device:pump-1")
+    assert est_of(merlon, "gates").renew(identity, body).status == 403
+    merlon.wait_for_entry("enrol.refused", target="pump-1", reason="profile gates is not for devices of this group")
+    assert est_of(merlon).renew(identity, body).status == 200
+
+
+@pytest.mark.parametrize("options, name", [
+    (("EC", "ec_paramgen_curve:P-256"), "P-256"), (("RSA", "rsa_keygen_bits:2048"), "RSA"),
+], ids=["p-256", "rsa"])
+def test_a_profile_certifies_its_kinds_of_keys_only(merlon, workdir, options, name):
+    key = workdir / "k"
+    openssl("genpkey", "-algorithm", options[0], "-pkeyopt", options[1], "-out", key)
+    merlon.add_device("gate-1", "gates")
+    token = merlon.token("gate-1")
+    answer = est_of(merlon, "gates").enrol("gate-1", token, make_csr_body(key, "/CN=gate-1"))
+    assert (answer.status, answer.text.strip()) == (400, f"profile gates certifies no {name} keys")
+    merlon.wait_for_entry("enrol.refused", target="gate-1", reason=answer.text.strip())
+    assert est_of(merlon).enrol("gate-1", token, make_csr_body(key, "/CN=gate-1")).status == 200
+
+
+@pytest.mark.parametrize("algorithm", ["P-384", "Ed25519", "RSA"])
+def test_all_kinds_of_keys_are_certified_by_default(merlon, workdir, algorithm):
+    key = workdir / "k"
+    options = {"P-384": ("EC", "-pkeyopt", "ec_paramgen_curve:P-384"), "Ed25519": ("ED25519",),
+               "RSA": ("RSA", "-pkeyopt", "rsa_keygen_bits:3072")}[algorithm]
+    openssl("genpkey", "-algorithm", *options, "-out", key)
+    public = openssl("pkey", "-in", key, "-pubout")
+    certificate = enrol(merlon, est_of(merlon), "pump-1", key).certificate
+    assert openssl("x509", "-in", certificate, "-noout", "-pubkey") == public
+
+
+# --- bearer token, RFC 6750
+
+def bearer(token: str) -> tuple[str, str]:
+    return "-H", f"Authorization: Bearer {token}"
+
+
+@pytest.mark.quick
+def test_the_token_is_good_as_bearer_too_and_the_request_names_the_device(merlon, workdir):
+    merlon.add_device("pump-1")
+    token, body = merlon.token("pump-1"), make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    answer = est_of(merlon).post("simpleenroll", body, *bearer(token))
+    assert answer.status == 200, answer
+    assert merlon.wait_for_entry("device.enrolled", target="pump-1")["actor"]["auth"].startswith("token:")
+    assert est_of(merlon).post("simpleenroll", body, *bearer(token)).status == 401  # once
+
+
+def test_a_bearer_token_of_another_device_or_of_nobody_is_refused(merlon, workdir):
+    merlon.add_device("pump-1")
+    merlon.add_device("pump-2")
+    body = make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    for token, reason in ((merlon.token("pump-2"), "other-device"), ("A" * 43, "unknown"), ("x", "unknown")):
+        answer = est_of(merlon).post("simpleenroll", body, *bearer(token))
+        assert (answer.status, answer.text.strip()) == (401, "token refused")
+        assert answer.headers["www-authenticate"] == 'Bearer realm="merlon enrolment", error="invalid_token"'
+        merlon.wait_for_entry("token.refused", target="pump-1", reason=reason)
+
+
+@pytest.mark.parametrize("body", [b"", b"MIIB", b"%%%"])
+def test_a_bearer_token_with_a_request_that_names_nobody_is_refused(merlon, body):
+    merlon.add_device("pump-1")
+    token = merlon.token("pump-1")
+    assert est_of(merlon).post("simpleenroll", body, *bearer(token)).status == 401
+    assert [t["state"] for t in merlon.api.all_of("/v1/tokens")] == ["open"]
+
+
+def test_guessing_bearer_tokens_is_slowed_down_as_guessing_others(start_merlon, workdir):
+    merlon = start_merlon({"quota": {"token_failures": 3, "exempt": []}})
+    body = make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    statuses = [est_of(merlon).post("simpleenroll", body, *bearer("A" * 43)).status for _ in range(6)]
+    assert statuses[0] == 401 and statuses[-1] == 429
+
+
+def test_who_shows_nothing_is_told_what_is_taken(merlon, workdir):
+    answer = est_of(merlon).post("simpleenroll", make_csr_body(make_key(workdir / "k"), "/CN=pump-1"))
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == 'Basic realm="merlon enrolment", Bearer realm="merlon enrolment"'
+
+
+# --- forms that clients send, RFC 8951
+
+@pytest.mark.parametrize("form", ["unwrapped", "crlf", "blanks", "wrong-encoding-header", "chunked"])
+def test_a_request_is_read_in_every_form_that_clients_send(merlon, workdir, form):
+    merlon.add_device("pump-1")
+    key = make_key(workdir / "k")
+    der = base64.b64decode(make_csr_body(key, "/CN=pump-1"))
+    text = base64.b64encode(der)
+    body, options = {
+        "unwrapped": (text, ()),
+        "crlf": (b"\r\n".join(text[i:i + 64] for i in range(0, len(text), 64)) + b"\r\n", ()),
+        "blanks": (b" \t\n" + b" ".join(text[i:i + 5] for i in range(0, len(text), 5)) + b"\n\n", ()),
+        "wrong-encoding-header": (text, ("-H", "Content-Transfer-Encoding: binary")),  # RFC 8951 3: ignored
+        "chunked": (base64.encodebytes(der), ("-H", "Transfer-Encoding: chunked")),
+    }[form]
+    answer = est_of(merlon).enrol("pump-1", merlon.token("pump-1"), body, *options)
+    assert answer.status == 200, answer
