@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from harness.bound_est import BoundEst, basic
 from harness.ca import Identity, make_key, openssl
 from harness.est import Est, certificates_of, curl, make_csr_body
 
@@ -212,3 +213,95 @@ def test_a_request_is_read_in_every_form_that_clients_send(merlon, workdir, form
     }[form]
     answer = est_of(merlon).enrol("pump-1", merlon.token("pump-1"), body, *options)
     assert answer.status == 200, answer
+
+
+# --- proof of possession, RFC 7030 3.5, RFC 9266
+
+def connect(merlon, version: str, **options) -> BoundEst:
+    return BoundEst(merlon.enrolment_port, merlon.root, version, **options)
+
+
+def enrol_bound(merlon, est: BoundEst, label: str, key: Path, challenge: str) -> tuple[int, str]:
+    body = make_csr_body(key, "/CN=pump-1", challenge=challenge)
+    return est.post(f"{label}/simpleenroll", body, basic("pump-1", merlon.token("pump-1")))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("label", ["default", "bound", "always-bound"])
+def test_a_request_bound_to_its_connection_is_taken_by_every_profile(merlon, workdir, version, label):
+    merlon.add_device("pump-1")
+    with connect(merlon, version) as est:
+        status, text = enrol_bound(merlon, est, label, make_key(workdir / "k"), est.challenge)
+    assert status == 200, text
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("label", ["default", "bound"])
+def test_the_binding_of_another_connection_is_refused(merlon, workdir, version, label):
+    """A request that somebody between device and server passes on; and one that is sent a second time."""
+    merlon.add_device("pump-1")
+    with connect(merlon, version) as other, connect(merlon, version) as est:
+        status, text = enrol_bound(merlon, est, label, make_key(workdir / "k"), other.challenge)
+    assert (status, text.strip()) == (400, "challengePassword is not the channel binding of this connection")
+    merlon.wait_for_entry("enrol.refused", target="pump-1", reason=text.strip())
+
+
+def test_what_a_profile_demands_is_missed(merlon, workdir):
+    merlon.add_device("pump-1")
+    token, body = merlon.token("pump-1"), make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    for label in ("bound", "always-bound"):
+        answer = est_of(merlon, label).enrol("pump-1", token, body)
+        assert (answer.status, answer.text.strip()) == (400, "challengePassword with the channel binding is required")
+    assert est_of(merlon).enrol("pump-1", token, body).status == 200
+
+
+def test_tls_1_2_without_extended_master_secret_binds_nothing(merlon, workdir):
+    merlon.add_device("pump-1")
+    with connect(merlon, "1.2", extended=False) as est:
+        status, text = enrol_bound(merlon, est, "default", make_key(workdir / "k"), est.challenge)
+    assert (status, text.strip()) == (400, "challengePassword cannot be checked: TLS 1.2 without extended master secret")
+    with connect(merlon, "1.2", extended=False) as est:  # and without challengePassword there is nothing to check
+        body = make_csr_body(make_key(workdir / "k2"), "/CN=pump-1")
+        assert est.post("simpleenroll", body, basic("pump-1", merlon.token("pump-1")))[0] == 200
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("label, status", [("default", 200), ("bound", 200), ("always-bound", 400)])
+def test_a_renewal_without_binding_is_taken_unless_the_profile_always_wants_one(merlon, workdir, version, label, status):
+    identity = enrol(merlon, est_of(merlon), "pump-1", make_key(workdir / "k"))
+    san = "subjectAltName=URI:urn:merlon:default:device:pump-1"
+    with connect(merlon, version, identity=identity) as est:
+        assert est.post(f"{label}/simplereenroll", make_csr_body(identity.key, "/CN=pump-1", san))[0] == status
+    with connect(merlon, version, identity=identity) as est:  # libest sends none here; who sends one is checked
+        bound = make_csr_body(identity.key, "/CN=pump-1", san, challenge=est.challenge)
+        assert est.post(f"{label}/simplereenroll", bound)[0] == 200
+    with connect(merlon, version, identity=identity) as est:
+        wrong = make_csr_body(identity.key, "/CN=pump-1", san, challenge="AAAA")
+        assert est.post(f"{label}/simplereenroll", wrong)[0] == 400
+
+
+# --- a request that was used before
+
+def test_a_request_used_again_for_another_device_is_refused_with_the_reason(merlon, workdir):
+    key = make_key(workdir / "k")
+    enrol(merlon, est_of(merlon), "pump-1", key)
+    merlon.add_device("pump-2")
+    token = merlon.token("pump-2")
+    same = est_of(merlon).enrol("pump-2", token, make_csr_body(key, "/CN=pump-1"))
+    assert (same.status, same.text.strip()) == (400, "subject of the request is not CN=pump-2")
+    renamed = est_of(merlon).enrol("pump-2", token, make_csr_body(key, "/CN=pump-2"))
+    assert renamed.status == 403 and "key" in renamed.text
+    merlon.wait_for_entry("enrol.refused", target="pump-2", reason=renamed.text.strip())
+
+
+def test_a_bound_request_is_good_for_one_connection(merlon, workdir):
+    """Whoever got hold of token and request cannot send them again: neither is good any more."""
+    merlon.api.post("/v1/devices", {"id": "pump-1"})
+    key = make_key(workdir / "k")
+    with connect(merlon, "1.3") as est:
+        body = make_csr_body(key, "/CN=pump-1", challenge=est.challenge)
+        assert est.post("bound/simpleenroll", body, basic("pump-1", merlon.token("pump-1")))[0] == 200
+    with connect(merlon, "1.3") as est:
+        status, text = est.post("bound/simpleenroll", body, basic("pump-1", merlon.token("pump-1")))
+    assert (status, text.strip()) == (400, "challengePassword is not the channel binding of this connection")
