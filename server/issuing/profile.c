@@ -46,16 +46,26 @@ static mrl_err check_name(const struct mrl_profiles *p, size_t at, struct mrl_wh
     return MRL_OK;
 }
 
-mrl_err mrl_profiles_check(const struct mrl_profiles *p, struct mrl_why *why)
+static mrl_err check_sense(const struct mrl_profile *p, struct mrl_why *why)
 {
     enum mrl_key_type made;
 
+    if (p->serverkeygen && !mrl_profile_made_key(p, &made))
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "profile %.*s: serverkeygen makes no RSA keys, and no other is taken",
+                        MRL_FMT(p->name));
+    if (p->silent && p->proof != MRL_PROOF_IF_PRESENT) /* RFC 7030 4.5.2 */
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "profile %.*s: a proof that is demanded must be asked for in csrattrs",
+                        MRL_FMT(p->name));
+    return MRL_OK;
+}
+
+mrl_err mrl_profiles_check(const struct mrl_profiles *p, struct mrl_why *why)
+{
     for (size_t i = 0; i < p->count; i++) {
         MRL_TRY(check_name(p, i, why));
-        if (p->all[i].serverkeygen && !mrl_profile_made_key(&p->all[i], &made))
-            return mrl_fail(why, MRL_ERR_INVALID,
-                            "profile %.*s: serverkeygen makes no RSA keys, and no other is taken",
-                            MRL_FMT(p->all[i].name));
+        MRL_TRY(check_sense(&p->all[i], why));
     }
     return MRL_OK;
 }

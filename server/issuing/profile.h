@@ -26,6 +26,7 @@ struct mrl_profile { /* everything is borrowed */
     enum mrl_key_type keys[MRL_PROFILE_KEYS_MAX]; /* the first is what csrattrs asks for */
     size_t key_count;
     enum mrl_profile_proof proof;
+    bool silent;       /* csrattrs asks for nothing */
     bool serverkeygen; /* keys are made here when a device asks. RFC 7030 4.4 */
 };
 
@@ -39,7 +40,8 @@ struct mrl_profiles {
 };
 
 /* MRL_ERR_INVALID with the reason: a name that no path can carry, is an operation of EST (RFC 7030
- * 3.2.2) or comes twice; a profile that makes keys but takes none that can be made. */
+ * 3.2.2) or comes twice; a profile that makes keys but takes none that can be made, or that demands
+ * a proof without asking for it. */
 mrl_err mrl_profiles_check(const struct mrl_profiles *p, struct mrl_why *why);
 /* Empty label: the profile "default". NULL: there is none of this name. p may be NULL. */
 const struct mrl_profile *mrl_profiles_find(const struct mrl_profiles *p, mrl_bytes label);

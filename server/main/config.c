@@ -268,6 +268,8 @@ static const struct mrl_config_key profile_keys[] = {
      "Which requests must carry the channel binding of their connection: those that have one "
      "anyway, first enrolments, always.",
      0, 0, profile_proofs},
+    {"csrattrs", MRL_CONFIG_BOOL, PROFILE(csrattrs), "true",
+     "Tell what a request should hold; false: csrattrs is an empty list.", 0, 0, NULL},
     {"serverkeygen", MRL_CONFIG_BOOL, PROFILE(serverkeygen), "false",
      "Make keys for devices that ask for it.", 0, 0, NULL},
 };

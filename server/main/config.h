@@ -150,6 +150,7 @@ struct mrl_config {
         struct mrl_config_strings groups;
         struct mrl_config_strings keys;
         int proof; /* enum mrl_profile_proof */
+        bool csrattrs;
         bool serverkeygen;
     } profiles[MRL_PROFILES_MAX];
     size_t profile_count;

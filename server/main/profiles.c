@@ -26,6 +26,7 @@ static mrl_err take(const struct mrl_config_profile *from, struct mrl_profile *p
         .groups = from->groups.at,
         .group_count = from->groups.count,
         .proof = (enum mrl_profile_proof)from->proof,
+        .silent = !from->csrattrs,
         .serverkeygen = from->serverkeygen,
     };
     for (size_t i = 0; i < from->keys.count; i++)

@@ -2,13 +2,17 @@
 """EST (RFC 7030, 8951, 9908) beyond a plain enrolment, with curl, openssl and python3-cryptography: labels, csrattrs,
 bearer tokens, proof of possession, keys made by the server, tolerance for the forms that clients send."""
 import base64
+import signal
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from harness.bound_est import BoundEst, basic
 from harness.ca import Identity, make_key, openssl
 from harness.est import Est, certificates_of, curl, make_csr_body
+from harness.merlon import run_program
+from harness.process import program
 
 DAY_S = 86400
 PROFILES = [
@@ -86,7 +90,6 @@ def test_a_label_that_is_no_profile_is_not_there(merlon, path):
 def test_a_label_that_is_an_operation_stops_the_start(make_merlon):
     merlon = make_merlon(tables=[("profile", {"name": "csrattrs"})])
     merlon.init()
-    from harness.merlon import run_program
     ended = run_program("merlond", "run", "--config", merlon.config)
     assert ended.code != 0
     assert "csrattrs" in ended.err and "operation of EST" in ended.err
@@ -305,3 +308,109 @@ def test_a_bound_request_is_good_for_one_connection(merlon, workdir):
     with connect(merlon, "1.3") as est:
         status, text = est.post("bound/simpleenroll", body, basic("pump-1", merlon.token("pump-1")))
     assert (status, text.strip()) == (400, "challengePassword is not the channel binding of this connection")
+
+
+# --- csrattrs, RFC 7030 4.5, RFC 8951 4, RFC 9908
+
+TEMPLATE = bytes.fromhex("060b2a864886f70d010910023d")  # 1.2.840.113549.1.9.16.2.61, id-aa-certificationRequestInfoTemplate
+
+
+def csrattrs(merlon, label: str = "", *options: str) -> tuple[bytes, str]:
+    """The DER, and what openssl reads in it: one line an element."""
+    answer = est_of(merlon, label).get("csrattrs", *options)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/csrattrs")
+    der = base64.b64decode(answer.body)
+    return der, openssl("asn1parse", "-inform", "DER", given=der).decode()
+
+
+def elements(der: bytes) -> list[tuple[int, bytes]]:
+    """Tag and content of each element of a DER content: a third reader, so that openssl's is not alone."""
+    found = []
+    while der:
+        length, at = der[1], 2
+        if length & 0x80:
+            at = 2 + (length & 0x7f)
+            length = int.from_bytes(der[2:at], "big")
+        found.append((der[0], der[at:at + length]))
+        assert len(found[-1][1]) == length
+        der = der[at + length:]
+    return found
+
+
+def template_of(der: bytes) -> list[tuple[int, bytes]]:
+    ((outer, content),) = elements(der)
+    assert outer == 0x30
+    (values,) = [inside[1][1] for tag, body in elements(content) if tag == 0x30 and (inside := elements(body))
+                 and b"\x06\x0b" + inside[0][1] == TEMPLATE]
+    ((tag, template),) = elements(values)  # exactly one value
+    assert tag == 0x30
+    return elements(template)
+
+
+@pytest.mark.parametrize("label, named, curve", [("", "prime256v1", "2a8648ce3d030107"), ("gates", "secp384r1", "2b81040022")])
+def test_csrattrs_name_the_kind_of_key_that_the_profile_prefers(merlon, label, named, curve):
+    der, text = csrattrs(merlon, label)
+    assert text.count("id-ecPublicKey") == 2 and text.count(named) == 2  # in the list, and in the template
+    version, subject, key, attributes = template_of(der)
+    assert version == (0x02, b"\0")
+    assert subject == (0x30, bytes.fromhex("310730050603550403"))  # a common name, for the device to fill in
+    assert key[0] == 0xa0 and key[1].endswith(bytes.fromhex(curve))
+    assert attributes == (0xa1, b"")
+
+
+@pytest.mark.parametrize("label, count", [("", 0), ("bound", 2), ("always-bound", 2)])
+def test_csrattrs_ask_for_a_proof_where_it_is_required(merlon, label, count):
+    assert csrattrs(merlon, label)[1].count("challengePassword") == count
+
+
+def test_csrattrs_of_a_device_that_shows_its_certificate_have_its_names(merlon, workdir):
+    identity = enrol(merlon, est_of(merlon), "pump-1", make_key(workdir / "k"))
+    der, text = csrattrs(merlon, "", "--cert", str(identity.certificate), "--key", str(identity.key))
+    assert text.count("X509v3 Subject Alternative Name") == 2
+    _, subject, _, (tag, attributes) = template_of(der)
+    assert b"pump-1" in subject[1] and tag == 0xa1
+    san = load(identity).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert san.value.public_bytes() in attributes
+
+
+def test_csrattrs_may_be_empty(start_merlon):
+    merlon = start_merlon(tables=[("profile", {"name": "default", "csrattrs": False})])
+    assert csrattrs(merlon)[0] == b"\x30\x00"
+
+
+# --- the project's own agent
+
+def run_agent(merlon, name: str, label: str):
+    pin = x509.load_pem_x509_certificate(merlon.root.read_bytes()).fingerprint(hashes.SHA256()).hex()
+    token = merlon.folder / f"{name}.token"
+    token.write_text(merlon.token(name), encoding="ascii")
+    return run_program("merlon-agent", "enrol", "--server", f"127.0.0.1:{merlon.enrolment_port}", "--mqtt",
+                       f"127.0.0.1:{merlon.mqtt_port}", "--device", name, "--token-file", token, "--root-sha256", pin,
+                       "--dir", merlon.folder / name, "--profile", label)
+
+
+def test_the_agent_makes_the_key_that_csrattrs_ask_for(merlon):
+    merlon.add_device("gate-1", "gates")
+    done = run_agent(merlon, "gate-1", "gates")
+    assert done.code == 0, done.err
+    text = openssl("x509", "-in", merlon.folder / "gate-1" / "identity.pem", "-noout", "-text").decode()
+    assert "secp384r1" in text
+    assert merlon.wait_for_entry("device.enrolled", target="gate-1")["details"]["profile"] == "gates"
+
+
+@pytest.mark.parametrize("label, code", [("nobody", 1), ("gates", 5), ("a/b", 2)])
+def test_the_agent_says_why_a_profile_is_not_its(merlon, label, code):
+    merlon.add_device("pump-1", "pumps")
+    done = run_agent(merlon, "pump-1", label)
+    assert done.code == code, done.err
+    assert "profile" in done.err
+
+
+def test_the_agent_binds_its_renewals(merlon):
+    merlon.add_device("pump-1")
+    assert run_agent(merlon, "pump-1", "always-bound").code == 0
+    agent = merlon.processes.start([program("merlon-agent"), "run", "--dir", merlon.folder / "pump-1"])
+    agent.wait_for_log("connection.up")
+    agent.popen.send_signal(signal.SIGUSR1)
+    entry = merlon.wait_for_entry("device.reenrolled", target="pump-1")
+    assert entry["details"]["profile"] == "always-bound"

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/csrattrs.h"
+#include "crypto/name.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
 #include "doors/http/est_login.h"
@@ -65,14 +66,59 @@ static void on_cacerts(struct mrl_exchange *x)
     mrl_exchange_send(x);
 }
 
-static void on_csrattrs(struct mrl_exchange *x)
+/* The device behind the connection's certificate. */
+static bool is_known(const struct mrl_exchange *x, struct mrl_name *id)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
+    const struct mrl_principal *p = NULL;
+    bool known = false;
+
+    mrl_rcu_read_begin();
+    if (facts != NULL && facts->has_certificate)
+        known = mrl_registry_judge_renewal(est->onboarding->registry, &facts->fingerprint,
+                                           mrl_wall_s(), /*grace=*/0, &p) == MRL_JUDGED_ACCEPTED &&
+                mrl_name_set(id, p->subject.id);
+    mrl_rcu_read_end();
+    return known;
+}
+
+/* The names that a renewal must have. RFC 7030 4.2.2 */
+static mrl_err names_of(const struct mrl_est *est, mrl_bytes id, struct mrl_buf *san)
+{
+    MRL_SCOPED(mrl_buf) uri = {0};
+    struct mrl_der d = mrl_der_on(san);
+    mrl_bytes text;
+
+    MRL_TRY(mrl_issuing_uri(est->onboarding->issuing, MRL_PRINCIPAL_DEVICE, id, &uri));
+    text = mrl_buf_bytes(&uri);
+    mrl_san_write(&d, (struct mrl_names){&text, 1}, (struct mrl_names){0}, (struct mrl_names){0});
+    return mrl_der_finish(&d);
+}
+
+static mrl_err write_csrattrs(struct mrl_exchange *x, struct mrl_buf *der)
 {
     const struct mrl_profile *p = profile_of(x);
-    const struct mrl_csrattrs want = {.key = p->keys[0],
-                                      .challenge_password = p->proof != MRL_PROOF_IF_PRESENT};
+    struct mrl_csrattrs want = {
+        .has_key = true, .key = p->keys[0], .challenge_password = p->proof != MRL_PROOF_IF_PRESENT};
+    MRL_SCOPED(mrl_buf) san = {0};
+    struct mrl_name id;
+
+    if (p->silent)
+        return mrl_buf_append(der, MRL_LIT("\x30\x00")); /* RFC 8951 4: may be empty */
+    if (is_known(x, &id)) {
+        MRL_TRY(names_of(mrl_exchange_context(x), mrl_name_bytes(&id), &san));
+        want.cn = mrl_name_bytes(&id);
+        want.san = mrl_buf_bytes(&san);
+    }
+    return mrl_csrattrs_write(&want, der);
+}
+
+static void on_csrattrs(struct mrl_exchange *x)
+{
     MRL_SCOPED(mrl_buf) der = {0};
 
-    if (mrl_csrattrs_write(&want, &der) == MRL_OK)
+    if (write_csrattrs(x, &der) == MRL_OK)
         answer_base64(x, "application/csrattrs", mrl_buf_bytes(&der));
     else
         mrl_exchange_fail(x, 500, "attributes cannot be written\n");

@@ -136,6 +136,19 @@ static void keys_that_are_made_are_of_a_kind_that_can_be_made(void **state)
     assert_int_equal(made, MRL_KEY_P384);
 }
 
+static void a_proof_that_is_demanded_is_asked_for(void **state)
+{
+    struct mrl_profiles p = with("a");
+
+    (void)state;
+    p.all[0].silent = true;
+    assert_ok(mrl_profiles_check(&p, NULL));
+    p.all[0].proof = MRL_PROOF_FIRST;
+    assert_int_equal(mrl_profiles_check(&p, NULL), MRL_ERR_INVALID);
+    p.all[0].silent = false;
+    assert_ok(mrl_profiles_check(&p, NULL));
+}
+
 static void the_longest_life_counts(void **state)
 {
     struct mrl_profiles p = {.all = {named("a"), named("b")}, .count = 2};
@@ -158,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_name_has_64_bytes_and_not_65),
         cmocka_unit_test(a_name_comes_once),
         cmocka_unit_test(keys_that_are_made_are_of_a_kind_that_can_be_made),
+        cmocka_unit_test(a_proof_that_is_demanded_is_asked_for),
         cmocka_unit_test(the_longest_life_counts),
     };
 
