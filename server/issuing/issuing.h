@@ -58,6 +58,8 @@ struct mrl_server_identity {
 /* [service] */
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
                                     struct mrl_why *why);
+/* [service] A copy of the last one that was made. MRL_ERR_STATE: none yet. */
+mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_identity *out);
 void mrl_server_identity_done(struct mrl_server_identity *s);
 mrl_err mrl_server_identity_copy(const struct mrl_server_identity *from,
                                  struct mrl_server_identity *out);

@@ -30,11 +30,11 @@ static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e
     mrl_audit_note(o->audit, &event);
 }
 
-/* Refused because of the request itself: says so, notes it. */
-static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                                          const struct mrl_why *why)
+enum mrl_enrol_refusal mrl_enrol_refuse_request(struct mrl_onboarding *o,
+                                                const struct mrl_enrolment *e,
+                                                const struct mrl_why *reason)
 {
-    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, why->text);
+    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason->text);
     return MRL_ENROL_BAD_REQUEST;
 }
 
@@ -292,15 +292,34 @@ static mrl_err check_terms(const struct mrl_onboarding *o, const struct mrl_enro
     return mrl_terms_check_binding(p, e->binding, facts, first, why);
 }
 
-static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                             struct mrl_csr **csr, struct mrl_why *why)
-{
-    const struct mrl_csr_facts *facts;
+struct request {
+    struct mrl_csr *csr;
+    struct mrl_csr_facts facts; /* spki: of the key that is to be certified */
+};
 
-    MRL_TRY(mrl_grant_read_request(e->request, e->device, csr, why));
-    facts = mrl_csr_facts(*csr);
-    MRL_TRY(check_san(o, e, facts, why));
-    return check_terms(o, e, facts, /*first=*/true, why);
+static void request_done(struct request *r)
+{
+    mrl_csr_free(r->csr);
+}
+
+static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+{
+    bool made_here = e->made_spki.len > 0;
+
+    MRL_TRY(made_here ? mrl_grant_read_names(e->request, e->device, &out->csr, why)
+                      : mrl_grant_read_request(e->request, e->device, &out->csr, why));
+    out->facts = *mrl_csr_facts(out->csr);
+    if (made_here)
+        out->facts.spki = e->made_spki;
+    return MRL_OK;
+}
+
+static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                             struct request *r, struct mrl_why *why)
+{
+    MRL_TRY(read_request(e, r, why));
+    MRL_TRY(check_san(o, e, &r->facts, why));
+    return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
 
 static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token_look *look,
@@ -329,18 +348,18 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
 {
     struct token_look look = {.e = e};
     enum mrl_enrol_refusal refusal = check_token(o, e, &look, why);
-    MRL_AUTO(mrl_csr) csr = NULL;
+    MRL_SCOPED(request) r = {0};
     mrl_err err;
 
     if (refusal != MRL_ENROL_OK)
         return refusal;
-    err = check_request(o, e, &csr, why);
-    if (err == MRL_OK && answer_again(o, e, &look, mrl_csr_facts(csr), der))
+    err = check_request(o, e, &r, why);
+    if (err == MRL_OK && answer_again(o, e, &look, &r.facts, der))
         return MRL_ENROL_OK;
     if (look.match.verdict != MRL_TOKEN_GOOD)
         return refuse_token(o, e, look.match.verdict, why);
-    return err == MRL_OK ? spend_token(o, &look, mrl_csr_facts(csr), der, why)
-                         : bad_request(o, e, why);
+    return err == MRL_OK ? spend_token(o, &look, &r.facts, der, why)
+                         : mrl_enrol_refuse_request(o, e, why);
 }
 
 struct same_names {
@@ -381,17 +400,16 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
     struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
     char hex[2 * MRL_SHA256_SIZE + 1];
-    MRL_AUTO(mrl_csr) csr = NULL;
+    MRL_SCOPED(request) r = {0};
     struct grant g;
 
-    if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK ||
-        check_same_names(o, e, mrl_csr_facts(csr), why) != MRL_OK ||
-        check_terms(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
-        return bad_request(o, e, why);
+    if (read_request(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
+        check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
+        return mrl_enrol_refuse_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_REENROLLED, why);
-    return refusal_of(&g, grant(&g, mrl_csr_facts(csr), der));
+    return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
 enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,

@@ -26,6 +26,7 @@ struct mrl_enrolment {
     mrl_bytes token;                       /* empty: by certificate */
     const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
+    mrl_bytes made_spki;                   /* certified instead of the request's key */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
     mrl_bytes request_id;
@@ -40,6 +41,10 @@ enum mrl_enrol_refusal {
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 
+/* The entry of a refusal that was decided elsewhere: reason is what the device is told. */
+enum mrl_enrol_refusal mrl_enrol_refuse_request(struct mrl_onboarding *o,
+                                                const struct mrl_enrolment *e,
+                                                const struct mrl_why *reason);
 /* First or further enrolment with a token (simpleenroll). The certificate's DER is appended to der.
  */
 enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,

@@ -29,6 +29,11 @@ struct mrl_grant {
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why);
 
+/* The same for a request whose key and signature count for nothing, because the key is made here
+ * (RFC 7030 4.4.1). */
+mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
+                             struct mrl_why *why);
+
 /* Issues; then, in one transaction, runs before, adds the credential and appends the audit entry
  * (fingerprint, serial, not_after); publishes; and only then appends the DER to der. Errors are
  * those of mrl_issue, of before, and of mrl_registry_credential_add. */

@@ -2,14 +2,20 @@
 """EST (RFC 7030, 8951, 9908) beyond a plain enrolment, with curl, openssl and python3-cryptography: labels, csrattrs,
 bearer tokens, proof of possession, keys made by the server, tolerance for the forms that clients send."""
 import base64
+import email
 import signal
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (Encoding, NoEncryption, PrivateFormat, PublicFormat,
+                                                          load_pem_private_key, pkcs7)
 from harness.bound_est import BoundEst, basic
 from harness.ca import Identity, make_key, openssl
+from harness.csr import (AES_128_CBC, AES_256_CBC, ASYMM_DECRYPT_KEY_ID, DECRYPT_KEY_ID, DES_EDE3_CBC, RSA_OAEP,
+                         SMIME_CAPABILITIES, capabilities, csr_body, der, octets, oid)
 from harness.est import Est, certificates_of, curl, make_csr_body
 from harness.merlon import run_program
 from harness.process import program
@@ -414,3 +420,170 @@ def test_the_agent_binds_its_renewals(merlon):
     agent.popen.send_signal(signal.SIGUSR1)
     entry = merlon.wait_for_entry("device.reenrolled", target="pump-1")
     assert entry["details"]["profile"] == "always-bound"
+
+
+# --- serverkeygen, RFC 7030 4.4
+
+def parts_of(answer) -> list[tuple[str, bytes]]:
+    """Type and decoded content of each part of a multipart/mixed answer, read by Python's e-mail package."""
+    assert answer.status == 200, answer
+    head = b"Content-Type: " + answer.headers["content-type"].encode() + b"\r\n\r\n"
+    message = email.message_from_bytes(head + answer.body)
+    assert message.get_content_type() == "multipart/mixed" and message.is_multipart() and not message.defects
+    parts = message.get_payload()
+    assert all(part["Content-Transfer-Encoding"] == "base64" and not part.defects for part in parts)
+    return [(part["Content-Type"], part.get_payload(decode=True)) for part in parts]
+
+
+def keygen(merlon, body: bytes, *options: str, name: str = "pump-1", label: str = "made"):
+    if not options:
+        options = ("--user", f"{name}:{merlon.token(name)}")
+    return est_of(merlon, label).post("serverkeygen", body, *options)
+
+
+def certificate_in(der: bytes) -> x509.Certificate:
+    (certificate,) = pkcs7.load_der_pkcs7_certificates(der)
+    return certificate
+
+
+@pytest.mark.quick
+def test_a_key_made_by_the_server_comes_with_its_certificate(merlon, workdir):
+    merlon.add_device("pump-1")
+    own = make_key(workdir / "own")
+    (key_type, key_der), (certificate_type, certs) = parts_of(keygen(merlon, make_csr_body(own, "/CN=pump-1")))
+    assert key_type == "application/pkcs8"
+    assert certificate_type.replace(" ", "") == "application/pkcs7-mime;smime-type=certs-only"
+    key = openssl("pkcs8", "-inform", "DER", "-nocrypt", given=key_der)  # openssl reads it
+    (workdir / "made.key").write_bytes(key)
+    public = openssl("pkey", "-in", workdir / "made.key", "-pubout")
+    certificate = certificate_in(certs)
+    pem = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    assert certificate.public_key().public_bytes(*pem) == public
+    assert public != openssl("pkey", "-in", own, "-pubout")  # the key of the request counts for nothing
+    (workdir / "made.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
+    identity = Identity("pump-1", workdir / "made.key", workdir / "made.crt")
+    with merlon.client(identity) as client:
+        assert client.connect() == 0
+    again = keygen(merlon, make_csr_body(own, "/CN=pump-1", "subjectAltName=URI:urn:merlon:default:device:pump-1"),
+                   "--cert", str(identity.certificate), "--key", str(identity.key))
+    assert parts_of(again)[0][1] != key_der  # by the present certificate, and another key
+    merlon.wait_for_entry("device.reenrolled", target="pump-1")
+
+
+def test_signature_and_kind_of_the_requests_key_count_for_nothing(merlon, workdir):
+    merlon.add_device("pump-1")
+    weak = rsa.generate_private_key(65537, 1024)
+    assert len(parts_of(keygen(merlon, csr_body(weak, "pump-1", [], good_signature=False)))) == 2
+
+
+@pytest.mark.parametrize("label", ["", "gates"])
+def test_no_key_is_made_where_the_profile_does_not_offer_it(merlon, workdir, label):
+    merlon.add_device("pump-1")
+    body = make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    answer = keygen(merlon, body, label=label)
+    assert (answer.status, answer.text.strip()) == (404, "this profile makes no keys")
+    assert [t["state"] for t in merlon.api.all_of("/v1/tokens")] == ["open"]
+
+
+def test_a_made_key_is_of_the_kind_that_the_profile_prefers(start_merlon, workdir):
+    merlon = start_merlon(tables=[("profile", {"name": "made", "serverkeygen": True, "keys": ["RSA", "P-384"]})])
+    merlon.add_device("pump-1")
+    (_, key_der), _ = parts_of(keygen(merlon, make_csr_body(make_key(workdir / "k"), "/CN=pump-1")))
+    assert b"secp384r1" in openssl("pkey", "-inform", "DER", "-noout", "-text", given=key_der)
+
+
+def test_who_may_not_enrol_gets_no_key_either(merlon, workdir):
+    merlon.add_device("pump-1")
+    body = make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    wrong = keygen(merlon, body, "--user", "pump-1:" + "A" * 43)
+    assert (wrong.status, wrong.text.strip()) == (401, "token refused")
+    other = keygen(merlon, make_csr_body(make_key(workdir / "k2"), "/CN=pump-2"))
+    assert (other.status, other.text.strip()) == (400, "subject of the request is not CN=pump-1")
+    merlon.wait_for_entry("enrol.refused", target="pump-1", reason=other.text.strip())
+    assert keygen(merlon, b"garbage").status == 400
+    assert merlon.api.get("/v1/devices/pump-1")["credentials"] == []
+
+
+def key_id(key) -> bytes:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest
+
+
+def open_enveloped(merlon, workdir: Path, enveloped: bytes, key: Path) -> bytes:
+    """What openssl finds: decrypted with the device's key, the signature of the server checked, the PKCS#8 in it."""
+    signed = openssl("cms", "-decrypt", "-inform", "DER", "-inkey", key, given=enveloped)
+    info = der(0x30, oid("1.2.840.113549.1.7.2"), der(0xa0, signed))  # openssl wants a ContentInfo around SignedData
+    (workdir / "issuing.pem").write_bytes(b"".join(certificates_of(est_of(merlon).get("cacerts").body, workdir)))
+    package = openssl("cms", "-verify", "-inform", "DER", "-CAfile", merlon.root, "-certfile", workdir / "issuing.pem",
+                      "-purpose", "any", "-binary", given=info)
+    ((tag, content),) = elements(package)  # AsymmetricKeyPackage, RFC 5958 2: of one key
+    assert tag == 0x30 and len(elements(content)) == 1
+    text = openssl("cms", "-cmsout", "-print", "-inform", "DER", given=info).decode()
+    assert "2.16.840.1.101.2.1.2.78.5" in text  # id-ct-KP-aKeyPackage
+    return content
+
+
+def write_key(key, path: Path) -> Path:
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("kind", ["p-256", "p-384", "rsa"])
+@pytest.mark.parametrize("wanted", [(), (AES_256_CBC,), (DES_EDE3_CBC, AES_128_CBC), (AES_256_CBC, RSA_OAEP)],
+                         ids=["no-capabilities", "aes-256", "aes-128", "oaep"])
+def test_a_made_key_is_encrypted_to_the_key_that_the_request_names(merlon, workdir, kind, wanted):
+    merlon.add_device("pump-1")
+    own = {"p-256": lambda: ec.generate_private_key(ec.SECP256R1()), "p-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+           "rsa": lambda: rsa.generate_private_key(65537, 2048)}[kind]()
+    attributes = [(ASYMM_DECRYPT_KEY_ID, octets(key_id(own)))]
+    if wanted:
+        attributes.append((SMIME_CAPABILITIES, capabilities(*wanted)))
+    (key_type, enveloped), (_, certs) = parts_of(keygen(merlon, csr_body(own, "pump-1", attributes)))
+    assert key_type.replace(" ", "") == "application/pkcs7-mime;smime-type=server-generated-key"
+    pkcs8 = open_enveloped(merlon, workdir, enveloped, write_key(own, workdir / "own.key"))
+    public = openssl("pkey", "-inform", "DER", "-pubout", given=pkcs8)
+    assert certificate_in(certs).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) == public
+    text = openssl("cms", "-cmsout", "-print", "-inform", "DER", given=enveloped).decode()
+    assert ("aes-128-cbc" if AES_128_CBC in wanted else "aes-256-cbc") in text
+    assert ("rsaesOaep" in text) == (kind == "rsa" and RSA_OAEP in wanted)
+
+
+def test_a_made_key_is_encrypted_to_the_present_certificate(merlon, workdir):
+    """The key of the request is another one: what counts is the certificate of the connection."""
+    identity = enrol(merlon, est_of(merlon), "pump-1", make_key(workdir / "present.key"))
+    present = load_pem_private_key(identity.key.read_bytes(), None)
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier("urn:merlon:default:device:pump-1")]).public_bytes()
+    extensions = der(0x30, der(0x30, oid("2.5.29.17"), octets(names)))
+    body = csr_body(ec.generate_private_key(ec.SECP256R1()), "pump-1",
+                    [(ASYMM_DECRYPT_KEY_ID, octets(key_id(present))), ("1.2.840.113549.1.9.14", extensions)])
+    (_, enveloped), _ = parts_of(keygen(merlon, body, "--cert", str(identity.certificate), "--key", str(identity.key)))
+    assert open_enveloped(merlon, workdir, enveloped, identity.key)
+
+
+@pytest.mark.parametrize("attributes, good, reason", [
+    (lambda own: [(DECRYPT_KEY_ID, octets(b"shared"))], True, "DecryptKeyIdentifier"),
+    (lambda own: [(ASYMM_DECRYPT_KEY_ID, octets(b"nobody"))], True, "AsymmetricDecryptKeyIdentifier"),
+    (lambda own: [(ASYMM_DECRYPT_KEY_ID, octets(key_id(own)))], False, "AsymmetricDecryptKeyIdentifier"),  # whose is that key?
+    (lambda own: [(ASYMM_DECRYPT_KEY_ID, octets(key_id(own))), (SMIME_CAPABILITIES, capabilities(DES_EDE3_CBC))], True,
+     "SMIMECapabilities"),
+    (lambda own: [(ASYMM_DECRYPT_KEY_ID, octets(b""))], True, "malformed"),
+], ids=["shared-secret", "unknown-key", "key-not-held", "no-cipher-of-ours", "empty"])
+def test_encryption_that_cannot_be_done_is_refused_and_no_key_leaves(merlon, attributes, good, reason):
+    merlon.add_device("pump-1")
+    own = ec.generate_private_key(ec.SECP256R1())
+    answer = keygen(merlon, csr_body(own, "pump-1", attributes(own), good_signature=good))
+    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (400, "text/plain")
+    assert reason in answer.text
+    merlon.wait_for_entry("enrol.refused", target="pump-1", reason=answer.text.strip())
+    assert [t["state"] for t in merlon.api.all_of("/v1/tokens")] == ["open"]
+    assert merlon.api.get("/v1/devices/pump-1")["credentials"] == []
+
+
+def test_a_made_key_is_bound_to_the_connection_as_any_other(start_merlon, workdir):
+    merlon = start_merlon(tables=[("profile", {"name": "made", "serverkeygen": True, "proof": "first"})])
+    merlon.add_device("pump-1")
+    own = make_key(workdir / "k")
+    assert keygen(merlon, make_csr_body(own, "/CN=pump-1")).status == 400
+    with connect(merlon, "1.3") as est:
+        body = make_csr_body(own, "/CN=pump-1", challenge=est.challenge)
+        assert est.post("made/serverkeygen", body, basic("pump-1", merlon.token("pump-1")))[0] == 200

@@ -13,6 +13,7 @@
 #include "doors/http/est_login.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
+#include "onboarding/keygen.h"
 #include "wire/http1.h"
 
 enum {
@@ -20,6 +21,9 @@ enum {
 }; /* what the strictest clients read: lines of base64, each with LF. RFC 8951 3.1 */
 
 static const mrl_bytes est_root = MRL_LIT_INIT("/.well-known/est/");
+#define BOUNDARY "merlon-est-part" /* no base64 has a hyphen */
+static const char pkcs8_type[] = "application/pkcs8";
+static const char generated_type[] = "application/pkcs7-mime; smime-type=server-generated-key";
 static const char pkcs7_type[] = "application/pkcs7-mime; smime-type=certs-only";
 
 /* RFC 7030 3.2.2: an operation, or a label and an operation. false: neither. */
@@ -147,20 +151,44 @@ static void answer_certificate(struct mrl_exchange *x, mrl_bytes der)
         mrl_exchange_fail(x, 500, "certificate cannot be wrapped\n");
 }
 
-typedef enum mrl_enrol_refusal enrol_function(struct mrl_onboarding *o,
-                                              const struct mrl_enrolment *e, struct mrl_buf *der,
-                                              struct mrl_why *why);
-
-static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_enrolment *e,
-                      enum mrl_counter counter)
+static mrl_err put_part(struct mrl_buf *to, const char *type, mrl_bytes der)
 {
-    const struct mrl_est *est = mrl_exchange_context(x);
+    MRL_TRY(mrl_buf_printf(to,
+                           "--" BOUNDARY "\r\nContent-Type: %s\r\n"
+                           "Content-Transfer-Encoding: base64\r\n\r\n",
+                           type));
+    MRL_TRY(mrl_base64_write(der, COLUMNS, to));
+    return mrl_buf_append(to, MRL_LIT("\r\n"));
+}
+
+static mrl_err put_made(struct mrl_buf *to, const struct mrl_made *made)
+{
+    mrl_bytes der = mrl_buf_bytes(&made->certificate);
+    MRL_SCOPED(mrl_buf) message = {0};
+
+    MRL_TRY(mrl_pkcs7_write(&der, 1, &message));
+    MRL_TRY(put_part(to, made->encrypted ? generated_type : pkcs8_type, mrl_buf_bytes(&made->key)));
+    MRL_TRY(put_part(to, pkcs7_type, mrl_buf_bytes(&message)));
+    return mrl_buf_append(to, MRL_LIT("--" BOUNDARY "--\r\n"));
+}
+
+/* RFC 7030 4.4.2: the key, then the certificate. */
+static void answer_made(struct mrl_exchange *x, const struct mrl_made *made)
+{
+    mrl_exchange_set_header(x, "Content-Type", MRL_LIT("multipart/mixed; boundary=" BOUNDARY));
+    if (put_made(mrl_exchange_answer(x), made) != MRL_OK)
+        mrl_exchange_fail(x, 500, "the answer cannot be made\n");
+}
+
+/* How a device is enrolled, and how its answer looks: with its own key or with one made here. */
+typedef void run_function(struct mrl_exchange *x, mrl_enrol_function *enrol,
+                          struct mrl_enrolment *e, enum mrl_counter counter);
+
+static void describe(struct mrl_exchange *x, char source[static MRL_PEER_TEXT],
+                     struct mrl_enrolment *e)
+{
     const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
-    MRL_SCOPED(mrl_buf) der = {0};
-    struct mrl_why why = {""};
-    char source[MRL_PEER_TEXT];
     enum mrl_tls_binding kind;
-    enum mrl_enrol_refusal refusal;
 
     mrl_peer_format(mrl_exchange_peer(x), source);
     e->profile = profile_of(x);
@@ -169,20 +197,57 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     e->request = mrl_exchange_body(x);
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
-    refusal = enrol(est->onboarding, e, &der, &why);
+}
+
+/* Tells the guard and the metrics; false: refused, and answered as such. */
+static bool is_granted(struct mrl_exchange *x, enum mrl_enrol_refusal refusal,
+                       enum mrl_counter counter, const char *why)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_guard_token_refused(est->guard, mrl_exchange_peer(x));
     if (refusal != MRL_ENROL_OK) {
-        refuse(x, refusal, why.text);
-        return;
+        refuse(x, refusal, why);
+        return false;
     }
     mrl_guard_proven(est->guard, mrl_exchange_peer(x));
     mrl_count(est->metrics, est->index, counter);
-    answer_certificate(x, mrl_buf_bytes(&der));
+    return true;
+}
+
+static void run_enrol(struct mrl_exchange *x, mrl_enrol_function *enrol, struct mrl_enrolment *e,
+                      enum mrl_counter counter)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_why why = {""};
+    char source[MRL_PEER_TEXT];
+    enum mrl_enrol_refusal refusal;
+
+    describe(x, source, e);
+    refusal = enrol(est->onboarding, e, &der, &why);
+    if (is_granted(x, refusal, counter, why.text))
+        answer_certificate(x, mrl_buf_bytes(&der));
+}
+
+static void run_keygen(struct mrl_exchange *x, mrl_enrol_function *enrol, struct mrl_enrolment *e,
+                       enum mrl_counter counter)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    MRL_SCOPED(mrl_made) made = {0};
+    struct mrl_why why = {""};
+    char source[MRL_PEER_TEXT];
+    enum mrl_enrol_refusal refusal;
+
+    describe(x, source, e);
+    refusal = mrl_keygen(est->onboarding, e, enrol, &made, &why);
+    if (is_granted(x, refusal, counter, why.text))
+        answer_made(x, &made);
 }
 
 /* [service] With a token, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
-static void simpleenroll(struct mrl_exchange *x)
+static void authenticate(struct mrl_exchange *x, run_function *run)
 {
     MRL_SCOPED(mrl_est_login) login = {0};
     struct mrl_enrolment e = {0};
@@ -195,9 +260,21 @@ static void simpleenroll(struct mrl_exchange *x)
     e.device = login.device;
     e.token = login.token;
     if (login.present)
-        run_enrol(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
+        run(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
     else
-        run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
+        run(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
+}
+
+/* [service] */
+static void simpleenroll(struct mrl_exchange *x)
+{
+    authenticate(x, run_enrol);
+}
+
+/* [service] */
+static void serverkeygen(struct mrl_exchange *x)
+{
+    authenticate(x, run_keygen);
 }
 
 /* [service] */
@@ -249,6 +326,17 @@ static void on_simplereenroll(struct mrl_exchange *x)
         mrl_exchange_defer(x, simplereenroll);
 }
 
+/* Off unless the profile says otherwise. RFC 7030 4.4 */
+static void on_serverkeygen(struct mrl_exchange *x)
+{
+    if (!profile_of(x)->serverkeygen) {
+        mrl_exchange_fail(x, 404, "this profile makes no keys\n");
+        mrl_exchange_send(x);
+    } else if (is_pkcs10(x) && !is_kept_out(x)) {
+        mrl_exchange_defer(x, serverkeygen);
+    }
+}
+
 static const struct operation {
     mrl_bytes name;
     mrl_bytes method;
@@ -258,6 +346,7 @@ static const struct operation {
     {MRL_LIT_INIT("csrattrs"), MRL_LIT_INIT("GET"), on_csrattrs},
     {MRL_LIT_INIT("simpleenroll"), MRL_LIT_INIT("POST"), on_simpleenroll},
     {MRL_LIT_INIT("simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
+    {MRL_LIT_INIT("serverkeygen"), MRL_LIT_INIT("POST"), on_serverkeygen},
 };
 static const struct operation mqtt = {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open};
 
