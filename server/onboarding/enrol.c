@@ -30,12 +30,18 @@ static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e
     mrl_audit_note(o->audit, &event);
 }
 
-enum mrl_enrol_refusal mrl_enrol_refuse_request(struct mrl_onboarding *o,
-                                                const struct mrl_enrolment *e,
-                                                const struct mrl_why *reason)
+/* Refused because of the request itself: says so, notes it. */
+static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                          const struct mrl_why *why)
 {
-    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason->text);
+    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, why->text);
     return MRL_ENROL_BAD_REQUEST;
+}
+
+void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            const char *reason)
+{
+    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
 }
 
 /* RFC 7030 4.2.2 */
@@ -358,8 +364,7 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
         return MRL_ENROL_OK;
     if (look.match.verdict != MRL_TOKEN_GOOD)
         return refuse_token(o, e, look.match.verdict, why);
-    return err == MRL_OK ? spend_token(o, &look, &r.facts, der, why)
-                         : mrl_enrol_refuse_request(o, e, why);
+    return err == MRL_OK ? spend_token(o, &look, &r.facts, der, why) : bad_request(o, e, why);
 }
 
 struct same_names {
@@ -405,7 +410,7 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
 
     if (read_request(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
         check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
-        return mrl_enrol_refuse_request(o, e, why);
+        return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_REENROLLED, why);

@@ -41,10 +41,9 @@ enum mrl_enrol_refusal {
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 
-/* The entry of a refusal that was decided elsewhere: reason is what the device is told. */
-enum mrl_enrol_refusal mrl_enrol_refuse_request(struct mrl_onboarding *o,
-                                                const struct mrl_enrolment *e,
-                                                const struct mrl_why *reason);
+/* A refusal that was decided outside: the audit entry. */
+void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            const char *reason);
 /* First or further enrolment with a token (simpleenroll). The certificate's DER is appended to der.
  */
 enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,

@@ -54,7 +54,7 @@ struct grant_job {
 static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    struct mrl_audit_detail details[5];
+    struct mrl_audit_detail details[8];
     size_t count = 0;
     struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
 

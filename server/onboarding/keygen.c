@@ -117,6 +117,13 @@ static enum mrl_enrol_refusal certify(struct mrl_onboarding *o, const struct mrl
     return enrol(o, &made, &out->certificate, why);
 }
 
+static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                          const struct mrl_why *why)
+{
+    mrl_enrol_note_refused(o, e, why->text);
+    return MRL_ENROL_BAD_REQUEST;
+}
+
 enum mrl_enrol_refusal mrl_keygen(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                   mrl_enrol_function *enrol, struct mrl_made *out,
                                   struct mrl_why *why)
@@ -130,10 +137,10 @@ enum mrl_enrol_refusal mrl_keygen(struct mrl_onboarding *o, const struct mrl_enr
     if (mrl_csr_from_body(e->request, &csr, &reason) != MRL_OK)
         return enrol(o, e, &out->certificate, why); /* which says what is wrong with it */
     if (find_recipient(o, e, csr, &recipient, why) != MRL_OK)
-        return mrl_enrol_refuse_request(o, e, why);
+        return bad_request(o, e, why);
     to = (struct mrl_recipient){recipient, mrl_csr_facts(csr)->recipient,
                                 mrl_csr_facts(csr)->capabilities};
     if (recipient != NULL && mrl_enveloped_check(&to, why) != MRL_OK)
-        return mrl_enrol_refuse_request(o, e, why);
+        return bad_request(o, e, why);
     return certify(o, e, enrol, &to, out, why);
 }

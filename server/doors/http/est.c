@@ -129,7 +129,7 @@ static void on_csrattrs(struct mrl_exchange *x)
     mrl_exchange_send(x);
 }
 
-static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
+void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
 
@@ -208,7 +208,7 @@ static bool is_granted(struct mrl_exchange *x, enum mrl_enrol_refusal refusal,
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_guard_token_refused(est->guard, mrl_exchange_peer(x));
     if (refusal != MRL_ENROL_OK) {
-        refuse(x, refusal, why);
+        mrl_est_refuse(x, refusal, why);
         return false;
     }
     mrl_guard_proven(est->guard, mrl_exchange_peer(x));
@@ -254,7 +254,7 @@ static void authenticate(struct mrl_exchange *x, run_function *run)
     struct mrl_why why = {""};
 
     if (mrl_est_login_read(x, &login, &why) != MRL_OK) {
-        refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
+        mrl_est_refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
         return;
     }
     e.device = login.device;
@@ -286,7 +286,7 @@ static void simplereenroll(struct mrl_exchange *x)
 }
 
 /* Before anything is looked up for it. RFC 6585 4 */
-static bool is_kept_out(struct mrl_exchange *x)
+bool mrl_est_is_kept_out(struct mrl_exchange *x)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
     uint64_t wait = mrl_guard_enrol_wait_ms(est->guard, mrl_exchange_peer(x));
@@ -316,13 +316,13 @@ static bool is_pkcs10(struct mrl_exchange *x)
 
 static void on_simpleenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !is_kept_out(x))
+    if (is_pkcs10(x) && !mrl_est_is_kept_out(x))
         mrl_exchange_defer(x, simpleenroll);
 }
 
 static void on_simplereenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !is_kept_out(x))
+    if (is_pkcs10(x) && !mrl_est_is_kept_out(x))
         mrl_exchange_defer(x, simplereenroll);
 }
 
@@ -332,7 +332,7 @@ static void on_serverkeygen(struct mrl_exchange *x)
     if (!profile_of(x)->serverkeygen) {
         mrl_exchange_fail(x, 404, "this profile makes no keys\n");
         mrl_exchange_send(x);
-    } else if (is_pkcs10(x) && !is_kept_out(x)) {
+    } else if (is_pkcs10(x) && !mrl_est_is_kept_out(x)) {
         mrl_exchange_defer(x, serverkeygen);
     }
 }
@@ -348,44 +348,47 @@ static const struct operation {
     {MRL_LIT_INIT("simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
     {MRL_LIT_INIT("serverkeygen"), MRL_LIT_INIT("POST"), on_serverkeygen},
 };
-static const struct operation mqtt = {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open};
+/* By their whole path. */
+static const struct operation others[] = {
+    {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open},
+};
 
-static const struct operation *operation_of(mrl_bytes path)
+static const struct operation *named(const struct operation *from, size_t count, mrl_bytes name)
 {
-    mrl_bytes label, name;
-
-    if (mrl_bytes_eq(path, mqtt.name))
-        return &mqtt;
-    if (!split_path(path, &label, &name))
-        return NULL;
-    for (size_t i = 0; i < MRL_COUNT(operations); i++)
-        if (mrl_bytes_eq(operations[i].name, name))
-            return &operations[i];
+    for (size_t i = 0; i < count; i++)
+        if (mrl_bytes_eq(from[i].name, name))
+            return &from[i];
     return NULL;
 }
 
-/* NULL: the answer is being sent. */
-static const struct operation *find(struct mrl_exchange *x)
+/* NULL, with why not. */
+static const struct operation *find(const struct mrl_exchange *x, const char **why)
 {
-    const struct operation *o = operation_of(mrl_exchange_path(x));
+    mrl_bytes path = mrl_exchange_path(x), label, name;
+    const struct operation *o = NULL;
 
-    if (o == NULL)
-        mrl_exchange_fail(x, 404, "nothing is here; EST is at /.well-known/est/, MQTT at /mqtt\n");
-    else if (o != &mqtt && profile_of(x) == NULL)
-        mrl_exchange_fail(x, 404, "there is no profile of this name\n");
-    else
-        return o;
-    mrl_exchange_send(x);
-    return NULL;
+    *why = "nothing is here; EST is at /.well-known/est/, MQTT at /mqtt\n";
+    if (!split_path(path, &label, &name))
+        return named(others, MRL_COUNT(others), path);
+    o = named(operations, MRL_COUNT(operations), name);
+    if (o != NULL && profile_of(x) == NULL) {
+        *why = "there is no profile of this name\n";
+        return NULL;
+    }
+    return o;
 }
 
 void mrl_est_handle(void *context, struct mrl_exchange *x)
 {
-    const struct operation *o = find(x);
+    const char *why;
+    const struct operation *o = find(x, &why);
 
     (void)context;
-    if (o == NULL)
+    if (o == NULL) {
+        mrl_exchange_fail(x, 404, "%s", why);
+        mrl_exchange_send(x);
         return;
+    }
     if (mrl_bytes_eq(o->method, mrl_exchange_method(x))) {
         o->run(x);
         return;
