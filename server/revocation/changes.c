@@ -20,16 +20,18 @@ const struct mrl_migration_list mrl_revocation_migrations = {migrations, MRL_COU
 
 struct mrl_changes {
     struct mrl_store *store;
+    const atomic_bool *stop;
     int64_t from_ms; /* changes before this were seen */
 };
 
-struct mrl_changes *mrl_changes_new(struct mrl_store *store)
+struct mrl_changes *mrl_changes_new(struct mrl_store *store, const atomic_bool *stop)
 {
     struct mrl_changes *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         abort();
     c->store = store;
+    c->stop = stop;
     return c;
 }
 
@@ -97,9 +99,10 @@ mrl_err mrl_changes_read(struct mrl_changes *c, int64_t not_before, mrl_changes_
 
     if (now - OVERLAP_MS < p.changed_ms)
         p.changed_ms = now - OVERLAP_MS;
-    do
+    do {
+        MRL_ENSURE(!atomic_load(c->stop), MRL_ERR_CLOSED);
         MRL_TRY(mrl_store_read(c->store, read_page, &p));
-    while (p.rows == PAGE);
+    } while (p.rows == PAGE);
     c->from_ms = now - OVERLAP_MS;
     return MRL_OK;
 }

@@ -4,13 +4,16 @@
 #ifndef MRL_REVOCATION_CHANGES_H
 #define MRL_REVOCATION_CHANGES_H
 
+#include <stdatomic.h>
+
 #include "base/bytes.h"
 #include "devices/snapshot.h"
 #include "store/store.h"
 
 struct mrl_changes;
-struct mrl_changes *mrl_changes_new(struct mrl_store *store); /* borrows store */
-void mrl_changes_free(struct mrl_changes *c);                 /* NULL is fine */
+/* Borrows both. When *stop becomes true, a look ends between two short reads. */
+struct mrl_changes *mrl_changes_new(struct mrl_store *store, const atomic_bool *stop);
+void mrl_changes_free(struct mrl_changes *c); /* NULL is fine */
 
 struct mrl_change_seen { /* views live during the call */
     mrl_bytes serial;
@@ -21,8 +24,8 @@ struct mrl_change_seen { /* views live during the call */
     mrl_bytes der;
 };
 typedef void mrl_changes_see(void *context, const struct mrl_change_seen *seen);
-/* Certificates that end at or after not_before (seconds); the same may be seen again. After an error the
- * next call starts where this one was. */
+/* Certificates that end at or after not_before (seconds); the same may be seen again. After an
+ * error the next call starts where this one did. MRL_ERR_CLOSED: *stop. */
 mrl_err mrl_changes_read(struct mrl_changes *c, int64_t not_before, mrl_changes_see *see,
                          void *context);
 

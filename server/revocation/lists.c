@@ -234,6 +234,7 @@ static mrl_err sign_entries(struct mrl_lists *l, mrl_bytes entries, struct mrl_b
         }
         r.at = end;
         want.entries = mrl_bytes_sub(entries, start, end - start);
+        MRL_ENSURE(!atomic_load(l->config.stop), MRL_ERR_CLOSED);
         MRL_TRY(mrl_keys_sign_crl(l->config.keys, &want, nothing, why));
     }
     return MRL_OK;
@@ -287,7 +288,7 @@ static mrl_err publish(struct mrl_lists *l, size_t at, uint64_t number, int64_t 
     int64_t life_s = at == DELTA ? l->config.delta_life_s : l->config.life_s;
     struct mrl_list_view *v = new_view(number, now, life_s), *old;
     char name[MRL_KEYS_CRL_NAME_MAX];
-    mrl_err err = sign(l, at, entries, v, why);
+    mrl_err err = atomic_load(l->config.stop) ? MRL_ERR_CLOSED : sign(l, at, entries, v, why);
 
     name_of(l, at, name);
     if (err == MRL_OK)

@@ -8,6 +8,8 @@
 #ifndef MRL_REVOCATION_LISTS_H
 #define MRL_REVOCATION_LISTS_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "keys/client.h"
 #include "keys/text.h"
@@ -21,9 +23,10 @@ struct mrl_lists_config { /* texts are borrowed and outlive the lists */
     struct mrl_keys_client *keys;
     struct mrl_statuses *statuses;
     const char *folder;
-    mrl_bytes ca;   /* its subject key identifier */
-    bool shards;    /* there is a URL that names them */
-    int64_t life_s; /* nextUpdate - thisUpdate of a complete list and of shards */
+    mrl_bytes ca;            /* its subject key identifier */
+    const atomic_bool *stop; /* true: building gives up with MRL_ERR_CLOSED */
+    bool shards;             /* there is a URL that names them */
+    int64_t life_s;          /* nextUpdate - thisUpdate of a complete list and of shards */
     int64_t delta_life_s;
 };
 struct mrl_lists;

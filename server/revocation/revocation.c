@@ -61,9 +61,9 @@ struct mrl_revocation {
 
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock; /* of the four below */
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* of the three below */
     pthread_cond_t wake;
-    bool stopping;
     struct own own;
     bool has_own;
     int64_t staple_at; /* the thread's: when the next is due */
@@ -81,6 +81,7 @@ static mrl_err add_ca(struct mrl_revocation *r, const struct mrl_cert *cert, str
         .store = c->store,
         .keys = c->keys,
         .folder = c->folder,
+        .stop = &r->stopping,
         .ca = mrl_cert_facts(cert)->ski,
         .shards = c->has_url,
         .life_s = (int64_t)c->list_life_s,
@@ -128,7 +129,7 @@ mrl_err mrl_revocation_new(const struct mrl_revocation_config *config, struct mr
                         MRL_REVOCATION_CAS_MAX);
     for (size_t i = 0; i < config->cas->count; i++)
         MRL_TRY(add_ca(r, config->cas->certs[i], why));
-    r->changes = mrl_changes_new(config->store);
+    r->changes = mrl_changes_new(config->store, &r->stopping);
     MRL_TRY(mrl_files_folder(config->folder, why));
     *out = MRL_TAKE(r);
     return MRL_OK;
@@ -268,6 +269,8 @@ static void look_after_delegate(struct mrl_revocation *r, struct ca *ca)
 
 static void tell_failed(const char *event, mrl_err err, const struct mrl_why *why)
 {
+    if (err == MRL_ERR_CLOSED)
+        return; /* asked to stop, or the key process ended: others tell */
     mrl_log_error(event,
                   MRL_FIELD_STR("why", why->text[0] != '\0' ? why->text : mrl_err_name(err)));
 }
@@ -397,19 +400,9 @@ static void wait_turn(struct mrl_revocation *r)
                              .tv_nsec = (long)(end % 1000) * 1000000};
 
     (void)pthread_mutex_lock(&r->lock);
-    if (!r->stopping && !r->own.is_new)
+    if (!atomic_load(&r->stopping) && !r->own.is_new)
         (void)pthread_cond_timedwait(&r->wake, &r->lock, &until);
     (void)pthread_mutex_unlock(&r->lock);
-}
-
-static bool stopping(struct mrl_revocation *r)
-{
-    bool asked;
-
-    (void)pthread_mutex_lock(&r->lock);
-    asked = r->stopping;
-    (void)pthread_mutex_unlock(&r->lock);
-    return asked;
 }
 
 /* true: there is more to do at once. */
@@ -436,7 +429,7 @@ static void *run(void *argument)
 
     mrl_rcu_register();
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE); /* else as all others */
-    while (!stopping(r))
+    while (!atomic_load(&r->stopping))
         if (!turn(r))
             wait_turn(r);
     return NULL;
@@ -455,7 +448,7 @@ void mrl_revocation_stop(struct mrl_revocation *r)
     if (r == NULL || !r->running)
         return;
     (void)pthread_mutex_lock(&r->lock);
-    r->stopping = true;
+    atomic_store(&r->stopping, true);
     (void)pthread_cond_signal(&r->wake);
     (void)pthread_mutex_unlock(&r->lock);
     (void)pthread_join(r->thread, NULL); /* our own thread, joined once */

@@ -4,6 +4,8 @@
 #include "revocation/revocation.h"
 #include "tests/unit/devices/fixture.h"
 
+static atomic_bool stop;
+
 struct seen {
     size_t rows, revoked;
     char serials[4096];
@@ -44,7 +46,7 @@ static void enrol_one(struct fixture *f, const char *id, const char *serial)
 static void all_is_seen_first_and_then_what_is_new(void **state)
 {
     struct fixture *f = *state;
-    struct mrl_changes *c = mrl_changes_new(f->store);
+    struct mrl_changes *c = mrl_changes_new(f->store, &stop);
 
     enrol_one(f, "a", "A");
     enrol_one(f, "b", "B");
@@ -57,7 +59,7 @@ static void all_is_seen_first_and_then_what_is_new(void **state)
 static void a_revocation_is_seen_with_its_reason(void **state)
 {
     struct fixture *f = *state;
-    struct mrl_changes *c = mrl_changes_new(f->store);
+    struct mrl_changes *c = mrl_changes_new(f->store, &stop);
     struct seen s;
 
     enrol_one(f, "a", "A");
@@ -73,7 +75,7 @@ static void a_revocation_is_seen_with_its_reason(void **state)
 static void what_ended_long_ago_is_passed_over(void **state)
 {
     struct fixture *f = *state;
-    struct mrl_changes *c = mrl_changes_new(f->store);
+    struct mrl_changes *c = mrl_changes_new(f->store, &stop);
 
     enrol_one(f, "a", "A"); /* until 2000 */
     assert_int_equal(look(c, 2001).rows, 0);
@@ -84,7 +86,7 @@ static void what_ended_long_ago_is_passed_over(void **state)
 static void a_pre_shared_key_is_no_certificate(void **state)
 {
     struct fixture *f = *state;
-    struct mrl_changes *c = mrl_changes_new(f->store);
+    struct mrl_changes *c = mrl_changes_new(f->store, &stop);
 
     enrol_one(f, "a", "A");
     assert_ok(store_exec(f->store, "UPDATE credentials SET der = x'', serial = x''", NULL, 0));
@@ -92,10 +94,24 @@ static void a_pre_shared_key_is_no_certificate(void **state)
     mrl_changes_free(c);
 }
 
+static void a_look_ends_when_it_is_told_to(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_changes *c = mrl_changes_new(f->store, &stop);
+    struct seen s = {0};
+
+    enrol_one(f, "a", "A");
+    atomic_store(&stop, true);
+    assert_int_equal(mrl_changes_read(c, 0, see, &s), MRL_ERR_CLOSED);
+    atomic_store(&stop, false);
+    assert_int_equal(look(c, 0).rows, 1);
+    mrl_changes_free(c);
+}
+
 static void more_than_a_page_is_read_to_its_end(void **state)
 {
     struct fixture *f = *state;
-    struct mrl_changes *c = mrl_changes_new(f->store);
+    struct mrl_changes *c = mrl_changes_new(f->store, &stop);
     const mrl_bytes sql = MRL_LIT(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
         "INSERT INTO credentials (fingerprint, serial, kind, principal, not_before, not_after, "
@@ -114,6 +130,7 @@ int main(void)
         WITH_REGISTRY(a_revocation_is_seen_with_its_reason),
         WITH_REGISTRY(what_ended_long_ago_is_passed_over),
         WITH_REGISTRY(a_pre_shared_key_is_no_certificate),
+        WITH_REGISTRY(a_look_ends_when_it_is_told_to),
         WITH_REGISTRY(more_than_a_page_is_read_to_its_end),
     };
 

@@ -20,6 +20,7 @@ static struct mrl_store *store;
 static struct mrl_cert *ca;
 static struct mrl_statuses *statuses;
 static struct mrl_lists *lists;
+static atomic_bool halt;
 
 static void open_keys(void)
 {
@@ -60,6 +61,7 @@ static void open_lists(void)
                                             .keys = keys,
                                             .statuses = statuses,
                                             .folder = folder,
+                                            .stop = &halt,
                                             .ca = mrl_cert_facts(ca)->ski,
                                             .shards = true,
                                             .life_s = 3600,
@@ -287,6 +289,16 @@ static void a_folder_that_is_gone_leaves_what_was_there(void **state)
     assert_true(number(MRL_KEYS_CRL_FULL) > before);
 }
 
+static void building_gives_up_when_it_is_told_to(void **state)
+{
+    (void)state;
+    atomic_store(&halt, true);
+    assert_int_equal(mrl_lists_build(lists, NULL), MRL_ERR_CLOSED);
+    atomic_store(&halt, false);
+    assert_null(get(MRL_KEYS_CRL_FULL, 0));
+    assert_ok(mrl_lists_build(lists, NULL));
+}
+
 static void names_that_are_none_find_nothing(void **state)
 {
     static const char *const endings[] = {"",        ".crl.new",  "-a.crl",
@@ -319,6 +331,7 @@ int main(void)
         WITH_LISTS(a_view_stays_while_it_is_held),
         WITH_LISTS(the_file_is_what_is_given),
         WITH_LISTS(a_folder_that_is_gone_leaves_what_was_there),
+        WITH_LISTS(building_gives_up_when_it_is_told_to),
         WITH_LISTS(names_that_are_none_find_nothing),
         WITH_LISTS(a_number_ahead_of_the_clock_is_followed), /* last: the key process remembers */
     };
