@@ -47,6 +47,7 @@ enum mrl_keys_kind {
     MRL_KEYS_APPLICATION,
     MRL_KEYS_OPERATOR,
     MRL_KEYS_SERVER,
+    MRL_KEYS_CLAIM, /* shared by many devices, which get certificates of their own with it */
     MRL_KEYS_KIND_END_,
 };
 

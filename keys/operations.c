@@ -48,6 +48,7 @@ static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
     [MRL_KEYS_APPLICATION] = MRL_CERT_APPLICATION,
     [MRL_KEYS_OPERATOR] = MRL_CERT_OPERATOR,
     [MRL_KEYS_SERVER] = MRL_CERT_SERVER,
+    [MRL_KEYS_CLAIM] = MRL_CERT_APPLICATION, /* a client, too */
 };
 
 _Static_assert((int)MRL_KEYS_ID_MAX <= (int)MRL_CN_MAX, "an id is also the common name");

@@ -78,6 +78,7 @@ const char *mrl_keys_kind_name(enum mrl_keys_kind kind)
         [MRL_KEYS_APPLICATION] = "app",
         [MRL_KEYS_OPERATOR] = "operator",
         [MRL_KEYS_SERVER] = "server",
+        [MRL_KEYS_CLAIM] = "claim",
     };
 
     return (unsigned)kind < MRL_KEYS_KIND_END_ ? names[kind] : NULL;

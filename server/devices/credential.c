@@ -191,15 +191,14 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
 
 /* Two devices with one key are one device to every peer: a copied image, or a random source that
  * gives all of them the same. */
-static mrl_err check_key(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
-                         struct mrl_why *why)
+static mrl_err check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                         mrl_bytes key, struct mrl_why *why)
 {
     MRL_AUTO(mrl_rows) rows = NULL;
-    mrl_err err =
-        mrl_tx_query_one(tx,
-                         "SELECT kind, principal FROM credentials"
-                         " WHERE key = $1 AND NOT (kind = $2 AND principal = $3) LIMIT 1",
-                         MRL_ARGS(MRL_BLOB(key), MRL_INT(c->kind), MRL_TEXT(c->id)), &rows);
+    mrl_err err = mrl_tx_query_one(tx,
+                                   "SELECT kind, principal FROM credentials"
+                                   " WHERE key = $1 AND NOT (kind = $2 AND principal = $3) LIMIT 1",
+                                   MRL_ARGS(MRL_BLOB(key), MRL_INT(kind), MRL_TEXT(id)), &rows);
 
     if (err == MRL_ERR_NOT_FOUND)
         return MRL_OK;
@@ -207,6 +206,15 @@ static mrl_err check_key(struct mrl_tx *tx, const struct mrl_credential_new *c, 
     return mrl_fail(why, MRL_ERR_EXISTS, "this key is that of %s %.*s; make a new one",
                     mrl_principal_kind_name((enum mrl_principal_kind)mrl_row_int(rows, 0)),
                     MRL_FMT(mrl_row_bytes(rows, 1)));
+}
+
+mrl_err mrl_credential_check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                                 mrl_bytes spki, struct mrl_why *why)
+{
+    uint8_t key[MRL_SHA256_SIZE];
+
+    MRL_TRY(mrl_sha256(spki, key));
+    return check_key(tx, kind, id, mrl_bytes_of(key, sizeof(key)), why);
 }
 
 mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *c,
@@ -218,7 +226,7 @@ mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credenti
     MRL_TRY(check_new(c, why));
     MRL_TRY(mrl_sha256(c->spki, key));
     MRL_TRY(check_principal(tx, c, why));
-    MRL_TRY(check_key(tx, c, mrl_bytes_of(key, sizeof(key)), why));
+    MRL_TRY(check_key(tx, c->kind, c->id, mrl_bytes_of(key, sizeof(key)), why));
     MRL_TRY(check_room(tx, c, why));
     MRL_TRY(mrl_tx_exec(
         tx,
