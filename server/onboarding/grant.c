@@ -87,10 +87,9 @@ static void publish_grant(struct mrl_write *w)
     mrl_registry_publish(j->registry, j->update);
 }
 
-mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
-                        struct mrl_why *why)
+mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mrl_bytes der,
+                         struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_buf) made = {0};
     MRL_AUTO(mrl_cert) cert = NULL;
     struct grant_job j = {.write = {.run = run_grant, .committed = publish_grant, .why = why},
                           .registry = o->registry,
@@ -98,11 +97,19 @@ mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, str
                           .why = why};
     mrl_err err;
 
-    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki, &made, why));
-    MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&made), &cert));
+    MRL_TRY(mrl_cert_from_der(der, &cert));
     j.cert = mrl_cert_facts(cert);
     err = mrl_store_write(o->store, &j.write);
     mrl_registry_update_free(j.update);
-    MRL_TRY(err);
+    return err;
+}
+
+mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
+                        struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) made = {0};
+
+    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki, &made, why));
+    MRL_TRY(mrl_grant_record(o, g, mrl_buf_bytes(&made), why));
     return mrl_buf_append(der, mrl_buf_bytes(&made));
 }

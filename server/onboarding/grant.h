@@ -28,6 +28,11 @@ struct mrl_grant {
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why);
 
+/* In one transaction: runs before, adds the certificate (DER) as credential, appends the audit
+ * entry (fingerprint, serial, not_after); then publishes. spki of g is not looked at. Errors are
+ * those of before and of mrl_registry_credential_add. */
+mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mrl_bytes der,
+                         struct mrl_why *why);
 /* Issues; then, in one transaction, runs before, adds the credential and appends the audit entry
  * (fingerprint, serial, not_after); publishes; and only then appends the DER to der. Errors are
  * those of mrl_issue, of before, and of mrl_registry_credential_add. */
