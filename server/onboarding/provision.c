@@ -154,18 +154,9 @@ static mrl_err run_certify(struct mrl_tx *tx, struct mrl_write *w)
 
 static mrl_err read_csr(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_csr) csr = NULL;
-    MRL_AUTO(mrl_key) key = NULL;
-    enum mrl_csr_reason reason;
-
     if (body.len == 0)
         return mrl_fail(why, MRL_ERR_INVALID, "certificateSigningRequest is missing");
-    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK ||
-        mrl_csr_check(csr, &key, &reason) != MRL_OK)
-        return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
-                        mrl_csr_reason_text(reason));
-    *out = MRL_TAKE(csr);
-    return MRL_OK;
+    return mrl_grant_read_key(body, out, why);
 }
 
 /* A name of 128 random bits: no device has it, and none gets it. */
