@@ -83,9 +83,10 @@ bool mrl_merlon_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
     if (p->qos == 2 || !mrl_bytes_starts(p->topic, MRL_LIT("$merlon/")))
         return false;
     row = find(&c->subject, p->topic, variables);
-    if (row != NULL)
-        row->run(c, p, variables);
-    return row != NULL;
+    if (row == NULL || (row->answered && p->retain)) /* a question is not kept */
+        return false;
+    row->run(c, p, variables);
+    return true;
 }
 
 static bool cut(mrl_bytes *topic, mrl_bytes suffix)
