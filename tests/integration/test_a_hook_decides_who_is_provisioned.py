@@ -8,7 +8,6 @@ import time
 import pytest
 from cryptography import x509
 from harness.api import ApiError
-from harness.ca import Identity
 from harness.fleet import METER, FleetDevice, Rejected, csr_pem, make_claim, set_template
 from harness.hook import Hook
 from harness.merlon import new_key
