@@ -205,9 +205,11 @@ static mrl_err read_overrides(struct mrl_hook_answer *a, struct mrl_why *why)
 
 static mrl_err refused(const json_t *answer, struct mrl_why *why)
 {
-    mrl_bytes reason = MRL_LIT("no reason given");
+    mrl_bytes reason = MRL_BYTES_NONE;
 
     (void)mrl_json_get_str(answer, "reason", &reason, NULL); /* or it stays */
+    if (reason.len == 0)
+        reason = MRL_LIT("no reason given");
     return mrl_fail(why, MRL_ERR_DENIED, "%.*s",
                     (int)(reason.len < SENTENCE_MAX ? reason.len : SENTENCE_MAX),
                     (const char *)reason.data);
