@@ -181,6 +181,20 @@ static void a_key_opens_without_any_certificate(void **state)
     a_key_opens(TLS1_2_VERSION, "ECDHE-PSK-CHACHA20-POLY1305");
 }
 
+/* RFC 8446 4.1.4: the second ClientHello has the identity again. */
+static void it_opens_after_a_hello_retry(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    open_pair(&p, &(struct tls_pair_options){.groups = "P-521:X25519"});
+    expect_open(&p, /*resumed=*/false);
+    assert_int_equal(looked_up, 2);
+    expect_open(&p, /*resumed=*/true);
+    assert_int_equal(looked_up, 2);
+    close_pair(&p);
+}
+
 static void it_resumes_and_the_judge_is_asked_each_time(void **state)
 {
     static const int versions[] = {0, TLS1_2_VERSION};
@@ -345,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_opens_without_any_certificate),
+        cmocka_unit_test(it_opens_after_a_hello_retry),
         cmocka_unit_test(it_resumes_and_the_judge_is_asked_each_time),
         cmocka_unit_test(an_unknown_identity_looks_like_a_wrong_key),
         cmocka_unit_test(who_is_refused_stays_out_even_with_the_right_key),
