@@ -33,7 +33,7 @@
 #include "main/worker.h"
 
 enum {
-    SERVICE_THREADS = 4,
+    SERVICE_THREADS = 16, /* so many enrolments can share one commit */
     SERVICE_QUEUE = 4096,
     STOP_GRACE_MS = 5000,      /* after the drain */
     HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
