@@ -294,6 +294,22 @@ def test_a_renewal_without_binding_is_taken_unless_the_profile_always_wants_one(
         assert est.post(f"{label}/simplereenroll", wrong)[0] == 400
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_resumed_connection_has_a_binding_of_its_own(merlon, workdir, version):
+    identity = enrol(merlon, est_of(merlon), "pump-1", make_key(workdir / "k"))
+    san = "subjectAltName=URI:urn:merlon:default:device:pump-1"
+    with connect(merlon, version, identity=identity) as first:
+        body = make_csr_body(identity.key, "/CN=pump-1", san, challenge=first.challenge)
+        assert first.post("always-bound/simplereenroll", body)[0] == 200
+    with connect(merlon, version, identity=identity, session=first.session) as again:
+        assert again.resumed and again.binding != first.binding
+        body = make_csr_body(identity.key, "/CN=pump-1", san, challenge=again.challenge)
+        assert again.post("always-bound/simplereenroll", body)[0] == 200
+    with connect(merlon, version, identity=identity, session=first.session) as again:
+        body = make_csr_body(identity.key, "/CN=pump-1", san, challenge=first.challenge)
+        assert again.post("always-bound/simplereenroll", body)[0] == 400
+
+
 # --- a request that was used before
 
 def test_a_request_used_again_for_another_device_is_refused_with_the_reason(merlon, workdir):
