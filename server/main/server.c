@@ -21,6 +21,7 @@
 #include "main/durable.h"
 #include "main/housekeeping.h"
 #include "main/notify.h"
+#include "main/outsiders.h"
 #include "main/paths.h"
 #include "main/privileges.h"
 #include "main/profiles.h"
@@ -60,6 +61,7 @@ static mrl_err check_initialised(const struct mrl_paths *paths, struct mrl_why *
 static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
+    char revocation_url[MRL_KEYS_URL_MAX + 1];
     struct mrl_account account;
     struct mrl_keys_options options = {
         .program = paths->keys_program,
@@ -81,6 +83,9 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
         mrl_log_warn(
             "keys.same_account",
             MRL_FIELD_STR("why", "not started by root: daemon and key process share one account"));
+    if (c->revocation.url.len > 0 &&
+        mrl_bytes_to_cstr(c->revocation.url, revocation_url, sizeof(revocation_url)))
+        options.revocation_url = revocation_url;
     MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
     if (mrl_unlock_is_hardware(options.source.kind))
         options.start_timeout_ms = HARDWARE_START_MS;
@@ -195,6 +200,33 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     s->onboarding =
         (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
     return MRL_OK;
+}
+
+static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes response)
+{
+    struct mrl_server *s = context;
+
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_post_staple(s->workers[i], leaf, response);
+}
+
+static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *paths,
+                               struct mrl_why *why)
+{
+    struct mrl_revocation_config config = {
+        .store = s->store,
+        .audit = s->audit,
+        .keys = s->keys,
+        .cas = mrl_issuing_intermediates(s->issuing),
+        .folder = paths->lists,
+        .staple = staple,
+        .staple_context = s,
+    };
+
+    if (!mrl_revocation_wanted(s->config))
+        return MRL_OK;
+    MRL_TRY(mrl_revocation_of_config(s->config, &config, why));
+    return mrl_revocation_new(&config, &s->revocation, why);
 }
 
 static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
@@ -327,6 +359,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .issuing = s->issuing,
         .onboarding = &s->onboarding,
         .api = &s->api,
+        .revocation = s->revocation,
         .telemetry = s->telemetry,
         .mqtt_limits = mqtt_limits(c),
         .psk = c->mqtt.psk,
@@ -405,6 +438,20 @@ static mrl_err listen_all(struct mrl_server *s, const struct mrl_paths *paths, s
     return mrl_worker_listen_socket(s->workers[0], &address, why);
 }
 
+static mrl_err listen_outside(struct mrl_server *s, struct mrl_why *why)
+{
+    mrl_bytes text = s->config->revocation.listen;
+    struct mrl_address address;
+
+    if (text.len == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_address_parse(text, &address, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_listen_outside(s->workers[i], &address, why));
+    mrl_address_format(&address, s->outside_address);
+    return MRL_OK;
+}
+
 /* Clients need the root certificate; it is public, and the file only saves a step. */
 static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *paths,
                           struct mrl_why *why)
@@ -446,6 +493,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(open_store(s, &paths, why));
     MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(open_exports(s, why));
+    MRL_TRY(open_revocation(s, &paths, why));
     MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
@@ -453,6 +501,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
+    MRL_TRY(listen_outside(s, why));
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
@@ -462,7 +511,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
-    return MRL_OK;
+    return s->revocation == NULL ? MRL_OK : mrl_revocation_start(s->revocation, why);
 }
 
 /* The last entry of this run, and a checkpoint over it. */
@@ -481,6 +530,7 @@ static void announce(const struct mrl_server *s)
     mrl_log_info("server.ready", MRL_FIELD_STR("mqtt", s->api.mqtt_address),
                  MRL_FIELD_STR("enrolment", s->api.enrolment_address),
                  MRL_FIELD_STR("management", s->management_address),
+                 MRL_FIELD_STR("outside", s->outside_address),
                  MRL_FIELD_INT("workers", s->worker_count));
     mrl_notify("READY=1");
 }
@@ -516,6 +566,7 @@ static void stop(struct mrl_server *s)
 {
     mrl_notify("STOPPING=1");
     mrl_housekeeping_stop(s);
+    mrl_revocation_stop(s->revocation);
     stop_workers(s);
     mrl_exports_stop(s->exports);
     mrl_collector_stop(s->collector);
@@ -529,6 +580,7 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);

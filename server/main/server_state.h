@@ -48,10 +48,11 @@ struct mrl_server {
     struct mrl_rotation *rotation;
     struct mrl_retention *retention;
     struct mrl_backup *backup;
+    struct mrl_revocation *revocation; /* NULL: not wanted */
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;
-    char management_address[MRL_ADDRESS_TEXT];
+    char management_address[MRL_ADDRESS_TEXT], outside_address[MRL_ADDRESS_TEXT];
     bool ready;
 
     /* Housekeeping, on the main thread. */
