@@ -35,7 +35,7 @@
 #include "onboarding/claim.h"
 
 enum {
-    SERVICE_THREADS = 4,
+    SERVICE_THREADS = 16, /* so many enrolments can share one commit */
     SERVICE_QUEUE = 4096,
     PROVISIONING_THREADS = 4,  /* and so many hooks are asked at once */
     PROVISIONING_QUEUE = 1024, /* above: devices are told to come later */
