@@ -34,6 +34,7 @@ struct mrl_server {
     struct mrl_guard *guard;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
+    struct mrl_profiles profiles;
     struct mrl_onboarding onboarding;
     struct mrl_provisioning provisioning;
     struct mrl_service *provisioning_service; /* its own: a hook may take seconds */

@@ -167,7 +167,8 @@ static mrl_err issue(struct mrl_onboarding *o, struct certifying *c, struct mrl_
 
     mrl_random(random, sizeof(random));
     mrl_hex(mrl_bytes_of(random, sizeof(random)), c->name);
-    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_DEVICE, mrl_str(c->name), c->spki, &der, c->why));
+    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_DEVICE, mrl_str(c->name), c->spki, /*life_s=*/0,
+                      &der, c->why));
     return mrl_cert_from_der(mrl_buf_bytes(&der), out);
 }
 
