@@ -308,23 +308,32 @@ static void request_done(struct request *r)
     mrl_csr_free(r->csr);
 }
 
-static mrl_err read_request(const struct mrl_enrolment *e, mrl_bytes name, struct request *out,
-                            struct mrl_why *why)
+static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
 {
     bool made_here = e->made_spki.len > 0;
 
-    MRL_TRY(made_here ? mrl_grant_read_names(e->request, name, &out->csr, why)
-                      : mrl_grant_read_request(e->request, name, &out->csr, why));
+    MRL_TRY(made_here ? mrl_grant_read_names(e->request, e->device, &out->csr, why)
+                      : mrl_grant_read_request(e->request, e->device, &out->csr, why));
     out->facts = *mrl_csr_facts(out->csr);
     if (made_here)
         out->facts.spki = e->made_spki;
     return MRL_OK;
 }
 
+/* Its names are compared with those of the present certificate. */
+static mrl_err read_renewal(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+{
+    if (e->made_spki.len > 0)
+        return read_request(e, out, why);
+    MRL_TRY(mrl_grant_read_key(e->request, &out->csr, why));
+    out->facts = *mrl_csr_facts(out->csr);
+    return MRL_OK;
+}
+
 static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                              struct request *r, struct mrl_why *why)
 {
-    MRL_TRY(read_request(e, e->device, r, why));
+    MRL_TRY(read_request(e, r, why));
     MRL_TRY(check_san(o, e, &r->facts, why));
     return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
@@ -415,8 +424,7 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     MRL_SCOPED(request) r = {0};
     struct grant g;
 
-    if (read_request(e, /*name=*/MRL_BYTES_NONE, &r, why) != MRL_OK ||
-        check_same_names(o, e, &r.facts, why) != MRL_OK ||
+    if (read_renewal(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
         check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);

@@ -12,6 +12,26 @@ static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
                     mrl_csr_reason_text(reason));
 }
 
+static mrl_err check_key(const struct mrl_csr *csr, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) key = NULL;
+    enum mrl_csr_reason reason;
+
+    return mrl_csr_check(csr, &key, &reason) == MRL_OK ? MRL_OK : refuse_request(reason, why);
+}
+
+mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
+        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
 mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                              struct mrl_why *why)
 {
@@ -22,7 +42,7 @@ mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
     if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
         return refuse_request(reason, why);
     facts = mrl_csr_facts(csr);
-    if (id.len > 0 && (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id)))
+    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
         return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
     *out = MRL_TAKE(csr);
     return MRL_OK;
@@ -32,12 +52,9 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
                                struct mrl_why *why)
 {
     MRL_AUTO(mrl_csr) csr = NULL;
-    MRL_AUTO(mrl_key) key = NULL;
-    enum mrl_csr_reason reason;
 
     MRL_TRY(mrl_grant_read_names(body, id, &csr, why));
-    if (mrl_csr_check(csr, &key, &reason) != MRL_OK)
-        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
     *out = MRL_TAKE(csr);
     return MRL_OK;
 }
