@@ -158,13 +158,48 @@ static struct ca *issuer_of(struct mrl_revocation *r, mrl_bytes aki)
 
 /* --- what changed in the registry --- */
 
-/* Where there is one CA, the certificate need not be read to know its issuer. */
+/* The Name of who issued a certificate, without reading the rest. RFC 5280 4.1 */
+static mrl_err read_issuer(mrl_bytes der, mrl_bytes *out)
+{
+    struct mrl_reader r = {der, 0}, cert, tbs;
+    mrl_bytes skipped;
+    uint8_t tag;
+
+    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &cert));
+    MRL_TRY(mrl_der_enter(&cert, MRL_DER_SEQUENCE, &tbs));
+    for (unsigned i = 0; i < 3; i++) /* version, serial, algorithm */
+        MRL_TRY(mrl_der_read_any(&tbs, &tag, &skipped, NULL));
+    return mrl_der_read_any(&tbs, &tag, &skipped, out);
+}
+
+/* The only one of ours with this name. NULL: none, or *several. */
+static struct ca *issuer_named(struct mrl_revocation *r, mrl_bytes name, bool *several)
+{
+    struct ca *found = NULL;
+
+    *several = false;
+    for (size_t i = 0; i < r->ca_count; i++) {
+        if (!mrl_bytes_eq(mrl_cert_facts(r->cas[i].cert)->subject, name))
+            continue;
+        *several = found != NULL;
+        found = &r->cas[i];
+    }
+    return *several ? NULL : found;
+}
+
+/* NULL: of another CA, such as that of a manufacturer. */
 static struct ca *issuer_of_der(struct mrl_revocation *r, mrl_bytes der)
 {
     MRL_AUTO(mrl_cert) cert = NULL;
+    struct ca *found;
+    mrl_bytes name;
+    bool several;
 
-    if (r->ca_count == 1)
-        return &r->cas[0];
+    if (read_issuer(der, &name) != MRL_OK)
+        return NULL;
+    found = issuer_named(r, name, &several);
+    if (!several)
+        return found;
     return mrl_cert_from_der(der, &cert) == MRL_OK ? issuer_of(r, mrl_cert_facts(cert)->aki) : NULL;
 }
 
@@ -177,7 +212,7 @@ static void on_credential(void *context, const struct mrl_change_seen *c)
     bool known;
 
     if (ca == NULL)
-        return; /* of a CA that is no longer here */
+        return;
     known = mrl_statuses_get(ca->statuses, c->serial, &before);
     now.in_base = before.in_base;
     if (c->state == MRL_CREDENTIAL_REVOKED) {

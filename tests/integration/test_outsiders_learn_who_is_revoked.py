@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
-from harness.merlon import Merlon
+from harness.merlon import Merlon, run_program
 from harness.revocation import (Outside, get_path, load, number, openssl_text, request_for, serials, verify_answer,
                                 with_revocation)
 from harness.waiting import wait_until
@@ -274,6 +274,17 @@ def test_who_does_not_ask_gets_no_staple(merlon, outside):
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{merlon.enrolment_port}", "-CAfile", merlon.root],
                           input=b"", capture_output=True, check=False)
     assert b"OCSP" not in done.stdout
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    ({"url": "https://pki.example.org"}, "[revocation] url is http://HOST"),
+    ({"url": "http://pki.example.org/"}, "[revocation] url is http://HOST"),
+    ({"list_life": "10m", "list_every": "151s"}, "[revocation] list_every is more than a quarter of list_life"),
+])
+def test_a_configuration_that_cannot_be_is_told_at_the_start(processes, workdir, keys, sentence):
+    daemon = with_revocation(processes, workdir / "wrong", **keys)
+    done = run_program("merlond", "run", "--config", daemon.config)
+    assert done.code != 0 and sentence in done.err
 
 
 def test_nothing_of_this_is_there_unless_it_is_wanted(processes, workdir):
