@@ -268,6 +268,18 @@ static int64_t delegate_life(const struct mrl_revocation *r)
     return life < DELEGATE_MOST_S ? life : DELEGATE_MOST_S;
 }
 
+/* RFC 6960 4.2.2.2: issued by the very CA that its answers are about. */
+static mrl_err check_delegate(const struct ca *ca, mrl_bytes der, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_cert) cert = NULL;
+
+    MRL_TRY(mrl_cert_from_der(der, &cert));
+    if (!mrl_bytes_eq(mrl_cert_facts(cert)->aki, mrl_cert_facts(ca->cert)->ski))
+        return mrl_fail(why, MRL_ERR_UNSUPPORTED,
+                        "the key process issues by another CA: no new answers about this one");
+    return MRL_OK;
+}
+
 static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now,
                             struct mrl_why *why)
 {
@@ -284,6 +296,7 @@ static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now
     want.spki = mrl_buf_bytes(&spki);
     MRL_TRY(mrl_keys_issue(r->config.keys, &want, &der, why));
     record_delegate(r, mrl_buf_bytes(&der), want.not_after);
+    MRL_TRY(check_delegate(ca, mrl_buf_bytes(&der), why));
     return mrl_answers_set_responder(ca->answers, MRL_TAKE(key), mrl_buf_bytes(&der));
 }
 
