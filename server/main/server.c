@@ -230,7 +230,7 @@ static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *pat
 
     if (!mrl_revocation_wanted(s->config))
         return MRL_OK;
-    MRL_TRY(mrl_revocation_of_config(s->config, &config, why));
+    mrl_revocation_of_config(s->config, &config);
     return mrl_revocation_new(&config, &s->revocation, why);
 }
 
@@ -491,6 +491,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     struct mrl_paths paths;
 
     MRL_TRY(mrl_random_check(why));
+    MRL_TRY(mrl_revocation_check(s->config, why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
     MRL_TRY(check_initialised(&paths, why));
     MRL_TRY(mrl_profiles_of_config(s->config, &s->profiles, why));
