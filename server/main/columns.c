@@ -154,6 +154,13 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("provisioning_pending", "answer"), /* what the template gives every device */
     PUBLIC("provisioning_pending", "created"),
     PUBLIC("provisioning_pending", "expires"),
+    PUBLIC("provisioning_pending", "serial"),
+    PUBLIC("provisioning_pending", "not_after"),
+    PUBLIC("provisioning_lost", "fingerprint"),
+    PUBLIC("provisioning_lost", "serial"),
+    PUBLIC("provisioning_lost", "not_after"),
+    PUBLIC("provisioning_lost", "der"),
+    PUBLIC("provisioning_lost", "changed"),
 
     /* Who is subscribed to what, and how much waits, is needed to find it again; what was said is
      * sealed, the topic with it. */
