@@ -100,6 +100,11 @@ struct mrl_config {
         uint64_t server_life_s;
     } issuing;
     struct {
+        struct mrl_config_strings ek_roots;
+        struct mrl_config_strings required_groups;
+        uint64_t challenge_life_s;
+    } attestation;
+    struct {
         uint64_t handshake_timeout_s;
         int64_t handshakes;
         uint64_t ticket_life_s;

@@ -2,6 +2,8 @@
 #include "main/server.h"
 
 #include "base/rcu.h"
+#include "devices/hardware.h"
+#include "main/attestation.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -163,6 +165,16 @@ static void set_quotas(struct mrl_server *s, enum mrl_principal_kind kind)
     mrl_quota_set_defaults(s->access, kind, of);
 }
 
+static mrl_err open_hardware(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+
+    MRL_TRY(mrl_hardware_open(s->store, s->registry, c->attestation.required_groups.at,
+                              c->attestation.required_groups.count, &s->hardware, why));
+    s->onboarding.hardware = s->hardware;
+    return mrl_attestation_of_config(c, &s->onboarding, &s->attest, why);
+}
+
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -189,7 +201,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
     s->onboarding = (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, false};
-    return MRL_OK;
+    return open_hardware(s, why);
 }
 
 static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
@@ -320,6 +332,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .tickets = s->tickets,
         .issuing = s->issuing,
         .onboarding = &s->onboarding,
+        .attest = s->attest,
         .api = &s->api,
         .telemetry = s->telemetry,
         .mqtt_limits = mqtt_limits(c),
@@ -521,6 +534,8 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_attest_free(s->attest);
+    mrl_hardware_free(s->hardware);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);

@@ -35,6 +35,8 @@ struct mrl_server {
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_onboarding onboarding;
+    struct mrl_hardware *hardware;
+    struct mrl_attest *attest;
     struct mrl_api api;
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;

@@ -26,6 +26,7 @@ struct mrl_worker_shared {
     struct mrl_tls_tickets *tickets;
     struct mrl_issuing *issuing;
     struct mrl_onboarding *onboarding;
+    struct mrl_attest *attest;
     struct mrl_api *api;
     struct mrl_telemetry *telemetry;
     struct mrl_mqtt_limits mqtt_limits;

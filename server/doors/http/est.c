@@ -9,6 +9,7 @@
 #include "crypto/csrattrs.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/attest.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
 #include "wire/http1.h"
@@ -50,7 +51,7 @@ static void on_csrattrs(struct mrl_exchange *x)
     mrl_exchange_send(x);
 }
 
-static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
+void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
 
@@ -97,7 +98,7 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_guard_token_refused(est->guard, mrl_exchange_peer(x));
     if (refusal != MRL_ENROL_OK) {
-        refuse(x, refusal, why.text);
+        mrl_est_refuse(x, refusal, why.text);
         return;
     }
     mrl_guard_proven(est->guard, mrl_exchange_peer(x));
@@ -118,7 +119,7 @@ static void simpleenroll(struct mrl_exchange *x)
         return;
     }
     if (mrl_http_basic_read(value, &basic, &why) != MRL_OK) {
-        refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
+        mrl_est_refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
         return;
     }
     e.device = basic.user;
@@ -135,7 +136,7 @@ static void simplereenroll(struct mrl_exchange *x)
 }
 
 /* Before anything is looked up for it. RFC 6585 4 */
-static bool is_kept_out(struct mrl_exchange *x)
+bool mrl_est_is_kept_out(struct mrl_exchange *x)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
     uint64_t wait = mrl_guard_enrol_wait_ms(est->guard, mrl_exchange_peer(x));
@@ -165,13 +166,13 @@ static bool is_pkcs10(struct mrl_exchange *x)
 
 static void on_simpleenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !is_kept_out(x))
+    if (is_pkcs10(x) && !mrl_est_is_kept_out(x))
         mrl_exchange_defer(x, simpleenroll);
 }
 
 static void on_simplereenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !is_kept_out(x))
+    if (is_pkcs10(x) && !mrl_est_is_kept_out(x))
         mrl_exchange_defer(x, simplereenroll);
 }
 
@@ -184,6 +185,8 @@ static const struct operation {
     {MRL_LIT_INIT("/.well-known/est/csrattrs"), MRL_LIT_INIT("GET"), on_csrattrs},
     {MRL_LIT_INIT("/.well-known/est/simpleenroll"), MRL_LIT_INIT("POST"), on_simpleenroll},
     {MRL_LIT_INIT("/.well-known/est/simplereenroll"), MRL_LIT_INIT("POST"), on_simplereenroll},
+    {MRL_LIT_INIT("/.well-known/merlon/attest/begin"), MRL_LIT_INIT("POST"), mrl_attest_on_begin},
+    {MRL_LIT_INIT("/.well-known/merlon/attest/finish"), MRL_LIT_INIT("POST"), mrl_attest_on_finish},
     {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open},
 };
 

@@ -14,6 +14,7 @@
 
 struct mrl_est { /* borrowed; one per worker */
     struct mrl_onboarding *onboarding;
+    struct mrl_attest *attest; /* onboarding/attest.h */
     struct mrl_metrics *metrics;
     unsigned index;
     struct mrl_guard *guard;
@@ -25,6 +26,10 @@ struct mrl_est { /* borrowed; one per worker */
 void mrl_est_handle(void *context, struct mrl_exchange *x);
 void mrl_est_refused(void *context, const struct mrl_peer *peer,
                      const struct mrl_conn_closed *closed, unsigned status, const char *why);
+/* For the other operations of this port: answers with a refusal and counts it; answers a source
+ * that guessed too often (true). */
+void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why);
+bool mrl_est_is_kept_out(struct mrl_exchange *x);
 /* context: the registry. A device's certificate opens this door while it may be renewed. */
 enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp);
 
