@@ -175,8 +175,11 @@ class TpmDevice:
         return response[14:14 + int.from_bytes(response[10:14], "big")]
 
     def answer(self, challenge: dict[str, Any], device: str, name: str = "key") -> dict[str, Any]:
+        return self.answer_with(self.activate(challenge), challenge, device, name)
+
+    def answer_with(self, secret: bytes, challenge: dict[str, Any], device: str, name: str = "key") -> dict[str, Any]:
         self.certify(base64.b64decode(challenge["nonce"]), name)
-        return {"challenge": challenge["challenge"], "secret": b64(self.activate(challenge)),
+        return {"challenge": challenge["challenge"], "secret": b64(secret),
                 "key_public": b64(self.read(f"{name}.pub")), "attest": b64(self.read("attest")),
                 "signature": b64(self.read("attest.sig")), "request": b64(self.request(device, name))}
 
