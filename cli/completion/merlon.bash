@@ -58,7 +58,7 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
-    "policy test") options+=" --qos --retain --clear" ;;
+    "policy test") options+=" --qos --retain --clear --hardware-held" ;;
     "policy lint") options+=" --role --file" ;;
     "quota show") options+=" --device --group --app" ;;
     "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;
