@@ -18,7 +18,7 @@ mrl_err mrl_est_read(mrl_bytes body, struct mrl_cert_list *out)
 }
 
 /* What the server's status means to us. RFC 7030 4.2.3 */
-static mrl_err of_status(const struct mrl_http_result *r, struct mrl_why *why)
+mrl_err mrl_est_status(const struct mrl_http_result *r, struct mrl_why *why)
 {
     static const struct {
         unsigned status;
@@ -45,7 +45,7 @@ static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
     mrl_err err;
 
     MRL_TRY(mrl_http_client_request(c, call, &r, why));
-    MRL_TRY(of_status(&r, why));
+    MRL_TRY(mrl_est_status(&r, why));
     err = mrl_est_read(mrl_buf_bytes(&r.body), out);
     return err == MRL_OK ? MRL_OK
                          : mrl_fail(why, err, "the server's answer is no certs-only message");
@@ -78,8 +78,8 @@ static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *
     return MRL_OK;
 }
 
-static mrl_err first_request(struct mrl_http_client *c, mrl_bytes device, const struct mrl_key *key,
-                             struct mrl_buf *csr, struct mrl_why *why)
+mrl_err mrl_est_first_request(struct mrl_http_client *c, mrl_bytes device,
+                              const struct mrl_key *key, struct mrl_buf *csr, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) binding = {0};
     MRL_SCOPED(mrl_buf) challenge = {0};
@@ -101,7 +101,7 @@ mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes tok
     MRL_SCOPED(mrl_buf) basic = {0};
     mrl_err err;
 
-    MRL_TRY(first_request(c, device, key, &csr, why));
+    MRL_TRY(mrl_est_first_request(c, device, key, &csr, why));
     err = mrl_http_basic_write(device, token, &basic);
     if (err == MRL_OK) {
         const struct mrl_http_field fields[] = {{"Authorization", mrl_buf_bytes(&basic)}};
