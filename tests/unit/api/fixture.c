@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/rcu.h"
+#include "devices/hardware.h"
 #include "keys/spawn.h"
 #include "messages/retained.h"
 #include "tests/unit/keys/fixture.h"
