@@ -34,6 +34,8 @@ static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
 
     if (!mrl_device_id_valid(mrl_str(o->device)))
         return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no device id", o->device);
+    if (o->profile != NULL && !mrl_profile_valid(mrl_str(o->profile)))
+        return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no label of a profile", o->profile);
     MRL_TRY(mrl_address_split(mrl_str(o->server), &host, &port, why));
     if (o->mqtt != NULL)
         MRL_TRY(mrl_address_split(mrl_str(o->mqtt), &ignored, &port, why));
@@ -46,6 +48,8 @@ static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
         set(s->mqtt, sizeof(s->mqtt), mrl_str(o->mqtt != NULL ? o->mqtt : mqtt), "--mqtt", why));
     if (o->tpm != NULL)
         MRL_TRY(set(s->tpm, sizeof(s->tpm), mrl_str(o->tpm), "--tpm", why));
+    if (o->profile != NULL)
+        MRL_TRY(set(s->profile, sizeof(s->profile), mrl_str(o->profile), "--profile", why));
     return set(s->name, sizeof(s->name), o->name != NULL ? mrl_str(o->name) : host, "--name", why);
 }
 
@@ -217,7 +221,7 @@ static mrl_err get_certificate(struct mrl_http_client *c, const struct mrl_home 
     if (h->settings.tpm[0] != '\0')
         return prove(c, h, a, i, why);
     say("asking for a certificate");
-    return mrl_est_enrol(c, mrl_str(h->settings.device), a->token, i->key, &i->cert, why);
+    return mrl_est_enrol(c, &h->settings, a->token, i->key, &i->cert, why);
 }
 
 /* The token is spent when the server answers; so everything else is on the disk before. When the
@@ -255,6 +259,8 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     say("fetching the CA certificates");
     MRL_TRY(get_bundle(c, &root, h, why));
     MRL_TRY(save_home(h, why));
+    if (h->settings.tpm[0] == '\0') /* a key in a TPM is of the kind that every TPM has */
+        MRL_TRY(mrl_est_key_type(c, &h->settings, &h->next_type, why));
     asking = (struct asking){mrl_secret_bytes(token), o->ek_chain_file};
     return get_identity(c, h, &asking, i, why);
 }

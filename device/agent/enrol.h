@@ -13,6 +13,7 @@ struct mrl_enrol_options { /* NULL: not given */
     const char *root_file;
     const char *name;          /* in the server's certificate; else the host of server */
     const char *mqtt;          /* else port 8883 of that host */
+    const char *profile;       /* label of EST */
     const char *tpm;           /* the key is made in this TPM, and that is proven */
     const char *ek_chain_file; /* CA certificates of its maker, for a server that lacks them */
     const char *dir;

@@ -23,6 +23,20 @@ bool mrl_device_id_valid(mrl_bytes id)
     return true;
 }
 
+bool mrl_profile_valid(mrl_bytes name)
+{
+    if (name.len == 0 || name.len > MRL_PROFILE_MAX || name.data[0] == '.')
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '-' && c != '.' && c != '_')
+            return false;
+    }
+    return true;
+}
+
 /* ---- settings ---- */
 
 static mrl_err read_text(const json_t *root, const char *key, char *to, size_t cap,
@@ -38,7 +52,7 @@ static mrl_err read_text(const json_t *root, const char *key, char *to, size_t c
 
 mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why)
 {
-    static const char *const keys[] = {"device", "server", "mqtt", "name", "tpm", NULL};
+    static const char *const keys[] = {"device", "server", "mqtt", "name", "profile", "tpm", NULL};
     MRL_AUTO(json_t) root = NULL;
     struct mrl_settings s = {0};
 
@@ -50,8 +64,12 @@ mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_w
     MRL_TRY(read_text(root, "name", s.name, sizeof(s.name), why));
     if (json_object_get(root, "tpm") != NULL)
         MRL_TRY(read_text(root, "tpm", s.tpm, sizeof(s.tpm), why));
+    if (json_object_get(root, "profile") != NULL)
+        MRL_TRY(read_text(root, "profile", s.profile, sizeof(s.profile), why));
     if (!mrl_device_id_valid(mrl_str(s.device)))
         return mrl_fail(why, MRL_ERR_INVALID, "device is no valid id");
+    if (s.profile[0] != '\0' && !mrl_profile_valid(mrl_str(s.profile)))
+        return mrl_fail(why, MRL_ERR_INVALID, "profile is no valid label");
     *out = s;
     return MRL_OK;
 }
@@ -66,6 +84,8 @@ mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out)
     MRL_TRY(mrl_json_set_str(root, "name", mrl_str(s->name)));
     if (s->tpm[0] != '\0')
         MRL_TRY(mrl_json_set_str(root, "tpm", mrl_str(s->tpm)));
+    if (s->profile[0] != '\0')
+        MRL_TRY(mrl_json_set_str(root, "profile", mrl_str(s->profile)));
     return mrl_json_write(root, out);
 }
 
@@ -164,7 +184,8 @@ static mrl_err load_next_key(const struct mrl_home *h, struct mrl_key **out)
         err = read_key(mrl_buf_bytes(&pem), h->settings.tpm, &key, NULL);
     mrl_wipe(pem.data, pem.len);
     MRL_TRY(err);
-    if (h->identity.key != NULL && mrl_key_public_eq(key, h->identity.key))
+    if (mrl_key_type(key) != h->next_type ||
+        (h->identity.key != NULL && mrl_key_public_eq(key, h->identity.key)))
         return MRL_ERR_EXISTS;
     *out = MRL_TAKE(key);
     return MRL_OK;
@@ -189,7 +210,7 @@ mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct
     if (load_next_key(h, out) == MRL_OK)
         return MRL_OK;
     MRL_TRY(h->settings.tpm[0] != '\0' ? mrl_chip_key_make(h->settings.tpm, &key, why)
-                                       : mrl_key_generate(MRL_KEY_P256, &key, why));
+                                       : mrl_key_generate(h->next_type, &key, why));
     MRL_TRY(mrl_key_to_pem(key, MRL_BYTES_NONE, &pem));
     MRL_TRY(mrl_disk_replace(h->disk, h->dir, MRL_HOME_NEXT_KEY, mrl_secret_bytes(pem), why));
     *out = MRL_TAKE(key);
@@ -220,7 +241,9 @@ static mrl_err load(struct mrl_home *h, struct mrl_why *why)
     if (h->roots.count != 1)
         return mrl_fail(why, MRL_ERR_CORRUPT, "root.pem holds %zu certificates", h->roots.count);
     MRL_TRY(load_certs(h->dir, "ca.pem", &h->ca, why));
-    return mrl_home_load_identity(h, MRL_HOME_IDENTITY, &h->identity, why);
+    MRL_TRY(mrl_home_load_identity(h, MRL_HOME_IDENTITY, &h->identity, why));
+    h->next_type = mrl_key_type(h->identity.key);
+    return MRL_OK;
 }
 
 mrl_err mrl_home_open(struct mrl_home *h, const char *dir, const struct mrl_disk *disk,

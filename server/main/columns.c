@@ -112,6 +112,10 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("hardware_owners", "device"),
     PUBLIC("hardware_owners", "since"),
 
+    PUBLIC("crl_numbers", "ca"),
+    PUBLIC("crl_numbers", "number"),
+    PUBLIC("crl_numbers", "changed"),
+
     PUBLIC("psks", "identity"),
     PUBLIC("psks", "fingerprint"),
     SEALED("psks", "secret", NULL, "identity"),

@@ -89,6 +89,7 @@ mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *wh
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_set_identity(s->workers[i], &identity, why));
+    mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
 }
 
@@ -99,6 +100,7 @@ static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_post_identity(s->workers[i], &identity));
+    mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "devices/registry.h"
 #include "issuing/issuing.h"
+#include "issuing/profile.h"
 #include "onboarding/token.h"
 #include "watch/metrics.h"
 
@@ -19,15 +20,17 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
-    bool binding_required; /* challengePassword with the channel binding in every first request */
-    struct mrl_hardware *hardware; /* NULL: nobody proves anything */
+    const struct mrl_profiles *profiles; /* NULL: only the default */
+    struct mrl_hardware *hardware;       /* NULL: nobody proves anything */
 };
 
 struct mrl_enrolment {
+    const struct mrl_profile *profile;     /* NULL: the one without a label */
     mrl_bytes device;                      /* who asks, as it says */
     mrl_bytes token;                       /* empty: by certificate */
     const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
+    mrl_bytes made_spki;                   /* certified instead of the request's key */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
     mrl_bytes request_id;

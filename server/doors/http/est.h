@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTPS port of devices. MQTT comes in here, too: http/mqtt_ws.h. EST: enrolment over HTTPS,
- * /.well-known/est/{cacerts,csrattrs,simpleenroll,simplereenroll}. RFC 7030, 8951. Layer: doors.
- * Thread: as in net/http_server.h. A device shows its one-time token as HTTP Basic (id and token),
- * or its present certificate in the TLS handshake. */
+ * /.well-known/est/[label/]{cacerts,csrattrs,simpleenroll,simplereenroll,serverkeygen}. RFC 7030,
+ * 8951, 9908. Layer: doors. Thread: as in net/http_server.h. A device shows its one-time token
+ * (doors/http/est_login.h), or its present certificate in the TLS handshake. */
 #ifndef MRL_DOORS_HTTP_EST_H
 #define MRL_DOORS_HTTP_EST_H
 

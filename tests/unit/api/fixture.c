@@ -97,7 +97,7 @@ static void open_duties(struct fixture *f)
     assert_ok(mrl_issuing_new(&issuing, &f->api.issuing, NULL));
     assert_ok(mrl_telemetry_new(mappings, MRL_COUNT(mappings), &f->api.telemetry, NULL));
     f->onboarding =
-        (struct mrl_onboarding){f->api.store, f->api.registry, f->api.issuing, f->api.audit, false};
+        (struct mrl_onboarding){f->api.store, f->api.registry, f->api.issuing, f->api.audit, NULL};
     assert_ok(
         mrl_hardware_open(f->api.store, f->api.registry, NULL, 0, &f->onboarding.hardware, NULL));
     f->api.onboarding = &f->onboarding;
