@@ -138,6 +138,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
+        .proof = g->e->proof,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
@@ -433,20 +434,36 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
-enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                                   struct mrl_buf *der, struct mrl_why *why)
+static enum mrl_enrol_refusal by_certificate(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                             struct mrl_name *id, struct mrl_why *why)
 {
-    struct mrl_enrolment known = *e;
-    struct mrl_name id;
     const char *reason;
 
-    if (!is_in_use(o, e->present, &id, &reason)) {
+    if (!is_in_use(o, e->present, id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);
         return MRL_ENROL_NOT_AUTHENTIC;
     }
-    known.device = mrl_name_bytes(&id);
-    known.token = MRL_BYTES_NONE;
-    return renew(o, &known, der, why);
+    e->device = mrl_name_bytes(id);
+    e->token = MRL_BYTES_NONE;
+    return MRL_ENROL_OK;
+}
+
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_enrolment known = *e;
+    struct mrl_name id;
+    enum mrl_enrol_refusal refusal = by_certificate(o, &known, &id, why);
+
+    return refusal == MRL_ENROL_OK ? renew(o, &known, der, why) : refusal;
+}
+
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why)
+{
+    struct token_look look = {.e = e};
+
+    return e->token.len == 0 ? by_certificate(o, e, device, why) : check_token(o, e, &look, why);
 }
