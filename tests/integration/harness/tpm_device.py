@@ -122,9 +122,9 @@ class TpmDevice:
                   "-o", self.path("signature"), self.path("digest"))
         return self.read("signature")
 
-    def request(self, device: str, name: str = "key") -> bytes:
-        """PKCS#10 signed in the TPM: Python builds it with a key of its own, then key and signature are replaced."""
-        return tpm_csr(device, self.read(f"{name}.pem"), lambda data: self.sign(name, data))
+    def request(self, device: str, name: str = "key", uri: str = "") -> bytes:
+        """PKCS#10 signed in the TPM."""
+        return tpm_csr(device, self.read(f"{name}.pem"), lambda data: self.sign(name, data), uri)
 
     def claim(self) -> dict[str, Any]:
         return {"ek_certificate": b64(self.ek_certificate()), "ek_chain": [b64(self.maker.issuer)],
@@ -204,13 +204,19 @@ def _tlv(tag: int, content: bytes) -> bytes:
     return bytes([tag]) + _length(len(content)) + content
 
 
-def tpm_csr(device: str, public_pem: bytes, sign: Callable[[bytes], bytes]) -> bytes:
+def _wish_for(uri: str) -> bytes:
+    """extensionRequest with subjectAltName. RFC 2985 5.4.2"""
+    san = _tlv(0x30, bytes.fromhex("0603551d11") + _tlv(0x04, _tlv(0x30, _tlv(0x86, uri.encode()))))
+    return _tlv(0x30, bytes.fromhex("06092a864886f70d01090e") + _tlv(0x31, _tlv(0x30, san)))
+
+
+def tpm_csr(device: str, public_pem: bytes, sign: Callable[[bytes], bytes], uri: str = "") -> bytes:
     """RFC 2986: the request of an EC key that only signs."""
     key = load_pem_public_key(public_pem)
     assert isinstance(key, ec.EllipticCurvePublicKey)
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, device)]).public_bytes()
-    info = _tlv(0x30, b"\x02\x01\x00" + name + spki + b"\xa0\x00")
+    info = _tlv(0x30, b"\x02\x01\x00" + name + spki + _tlv(0xa0, _wish_for(uri) if uri else b""))
     signature = sign(info)
     utils.decode_dss_signature(signature)  # it is DER
     algorithm = bytes.fromhex("300a06082a8648ce3d040302")
