@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hardware proof with a TPM 2.0: swtpm and tpm2-tools are the device, its EK certificate is of a maker of its own."""
 import base64
+import ssl
 import time
 from pathlib import Path
 
@@ -159,6 +160,33 @@ def test_a_renewal_with_another_key_is_proven_by_the_present_certificate(merlon,
     done = connection.finish(device.answer(begun.json, "pump-7") | {"request": b64(device.request("pump-7", uri=uri))})
     assert done.status == 200, done
     assert merlon.wait_for_entry("device.hardware_proven", target="pump-7")["actor"]["auth"].startswith("certificate:")
+
+
+def bound_answer(connection, device, begun) -> dict:
+    request = device.request("pump-7", challenge=connection.binding())
+    return device.answer(begun.json, "pump-7") | {"request": b64(request)}
+
+
+def test_a_lost_answer_is_given_again(merlon, device):
+    """Over TLS 1.2, whose binding Python can tell."""
+    merlon.add_device("pump-7")
+    token, given = ("pump-7", merlon.token("pump-7")), []
+    for _ in range(2):
+        connection = ProofConnection(merlon, token, version=ssl.TLSVersion.TLSv1_2)
+        answer = connection.finish(bound_answer(connection, device, connection.begin(device.claim())))
+        assert answer.status == 200, answer
+        given.append(answer.json["certificate"])
+    assert given[0] == given[1]
+
+
+def test_a_certificate_that_was_got_without_proof_is_not_given_for_one(merlon, device):
+    merlon.add_device("pump-7")
+    token = ("pump-7", merlon.token("pump-7"))
+    plain = ProofConnection(merlon, token, version=ssl.TLSVersion.TLSv1_2)
+    assert plain.enrol(device.request("pump-7", challenge=plain.binding())) == 200
+    connection = ProofConnection(merlon, token, version=ssl.TLSVersion.TLSv1_2)
+    answer = connection.finish(bound_answer(connection, device, connection.begin(device.claim())))
+    assert (answer.status, answer.text.strip()) == (401, "token refused")
 
 
 def test_a_wrong_token_learns_nothing_about_hardware(merlon, device):
