@@ -148,6 +148,8 @@ static void make_door(struct mrl_worker *w)
         .retained = w->shared.retained,
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
+        .provisioning = w->shared.provisioning,
+        .provisioning_service = w->shared.provisioning_service,
         .limits = &w->shared.mqtt_limits,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
         .observe_context = w,

@@ -12,6 +12,26 @@ static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
                     mrl_csr_reason_text(reason));
 }
 
+static mrl_err check_key(const struct mrl_csr *csr, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) key = NULL;
+    enum mrl_csr_reason reason;
+
+    return mrl_csr_check(csr, &key, &reason) == MRL_OK ? MRL_OK : refuse_request(reason, why);
+}
+
+mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
+        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
 mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                              struct mrl_why *why)
 {
@@ -32,12 +52,9 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
                                struct mrl_why *why)
 {
     MRL_AUTO(mrl_csr) csr = NULL;
-    MRL_AUTO(mrl_key) key = NULL;
-    enum mrl_csr_reason reason;
 
     MRL_TRY(mrl_grant_read_names(body, id, &csr, why));
-    if (mrl_csr_check(csr, &key, &reason) != MRL_OK)
-        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
     *out = MRL_TAKE(csr);
     return MRL_OK;
 }
@@ -108,10 +125,9 @@ static void publish_grant(struct mrl_write *w)
     mrl_registry_publish(j->registry, j->update);
 }
 
-mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
-                        struct mrl_why *why)
+mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mrl_bytes der,
+                         struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_buf) made = {0};
     MRL_AUTO(mrl_cert) cert = NULL;
     struct grant_job j = {.write = {.run = run_grant, .committed = publish_grant, .why = why},
                           .registry = o->registry,
@@ -119,12 +135,20 @@ mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, str
                           .why = why};
     mrl_err err;
 
-    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki,
-                      g->profile != NULL ? g->profile->life_s : 0, &made, why));
-    MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&made), &cert));
+    MRL_TRY(mrl_cert_from_der(der, &cert));
     j.cert = mrl_cert_facts(cert);
     err = mrl_store_write(o->store, &j.write);
     mrl_registry_update_free(j.update);
-    MRL_TRY(err);
+    return err;
+}
+
+mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
+                        struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) made = {0};
+
+    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki,
+                      g->profile != NULL ? g->profile->life_s : 0, &made, why));
+    MRL_TRY(mrl_grant_record(o, g, mrl_buf_bytes(&made), why));
     return mrl_buf_append(der, mrl_buf_bytes(&made));
 }
