@@ -77,6 +77,8 @@ static enum mrl_tls_refusal from_chain(enum mrl_chain_reason reason)
         [MRL_CHAIN_BAD_SIGNATURE] = MRL_TLS_BAD_SIGNATURE,
         [MRL_CHAIN_CA_AS_LEAF] = MRL_TLS_WRONG_EKU,
         [MRL_CHAIN_WEAK] = MRL_TLS_UNKNOWN_CA,
+        [MRL_CHAIN_REVOKED] = MRL_TLS_REVOKED,
+        [MRL_CHAIN_NO_CRL] = MRL_TLS_UNKNOWN_CA,
         [MRL_CHAIN_OTHER] = MRL_TLS_UNKNOWN_CA,
     };
 
