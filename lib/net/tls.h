@@ -42,6 +42,13 @@ const char *mrl_tls_refusal_name(enum mrl_tls_refusal r); /* "unknown-ca" */
  * Called on the worker; must not block and must not touch the connection. */
 typedef enum mrl_tls_refusal (*mrl_tls_judge)(void *context, const struct mrl_fingerprint *fp);
 
+/* Asked after the judge, when that does not know the certificate: does somebody else answer for it?
+ * MRL_TLS_ACCEPTED: let in, and mrl_tls_facts.introduced says with what; MRL_TLS_UNREGISTERED:
+ * nobody does; any other value is the answer. sent: what came with it. Thread and duties as the
+ * judge's. Such a connection is not resumed while the judge does not know it. */
+typedef enum mrl_tls_refusal (*mrl_tls_voucher)(void *context, const struct mrl_cert *leaf,
+                                                const struct mrl_cert_list *sent);
+
 enum mrl_tls_client_certificate {
     MRL_CLIENT_CERT_NONE,     /* not asked for */
     MRL_CLIENT_CERT_OPTIONAL, /* judged when given */
@@ -59,6 +66,8 @@ struct mrl_tls_server_config {
     enum mrl_tls_version min_version; /* 0: TLS 1.2 */
     mrl_tls_judge judge;              /* NULL only with MRL_CLIENT_CERT_NONE */
     void *judge_context;              /* borrowed, outlives the context */
+    mrl_tls_voucher voucher;          /* NULL: nobody else answers for anybody */
+    void *voucher_context;            /* borrowed, outlives the context */
     const struct mrl_cert_list
         *roots;            /* borrowed, outlives the context (and mrl_..._set_roots); may be NULL */
     const mrl_bytes *alpn; /* copied; by preference. Empty: ALPN is ignored. A client that offers
@@ -68,6 +77,7 @@ struct mrl_tls_server_config {
      * none. A resumption is before ALPN and asks the other judge: ask again once it is open. */
     mrl_bytes strict_alpn;
     mrl_tls_judge strict_judge;
+    mrl_tls_voucher strict_voucher;  /* may be NULL */
     struct mrl_tls_tickets *tickets; /* borrowed, shared; NULL: nothing is resumed */
     uint32_t scope; /* tickets of one scope only: a number per door (with its kind of client) */
     bool channel_binding; /* mrl_tls_channel_binding will be asked for: 32 bytes a connection */
@@ -84,6 +94,8 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
  * together; the old identity then stays. */
 mrl_err mrl_tls_context_set_identity(struct mrl_tls_context *c, const struct mrl_cert_list *chain,
                                      const struct mrl_key *key, struct mrl_why *why);
+/* The refusal that a reason of crypto/cert.h stands for; MRL_CHAIN_OK: MRL_TLS_UNREGISTERED. */
+enum mrl_tls_refusal mrl_tls_refusal_of_chain(enum mrl_chain_reason reason);
 /* Roots for naming the reason of refusals from now on; as in the configuration. */
 void mrl_tls_context_set_roots(struct mrl_tls_context *c, const struct mrl_cert_list *roots);
 
@@ -92,6 +104,8 @@ struct mrl_tls_facts {
     struct mrl_fingerprint fingerprint; /* of the leaf the peer showed; zero without one */
     bool has_certificate;               /* and it was good */
     bool showed_certificate;            /* good or not: for the record of a refusal */
+    mrl_bytes introduced; /* certificates that the voucher let in, in DER, leaf first, one after the
+                             other; empty: the judge knew it. Lives as long as the connection */
     bool resumed;
     bool extended_master_secret;      /* RFC 7627; always so for TLS 1.3 */
     uint16_t version;                 /* enum mrl_tls_version */
