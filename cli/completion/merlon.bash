@@ -17,6 +17,8 @@ _merlon() {
     ca) words="show" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
+    maker) words="add list show crl remove" ;;
+    approval) words="list approve refuse" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
@@ -26,7 +28,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics device token maker approval app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -43,6 +45,11 @@ _merlon() {
     "device revoke") options+=" --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --token-only" ;;
+    "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
+    "maker crl") options+=" --file" ;;
+    "approval list") options+=" --state" ;;
+    "approval approve") options+=" --reason" ;;
+    "approval refuse") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;
@@ -80,6 +87,9 @@ _merlon() {
     esac
     case "$noun $verb $before" in
     "device list --state") words="expected active quarantined suspended retired" ;;
+    "maker add --id-from") words="serialNumber cn hardware" ;;
+    "maker add --approve") words="all listed manual" ;;
+    "approval list --state") words="pending approved refused used" ;;
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
     "policy test --qos") words="0 1 2" ;;

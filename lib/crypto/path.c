@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/path.h"
 
+#include <limits.h>
 #include <openssl/objects.h>
+#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
@@ -178,4 +180,45 @@ mrl_err mrl_path_verify(const struct mrl_path *path, enum mrl_chain_reason *reas
     X509_STORE_CTX_set0_crls(ctx, crls);
     MRL_ENSURE(set_params(ctx, path), MRL_ERR_CRYPTO);
     return walk(ctx, path, reason);
+}
+
+static bool at_end(void)
+{
+    unsigned long last = ERR_peek_last_error();
+
+    return ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+}
+
+static mrl_err append_crl(X509_CRL *crl, struct mrl_buf *der)
+{
+    int len = i2d_X509_CRL(crl, NULL);
+    uint8_t *to;
+
+    MRL_ENSURE(len > 0, MRL_ERR_MALFORMED);
+    MRL_TRY(mrl_buf_reserve(der, (size_t)len, &to));
+    MRL_ENSURE(i2d_X509_CRL(crl, &to) == len, MRL_ERR_CRYPTO);
+    mrl_buf_added(der, (size_t)len);
+    return MRL_OK;
+}
+
+mrl_err mrl_crls_from_pem(mrl_bytes pem, size_t max, struct mrl_buf *der, size_t *count)
+{
+    size_t n = 0;
+
+    MRL_OPENSSL_SCOPE();
+    MRL_ENSURE(pem.len <= INT_MAX, MRL_ERR_LIMIT);
+    OWNED(BIO) bio = BIO_new_mem_buf(pem.len > 0 ? pem.data : (const uint8_t *)"", (int)pem.len);
+    MRL_ENSURE(bio != NULL, MRL_ERR_CRYPTO);
+    for (;;) {
+        OWNED(X509_CRL) crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+
+        if (crl == NULL && at_end())
+            break;
+        MRL_ENSURE(crl != NULL, MRL_ERR_MALFORMED);
+        MRL_ENSURE(n < max, MRL_ERR_LIMIT);
+        MRL_TRY(append_crl(crl, der));
+        n++;
+    }
+    *count = n;
+    return n > 0 ? MRL_OK : MRL_ERR_NOT_FOUND;
 }

@@ -30,4 +30,8 @@ struct mrl_path {
  * a CRL is none. What mrl_cert_verify_chain says about times and purposes holds here, too. */
 mrl_err mrl_path_verify(const struct mrl_path *path, enum mrl_chain_reason *reason);
 
+/* Every "X509 CRL" of a PEM text: DER appended, one after the other. MRL_ERR_NOT_FOUND: none;
+ * MRL_ERR_MALFORMED; MRL_ERR_LIMIT: more than max of them, or the limit of der. */
+mrl_err mrl_crls_from_pem(mrl_bytes pem, size_t max, struct mrl_buf *der, size_t *count);
+
 #endif

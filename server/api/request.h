@@ -136,6 +136,13 @@ mrl_err mrl_api_device_step(struct mrl_api_request *r); /* argument: enum mrl_de
 mrl_err mrl_api_token_create(struct mrl_api_request *r);
 mrl_err mrl_api_token_list(struct mrl_api_request *r);
 mrl_err mrl_api_token_cancel(struct mrl_api_request *r);
+mrl_err mrl_api_maker_add(struct mrl_api_request *r);
+mrl_err mrl_api_maker_list(struct mrl_api_request *r);
+mrl_err mrl_api_maker_show(struct mrl_api_request *r);
+mrl_err mrl_api_maker_crl(struct mrl_api_request *r);
+mrl_err mrl_api_maker_remove(struct mrl_api_request *r);
+mrl_err mrl_api_approval_list(struct mrl_api_request *r);
+mrl_err mrl_api_approval_decide(struct mrl_api_request *r); /* argument: it is approved */
 /* argument: enum mrl_principal_kind */
 mrl_err mrl_api_account_add(struct mrl_api_request *r);
 mrl_err mrl_api_account_list(struct mrl_api_request *r);

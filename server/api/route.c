@@ -33,6 +33,15 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},
     {"DELETE", "/v1/tokens/{id}", MRL_MAY_CANCEL_TOKENS, mrl_api_token_cancel},
 
+    {"POST", "/v1/makers", MRL_MAY_MANAGE_MAKERS, mrl_api_maker_add},
+    {"GET", "/v1/makers", MRL_MAY_READ_MAKERS, mrl_api_maker_list},
+    {"GET", "/v1/makers/{name}", MRL_MAY_READ_MAKERS, mrl_api_maker_show},
+    {"PUT", "/v1/makers/{name}/crl", MRL_MAY_MANAGE_MAKERS, mrl_api_maker_crl},
+    {"DELETE", "/v1/makers/{name}", MRL_MAY_MANAGE_MAKERS, mrl_api_maker_remove},
+    {"GET", "/v1/approvals", MRL_MAY_READ_APPROVALS, mrl_api_approval_list},
+    {"POST", "/v1/approvals/{id}/approve", MRL_MAY_DECIDE_APPROVALS, mrl_api_approval_decide, true},
+    {"POST", "/v1/approvals/{id}/refuse", MRL_MAY_DECIDE_APPROVALS, mrl_api_approval_decide, false},
+
     ACCOUNTS("/v1/applications", MRL_PRINCIPAL_APPLICATION, MRL_MAY_READ_APPLICATIONS, MRL_MAY_MANAGE_APPLICATIONS),
     {"POST", "/v1/applications/{id}/certificates", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_account_certify, MRL_PRINCIPAL_APPLICATION},
     ACCOUNTS("/v1/operators", MRL_PRINCIPAL_OPERATOR, MRL_MAY_READ_OPERATORS, MRL_MAY_MANAGE_OPERATORS),

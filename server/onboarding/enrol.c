@@ -11,10 +11,12 @@
 #include "crypto/name.h"
 #include "devices/credential.h"
 #include "devices/snapshot.h"
+#include "onboarding/enrol_internal.h"
 #include "onboarding/grant.h"
+#include "onboarding/maker_claim.h"
 
-static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                         enum mrl_audit_action action, const char *reason)
+void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            enum mrl_audit_action action, const char *reason)
 {
     const struct mrl_audit_event event = {
         .action = action,
@@ -33,12 +35,12 @@ static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e
 static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                           const struct mrl_why *why)
 {
-    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, why->text);
+    mrl_enrol_note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, why->text);
     return MRL_ENROL_BAD_REQUEST;
 }
 
-static mrl_err check_binding(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                             const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
+mrl_err mrl_enrol_check_binding(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) expected = {0};
 
@@ -60,8 +62,7 @@ static mrl_err check_binding(const struct mrl_onboarding *o, const struct mrl_en
     return MRL_OK;
 }
 
-/* RFC 7030 4.2.2 */
-static mrl_err check_name_change(const struct mrl_csr_facts *facts, struct mrl_why *why)
+mrl_err mrl_enrol_check_name_change(const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
     return facts->change_subject_name
                ? mrl_fail(why, MRL_ERR_INVALID,
@@ -69,9 +70,8 @@ static mrl_err check_name_change(const struct mrl_csr_facts *facts, struct mrl_w
                : MRL_OK;
 }
 
-/* A first request may ask for our URI and for nothing else. */
-static mrl_err check_san(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                         const struct mrl_csr_facts *facts, struct mrl_why *why)
+mrl_err mrl_enrol_check_san(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) uri = {0};
     enum mrl_san_kind kind;
@@ -129,12 +129,13 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
     if (err == MRL_OK)
         return MRL_ENROL_OK;
     if (err == MRL_ERR_AUTH) {
-        note_refused(g->o, g->e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(g->token.verdict));
+        mrl_enrol_note_refused(g->o, g->e, MRL_AUDIT_TOKEN_REFUSED,
+                               mrl_token_verdict_name(g->token.verdict));
         (void)mrl_fail(g->why, err, "token refused");
         return MRL_ENROL_NOT_AUTHENTIC;
     }
-    note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
-                 g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
+    mrl_enrol_note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
+                           g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
     if (err == MRL_ERR_STATE || err == MRL_ERR_LIMIT || err == MRL_ERR_NOT_FOUND ||
         err == MRL_ERR_DENIED || err == MRL_ERR_EXISTS)
         return MRL_ENROL_FORBIDDEN;
@@ -197,7 +198,7 @@ static mrl_err look_at_token(struct mrl_tx *tx, void *context)
 static enum mrl_enrol_refusal refuse_token(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                            enum mrl_token_verdict verdict, struct mrl_why *why)
 {
-    note_refused(o, e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(verdict));
+    mrl_enrol_note_refused(o, e, MRL_AUDIT_TOKEN_REFUSED, mrl_token_verdict_name(verdict));
     (void)mrl_fail(why, MRL_ERR_AUTH,
                    "token refused"); /* which reason it was is for the log only */
     return MRL_ENROL_NOT_AUTHENTIC;
@@ -309,9 +310,9 @@ static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolmen
 
     MRL_TRY(mrl_grant_read_request(e->request, e->device, csr, why));
     facts = mrl_csr_facts(*csr);
-    MRL_TRY(check_name_change(facts, why));
-    MRL_TRY(check_san(o, e, facts, why));
-    return check_binding(o, e, facts, /*first=*/true, why);
+    MRL_TRY(mrl_enrol_check_name_change(facts, why));
+    MRL_TRY(mrl_enrol_check_san(o, e, facts, why));
+    return mrl_enrol_check_binding(o, e, facts, /*first=*/true, why);
 }
 
 static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token_look *look,
@@ -374,11 +375,29 @@ static void compare_names(void *context, const struct mrl_credential_info *crede
               mrl_bytes_eq(s->facts->san, mrl_cert_facts(cert)->san);
 }
 
+struct origin {
+    const struct mrl_fingerprint *certificate;
+    bool of_maker;
+};
+
+static mrl_err look_at_origin(struct mrl_tx *tx, void *context)
+{
+    struct origin *origin = context;
+
+    return mrl_maker_is_identity(tx, origin->certificate, &origin->of_maker);
+}
+
+/* A maker's certificate names the device in words of its own: ours follows, as in a first request.
+ */
 static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                 const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
     struct same_names s = {.facts = facts};
+    struct origin origin = {.certificate = e->present};
 
+    MRL_TRY(mrl_store_read(o->store, look_at_origin, &origin));
+    if (origin.of_maker)
+        return mrl_enrol_check_san(o, e, facts, why);
     MRL_TRY(mrl_credential_show(o->registry, e->present, compare_names, &s, why));
     if (!s.same)
         return mrl_fail(why, MRL_ERR_INVALID,
@@ -396,9 +415,9 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     struct grant g;
 
     if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK ||
-        check_name_change(mrl_csr_facts(csr), why) != MRL_OK ||
+        mrl_enrol_check_name_change(mrl_csr_facts(csr), why) != MRL_OK ||
         check_same_names(o, e, mrl_csr_facts(csr), why) != MRL_OK ||
-        check_binding(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
+        mrl_enrol_check_binding(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);
@@ -414,7 +433,7 @@ enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_en
     const char *reason;
 
     if (!is_in_use(o, e->present, &id, &reason)) {
-        note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
+        mrl_enrol_note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);
         return MRL_ENROL_NOT_AUTHENTIC;

@@ -8,6 +8,7 @@
 
 #include "devices/registry.h"
 #include "issuing/issuing.h"
+#include "onboarding/maker.h"
 #include "onboarding/token.h"
 #include "watch/metrics.h"
 
@@ -17,12 +18,14 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
     bool binding_required; /* challengePassword with the channel binding in every first request */
+    struct mrl_makers *makers;
 };
 
 struct mrl_enrolment {
     mrl_bytes device;                      /* who asks, as it says */
     mrl_bytes token;                       /* empty: by certificate */
     const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
+    mrl_bytes introduced;                  /* certificates of a maker's device: net/tls.h */
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
@@ -32,9 +35,11 @@ struct mrl_enrolment {
 /* What to tell the device: an HTTP status, and a sentence in why. */
 enum mrl_enrol_refusal {
     MRL_ENROL_OK = 200,
+    MRL_ENROL_WAITING = 202,       /* for approval: ask again later. RFC 7030 4.2.3 */
     MRL_ENROL_BAD_REQUEST = 400,   /* the request itself */
     MRL_ENROL_NOT_AUTHENTIC = 401, /* token or certificate */
     MRL_ENROL_FORBIDDEN = 403,     /* the device's state */
+    MRL_ENROL_TOO_MANY = 429,      /* new devices of its maker: ask again later */
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 

@@ -6,18 +6,27 @@
 #include "base/hex.h"
 #include "devices/credential.h"
 
-mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
-                               struct mrl_why *why)
+mrl_err mrl_grant_read_any(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
 {
     MRL_AUTO(mrl_csr) csr = NULL;
     MRL_AUTO(mrl_key) key = NULL;
-    const struct mrl_csr_facts *facts;
     enum mrl_csr_reason reason;
 
     if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK ||
         mrl_csr_check(csr, &key, &reason) != MRL_OK)
         return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
                         mrl_csr_reason_text(reason));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
+mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
+                               struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    const struct mrl_csr_facts *facts;
+
+    MRL_TRY(mrl_grant_read_any(body, &csr, why));
     facts = mrl_csr_facts(csr);
     if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
         return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));

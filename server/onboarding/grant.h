@@ -23,8 +23,10 @@ struct mrl_grant {
     void *context;
 };
 
-/* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, the sender holds it, and its
- * subject is CN=id. MRL_ERR_INVALID with the reason. */
+/* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, and the sender holds it. Its
+ * names are not looked at. MRL_ERR_INVALID with the reason. */
+mrl_err mrl_grant_read_any(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why);
+/* The same; and its subject is CN=id. */
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why);
 

@@ -42,6 +42,10 @@ ENTRY = {"seq": 7, "time": 1795472078123, "action": "device.added", "outcome": "
 TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
+MAKER = {"name": "acme", "prefix": "acme-", "id_from": "serialNumber", "approve": "manual", "jitp": False, "rate": 60,
+         "devices": 0, "introduced": 3, "crls": 0, "created": "2026-01-02T03:04:05.678Z", "cas": []}
+APPROVAL = {"id": "0011", "device": "acme-7", "introducer": "maker:acme", "door": "est", "state": "pending",
+            "created": "2026-01-02T03:04:05.678Z", "expires": "2026-01-09T03:04:05.678Z"}
 
 # What a command asks: arguments, method, path, query, body, answer.
 SIMPLE = [
@@ -67,6 +71,13 @@ SIMPLE = [
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
     ("token list", "GET", "/v1/tokens", {"limit": "500"}, None, {"items": []}),
     ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
+    ("maker list", "GET", "/v1/makers", {"limit": "500"}, None, {"items": [MAKER]}),
+    ("maker show acme", "GET", "/v1/makers/acme", {}, None, MAKER),
+    ("maker crl acme", "PUT", "/v1/makers/acme/crl", {}, {}, MAKER),
+    ("maker remove acme", "DELETE", "/v1/makers/acme", {}, None, None),
+    ("approval list --state pending", "GET", "/v1/approvals", {"state": "pending", "limit": "500"}, None, {"items": [APPROVAL]}),
+    ("approval approve 0011 --reason why", "POST", "/v1/approvals/0011/approve", {}, {"reason": "why"}, None),
+    ("approval refuse 0011", "POST", "/v1/approvals/0011/refuse", {}, {}, None),
     ("app list", "GET", "/v1/applications", {"limit": "500"}, None, {"items": [ACCOUNT]}),
     ("app show grafana", "GET", "/v1/applications/grafana", {}, None, ACCOUNT),
     ("app disable grafana --reason why", "POST", "/v1/applications/grafana/disable", {}, {"reason": "why"}, ACCOUNT),
@@ -164,6 +175,7 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
+             "maker add",  # test_a_makers_certificate_introduces_a_device.py
              "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
              "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
 

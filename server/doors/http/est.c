@@ -11,6 +11,7 @@
 #include "devices/snapshot.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
+#include "onboarding/maker_enrol.h"
 #include "wire/http1.h"
 #include "wire/http1_auth.h"
 
@@ -54,8 +55,11 @@ static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const
 {
     const struct mrl_est *est = mrl_exchange_context(x);
 
-    mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
+    if (refusal != MRL_ENROL_WAITING)
+        mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
     mrl_exchange_fail(x, (unsigned)refusal, "%s\n", why); /* RFC 7030 4.2.3: text/plain */
+    if (refusal == MRL_ENROL_WAITING || refusal == MRL_ENROL_TOO_MANY)
+        mrl_exchange_set_header(x, "Retry-After", MRL_LIT("60"));
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_exchange_set_header(x, "WWW-Authenticate", MRL_LIT("Basic realm=\"merlon enrolment\""));
     if (refusal == MRL_ENROL_UNAVAILABLE)
@@ -93,6 +97,7 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     e->request = mrl_exchange_body(x);
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
+    e->introduced = facts != NULL ? facts->introduced : MRL_BYTES_NONE;
     refusal = enrol(est->onboarding, e, &der, &why);
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_guard_token_refused(est->guard, mrl_exchange_peer(x));
@@ -105,7 +110,15 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     answer_certificate(x, mrl_buf_bytes(&der));
 }
 
-/* [service] With the token of HTTP Basic, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
+static bool is_introduced(struct mrl_exchange *x)
+{
+    const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
+
+    return facts != NULL && facts->introduced.len > 0;
+}
+
+/* [service] With the token of HTTP Basic, or else with a certificate: of its maker, or of ours.
+ * RFC 7030 3.2.3, 3.3.2 */
 static void simpleenroll(struct mrl_exchange *x)
 {
     MRL_SCOPED(mrl_http_basic) basic = {0};
@@ -114,7 +127,10 @@ static void simpleenroll(struct mrl_exchange *x)
     mrl_bytes value;
 
     if (!mrl_exchange_header(x, "Authorization", &value)) {
-        run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
+        if (is_introduced(x))
+            run_enrol(x, mrl_maker_enrol, &e, MRL_COUNTER_ENROLLED);
+        else
+            run_enrol(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
         return;
     }
     if (mrl_http_basic_read(value, &basic, &why) != MRL_OK) {
