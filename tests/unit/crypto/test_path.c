@@ -2,6 +2,8 @@
 #include "crypto/path.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "tests/unit/crypto/fixtures.h"
 
@@ -110,6 +112,43 @@ static void a_path_is_as_deep_as_it_may(void **state)
     mrl_cert_list_done(&many);
 }
 
+static void append_crl(EVP_PKEY *key, BIO *out)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)FIXTURE_NOW);
+
+    assert_non_null(crl);
+    assert_int_equal(X509_CRL_set1_lastUpdate(crl, time), 1);
+    assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_bio_X509_CRL(out, crl), 1);
+    ASN1_TIME_free(time);
+    X509_CRL_free(crl);
+}
+
+static void so_many_crls_are_read_and_not_one_more(void **state)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    BIO *pem = BIO_new(BIO_s_mem());
+    MRL_SCOPED(mrl_buf) der = {0};
+    const uint8_t *text;
+    size_t count = 0;
+    long len;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        append_crl(key, pem);
+    len = BIO_get_mem_data(pem, (char **)&text);
+    assert_ok(mrl_crls_from_pem(mrl_bytes_of(text, (size_t)len), 3, &der, &count));
+    assert_int_equal(count, 3);
+    mrl_buf_clear(&der);
+    assert_int_equal(mrl_crls_from_pem(mrl_bytes_of(text, (size_t)len), 2, &der, &count),
+                     MRL_ERR_LIMIT);
+    assert_int_equal(mrl_crls_from_pem(MRL_BYTES_NONE, 2, &der, &count), MRL_ERR_NOT_FOUND);
+    assert_int_equal(ERR_peek_error(), 0);
+    BIO_free(pem);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +156,7 @@ int main(void)
         cmocka_unit_test(an_anchor_below_a_root_must_be_asked_for),
         cmocka_unit_test(with_crls_each_certificate_needs_one),
         cmocka_unit_test(a_path_is_as_deep_as_it_may),
+        cmocka_unit_test(so_many_crls_are_read_and_not_one_more),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
