@@ -14,14 +14,15 @@ static const struct mrl_migration migrations[] = {
     {"approvals", 1,
      "CREATE TABLE approvals ("
      " id TEXT NOT NULL PRIMARY KEY,"
-     " device TEXT NOT NULL UNIQUE,"
+     " device TEXT NOT NULL,"
      " introducer TEXT NOT NULL,"
      " door TEXT NOT NULL,"
      " state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 4),"
      " created INTEGER NOT NULL,"
      " decided INTEGER NOT NULL,"
      " expires INTEGER NOT NULL," /* seconds; of REFUSED and USED it means nothing */
-     " reason TEXT NOT NULL);"
+     " reason TEXT NOT NULL,"
+     " UNIQUE (device, introducer));"
      "CREATE INDEX approvals_by_state ON approvals (state, expires);"},
 };
 const struct mrl_migration_list mrl_approval_migrations = {migrations, MRL_COUNT(migrations)};
@@ -58,12 +59,13 @@ static enum mrl_approval_state state_at(int64_t state, int64_t expires, int64_t 
     return (enum mrl_approval_state)state;
 }
 
-mrl_err mrl_approval_look(struct mrl_tx *tx, mrl_bytes device, int64_t now,
-                          enum mrl_approval_state *out)
+mrl_err mrl_approval_look(struct mrl_tx *tx, const struct mrl_approval_request *request,
+                          int64_t now, enum mrl_approval_state *out)
 {
     MRL_AUTO(mrl_rows) rows = NULL;
-    mrl_err err = mrl_tx_query_one(tx, "SELECT state, expires FROM approvals WHERE device = $1",
-                                   MRL_ARGS(MRL_TEXT(device)), &rows);
+    mrl_err err = mrl_tx_query_one(
+        tx, "SELECT state, expires FROM approvals WHERE device = $1 AND introducer = $2",
+        MRL_ARGS(MRL_TEXT(request->device), MRL_TEXT(request->introducer)), &rows);
 
     *out = MRL_APPROVAL_NONE;
     if (err == MRL_ERR_NOT_FOUND)
@@ -96,7 +98,7 @@ static mrl_err write_request(struct mrl_tx *tx, const struct mrl_approval_reques
         tx,
         "INSERT INTO approvals (id, device, introducer, door, state, created, decided, expires,"
         " reason) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, '')"
-        " ON CONFLICT (device) DO UPDATE SET id = $1, introducer = $3, door = $4, state = $5,"
+        " ON CONFLICT (device, introducer) DO UPDATE SET id = $1, door = $4, state = $5,"
         " created = $6, decided = 0, expires = $7, reason = ''",
         MRL_ARGS(MRL_TEXT(id), MRL_TEXT(r->device), MRL_TEXT(r->introducer), MRL_TEXT(r->door),
                  MRL_INT(MRL_APPROVAL_PENDING), MRL_INT(mrl_wall_ms()),
@@ -126,7 +128,7 @@ mrl_err mrl_approval_ask_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     char id[MRL_APPROVAL_ID_TEXT + 1];
     uint8_t random[MRL_APPROVAL_ID_TEXT / 2];
 
-    MRL_TRY(mrl_approval_look(tx, request->device, now, out));
+    MRL_TRY(mrl_approval_look(tx, request, now, out));
     if (*out != MRL_APPROVAL_NONE)
         return MRL_OK;
     MRL_TRY(check_room(tx, now, why));
@@ -137,14 +139,17 @@ mrl_err mrl_approval_ask_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     return record_request(tx, actor, request, mrl_str(id));
 }
 
-mrl_err mrl_approval_use_tx(struct mrl_tx *tx, mrl_bytes device, int64_t now)
+mrl_err mrl_approval_use_tx(struct mrl_tx *tx, const struct mrl_approval_request *request,
+                            int64_t now)
 {
     uint64_t used;
 
     MRL_TRY(mrl_tx_exec(
-        tx, "UPDATE approvals SET state = $2 WHERE device = $1 AND state = $3 AND expires > $4",
-        MRL_ARGS(MRL_TEXT(device), MRL_INT(MRL_APPROVAL_USED), MRL_INT(MRL_APPROVAL_APPROVED),
-                 MRL_INT(now)),
+        tx,
+        "UPDATE approvals SET state = $3 WHERE device = $1 AND introducer = $2 AND state = $4"
+        " AND expires > $5",
+        MRL_ARGS(MRL_TEXT(request->device), MRL_TEXT(request->introducer),
+                 MRL_INT(MRL_APPROVAL_USED), MRL_INT(MRL_APPROVAL_APPROVED), MRL_INT(now)),
         &used));
     return used > 0 ? MRL_OK : MRL_ERR_STATE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that wait until an operator approves them. Layer: onboarding. Threads: [service]
- * functions block; [writer] ones run in a write job. There is one request of a device at most; an
- * approval is for one enrolment or introduction and is used up by it. */
+ * functions block; [writer] ones run in a write job. A device has one request at most by
+ * each who introduces it; an approval is for one enrolment or introduction and is used up by it. */
 #ifndef MRL_ONBOARDING_APPROVAL_H
 #define MRL_ONBOARDING_APPROVAL_H
 
@@ -30,21 +30,23 @@ enum mrl_approval_state {
 const char *mrl_approval_state_name(enum mrl_approval_state s); /* "pending"; never NULL */
 bool mrl_approval_state_parse(mrl_bytes name, enum mrl_approval_state *out);
 
-/* In any transaction: how it stands at the second now. What is over, or used, is NONE. */
-mrl_err mrl_approval_look(struct mrl_tx *tx, mrl_bytes device, int64_t now,
-                          enum mrl_approval_state *out);
 struct mrl_approval_request {
     mrl_bytes device;
     mrl_bytes introducer; /* "maker:acme", "token:0123..." */
     mrl_bytes door;       /* "est", "mqtt" */
 };
+/* In any transaction: how it stands at the second now. What is over, or used, is NONE. The door
+ * does not matter. */
+mrl_err mrl_approval_look(struct mrl_tx *tx, const struct mrl_approval_request *request,
+                          int64_t now, enum mrl_approval_state *out);
 /* [writer] The same; NONE becomes a new request, with its audit entry, and PENDING. MRL_ERR_LIMIT:
  * too many wait. */
 mrl_err mrl_approval_ask_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                             const struct mrl_approval_request *request, int64_t now,
                             enum mrl_approval_state *out, struct mrl_why *why);
 /* [writer] An approval is used up. MRL_ERR_STATE: there is none at the second now. */
-mrl_err mrl_approval_use_tx(struct mrl_tx *tx, mrl_bytes device, int64_t now);
+mrl_err mrl_approval_use_tx(struct mrl_tx *tx, const struct mrl_approval_request *request,
+                            int64_t now);
 /* [writer] The device was revoked or retired: nothing waits for it any more. */
 mrl_err mrl_approval_drop_tx(struct mrl_tx *tx, mrl_bytes device);
 

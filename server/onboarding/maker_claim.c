@@ -141,17 +141,33 @@ static mrl_err look(struct mrl_tx *tx, const struct mrl_maker_claim *c, struct f
     return check_state(tx, c, f, why);
 }
 
+/* "maker:acme" */
+struct introducer {
+    char text[sizeof("maker:") + MRL_NAME_MAX];
+};
+
+/* Its text is in i. */
+static struct mrl_approval_request request_of(const struct mrl_maker_claim *c, struct introducer *i)
+{
+    struct mrl_writer w = mrl_writer_on(i->text, sizeof(i->text));
+
+    mrl_put_text(&w, "maker:%s", c->maker->name.text);
+    return (struct mrl_approval_request){c->device, mrl_bytes_of(i->text, w.len), c->door};
+}
+
 mrl_err mrl_maker_claim_judge(struct mrl_tx *tx, const struct mrl_maker_claim *c, int64_t now,
                               struct mrl_maker_verdict *out, struct mrl_why *why)
 {
     struct mrl_maker_verdict v = {.approval = MRL_APPROVAL_NONE};
     struct found f = {.key_known = false};
+    struct introducer i;
+    const struct mrl_approval_request request = request_of(c, &i);
 
     MRL_TRY(look(tx, c, &f, why));
     v.known = f.key_known;
     v.asks = f.revoked || c->maker->approve == MRL_MAKER_APPROVE_MANUAL;
     if (v.asks)
-        MRL_TRY(mrl_approval_look(tx, c->device, now, &v.approval));
+        MRL_TRY(mrl_approval_look(tx, &request, now, &v.approval));
     if (v.approval == MRL_APPROVAL_REFUSED)
         return mrl_fail(why, MRL_ERR_DENIED, "an operator refused device %.*s", MRL_FMT(c->device));
     *out = v;
@@ -207,16 +223,13 @@ static mrl_err make_device(struct mrl_tx *tx, const struct mrl_maker_claim *c, s
 static mrl_err ask(struct mrl_tx *tx, const struct mrl_maker_claim *c, int64_t now, bool *waits,
                    struct mrl_why *why)
 {
-    char introducer[sizeof("maker:") + MRL_NAME_MAX];
-    struct mrl_writer w = mrl_writer_on(introducer, sizeof(introducer));
+    struct introducer i;
+    const struct mrl_approval_request request = request_of(c, &i);
     enum mrl_approval_state state;
-    struct mrl_approval_request request = {.device = c->device, .door = c->door};
 
-    mrl_put_text(&w, "maker:%s", c->maker->name.text);
-    request.introducer = mrl_bytes_of(introducer, w.len);
     MRL_TRY(mrl_approval_ask_tx(tx, c->actor, &request, now, &state, why));
     *waits = state != MRL_APPROVAL_APPROVED;
-    return *waits ? MRL_OK : mrl_approval_use_tx(tx, c->device, now);
+    return *waits ? MRL_OK : mrl_approval_use_tx(tx, &request, now);
 }
 
 static mrl_err forget_revocation(struct mrl_tx *tx, mrl_bytes device)

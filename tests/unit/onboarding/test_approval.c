@@ -23,7 +23,18 @@ static mrl_err run_ask(struct mrl_tx *tx, struct ask *a)
 
 static mrl_err run_use(struct mrl_tx *tx, struct ask *a)
 {
-    return mrl_approval_use_tx(tx, mrl_str(a->device), a->now);
+    const struct mrl_approval_request r = {mrl_str(a->device), MRL_LIT("maker:acme"),
+                                           MRL_LIT("mqtt")};
+
+    return mrl_approval_use_tx(tx, &r, a->now);
+}
+
+static mrl_err run_use_of_another(struct mrl_tx *tx, struct ask *a)
+{
+    const struct mrl_approval_request r = {mrl_str(a->device), MRL_LIT("token:0011"),
+                                           MRL_LIT("est")};
+
+    return mrl_approval_use_tx(tx, &r, a->now);
 }
 
 static mrl_err run_drop(struct mrl_tx *tx, struct ask *a)
@@ -123,6 +134,7 @@ static void an_approval_is_used_once(void **state)
     assert_int_equal(do_at(m, "d1", now, run_use, NULL), MRL_ERR_STATE);
     assert_ok(approve(m, list(m, MRL_APPROVAL_PENDING).id));
     assert_int_equal(asked_at(m, "d1", now), MRL_APPROVAL_APPROVED);
+    assert_int_equal(do_at(m, "d1", now, run_use_of_another, NULL), MRL_ERR_STATE);
     assert_ok(do_at(m, "d1", now, run_use, NULL));
     assert_int_equal(do_at(m, "d1", now, run_use, NULL), MRL_ERR_STATE);
     assert_int_equal(asked_at(m, "d1", now), MRL_APPROVAL_PENDING); /* the next time, again */
