@@ -17,6 +17,7 @@ _merlon() {
     ca) words="show" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
+    psk) words="add list revoke" ;;
     maker) words="add list show crl remove" ;;
     approval) words="list approve refuse" ;;
     app) words="add list show disable enable revoke renew" ;;
@@ -28,7 +29,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token maker approval app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics device token psk maker approval app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -45,6 +46,8 @@ _merlon() {
     "device revoke") options+=" --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --token-only" ;;
+    "psk add") options+=" --identity --key-file --life --key-only" ;;
+    "psk revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
     "maker crl") options+=" --file" ;;
     "approval list") options+=" --state" ;;

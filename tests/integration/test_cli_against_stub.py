@@ -46,6 +46,7 @@ MAKER = {"name": "acme", "prefix": "acme-", "id_from": "serialNumber", "approve"
          "devices": 0, "introduced": 3, "crls": 0, "created": "2026-01-02T03:04:05.678Z", "cas": []}
 APPROVAL = {"id": "0011", "device": "acme-7", "introducer": "maker:acme", "door": "est", "state": "pending",
             "created": "2026-01-02T03:04:05.678Z", "expires": "2026-01-09T03:04:05.678Z"}
+PSK = {"device": "pump-7", "identity": "p#1", "key": "ef" * 32, "mqtt_address": "*:8883", "server_name": "broker.example"}
 
 # What a command asks: arguments, method, path, query, body, answer.
 SIMPLE = [
@@ -78,6 +79,10 @@ SIMPLE = [
     ("approval list --state pending", "GET", "/v1/approvals", {"state": "pending", "limit": "500"}, None, {"items": [APPROVAL]}),
     ("approval approve 0011 --reason why", "POST", "/v1/approvals/0011/approve", {}, {"reason": "why"}, None),
     ("approval refuse 0011", "POST", "/v1/approvals/0011/refuse", {}, {}, None),
+    ("psk add pump-7", "POST", "/v1/devices/pump-7/psks", {}, {}, PSK),
+    ("psk add pump-7 --identity p#1 --life 30d", "POST", "/v1/devices/pump-7/psks", {}, {"identity": "p#1", "life": "30d"}, PSK),
+    ("psk list pump-7", "GET", "/v1/devices/pump-7/psks", {"limit": "500"}, None, {"items": []}),
+    ("psk revoke pump-7 p#1 --reason why", "POST", "/v1/devices/pump-7/psks/p#1/revoke", {}, {"reason": "why"}, None),
     ("app list", "GET", "/v1/applications", {"limit": "500"}, None, {"items": [ACCOUNT]}),
     ("app show grafana", "GET", "/v1/applications/grafana", {}, None, ACCOUNT),
     ("app disable grafana --reason why", "POST", "/v1/applications/grafana/disable", {}, {"reason": "why"}, ACCOUNT),
@@ -186,6 +191,20 @@ def test_every_command_of_the_program_is_tested_here(merlon):
     tested = {" ".join(case[0].split()[:2]) for case in SIMPLE} | {case[0].split()[0] for case in SIMPLE} | ELSEWHERE
     assert len(commands) > 40
     assert commands - tested == set()
+
+
+def test_a_key_is_read_from_a_file_and_shown_once_with_a_line_to_try_it(stub, merlon, workdir):
+    stub.answers["POST", "/v1/devices/pump-7/psks"] = Answer(PSK, status=201)
+    (workdir / "key").write_text("EF" * 32 + "\n", encoding="ascii")
+    shown = merlon("psk", "add", "pump-7", "--key-file", "key").stdout
+    assert stub.requests[-1].body == {"key": "EF" * 32}
+    assert PSK["key"] in shown.splitlines()[1]
+    assert shown.splitlines()[-1].strip() == "mosquitto_pub -h broker.example -p 8883 -t TOPIC -m TEXT --psk-identity 'p#1' --psk KEY"
+    assert merlon("psk", "add", "pump-7", "--key-only").stdout == PSK["key"] + "\n"
+    (workdir / "empty").write_text("\n", encoding="ascii")
+    assert merlon("psk", "add", "pump-7", "--key-file", "empty").returncode == USAGE
+    (workdir / "long").write_text("0" * 1025, encoding="ascii")
+    assert merlon("psk", "add", "pump-7", "--key-file", "long").returncode == REFUSED
 
 
 def test_the_json_of_the_api_is_printed_as_it_is(stub, merlon):
