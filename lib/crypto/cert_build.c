@@ -109,18 +109,6 @@ static mrl_err check_subject_key(const struct plan *plan, struct mrl_why *why)
     return MRL_OK;
 }
 
-/* RFC 5280 4.2.1.2 (1): SHA-1 over the bits of the key. */
-static mrl_err key_id(mrl_bytes spki, uint8_t out[static MRL_SHA1_SIZE])
-{
-    struct mrl_reader r = {spki, 0}, inside;
-    mrl_bytes algorithm, bits;
-
-    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &inside));
-    MRL_TRY(mrl_der_read(&inside, MRL_DER_SEQUENCE, &algorithm));
-    MRL_TRY(mrl_der_read_bits(&inside, &bits));
-    return mrl_sha1_key_id(bits, out);
-}
-
 static void begin_extension(struct mrl_der *d, mrl_bytes oid, bool critical)
 {
     mrl_der_begin(d, MRL_DER_SEQUENCE);
@@ -274,7 +262,7 @@ static mrl_err make_plan(const struct mrl_cert_profile *p, const struct mrl_cert
     }
     MRL_TRY(check_self_issued(&plan, why));
     MRL_TRY(check_subject_key(&plan, why));
-    MRL_TRY(key_id(plan.spki, plan.ski));
+    MRL_TRY(mrl_spki_key_id(plan.spki, plan.ski));
     *out = plan;
     return MRL_OK;
 }

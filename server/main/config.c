@@ -253,6 +253,29 @@ static const struct mrl_config_key telemetry_keys[] = {
      "Devices shown at most; further ones are counted only.", 1, 1000000, NULL},
 };
 
+static const char *const profile_proofs[] = {"if-present", "first", "always", NULL};
+#define PROFILE(field) offsetof(struct mrl_config_profile, field)
+static const struct mrl_config_key profile_keys[] = {
+    {"name", MRL_CONFIG_STRING, PROFILE(name), NULL,
+     "Label in /.well-known/est/LABEL/; \"default\" is that of requests without one.", 1,
+     MRL_PROFILE_NAME_MAX, NULL},
+    {"life", MRL_CONFIG_DURATION, PROFILE(life_s), "\"0s\"",
+     "Life of its certificates; 0s: [issuing] device_life.", 0, 30 * (int64_t)YEAR_S, NULL},
+    {"groups", MRL_CONFIG_STRINGS, PROFILE(groups), "[]",
+     "Groups whose devices may use it; empty: every device.", 0, 64, NULL},
+    {"keys", MRL_CONFIG_STRINGS, PROFILE(keys), "[\"P-256\", \"P-384\", \"Ed25519\", \"RSA\"]",
+     "Kinds of keys that are certified; csrattrs asks for the first.", 1, MRL_PROFILE_KEYS_MAX,
+     NULL},
+    {"proof", MRL_CONFIG_CHOICE, PROFILE(proof), "\"if-present\"",
+     "Which requests must carry the channel binding of their connection: those that have one "
+     "anyway, first enrolments, always.",
+     0, 0, profile_proofs},
+    {"csrattrs", MRL_CONFIG_BOOL, PROFILE(csrattrs), "true",
+     "Tell what a request should hold; false: csrattrs is an empty list.", 0, 0, NULL},
+    {"serverkeygen", MRL_CONFIG_BOOL, PROFILE(serverkeygen), "false",
+     "Make keys for devices that ask for it.", 0, 0, NULL},
+};
+
 /* clang-format off */
 static const char *const export_types[] = {"file", "syslog", NULL};
 static const char *const export_froms[] = {"oldest", "newest", NULL};
@@ -314,6 +337,10 @@ static const struct mrl_config_section sections[] = {
     {"export", "Where entries of the audit log go, one table a sink.", export_keys,
      MRL_COUNT(export_keys), AT(exports), MRL_EXPORTS_MAX, sizeof(struct mrl_config_export),
      AT(export_count)},
+    {"profile",
+     "What a label of EST gives and to whom, one table each; see docs/operate/enrolment.md.",
+     profile_keys, MRL_COUNT(profile_keys), AT(profiles), MRL_PROFILES_MAX,
+     sizeof(struct mrl_config_profile), AT(profile_count)},
 };
 
 const struct mrl_config_schema mrl_config_schema = {sections, MRL_COUNT(sections),

@@ -23,6 +23,7 @@
 #include "main/notify.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/profiles.h"
 #include "main/quotas.h"
 #include "main/restored.h"
 #include "main/schema.h"
@@ -64,7 +65,9 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
     struct mrl_keys_options options = {
         .program = paths->keys_program,
         .dir = paths->keys,
-        .max_lifetime_s = {[MRL_KEYS_DEVICE] = c->issuing.device_life_s + LIFE_MARGIN_S,
+        .max_lifetime_s = {[MRL_KEYS_DEVICE] =
+                               mrl_profiles_longest_life(&s->profiles, c->issuing.device_life_s) +
+                               LIFE_MARGIN_S,
                            [MRL_KEYS_APPLICATION] = c->issuing.application_life_s + LIFE_MARGIN_S,
                            [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s + LIFE_MARGIN_S,
                            [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S},
@@ -192,7 +195,8 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
     MRL_TRY(mrl_makers_open(s->store, &s->makers, why));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
-    s->onboarding = (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, false};
+    s->onboarding =
+        (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
     s->onboarding.makers = s->makers;
     return MRL_OK;
 }
@@ -436,6 +440,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_random_check(why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
     MRL_TRY(check_initialised(&paths, why));
+    MRL_TRY(mrl_profiles_of_config(s->config, &s->profiles, why));
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
         start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */

@@ -35,6 +35,7 @@ struct mrl_server {
     struct mrl_registry *registry;
     struct mrl_makers *makers;
     struct mrl_issuing *issuing;
+    struct mrl_profiles profiles;
     struct mrl_onboarding onboarding;
     struct mrl_api api;
     struct mrl_metrics *metrics;

@@ -10,6 +10,7 @@
 #include "onboarding/grant.h"
 #include "onboarding/introduce.h"
 #include "onboarding/maker_claim.h"
+#include "onboarding/terms.h"
 
 struct enrolling {
     struct mrl_onboarding *o;
@@ -18,7 +19,8 @@ struct enrolling {
     struct mrl_maker_claim claim;
     struct mrl_actor actor;
     char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
-    const struct mrl_csr_facts *request;
+    const struct mrl_profile *profile;
+    struct mrl_csr_facts request; /* spki: of the key that is to be certified */
     struct mrl_why *why;
 };
 
@@ -34,7 +36,7 @@ static bool is_empty_name(mrl_bytes name)
 static mrl_err check_subject(const struct enrolling *g)
 {
     const struct mrl_cert_facts *own = mrl_cert_facts(g->who.leaf);
-    const struct mrl_csr_facts *f = g->request;
+    const struct mrl_csr_facts *f = &g->request;
     mrl_bytes asked, has;
 
     if (is_empty_name(f->subject) || mrl_bytes_eq(f->subject, own->subject) ||
@@ -50,19 +52,25 @@ static mrl_err check_subject(const struct enrolling *g)
 
 static mrl_err check_names(const struct enrolling *g)
 {
-    MRL_TRY(mrl_enrol_check_name_change(g->request, g->why));
+    MRL_TRY(mrl_enrol_check_name_change(&g->request, g->why));
     MRL_TRY(check_subject(g));
-    if (mrl_bytes_eq(g->request->san, mrl_cert_facts(g->who.leaf)->san))
+    if (mrl_bytes_eq(g->request.san, mrl_cert_facts(g->who.leaf)->san))
         return MRL_OK;
-    return mrl_enrol_check_san(g->o, &g->e, g->request, g->why);
+    return mrl_enrol_check_san(g->o, &g->e, &g->request, g->why);
 }
 
+/* Its key and signature count for nothing when the key was made here. RFC 7030 4.4.1 */
 static mrl_err read_request(struct enrolling *g, struct mrl_csr **csr)
 {
-    MRL_TRY(mrl_grant_read_any(g->e.request, csr, g->why));
-    g->request = mrl_csr_facts(*csr);
+    MRL_TRY(mrl_grant_read(g->e.request, csr, g->why));
+    g->request = *mrl_csr_facts(*csr);
+    if (g->e.made_spki.len > 0)
+        g->request.spki = g->e.made_spki;
+    else
+        MRL_TRY(mrl_grant_check_key(*csr, g->why));
     MRL_TRY(check_names(g));
-    return mrl_enrol_check_binding(g->o, &g->e, g->request, /*first=*/true, g->why);
+    MRL_TRY(mrl_terms_check_key(g->profile, &g->request, g->why));
+    return mrl_terms_check_binding(g->profile, g->e.binding, &g->request, /*first=*/true, g->why);
 }
 
 /* ---- the decision ---- */
@@ -87,7 +95,7 @@ static mrl_err check_key(struct mrl_tx *tx, const struct enrolling *g)
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err;
 
-    MRL_TRY(mrl_sha256(g->request->spki, key));
+    MRL_TRY(mrl_sha256(g->request.spki, key));
     err = mrl_tx_query_one(
         tx, "SELECT device FROM maker_identities WHERE key = $1 AND device <> $2",
         MRL_ARGS(MRL_BLOB(mrl_bytes_of(key, sizeof(key))), MRL_TEXT(g->e.device)), &rows);
@@ -106,6 +114,7 @@ static mrl_err run_claim(struct mrl_tx *tx, void *context, struct mrl_why *why)
     MRL_TRY(check_key(tx, g));
     MRL_TRY(mrl_maker_claim_tx(tx, &g->claim, mrl_wall_s(), &waits, why));
     MRL_ENSURE(!waits, MRL_ERR_AGAIN); /* an operator was faster: the approval is gone again */
+    MRL_TRY(mrl_terms_admit_tx(tx, g->profile, g->e.device, why));
     return mrl_device_activate_tx(tx, &g->actor, g->e.device, why);
 }
 
@@ -114,9 +123,10 @@ static mrl_err give(struct enrolling *g, struct mrl_buf *der)
     const struct mrl_grant wish = {
         .kind = MRL_PRINCIPAL_DEVICE,
         .id = g->e.device,
-        .spki = g->request->spki,
+        .spki = g->request.spki,
         .actor = &g->actor,
         .action = MRL_AUDIT_DEVICE_ENROLLED,
+        .profile = g->profile,
         .before = run_claim,
         .context = g,
     };
@@ -195,7 +205,7 @@ static enum mrl_enrol_refusal refusal_of(struct enrolling *g, mrl_err err)
         (void)mrl_fail(g->why, err, "device %.*s waits for approval: ask again later",
                        MRL_FMT(g->e.device));
     else if (err != MRL_OK)
-        mrl_enrol_note_refused(g->o, &g->e, MRL_AUDIT_ENROL_REFUSED,
+        mrl_enrol_note_refused(g->o, &g->e,
                                g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
     return table[err] != 0 ? table[err] : MRL_ENROL_UNAVAILABLE;
 }
@@ -209,6 +219,7 @@ static void fill(struct enrolling *g)
     mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), hex);
     mrl_put_text(&w, "certificate:%s", hex);
     g->e.device = mrl_name_bytes(&g->who.device);
+    g->profile = mrl_terms_profile(g->o, &g->e);
     g->actor = (struct mrl_actor){.kind = MRL_ACTOR_DEVICE,
                                   .id = g->e.device,
                                   .auth = mrl_bytes_of(g->auth, w.len),
