@@ -45,7 +45,7 @@ _merlon() {
     "device release") options+=" --reason" ;;
     "device revoke") options+=" --reason" ;;
     "device retire") options+=" --reason" ;;
-    "token create") options+=" --device --group --life --uses --token-only" ;;
+    "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;

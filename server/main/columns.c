@@ -117,6 +117,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("tokens", "uses"),
     PUBLIC("tokens", "used"),
     PUBLIC("tokens", "cancelled"),
+    PUBLIC("tokens", "approval"),
     PUBLIC("token_answers", "token"), /* its id, not its text */
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),

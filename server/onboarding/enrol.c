@@ -15,6 +15,7 @@
 #include "onboarding/grant.h"
 #include "onboarding/maker_claim.h"
 #include "onboarding/terms.h"
+#include "onboarding/token_approval.h"
 
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
@@ -104,6 +105,8 @@ static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
     struct grant *g = context;
 
     MRL_TRY(use_token(tx, g));
+    if (g->token.approval)
+        MRL_TRY(mrl_token_approval_use_tx(tx, g->e->device, &g->token));
     MRL_TRY(make_device(tx, g));
     MRL_TRY(mrl_terms_admit_tx(tx, mrl_terms_profile(g->o, g->e), g->e->device, why));
     return mrl_device_activate_tx(tx, &g->actor, g->e->device, why);
@@ -118,6 +121,8 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
         (void)mrl_fail(g->why, err, "token refused");
         return MRL_ENROL_NOT_AUTHENTIC;
     }
+    if (err == MRL_ERR_AGAIN)
+        return MRL_ENROL_WAITING;
     note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
                  g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
     if (err == MRL_ERR_STATE || err == MRL_ERR_LIMIT || err == MRL_ERR_NOT_FOUND ||
@@ -341,6 +346,9 @@ static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token
     mrl_put_text(&w, "token:%s", look->match.id);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
     g.token = look->match;
+    err = look->match.approval ? mrl_token_approval_ask(o, &g.actor, &look->match, why) : MRL_OK;
+    if (err != MRL_OK)
+        return refusal_of(&g, err);
     err = grant(&g, facts, der);
     /* Used since we looked: perhaps by a request of this device that it gave up waiting for. */
     if (err == MRL_ERR_AUTH && mrl_store_read(o->store, look_at_token, look) == MRL_OK &&

@@ -170,11 +170,50 @@ static mrl_err wait(struct enrolling *g)
     return err == MRL_OK ? MRL_ERR_AGAIN : err;
 }
 
+/* ---- the answer was lost ---- */
+
+struct repetition {
+    const struct enrolling *g;
+    struct mrl_buf *der;
+};
+
+static mrl_err find_unused(struct mrl_tx *tx, void *context)
+{
+    const struct repetition *r = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+    uint8_t key[MRL_SHA256_SIZE];
+
+    MRL_TRY(mrl_sha256(r->g->request.spki, key));
+    MRL_TRY(mrl_tx_query_one(
+        tx,
+        "SELECT der FROM credentials WHERE key = $1 AND kind = $2 AND principal = $3"
+        " AND state = $4 AND seen = 0 AND not_after > $5 ORDER BY created DESC LIMIT 1",
+        MRL_ARGS(MRL_BLOB(mrl_bytes_of(key, sizeof(key))), MRL_INT(MRL_PRINCIPAL_DEVICE),
+                 MRL_TEXT(r->g->e.device), MRL_INT(MRL_CREDENTIAL_ACTIVE), MRL_INT(mrl_wall_s())),
+        &rows));
+    return mrl_buf_append(r->der, mrl_row_bytes(rows, 0));
+}
+
+/* An approval is for one enrolment, and a device may lose its answer: with the same key it gets the
+ * certificate that it got and never used. */
+static bool answer_again(struct enrolling *g, struct mrl_buf *der)
+{
+    struct repetition r = {g, der};
+    struct mrl_audit_event e = mrl_actor_event(&g->actor, MRL_AUDIT_ENROL_REPEATED, g->e.device);
+
+    if (mrl_store_read(g->o->store, find_unused, &r) != MRL_OK)
+        return false;
+    mrl_audit_note(g->o->audit, &e);
+    return true;
+}
+
 static mrl_err decide(struct enrolling *g, struct mrl_buf *der)
 {
     struct look l = {.claim = &g->claim, .why = g->why};
 
     MRL_TRY(mrl_store_read(g->o->store, look_at_claim, &l));
+    if (l.verdict.asks && l.verdict.approval != MRL_APPROVAL_APPROVED && answer_again(g, der))
+        return MRL_OK;
     if (l.verdict.approval == MRL_APPROVAL_PENDING)
         return MRL_ERR_AGAIN;
     if (!l.verdict.known && mrl_makers_wait_s(g->o->makers, &g->who.maker, mrl_wall_s()) > 0)

@@ -27,6 +27,10 @@ def enrol(est: Est, idevid: Identity, body: bytes, *options: str) -> CurlAnswer:
     return est.post("simpleenroll", body, "--cert", idevid.certificate, "--key", idevid.key, *options)
 
 
+def enrol_at(est: Est, operation: str, idevid: Identity, body: bytes) -> CurlAnswer:
+    return est.post(operation, body, "--cert", idevid.certificate, "--key", idevid.key)
+
+
 def body_for(folder: Path, subject: str) -> bytes:
     return make_csr_body(make_key(folder / "ldevid.key"), subject)
 
@@ -342,6 +346,10 @@ def test_a_device_waits_until_an_operator_approves_it(merlon, maker, workdir):
     assert enrol(est, idevid, body).status == 200
     assert merlon.api.get("/v1/devices/acme-SN-7")["state"] == "active"
     assert merlon.api.all_of("/v1/approvals")[0]["state"] == "used"
+    (first,) = certificates_of(enrol(est, idevid, body).body, workdir)  # the answer was lost: the same again
+    (again,) = certificates_of(enrol(est, idevid, body).body, workdir)
+    assert first == again
+    merlon.wait_for_entry("enrol.repeated", target="acme-SN-7")
     assert enrol(est, idevid, csr_body(new_key(), name(cn="acme-SN-7"))).status == 202  # one approval, one enrolment
 
 
@@ -390,6 +398,63 @@ def test_who_may_approve_is_a_right_of_its_own(merlon, maker, workdir):
         assert api.ask("GET", "/v1/approvals").status == look, role
         step = "approve" if role == "admin" else "refuse"
         assert api.ask("POST", f"/v1/approvals/{ident}/{step}", {}).status == decide, role
+
+
+def test_a_token_may_ask_for_approval_too(merlon, workdir):
+    est = est_of(merlon)
+    made = merlon.cli("token", "create", "--group", "pumps", "--uses", "2", "--approval", "--token-only")
+    assert made.code == 0, made
+    token = made.out.strip()
+    assert merlon.api.all_of("/v1/tokens")[0]["approval"] is True
+    bodies = {device: csr_body(new_key(), name(cn=device)) for device in ("p1", "p2")}
+    for device, body in bodies.items():
+        answer = est.enrol(device, token, body)
+        assert (answer.status, answer.headers["retry-after"]) == (202, "60"), answer
+    assert est.enrol("p1", token, bodies["p1"]).status == 202
+    waiting = {a["device"]: a for a in merlon.api.all_of("/v1/approvals")}
+    assert set(waiting) == {"p1", "p2"}
+    assert waiting["p1"]["introducer"] == "token:" + merlon.api.all_of("/v1/tokens")[0]["id"]
+    assert merlon.api.get("/v1/devices/p1")["state"] == "expected"
+    merlon.api.post(f"/v1/approvals/{waiting['p1']['id']}/approve")
+    merlon.api.post(f"/v1/approvals/{waiting['p2']['id']}/refuse")
+    assert est.enrol("p1", token, bodies["p1"]).status == 200
+    assert_refused(merlon, est.enrol("p2", token, bodies["p2"]), 403, "refused")
+    assert merlon.api.all_of("/v1/tokens")[0]["used"] == 1
+    assert est.enrol("p1", token, csr_body(new_key(), name(cn="p1"))).status == 202  # one approval, one enrolment
+
+
+def test_an_approval_for_the_maker_is_none_for_a_token(merlon, maker, workdir):
+    register(merlon, maker, approve="manual")
+    est, idevid = est_of(merlon), maker.device("SN-7")
+    body = csr_body(new_key(), name(cn="acme-SN-7"))
+    assert enrol(est, idevid, body).status == 202
+    merlon.api.post(f"/v1/approvals/{merlon.api.all_of('/v1/approvals')[0]['id']}/approve")
+    token = merlon.api.post("/v1/tokens", {"device": "acme-SN-7", "approval": True})["token"]
+    assert est.enrol("acme-SN-7", token, body).status == 202
+    assert enrol(est, idevid, body).status == 200
+
+
+def test_labels_hold_for_makers_too(start_merlon, maker, workdir):
+    merlon = start_merlon(tables=[("profile", {"name": "short", "life": "1d", "groups": ["pumps"]}),
+                                  ("profile", {"name": "made", "serverkeygen": True})])
+    register(merlon, maker, group="pumps")
+    est, idevid = est_of(merlon), maker.device("SN-7")
+    answer = enrol_at(est, "short/simpleenroll", idevid, csr_body(new_key(), name(cn="acme-SN-7")))
+    assert answer.status == 200, answer
+    leaf = x509.load_pem_x509_certificate(certificates_of(answer.body, workdir)[0])
+    assert leaf.not_valid_after - leaf.not_valid_before <= datetime.timedelta(days=1, hours=2)
+    made = enrol_at(est, "made/serverkeygen", idevid, csr_body(new_key(), name()))
+    assert made.status == 200 and made.headers["content-type"].startswith("multipart/mixed"), made
+
+
+def test_a_profile_of_another_group_is_refused_and_uses_no_approval(start_merlon, maker):
+    merlon = start_merlon(tables=[("profile", {"name": "short", "groups": ["others"]})])
+    register(merlon, maker, approve="manual")
+    est, idevid, body = est_of(merlon), maker.device("SN-7"), csr_body(new_key(), name(cn="acme-SN-7"))
+    assert enrol_at(est, "short/simpleenroll", idevid, body).status == 202
+    merlon.api.post(f"/v1/approvals/{merlon.api.all_of('/v1/approvals')[0]['id']}/approve")
+    assert enrol_at(est, "short/simpleenroll", idevid, body).status == 403
+    assert enrol(est, idevid, body).status == 200
 
 
 # --- how many

@@ -70,6 +70,8 @@ SIMPLE = [
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
+    ("token create --group pumps --uses 2 --approval", "POST", "/v1/tokens", {},
+     {"group": "pumps", "uses": 2, "approval": True}, TOKEN),
     ("token list", "GET", "/v1/tokens", {"limit": "500"}, None, {"items": []}),
     ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
     ("maker list", "GET", "/v1/makers", {"limit": "500"}, None, {"items": [MAKER]}),
