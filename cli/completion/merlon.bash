@@ -18,6 +18,8 @@ _merlon() {
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
+    claim) words="create list show revoke" ;;
+    template) words="set list show delete" ;;
     maker) words="add list show crl remove" ;;
     approval) words="list approve refuse" ;;
     app) words="add list show disable enable revoke renew" ;;
@@ -29,7 +31,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token psk maker approval app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics device token psk claim template maker approval app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -48,6 +50,8 @@ _merlon() {
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
+    "claim create") options+=" --template --uses --expires --csr --out" ;;
+    "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
     "maker crl") options+=" --file" ;;
     "approval list") options+=" --state" ;;

@@ -15,6 +15,22 @@
 /* 1.3.6.1.5.5.7.3.1 and .2 */
 #define MRL_OID_SERVER_AUTH "\x2b\x06\x01\x05\x05\x07\x03\x01"
 #define MRL_OID_CLIENT_AUTH "\x2b\x06\x01\x05\x05\x07\x03\x02"
+/* RFC 5280 4.2.1.13, 4.2.1.15, 5.2, 5.3: 2.5.29.x */
+#define MRL_OID_CRL_NUMBER "\x55\x1d\x14"
+#define MRL_OID_CRL_REASON "\x55\x1d\x15"
+#define MRL_OID_DELTA_CRL "\x55\x1d\x1b"
+#define MRL_OID_ISSUING_POINT "\x55\x1d\x1c"
+#define MRL_OID_CRL_POINTS "\x55\x1d\x1f"
+#define MRL_OID_FRESHEST_CRL "\x55\x1d\x2e"
+/* RFC 5280 4.2.2.1, RFC 6960 4.2.2.2, 4.2.2.2.1, 4.2.1 */
+#define MRL_OID_AUTHORITY_INFO "\x2b\x06\x01\x05\x05\x07\x01\x01"
+#define MRL_OID_OCSP "\x2b\x06\x01\x05\x05\x07\x30\x01"
+#define MRL_OID_OCSP_BASIC "\x2b\x06\x01\x05\x05\x07\x30\x01\x01"
+#define MRL_OID_OCSP_NO_CHECK "\x2b\x06\x01\x05\x05\x07\x30\x01\x05"
+#define MRL_OID_OCSP_SIGNING "\x2b\x06\x01\x05\x05\x07\x03\x09"
+/* RFC 3279 2.1, RFC 5754 2.2 */
+#define MRL_OID_SHA1 "\x2b\x0e\x03\x02\x1a"
+#define MRL_OID_SHA256 "\x60\x86\x48\x01\x65\x03\x04\x02\x01"
 /* RFC 5480 2.1.1, RFC 8410 3, RFC 4055 1.2 */
 #define MRL_OID_EC_PUBLIC_KEY "\x2a\x86\x48\xce\x3d\x02\x01"
 #define MRL_OID_P256 "\x2a\x86\x48\xce\x3d\x03\x01\x07"

@@ -34,6 +34,9 @@ enum mrl_permission {
     MRL_MAY_MANAGE_MAKERS, /* whose certificates introduce devices */
     MRL_MAY_READ_APPROVALS,
     MRL_MAY_DECIDE_APPROVALS, /* let waiting devices in: not who adds devices */
+    MRL_MAY_READ_CLAIMS,      /* and provisioning templates, as the next */
+    MRL_MAY_MANAGE_CLAIMS,
+    MRL_MAY_REVOKE_CLAIMS,
     MRL_MAY_READ_CREDENTIALS,
     MRL_MAY_ISSUE_CREDENTIALS, /* certificates of applications and operators */
     MRL_MAY_REVOKE_CREDENTIALS,

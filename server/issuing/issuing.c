@@ -32,6 +32,7 @@ static const struct {
     [MRL_PRINCIPAL_DEVICE] = {MRL_KEYS_DEVICE, "device"},
     [MRL_PRINCIPAL_APPLICATION] = {MRL_KEYS_APPLICATION, "app"},
     [MRL_PRINCIPAL_OPERATOR] = {MRL_KEYS_OPERATOR, "operator"},
+    [MRL_PRINCIPAL_CLAIM] = {MRL_KEYS_CLAIM, "claim"},
 };
 
 static uint64_t life_of(const struct mrl_issuing *i, enum mrl_principal_kind kind)
@@ -196,6 +197,15 @@ mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_id
         err = mrl_server_identity_copy(&i->present, out);
     (void)pthread_mutex_unlock(&i->lock);
     return err;
+}
+
+mrl_err mrl_issue_claim(struct mrl_issuing *i, mrl_bytes id, mrl_bytes spki, uint64_t life_s,
+                        struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_keys_issue want = {.kind = MRL_KEYS_CLAIM, .id = id, .spki = spki};
+
+    set_life(&want, life_s);
+    return mrl_keys_issue(i->config.keys, &want, der, why);
 }
 
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,

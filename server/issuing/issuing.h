@@ -38,7 +38,7 @@ const struct mrl_cert_list *mrl_issuing_intermediates(const struct mrl_issuing *
 mrl_bytes mrl_issuing_cacerts(const struct mrl_issuing *i);
 /* Raw Ed25519 key that signs heads of the audit log. */
 mrl_bytes mrl_issuing_audit_key(const struct mrl_issuing *i);
-/* "urn:merlon:<tenant>:<device|app|operator>:<id>", the URI in each certificate. RFC 8141 */
+/* "urn:merlon:<tenant>:<device|app|operator|claim>:<id>", the URI in each certificate. RFC 8141 */
 mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id,
                         struct mrl_buf *out);
 
@@ -47,6 +47,10 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
  * mrl_keys_issue. */
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
                   uint64_t life_s, struct mrl_buf *der, struct mrl_why *why);
+
+/* [service] The same for a claim, which ends after life_s seconds. */
+mrl_err mrl_issue_claim(struct mrl_issuing *i, mrl_bytes id, mrl_bytes spki, uint64_t life_s,
+                        struct mrl_buf *der, struct mrl_why *why);
 
 /* The server's own identity: a key made here that never leaves memory, its chain, and when to ask
  * for the next one. */

@@ -205,6 +205,27 @@ static const struct mrl_config_key issuing_keys[] = {
      (int64_t)YEAR_S, NULL},
 };
 
+static const struct mrl_config_key revocation_keys[] = {
+    {"listen", MRL_CONFIG_STRING, KEY(revocation, listen), "\"\"",
+     "Address and port of plain HTTP for revocation lists and OCSP, such as \"*:80\"; empty: none.",
+     0, 128, NULL},
+    {"url", MRL_CONFIG_STRING, KEY(revocation, url), "\"\"",
+     "Under which outsiders reach it, such as \"http://pki.example.org\": stands in certificates.",
+     0, 128, NULL},
+    {"list_life", MRL_CONFIG_DURATION, KEY(revocation, list_life_s), "\"1d\"",
+     "How long a revocation list is good for.", 600, 30 * 86400, NULL},
+    {"list_every", MRL_CONFIG_DURATION, KEY(revocation, list_every_s), "\"1h\"",
+     "How often all lists are made anew; at most a quarter of list_life.", 10, 7 * 86400, NULL},
+    {"delta_every", MRL_CONFIG_DURATION, KEY(revocation, delta_every_s), "\"10s\"",
+     "Time between two delta lists, where something was revoked.", 1, 86400, NULL},
+    {"answer_life", MRL_CONFIG_DURATION, KEY(revocation, answer_life_s), "\"12h\"",
+     "How long an OCSP answer is good for; it is signed again after half of that.", 600, 7 * 86400,
+     NULL},
+    {"answers", MRL_CONFIG_INTEGER, KEY(revocation, answers), "200000",
+     "OCSP answers of each CA that are signed before anybody asks, and kept.", 0, INT64_C(1) << 28,
+     NULL},
+};
+
 static const struct mrl_config_key tls_keys[] = {
     {"handshake_timeout", MRL_CONFIG_DURATION, KEY(tls, handshake_timeout_s), "\"10s\"",
      "A handshake that takes longer is cut off.", 1, 600, NULL},
@@ -327,6 +348,7 @@ static const struct mrl_config_section sections[] = {
     SECTION(enrolment, "The enrolment door."),
     SECTION(management, "Where operators come in."),
     SECTION(issuing, "Certificates."),
+    SECTION(revocation, "Revocation for outsiders: off while neither listen nor url is set."),
     SECTION(tls, "TLS of all doors."),
     {"telemetry", "Readings of devices as Prometheus gauges, one table a mapping.", telemetry_keys,
      MRL_COUNT(telemetry_keys), AT(telemetry), MRL_TELEMETRY_MAPPINGS_MAX,

@@ -102,6 +102,15 @@ struct mrl_config {
         uint64_t server_life_s;
     } issuing;
     struct {
+        mrl_bytes listen;
+        mrl_bytes url;
+        uint64_t list_life_s;
+        uint64_t list_every_s;
+        uint64_t delta_every_s;
+        uint64_t answer_life_s;
+        int64_t answers;
+    } revocation;
+    struct {
         uint64_t handshake_timeout_s;
         int64_t handshakes;
         uint64_t ticket_life_s;

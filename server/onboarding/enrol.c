@@ -13,7 +13,6 @@
 #include "devices/snapshot.h"
 #include "onboarding/enrol_internal.h"
 #include "onboarding/grant.h"
-#include "onboarding/maker_claim.h"
 #include "onboarding/terms.h"
 #include "onboarding/token_approval.h"
 
@@ -313,12 +312,13 @@ static void request_done(struct request *r)
     mrl_csr_free(r->csr);
 }
 
-static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+static mrl_err read_request(const struct mrl_enrolment *e, mrl_bytes name, struct request *out,
+                            struct mrl_why *why)
 {
     bool made_here = e->made_spki.len > 0;
 
-    MRL_TRY(made_here ? mrl_grant_read_names(e->request, e->device, &out->csr, why)
-                      : mrl_grant_read_request(e->request, e->device, &out->csr, why));
+    MRL_TRY(made_here ? mrl_grant_read_names(e->request, name, &out->csr, why)
+                      : mrl_grant_read_request(e->request, name, &out->csr, why));
     out->facts = *mrl_csr_facts(out->csr);
     if (made_here)
         out->facts.spki = e->made_spki;
@@ -328,7 +328,7 @@ static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, 
 static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                              struct request *r, struct mrl_why *why)
 {
-    MRL_TRY(read_request(e, r, why));
+    MRL_TRY(read_request(e, e->device, r, why));
     MRL_TRY(mrl_enrol_check_san(o, e, &r->facts, why));
     return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
@@ -377,7 +377,9 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
 
 struct same_names {
     const struct mrl_csr_facts *facts;
+    mrl_bytes device;
     bool same;
+    bool provisional; /* the certificate has another name than the device */
 };
 
 /* RFC 7030 4.2.2: Subject and SubjectAltName are identical to those of the certificate being
@@ -391,34 +393,21 @@ static void compare_names(void *context, const struct mrl_credential_info *crede
     (void)credential;
     if (mrl_cert_from_der(der, &cert) != MRL_OK)
         return;
+    s->provisional = !mrl_bytes_eq(mrl_cert_facts(cert)->cn, s->device);
     s->same = mrl_bytes_eq(s->facts->subject, mrl_cert_facts(cert)->subject) &&
               mrl_bytes_eq(s->facts->san, mrl_cert_facts(cert)->san);
 }
 
-struct origin {
-    const struct mrl_fingerprint *certificate;
-    bool of_maker;
-};
-
-static mrl_err look_at_origin(struct mrl_tx *tx, void *context)
-{
-    struct origin *origin = context;
-
-    return mrl_maker_is_identity(tx, origin->certificate, &origin->of_maker);
-}
-
-/* A maker's certificate names the device in words of its own: ours follows, as in a first request.
- */
 static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                 const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
-    struct same_names s = {.facts = facts};
-    struct origin origin = {.certificate = e->present};
+    struct same_names s = {.facts = facts, .device = e->device};
 
-    MRL_TRY(mrl_store_read(o->store, look_at_origin, &origin));
-    if (origin.of_maker)
-        return mrl_enrol_check_san(o, e, facts, why);
     MRL_TRY(mrl_credential_show(o->registry, e->present, compare_names, &s, why));
+    /* One made before the device had a name (onboarding/provision.h), or by its maker, is renewed
+     * to its name. */
+    if (s.provisional && facts->name.cn_count == 1 && mrl_bytes_eq(facts->name.cn, e->device))
+        return mrl_enrol_check_san(o, e, facts, why);
     if (!s.same)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "subject and subjectAltName must be those of the present certificate");
@@ -434,7 +423,8 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     MRL_SCOPED(request) r = {0};
     struct grant g;
 
-    if (read_request(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
+    if (read_request(e, /*name=*/MRL_BYTES_NONE, &r, why) != MRL_OK ||
+        check_same_names(o, e, &r.facts, why) != MRL_OK ||
         check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);

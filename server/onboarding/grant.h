@@ -25,7 +25,7 @@ struct mrl_grant {
 };
 
 /* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, the sender holds it, and its
- * subject is CN=id. MRL_ERR_INVALID with the reason. */
+ * subject is CN=id; id empty: whatever it is. MRL_ERR_INVALID with the reason. */
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why);
 
@@ -34,11 +34,11 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
 mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                              struct mrl_why *why);
 
-/* The two parts of these that know no names: what is a request at all, and whether its key is one
- * we certify and the sender holds it. MRL_ERR_INVALID with the reason. */
-mrl_err mrl_grant_read(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why);
-mrl_err mrl_grant_check_key(const struct mrl_csr *csr, struct mrl_why *why);
-
+/* In one transaction: runs before, adds the certificate (DER) as credential, appends the audit
+ * entry (fingerprint, serial, not_after); then publishes. spki of g is not looked at. Errors are
+ * those of before and of mrl_registry_credential_add. */
+mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mrl_bytes der,
+                         struct mrl_why *why);
 /* Issues; then, in one transaction, runs before, adds the credential and appends the audit entry
  * (fingerprint, serial, not_after); publishes; and only then appends the DER to der. Errors are
  * those of mrl_issue, of before, and of mrl_registry_credential_add. */

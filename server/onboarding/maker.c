@@ -36,8 +36,7 @@ static const struct mrl_migration migrations[] = {
      " maker TEXT NOT NULL,"
      " fingerprint BLOB NOT NULL,"
      " revoked INTEGER NOT NULL DEFAULT 0,"
-     " created INTEGER NOT NULL);"
-     "CREATE INDEX maker_identities_by_fingerprint ON maker_identities (fingerprint);"},
+     " created INTEGER NOT NULL);"},
 };
 const struct mrl_migration_list mrl_maker_migrations = {migrations, MRL_COUNT(migrations)};
 

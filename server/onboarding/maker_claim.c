@@ -252,16 +252,6 @@ mrl_err mrl_maker_claim_tx(struct mrl_tx *tx, const struct mrl_maker_claim *c, i
     return v.asks && !*waits ? forget_revocation(tx, c->device) : MRL_OK;
 }
 
-mrl_err mrl_maker_is_identity(struct mrl_tx *tx, const struct mrl_fingerprint *f, bool *out)
-{
-    MRL_AUTO(mrl_rows) rows = NULL;
-    mrl_err err = mrl_tx_query_one(tx, "SELECT device FROM maker_identities WHERE fingerprint = $1",
-                                   MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f))), &rows);
-
-    *out = err == MRL_OK;
-    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
-}
-
 mrl_err mrl_maker_on_revoke(void *context, struct mrl_tx *tx, enum mrl_principal_kind kind,
                             mrl_bytes id, struct mrl_why *why)
 {

@@ -39,8 +39,6 @@ mrl_err mrl_maker_claim_judge(struct mrl_tx *tx, const struct mrl_maker_claim *c
 mrl_err mrl_maker_claim_tx(struct mrl_tx *tx, const struct mrl_maker_claim *c, int64_t now,
                            bool *waits, struct mrl_why *why);
 
-/* In any transaction: is this the certificate of a maker's device, as it was introduced? */
-mrl_err mrl_maker_is_identity(struct mrl_tx *tx, const struct mrl_fingerprint *f, bool *out);
 /* For mrl_registry_also_on_revoke, whose shape it has. */
 mrl_err mrl_maker_on_revoke(void *context, struct mrl_tx *tx, enum mrl_principal_kind kind,
                             mrl_bytes id, struct mrl_why *why);

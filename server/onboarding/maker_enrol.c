@@ -59,15 +59,15 @@ static mrl_err check_names(const struct enrolling *g)
     return mrl_enrol_check_san(g->o, &g->e, &g->request, g->why);
 }
 
-/* Its key and signature count for nothing when the key was made here. RFC 7030 4.4.1 */
 static mrl_err read_request(struct enrolling *g, struct mrl_csr **csr)
 {
-    MRL_TRY(mrl_grant_read(g->e.request, csr, g->why));
+    bool made_here = g->e.made_spki.len > 0;
+
+    MRL_TRY(made_here ? mrl_grant_read_names(g->e.request, MRL_BYTES_NONE, csr, g->why)
+                      : mrl_grant_read_request(g->e.request, MRL_BYTES_NONE, csr, g->why));
     g->request = *mrl_csr_facts(*csr);
-    if (g->e.made_spki.len > 0)
+    if (made_here)
         g->request.spki = g->e.made_spki;
-    else
-        MRL_TRY(mrl_grant_check_key(*csr, g->why));
     MRL_TRY(check_names(g));
     MRL_TRY(mrl_terms_check_key(g->profile, &g->request, g->why));
     return mrl_terms_check_binding(g->profile, g->e.binding, &g->request, /*first=*/true, g->why);

@@ -46,6 +46,9 @@ MAKER = {"name": "acme", "prefix": "acme-", "id_from": "serialNumber", "approve"
          "devices": 0, "introduced": 3, "crls": 0, "created": "2026-01-02T03:04:05.678Z", "cas": []}
 APPROVAL = {"id": "0011", "device": "acme-7", "introducer": "maker:acme", "door": "est", "state": "pending",
             "created": "2026-01-02T03:04:05.678Z", "expires": "2026-01-09T03:04:05.678Z"}
+CLAIM = {"name": "line-3", "state": "active", "templates": ["meters"], "uses": 100, "used": 3,
+         "expires": "2026-12-23T22:14:38.000Z"}
+TEMPLATE = {"name": "meters", "version": 2, "template": {"device": "meter-${SerialNumber}"}, "has_secret": False}
 PSK = {"device": "pump-7", "identity": "p#1", "key": "ef" * 32, "mqtt_address": "*:8883", "server_name": "broker.example"}
 
 # What a command asks: arguments, method, path, query, body, answer.
@@ -81,6 +84,12 @@ SIMPLE = [
     ("approval list --state pending", "GET", "/v1/approvals", {"state": "pending", "limit": "500"}, None, {"items": [APPROVAL]}),
     ("approval approve 0011 --reason why", "POST", "/v1/approvals/0011/approve", {}, {"reason": "why"}, None),
     ("approval refuse 0011", "POST", "/v1/approvals/0011/refuse", {}, {}, None),
+    ("claim list", "GET", "/v1/claims", {"limit": "500"}, None, {"items": [CLAIM]}),
+    ("claim show line-3", "GET", "/v1/claims/line-3", {}, None, CLAIM),
+    ("claim revoke line-3 --reason stolen", "POST", "/v1/claims/line-3/revoke", {}, {"reason": "stolen"}, CLAIM),
+    ("template list", "GET", "/v1/templates", {"limit": "500"}, None, {"items": [TEMPLATE]}),
+    ("template show meters", "GET", "/v1/templates/meters", {}, None, TEMPLATE),
+    ("template delete meters", "DELETE", "/v1/templates/meters", {}, None, None),
     ("psk add pump-7", "POST", "/v1/devices/pump-7/psks", {}, {}, PSK),
     ("psk add pump-7 --identity p#1 --life 30d", "POST", "/v1/devices/pump-7/psks", {}, {"identity": "p#1", "life": "30d"}, PSK),
     ("psk list pump-7", "GET", "/v1/devices/pump-7/psks", {"limit": "500"}, None, {"items": []}),
@@ -183,6 +192,7 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
              "maker add",  # test_a_makers_certificate_introduces_a_device.py
+             "claim create", "template set",  # test_devices_are_provisioned_over_mqtt_with_a_claim.py
              "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
              "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
 

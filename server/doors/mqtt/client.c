@@ -10,9 +10,13 @@
 #include "base/log.h"
 #include "base/writer.h"
 #include "devices/snapshot.h"
+#include "doors/mqtt/provisioning.h"
 #include "doors/refusal.h"
 
-enum { DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) };
+enum {
+    DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) |
+                 MRL_KIND_BIT(MRL_PRINCIPAL_CLAIM)
+};
 
 void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter)
 {
@@ -107,7 +111,13 @@ static const enum mrl_audit_actor_kind actor_kinds[] = {
     [MRL_PRINCIPAL_DEVICE] = MRL_ACTOR_DEVICE,
     [MRL_PRINCIPAL_APPLICATION] = MRL_ACTOR_APPLICATION,
     [MRL_PRINCIPAL_OPERATOR] = MRL_ACTOR_OPERATOR, /* only to be refused */
+    [MRL_PRINCIPAL_CLAIM] = MRL_ACTOR_CLAIM,
 };
+
+enum mrl_audit_actor_kind mrl_client_actor_kind(uint8_t principal_kind)
+{
+    return actor_kinds[principal_kind];
+}
 
 static struct mrl_audit_event event_of(const struct mrl_client *c,
                                        const struct mrl_tls_facts *facts, struct who *who)
@@ -441,6 +451,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
     c->door = d;
     c->timer.fire = on_timer;
     mrl_answers_init(&c->answers);
+    mrl_list_init(&c->requests);
     c->maximum_packet = UINT32_MAX;
     c->seen_ms = c->packet_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
@@ -451,6 +462,7 @@ void mrl_client_drop(struct mrl_client *c)
 {
     mrl_timer_cancel(&c->timer);
     mrl_answers_drop(&c->answers);
+    mrl_client_drop_requests(c);
     c->conn = NULL;
     if (c->state == MRL_CLIENT_RECORDING || c->state == MRL_CLIENT_INTRODUCING)
         return; /* another thread still points here: freed when its message comes */

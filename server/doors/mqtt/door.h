@@ -16,6 +16,7 @@
 #include "net/conn.h"
 #include "net/service.h"
 #include "onboarding/enrol.h"
+#include "onboarding/provision.h"
 #include "watch/metrics.h"
 
 struct mrl_mqtt_limits {
@@ -51,6 +52,8 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_retained *retained;
     struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;
+    struct mrl_provisioning *provisioning; /* NULL: there is none */
+    struct mrl_service *provisioning_service;
     const struct mrl_mqtt_limits *limits;
     mrl_mqtt_observe *observe; /* may be NULL */
     void *observe_context;
