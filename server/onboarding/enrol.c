@@ -10,6 +10,7 @@
 #include "crypto/csr.h"
 #include "crypto/name.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 #include "devices/snapshot.h"
 #include "onboarding/grant.h"
 #include "onboarding/terms.h"
@@ -138,6 +139,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
+        .proof = g->e->proof,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
@@ -279,6 +281,7 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
     if (!look->answered || !facts->has_challenge ||
         !is_in_use(o, &look->certificate, &id, &reason) ||
         !mrl_bytes_eq(mrl_name_bytes(&id), e->device) ||
+        (e->proof != NULL && !mrl_hardware_is_held(o->registry, &look->certificate)) ||
         mrl_credential_show(o->registry, &look->certificate, compare_key, &r, NULL) != MRL_OK ||
         !r.same)
         return false;
@@ -433,20 +436,36 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
-enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                                   struct mrl_buf *der, struct mrl_why *why)
+static enum mrl_enrol_refusal by_certificate(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                             struct mrl_name *id, struct mrl_why *why)
 {
-    struct mrl_enrolment known = *e;
-    struct mrl_name id;
     const char *reason;
 
-    if (!is_in_use(o, e->present, &id, &reason)) {
+    if (!is_in_use(o, e->present, id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);
         return MRL_ENROL_NOT_AUTHENTIC;
     }
-    known.device = mrl_name_bytes(&id);
-    known.token = MRL_BYTES_NONE;
-    return renew(o, &known, der, why);
+    e->device = mrl_name_bytes(id);
+    e->token = MRL_BYTES_NONE;
+    return MRL_ENROL_OK;
+}
+
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_enrolment known = *e;
+    struct mrl_name id;
+    enum mrl_enrol_refusal refusal = by_certificate(o, &known, &id, why);
+
+    return refusal == MRL_ENROL_OK ? renew(o, &known, der, why) : refusal;
+}
+
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why)
+{
+    struct token_look look = {.e = e};
+
+    return e->token.len == 0 ? by_certificate(o, e, device, why) : check_token(o, e, &look, why);
 }
