@@ -51,7 +51,6 @@ _merlon() {
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
-    "hardware lift") options+=" --reason" ;;
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
@@ -59,6 +58,7 @@ _merlon() {
     "approval list") options+=" --state" ;;
     "approval approve") options+=" --reason" ;;
     "approval refuse") options+=" --reason" ;;
+    "hardware lift") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;
