@@ -262,6 +262,14 @@ static mrl_err keep(struct mrl_buf *memory, mrl_bytes *view)
     return MRL_OK;
 }
 
+static mrl_err keep_generation(struct mrl_buf *memory, struct mrl_keys_generation *g)
+{
+    MRL_TRY(keep(memory, &g->cert));
+    for (size_t i = 0; i < g->link_count; i++)
+        MRL_TRY(keep(memory, &g->links[i]));
+    return MRL_OK;
+}
+
 static mrl_err take_info(const struct mrl_keys_answer *a, void *to)
 {
     struct mrl_keys_info *info = to;
@@ -270,10 +278,9 @@ static mrl_err take_info(const struct mrl_keys_answer *a, void *to)
     uint8_t *room;
 
     /* All room at once, so that the views stay where they are. */
-    MRL_TRY(mrl_buf_reserve(
-        &memory, f.root_cert.len + f.issuing_cert.len + f.audit_key.len + f.tenant.len, &room));
-    MRL_TRY(keep(&memory, &f.root_cert));
-    MRL_TRY(keep(&memory, &f.issuing_cert));
+    MRL_TRY(mrl_buf_reserve(&memory, ANSWER_MAX, &room));
+    for (size_t i = 0; i < f.generation_count; i++)
+        MRL_TRY(keep_generation(&memory, &f.generations[i]));
     MRL_TRY(keep(&memory, &f.audit_key));
     MRL_TRY(keep(&memory, &f.tenant));
     mrl_keys_info_done(info);

@@ -43,10 +43,10 @@ static mrl_err check_private(const struct stat *st, const char *path, const char
     return MRL_OK;
 }
 
-static mrl_err take_lock(const struct mrl_folder *f, struct mrl_why *why)
+static mrl_err take_lock(const struct mrl_folder *f, unsigned wait_ms, struct mrl_why *why)
 {
     static const struct timespec pause = {.tv_nsec = 20000000};
-    uint64_t end = mrl_monotonic_ms() + MRL_FOLDER_LOCK_WAIT_MS;
+    uint64_t end = mrl_monotonic_ms() + wait_ms;
 
     while (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
@@ -61,26 +61,32 @@ static mrl_err take_lock(const struct mrl_folder *f, struct mrl_why *why)
     return MRL_OK;
 }
 
-static mrl_err check_folder(const struct mrl_folder *f, struct mrl_why *why)
+static mrl_err check_folder(const struct mrl_folder *f, unsigned wait_ms, struct mrl_why *why)
 {
     struct stat st;
 
     if (fstat(f->fd, &st) != 0)
         return fail_errno(why, "look at", f->path, "");
     MRL_TRY(check_private(&st, f->path, "", why));
-    return take_lock(f, why);
+    return take_lock(f, wait_ms, why);
 }
 
-mrl_err mrl_folder_open(const char *path, struct mrl_folder *out, struct mrl_why *why)
+mrl_err mrl_folder_open_wait(const char *path, unsigned wait_ms, struct mrl_folder *out,
+                             struct mrl_why *why)
 {
     MRL_SCOPED(mrl_folder) f = {.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .path = path};
 
     if (f.fd < 0)
         return fail_errno(why, "open folder", path, "");
-    MRL_TRY(check_folder(&f, why));
+    MRL_TRY(check_folder(&f, wait_ms, why));
     *out = f;
     f.fd = -1;
     return MRL_OK;
+}
+
+mrl_err mrl_folder_open(const char *path, struct mrl_folder *out, struct mrl_why *why)
+{
+    return mrl_folder_open_wait(path, MRL_FOLDER_LOCK_WAIT_MS, out, why);
 }
 
 void mrl_folder_done(struct mrl_folder *f)

@@ -18,6 +18,9 @@ enum { MRL_FOLDER_LOCK_WAIT_MS = 3000, MRL_PRIVATE_FILE_MAX = 64 << 10 };
 /* MRL_ERR_NOT_FOUND, MRL_ERR_DENIED (owner, mode), MRL_ERR_BUSY (another key process holds it after
  * MRL_FOLDER_LOCK_WAIT_MS), MRL_ERR_IO. */
 mrl_err mrl_folder_open(const char *path, struct mrl_folder *out, struct mrl_why *why);
+/* The same with another patience. */
+mrl_err mrl_folder_open_wait(const char *path, unsigned wait_ms, struct mrl_folder *out,
+                             struct mrl_why *why);
 void mrl_folder_done(struct mrl_folder *f); /* {.fd = -1} is empty */
 
 bool mrl_folder_has(const struct mrl_folder *f, const char *name);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "keys/ca_command.h"
 #include "keys/export.h"
 #include "keys/options.h"
 #include "keys/rekey.h"
@@ -40,7 +41,11 @@ static mrl_err create(const struct mrl_keys_arguments *a, struct mrl_unlock *unl
                       struct mrl_why *why)
 {
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
-    const struct mrl_keystore_plan plan = {a->root_type, mrl_str(a->tenant), mrl_wall_s()};
+    const struct mrl_keystore_plan plan = {.root_type = a->root_type,
+                                           .issuing_type = a->issuing_type,
+                                           .tenant = mrl_str(a->tenant),
+                                           .now = mrl_wall_s(),
+                                           .root_offline = a->root_offline};
 
     MRL_TRY(make_folder(a, why));
     MRL_TRY(mrl_unlock_start(unlock, a->user, why));
@@ -74,7 +79,9 @@ static void log_start(const struct mrl_keystore *k, enum mrl_unlock_kind unlock,
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1];
 
-    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(k->root_cert)->fingerprint), fingerprint);
+    const struct mrl_generation *root = mrl_generation_newest(&k->cas, MRL_CA_ROOT);
+
+    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(root->cert)->fingerprint), fingerprint);
     mrl_log_info("keys.start", MRL_FIELD_STR("root", fingerprint),
                  MRL_FIELD_STR("tenant", k->tenant),
                  MRL_FIELD_STR("unlock", mrl_unlock_kind_name(unlock)),
@@ -106,6 +113,15 @@ static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_argu
     return MRL_OK;
 }
 
+static mrl_err check_issues(const struct mrl_keystore *k, struct mrl_why *why)
+{
+    if (mrl_generation_newest(&k->cas, MRL_CA_ISSUING) == NULL)
+        return mrl_fail(why, MRL_ERR_STATE,
+                        "the issuing CA waits for its certificate: merlon-keys request-issuing, "
+                        "then sign-request with the root key, then install");
+    return MRL_OK;
+}
+
 static mrl_err open_and_serve(const struct mrl_keys_arguments *a, struct mrl_unlock *unlock,
                               struct mrl_why *why)
 {
@@ -114,6 +130,7 @@ static mrl_err open_and_serve(const struct mrl_keys_arguments *a, struct mrl_unl
 
     MRL_TRY(mrl_folder_open(a->dir, &folder, why));
     MRL_TRY(mrl_keystore_open(&folder, unlock, &keystore, why));
+    MRL_TRY(check_issues(&keystore, why));
     mrl_unlock_done(unlock); /* neither secret nor process remains for the sandbox to hold */
     return serve_keystore(&keystore, a, why);
 }
@@ -213,8 +230,8 @@ static mrl_err run_drop_sealing(const struct mrl_keys_arguments *a, struct mrl_w
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
 
     MRL_TRY(open_to_change(a, &unlock, &folder, why));
-    MRL_TRY(mrl_sealing_drop(&folder, &unlock, a->sealing_number, why));
-    (void)printf("sealing key %u is gone\n", a->sealing_number);
+    MRL_TRY(mrl_sealing_drop(&folder, &unlock, a->number, why));
+    (void)printf("sealing key %u is gone\n", a->number);
     return MRL_OK;
 }
 
@@ -239,6 +256,12 @@ static mrl_err (*const commands[])(const struct mrl_keys_arguments *a, struct mr
     [MRL_KEYS_REKEY] = run_rekey,
     [MRL_KEYS_NEW_SEALING] = run_new_sealing,
     [MRL_KEYS_DROP_SEALING] = run_drop_sealing,
+    [MRL_KEYS_NEW_ISSUING] = mrl_ca_command,
+    [MRL_KEYS_NEW_ROOT] = mrl_ca_command,
+    [MRL_KEYS_REQUEST_ISSUING] = mrl_ca_command,
+    [MRL_KEYS_SIGN_REQUEST] = mrl_ca_command,
+    [MRL_KEYS_INSTALL] = mrl_ca_command,
+    [MRL_KEYS_DROP_CA] = mrl_ca_command,
 };
 
 int main(int argc, char **argv)

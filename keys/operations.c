@@ -21,6 +21,16 @@ static mrl_err ping(struct mrl_keys_server *s, const struct mrl_keys_request *q,
     return MRL_OK;
 }
 
+static void tell(const struct mrl_generation *g, struct mrl_keys_generation *out)
+{
+    *out = (struct mrl_keys_generation){.kind = g->kind,
+                                        .number = g->number,
+                                        .has_key = g->key != NULL,
+                                        .cert = mrl_cert_facts(g->cert)->der};
+    for (size_t i = 0; i < g->links.count && i < MRL_KEYS_LINKS_MAX; i++)
+        out->links[out->link_count++] = mrl_cert_facts(g->links.certs[i])->der;
+}
+
 static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                     struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
@@ -30,8 +40,6 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
     (void)o;
     (void)why;
     a->facts = (struct mrl_keys_facts){
-        .root_cert = mrl_cert_facts(k->root_cert)->der,
-        .issuing_cert = mrl_cert_facts(k->issuing_cert)->der,
         .audit_key = mrl_bytes_of(k->audit_public, sizeof(k->audit_public)),
         .tenant = mrl_str(k->tenant),
         .landlock_abi = s->landlock_abi,
@@ -40,6 +48,9 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
         .refused = s->refused,
         .malformed = s->malformed,
     };
+    for (size_t i = 0; i < k->cas.count; i++)
+        tell(&k->cas.at[i], &a->facts.generations[i]);
+    a->facts.generation_count = k->cas.count;
     return MRL_OK;
 }
 
@@ -53,8 +64,8 @@ static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
 _Static_assert((int)MRL_KEYS_ID_MAX <= (int)MRL_CN_MAX, "an id is also the common name");
 
 /* want has passed the policy: what is built here is only what it says. */
-static mrl_err build(const struct mrl_keystore *k, const struct mrl_keys_issue *want,
-                     struct mrl_buf *out, struct mrl_why *why)
+static mrl_err build(const struct mrl_keystore *k, const struct mrl_generation *ca,
+                     const struct mrl_keys_issue *want, struct mrl_buf *out, struct mrl_why *why)
 {
     struct mrl_cert_profile p = {.kind = cert_kinds[want->kind],
                                  .cn = want->id,
@@ -72,29 +83,38 @@ static mrl_err build(const struct mrl_keystore *k, const struct mrl_keys_issue *
         p.uris = (struct mrl_names){&uri, 1};
     }
     mrl_serial_random(p.serial);
-    return mrl_cert_build(&p, k->issuing_cert, k->issuing, out, why);
+    return mrl_cert_build(&p, ca->cert, ca->key, out, why);
 }
 
 static mrl_err check_subject_key(const struct mrl_keystore *k, mrl_bytes spki, struct mrl_why *why)
 {
-    const struct mrl_key *const own[] = {k->root, k->issuing, k->audit};
+    const struct mrl_key *own[MRL_KEYS_GENERATIONS_MAX + 1] = {k->audit};
     MRL_AUTO(mrl_key) subject = NULL;
+    size_t count = 1;
 
+    for (size_t i = 0; i < k->cas.count; i++)
+        if (k->cas.at[i].key != NULL)
+            own[count++] = k->cas.at[i].key;
     MRL_TRY(mrl_key_from_spki(spki, &subject, why));
-    return mrl_policy_check_key(subject, own, MRL_COUNT(own), why);
+    return mrl_policy_check_key(subject, own, count, why);
 }
 
 static mrl_err issue(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                      struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
     const struct mrl_keystore *k = s->keystore;
+    const struct mrl_generation *ca =
+        mrl_generation_find(&k->cas, MRL_CA_ISSUING, q->issue.generation);
 
     MRL_TRY(mrl_policy_take_token(&s->policy, mrl_monotonic_ms(), why));
+    if (ca == NULL || ca->key == NULL)
+        return mrl_fail(why, MRL_ERR_DENIED, "there is no key of an issuing CA %u",
+                        q->issue.generation);
     MRL_TRY(mrl_policy_check_issue(&s->policy, &q->issue, mrl_wall_s(),
-                                   mrl_cert_facts(k->issuing_cert)->not_after, why));
+                                   mrl_cert_facts(ca->cert)->not_after, why));
     if (check_subject_key(k, q->issue.spki, why) != MRL_OK)
         return MRL_ERR_DENIED; /* weak, of another kind, or our own: why says which */
-    MRL_TRY(build(k, &q->issue, &o->bytes, why));
+    MRL_TRY(build(k, ca, &q->issue, &o->bytes, why));
     a->bytes = mrl_buf_bytes(&o->bytes);
     return MRL_OK;
 }

@@ -97,8 +97,8 @@ static mrl_err take_info(struct mrl_issuing *i, struct mrl_why *why)
     mrl_bytes certs[2];
 
     MRL_TRY(mrl_keys_info_get(i->config.keys, &info, why));
-    certs[0] = info.facts.root_cert;
-    certs[1] = info.facts.issuing_cert;
+    certs[0] = info.facts.generations[0].cert;
+    certs[1] = info.facts.generations[1].cert;
     i->audit_key = mrl_arena_copy(&i->arena, info.facts.audit_key);
     i->tenant = mrl_arena_copy(&i->arena, info.facts.tenant);
     if (add_cert(&i->roots, certs[0]) != MRL_OK || add_cert(&i->intermediates, certs[1]) != MRL_OK)

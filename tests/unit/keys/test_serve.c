@@ -98,7 +98,8 @@ static void a_device_certificate_says_exactly_who_it_is(void **state)
     assert_ok(a.status);
     assert_ok(mrl_cert_from_der(a.bytes, &cert));
     facts = mrl_cert_facts(cert);
-    assert_ok(mrl_cert_verify_signature(cert, keystore.issuing_cert));
+    assert_ok(mrl_cert_verify_signature(
+        cert, mrl_generation_find(&keystore.cas, MRL_CA_ISSUING, 0)->cert));
     assert_bytes_equal(facts->cn, MRL_LIT("pump-1"));
     assert_bytes_equal(facts->spki, mrl_buf_bytes(&spki));
     assert_int_equal(facts->not_before, q.issue.not_before);
@@ -159,7 +160,7 @@ static void a_server_certificate_has_its_names_and_no_uri(void **state)
 
 static void the_keys_of_the_ca_get_no_certificate(void **state)
 {
-    const struct mrl_key *own[] = {keystore.root, keystore.issuing, keystore.audit};
+    const struct mrl_key *own[] = {keystore.cas.at[0].key, keystore.cas.at[1].key, keystore.audit};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(own); i++) {
