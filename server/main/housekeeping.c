@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/housekeeping.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -91,14 +92,40 @@ mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *wh
     return MRL_OK;
 }
 
+/* Clients need the root certificates; they are public, and the file only saves a step. */
+mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_cert_list *roots = mrl_issuing_roots(s->issuing);
+    MRL_SCOPED(mrl_buf) pem = {0};
+    int fd;
+    bool whole;
+
+    for (size_t i = 0; i < roots->count; i++)
+        MRL_TRY(mrl_cert_to_pem(roots->certs[i], &pem));
+    fd = open(s->root_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
+    if (fd >= 0)
+        whole = close(fd) == 0 && whole;
+    return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", s->root_file);
+}
+
 static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_server_identity) identity = {0};
 
+    MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_post_identity(s->workers[i], &identity));
     return MRL_OK;
+}
+
+void mrl_housekeeping_ca_changed(void *server)
+{
+    struct mrl_server *s = server;
+
+    atomic_store(&s->renew_at, 0); /* signed by whom it says now, with the links of now */
+    mrl_housekeeping_wake(s);
 }
 
 static mrl_err sign(void *context, const struct mrl_audit_signing *what,

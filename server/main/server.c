@@ -168,6 +168,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     const struct mrl_config *c = s->config;
     const struct mrl_issuing_config issuing = {
         .keys = s->keys,
+        .store = s->store,
         .device_life_s = c->issuing.device_life_s,
         .application_life_s = c->issuing.application_life_s,
         .operator_life_s = c->issuing.operator_life_s,
@@ -287,6 +288,8 @@ static void fill_api(struct mrl_server *s)
         .exports = s->exports,
         .onboarding = &s->onboarding,
         .issuing = s->issuing,
+        .ca_changed = mrl_housekeeping_ca_changed,
+        .ca_context = s,
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
@@ -398,22 +401,6 @@ static mrl_err listen_all(struct mrl_server *s, const struct mrl_paths *paths, s
     return mrl_worker_listen_socket(s->workers[0], &address, why);
 }
 
-/* Clients need the root certificate; it is public, and the file only saves a step. */
-static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *paths,
-                          struct mrl_why *why)
-{
-    MRL_SCOPED(mrl_buf) pem = {0};
-    int fd;
-    bool whole;
-
-    MRL_TRY(mrl_cert_to_pem(mrl_issuing_roots(s->issuing)->certs[0], &pem));
-    fd = open(paths->root_pem, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
-    if (fd >= 0)
-        whole = close(fd) == 0 && whole;
-    return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", paths->root_pem);
-}
-
 static mrl_err record(struct mrl_server *s, enum mrl_audit_action action)
 {
     const struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
@@ -428,6 +415,9 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
 
     MRL_TRY(mrl_random_check(why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
+    s->root_file = strdup(paths.root_pem);
+    if (s->root_file == NULL)
+        abort();
     MRL_TRY(check_initialised(&paths, why));
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
@@ -445,7 +435,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
-    MRL_TRY(write_root(s, &paths, why));
+    MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
     mrl_housekeeping_checkpoint(s);   /* from here on there is one to verify against */
@@ -536,6 +526,7 @@ static void stop(struct mrl_server *s)
     mrl_keys_client_free(s->keys);
     (void)pthread_mutex_destroy(&s->waking);
     free(s->checkpoint_file);
+    free(s->root_file);
     free(s);
 }
 

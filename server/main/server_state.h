@@ -22,6 +22,7 @@ struct mrl_server {
     const struct mrl_config *config;
     const char *accept_rollback; /* or NULL */
     char *checkpoint_file;       /* owned */
+    char *root_file;             /* owned */
     struct mrl_keys_client *keys;
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
