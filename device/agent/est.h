@@ -9,16 +9,20 @@
 
 enum { MRL_EST_TIMEOUT_MS = 10000 };
 
-/* The server's bundle (4.1.3), appended to out. */
-mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out, struct mrl_why *why);
+/* The server's bundle (4.1.3), appended to out, and its version. */
+mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
+                        char version[static MRL_BUNDLE_TEXT], struct mrl_why *why);
+/* The same over a connection of its own, and into the folder: see device/agent/trust.h. *changed:
+ * there is another one than before. */
+mrl_err mrl_est_refresh_trust(struct mrl_home *h, bool *changed, struct mrl_why *why);
 /* First certificate for key (4.2.1), by token and bound to the open connection of c (3.5). Gives
  * *out, not judged yet. MRL_ERR_AUTH, MRL_ERR_DENIED, MRL_ERR_BUSY, MRL_ERR_INVALID: the server
  * said no, in why. */
 mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes token,
                       const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why);
 /* A further one with the same names as the present (4.2.2); opens its own connection, in which the
- * present certificate is shown. Judged already. */
-mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
+ * present certificate is shown. Judged already, by the bundle of now, which is fetched before. */
+mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_why *why);
 
 /* Is this our certificate: our key, our name, usable now, from our root? */

@@ -16,7 +16,7 @@ static const struct rule {
     mrl_bytes ext_key_usage; /* empty: none */
 } rules[] = {
     /* BIT STRING contents: unused bits, then keyCertSign and cRLSign, or digitalSignature */
-    [MRL_CERT_ROOT_CA] = {1, MRL_LIT_INIT("\x01\x06"), {0}},
+    [MRL_CERT_ROOT_CA] = {2, MRL_LIT_INIT("\x01\x06"), {0}},
     [MRL_CERT_LINK_CA] = {1, MRL_LIT_INIT("\x01\x06"), {0}},
     [MRL_CERT_ISSUING_CA] = {0, MRL_LIT_INIT("\x01\x06"), {0}},
     [MRL_CERT_DEVICE] = {NO_PATH_LENGTH, MRL_LIT_INIT("\x07\x80"),

@@ -12,9 +12,9 @@
 #include "crypto/name.h"
 
 enum mrl_cert_kind {
-    MRL_CERT_ROOT_CA,     /* CA, pathLen 1, keyCertSign and cRLSign; self-signed */
-    MRL_CERT_LINK_CA,     /* the same for another root's key, from root to root: self-issued, so that
-                             no path gets longer by it (RFC 4210 4.4, RFC 5280 4.2.1.9) */
+    MRL_CERT_ROOT_CA, /* CA, pathLen 2, keyCertSign and cRLSign; self-signed */
+    MRL_CERT_LINK_CA, /* the same with pathLen 1, from root to root (RFC 4210 4.4); self-issued, so
+                         that it does not count in a path (RFC 5280 4.2.1.9), yet GnuTLS counts */
     MRL_CERT_ISSUING_CA,  /* the same with pathLen 0 */
     MRL_CERT_DEVICE,      /* digitalSignature, clientAuth */
     MRL_CERT_APPLICATION, /* likewise */

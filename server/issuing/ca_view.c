@@ -102,14 +102,21 @@ static bool is_over(const struct mrl_cert *link, const struct mrl_cert *root)
     return mrl_bytes_eq(mrl_cert_facts(link)->ski, mrl_cert_facts(root)->ski);
 }
 
-/* Signed by a root that still counts. */
+static bool is_by(const struct mrl_cert *link, const struct mrl_cert *root)
+{
+    return mrl_bytes_eq(mrl_cert_facts(link)->aki, mrl_cert_facts(root)->ski);
+}
+
+/* From and to a root that still counts. */
 static bool link_counts(const struct mrl_ca_view *v, const struct mrl_cert *link)
 {
-    for (size_t i = 0; i < v->count; i++)
-        if (counts(&v->cas[i], MRL_CA_ROOT) &&
-            mrl_bytes_eq(mrl_cert_facts(link)->aki, mrl_cert_facts(v->cas[i].cert)->ski))
-            return true;
-    return false;
+    bool from = false, to = false;
+
+    for (size_t i = 0; i < v->count; i++) {
+        from |= counts(&v->cas[i], MRL_CA_ROOT) && is_by(link, v->cas[i].cert);
+        to |= counts(&v->cas[i], MRL_CA_ROOT) && is_over(link, v->cas[i].cert);
+    }
+    return from && to;
 }
 
 /* Whoever has another root than the one above the active issuing CA goes over a link to it. */

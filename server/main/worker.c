@@ -145,6 +145,7 @@ static void make_door(struct mrl_worker *w)
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
         .limits = &w->shared.mqtt_limits,
+        .store = w->shared.onboarding->store,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
         .observe_context = w,
         .index = w->index,

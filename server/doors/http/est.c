@@ -72,6 +72,19 @@ static void answer_certificate(struct mrl_exchange *x, mrl_bytes der)
         mrl_exchange_fail(x, 500, "certificate cannot be wrapped\n");
 }
 
+/* Which trust bundle the device says it has; who it is, its new certificate says. */
+static void note_trust(struct mrl_exchange *x, mrl_bytes der)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    MRL_AUTO(mrl_cert) cert = NULL;
+    struct mrl_bundle_version version;
+    mrl_bytes text;
+
+    if (mrl_exchange_header(x, MRL_BUNDLE_HEADER, &text) &&
+        mrl_bundle_read(text, &version) == MRL_OK && mrl_cert_from_der(der, &cert) == MRL_OK)
+        mrl_bundle_report(est->onboarding->store, mrl_cert_facts(cert)->cn, &version);
+}
+
 typedef enum mrl_enrol_refusal enrol_function(struct mrl_onboarding *o,
                                               const struct mrl_enrolment *e, struct mrl_buf *der,
                                               struct mrl_why *why);
@@ -102,6 +115,7 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     }
     mrl_guard_proven(est->guard, mrl_exchange_peer(x));
     mrl_count(est->metrics, est->index, counter);
+    note_trust(x, mrl_buf_bytes(&der));
     answer_certificate(x, mrl_buf_bytes(&der));
 }
 
