@@ -14,7 +14,7 @@ _merlon() {
         fi
     done
     case $noun in
-    ca) words="show" ;;
+    ca) words="show list activate rollover retire reload" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     app) words="add list show disable enable revoke renew" ;;
@@ -26,13 +26,16 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics ca device token app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
     fi
     case "$noun $verb" in
     "ca show") options+=" --pem" ;;
+    "ca activate") options+=" --reason" ;;
+    "ca rollover") options+=" --dry-run --kind --number --force --reason" ;;
+    "ca retire") options+=" --force --reason" ;;
     "device add") options+=" --group --note" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
@@ -79,6 +82,7 @@ _merlon() {
     "help ") options+=" --completion --markdown" ;;
     esac
     case "$noun $verb $before" in
+    "ca rollover --kind") words="root issuing" ;;
     "device list --state") words="expected active quarantined suspended retired" ;;
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
