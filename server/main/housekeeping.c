@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "audit/publish.h"
@@ -185,14 +184,17 @@ static void run_chore(struct mrl_job *j)
     struct mrl_server *s = MRL_CONTAINER(j, struct mrl_server, chore);
     struct mrl_why why = {""};
 
-    mrl_housekeeping_checkpoint(s);
+    if (!mrl_revival_is_down(s))
+        mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
-    if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
+    if (!mrl_revival_is_down(s) && mrl_wall_s() >= atomic_load(&s->renew_at) &&
+        renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);
     }
     atomic_store(&s->chore_busy, false);
-    if (mrl_audit_checkpoint_due(s->audit)) /* a wake in the meantime found it busy */
+    if (mrl_audit_checkpoint_due(s->audit) &&
+        !mrl_revival_is_down(s)) /* a wake in the meantime found it busy */
         submit_chore(s);
 }
 
@@ -229,6 +231,7 @@ static void on_tick(struct mrl_timer *t)
     struct mrl_server *s = MRL_CONTAINER(t, struct mrl_server, tick);
 
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
+    mrl_revival_tick(s);
     mrl_rotation_tick(s->rotation);
     mrl_ledger_tick(s->ledger);
     mrl_retention_tick(s->retention, mrl_monotonic_ms());
@@ -246,18 +249,6 @@ static void on_signal(struct mrl_watch *w, uint32_t events)
     if (read(w->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
     mrl_log_info("server.stopping", MRL_FIELD_INT("signal", info.ssi_signo));
-    mrl_loop_stop(s->loop);
-}
-
-static void on_keys_died(struct mrl_watch *w, uint32_t events)
-{
-    struct mrl_server *s = MRL_CONTAINER(w, struct mrl_server, keys_died);
-
-    (void)events;
-    mrl_log_error("keys.died",
-                  MRL_FIELD_STR("why", "the key process ended: the daemon stops, too"));
-    s->result = MRL_ERR_CLOSED;
-    mrl_loop_remove(s->loop, w);
     mrl_loop_stop(s->loop);
 }
 
@@ -287,18 +278,10 @@ static mrl_err watch_signals(struct mrl_server *s)
     return mrl_loop_add(s->loop, &s->signals, EPOLLIN);
 }
 
-static mrl_err watch_keys(struct mrl_server *s)
-{
-    s->keys_died.fd = (int)syscall(SYS_pidfd_open, mrl_keys_client_pid(s->keys), 0);
-    s->keys_died.ready = on_keys_died;
-    MRL_ENSURE(s->keys_died.fd >= 0, MRL_ERR_IO);
-    return mrl_loop_add(s->loop, &s->keys_died, EPOLLIN);
-}
-
 mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_TRY(mrl_loop_new(&s->loop));
-    if (watch_signals(s) != MRL_OK || watch_keys(s) != MRL_OK)
+    if (watch_signals(s) != MRL_OK || mrl_revival_watch(s) != MRL_OK)
         return mrl_fail(why, MRL_ERR_IO, "cannot watch signals and the key process");
     s->tick.fire = on_tick;
     mrl_loop_timer(s->loop, &s->tick, TICK_MS);
@@ -328,5 +311,5 @@ void mrl_housekeeping_stop(struct mrl_server *s)
     set_awake(s, false);
     mrl_timer_cancel(&s->tick);
     unwatch(s, &s->signals);
-    unwatch(s, &s->keys_died);
+    mrl_revival_stop(s);
 }

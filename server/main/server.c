@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "doors/mqtt/response.h"
+#include "keys/keeper.h"
 #include "keys/spawn.h"
 #include "keys/text.h"
 #include "main/durable.h"
@@ -56,6 +57,19 @@ static mrl_err check_initialised(const struct mrl_paths *paths, struct mrl_why *
     return MRL_OK;
 }
 
+static mrl_err start_keeper(struct mrl_server *s, const struct mrl_keys_options *options,
+                            struct mrl_why *why)
+{
+    struct mrl_why denied = {""};
+    mrl_err err = mrl_keys_keeper_start(options, &s->keeper, &denied);
+
+    if (err == MRL_ERR_DENIED) {
+        mrl_log_warn("keys.no_keeper", MRL_FIELD_STR("why", denied.text));
+        return MRL_OK;
+    }
+    return err == MRL_OK ? MRL_OK : mrl_fail(why, err, "%s", denied.text);
+}
+
 static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -81,7 +95,8 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
     MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
     if (mrl_unlock_is_hardware(options.source.kind))
         options.start_timeout_ms = HARDWARE_START_MS;
-    return mrl_keys_spawn(&options, &s->keys, why);
+    MRL_TRY(mrl_keys_spawn(&options, &s->keys, why));
+    return start_keeper(s, &options, why);
 }
 
 static mrl_err open_store(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
@@ -289,6 +304,7 @@ static void fill_api(struct mrl_server *s)
         .onboarding = &s->onboarding,
         .issuing = s->issuing,
         .ca_changed = mrl_housekeeping_ca_changed,
+        .ca_reload = mrl_revival_reload,
         .ca_context = s,
         .metrics = s->metrics,
         .telemetry = s->telemetry,
@@ -524,6 +540,8 @@ static void stop(struct mrl_server *s)
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);
+    mrl_keys_keeper_free(s->keeper);
+    mrl_revival_done(&s->revival);
     (void)pthread_mutex_destroy(&s->waking);
     free(s->checkpoint_file);
     free(s->root_file);
@@ -541,6 +559,7 @@ mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollb
     s->config = config;
     s->accept_rollback = accept_rollback;
     (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
+    mrl_revival_init(&s->revival);
     mrl_rcu_register();
     err = start(s, why);
     if (err == MRL_OK) {

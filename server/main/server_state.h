@@ -12,6 +12,7 @@
 #include "main/collector.h"
 #include "main/config.h"
 #include "main/retention.h"
+#include "main/revival.h"
 #include "main/rotation.h"
 #include "main/worker.h"
 #include "store/seal.h"
@@ -24,6 +25,7 @@ struct mrl_server {
     char *checkpoint_file;       /* owned */
     char *root_file;             /* owned */
     struct mrl_keys_client *keys;
+    struct mrl_keys_keeper *keeper; /* NULL: nobody starts the key process again */
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
@@ -56,7 +58,7 @@ struct mrl_server {
     /* Housekeeping, on the main thread. */
     struct mrl_loop *loop;
     struct mrl_watch signals;
-    struct mrl_watch keys_died;
+    struct mrl_revival revival;
     struct mrl_timer tick;
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
