@@ -7,7 +7,7 @@
 #include "keys/ca_internal.h"
 
 #define DAY INT64_C(86400)
-enum { BACKDATE_S = 3600 /* devices whose clock is behind still accept the CA */ };
+enum { LABEL = 32, BACKDATE_S = 3600 /* devices whose clock is behind still accept the CA */ };
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -105,6 +105,18 @@ void mrl_ca_issuing_name(uint8_t number, char to[static MRL_CA_NAME])
         (void)snprintf(to, MRL_CA_NAME, "Merlon Issuing CA %u", number);
 }
 
+mrl_err mrl_ca_make_key(const struct mrl_ca_store *s, enum mrl_key_type type,
+                        struct mrl_generation *g, struct mrl_why *why)
+{
+    char label[LABEL];
+
+    if (!s->hold_key)
+        return mrl_key_generate(type, &g->key, why);
+    (void)snprintf(label, sizeof(label), "merlon-%s-%u",
+                   g->kind == MRL_CA_ROOT ? "root" : "issuing", g->number);
+    return mrl_held_make(s->unlock, type, label, &g->held, &g->key, why);
+}
+
 static mrl_err newest_root(const struct mrl_generations *all, const struct mrl_generation **out,
                            struct mrl_why *why)
 {
@@ -127,7 +139,7 @@ mrl_err mrl_ca_new_issuing(const struct mrl_ca_store *s, enum mrl_key_type type,
     MRL_TRY(mrl_ca_open(s, &o, why));
     MRL_TRY(newest_root(&o.keystore.cas, &root, why));
     MRL_TRY(mrl_ca_next_number(&o.keystore.cas, MRL_CA_ISSUING, &g.number, why));
-    MRL_TRY(mrl_key_generate(type, &g.key, why));
+    MRL_TRY(mrl_ca_make_key(s, type, &g, why));
     mrl_ca_issuing_name(g.number, name);
     MRL_TRY(mrl_ca_build_issuing(mrl_str(name), g.key, root, s->now, &g.cert, why));
     MRL_TRY(mrl_generation_save(s->folder, &o.kek, &g, why));
@@ -145,7 +157,7 @@ mrl_err mrl_ca_new_root(const struct mrl_ca_store *s, enum mrl_key_type type, ui
     MRL_TRY(mrl_ca_open(s, &o, why));
     MRL_TRY(newest_root(&o.keystore.cas, &before, why));
     MRL_TRY(mrl_ca_next_number(&o.keystore.cas, MRL_CA_ROOT, &g.number, why));
-    MRL_TRY(mrl_key_generate(type, &g.key, why));
+    MRL_TRY(mrl_ca_make_key(s, type, &g, why));
     MRL_TRY(mrl_ca_build_root(g.key, s->now, &g.cert, why));
     MRL_TRY(build_link(&g, before, s->now, &g.links, why)); /* NewWithOld */
     MRL_TRY(build_link(before, &g, s->now, &g.links, why)); /* OldWithNew */

@@ -19,7 +19,8 @@ enum {
 struct mrl_ca_store {
     const struct mrl_folder *folder;
     const struct mrl_unlock *unlock;
-    int64_t now; /* seconds since 1970 */
+    int64_t now;   /* seconds since 1970 */
+    bool hold_key; /* new keys are made in the hardware that opens the keystore */
 };
 
 /* An issuing CA under the newest root, whose key must be here (MRL_ERR_NOT_FOUND). */

@@ -165,13 +165,13 @@ static mrl_err run(struct command *c, struct mrl_why *why)
     const struct mrl_keys_arguments *a = c->a;
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &c->unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &c->unlock, why));
     MRL_TRY(read_in(c, why));
     MRL_TRY(open_out(c, why));
     MRL_TRY(mrl_unlock_start(&c->unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     MRL_TRY(open_folder(c, why));
-    c->store = (struct mrl_ca_store){&c->folder, &c->unlock, mrl_wall_s()};
+    c->store = (struct mrl_ca_store){&c->folder, &c->unlock, mrl_wall_s(), a->hold};
     MRL_TRY(commands[a->command](c, why));
     return write_out(c, why);
 }

@@ -14,6 +14,9 @@ struct mrl_ca_opened {
 mrl_err mrl_ca_open(const struct mrl_ca_store *s, struct mrl_ca_opened *out, struct mrl_why *why);
 void mrl_ca_opened_done(struct mrl_ca_opened *o);
 
+/* A key for g, whose number is set, where it is wanted. */
+mrl_err mrl_ca_make_key(const struct mrl_ca_store *s, enum mrl_key_type type,
+                        struct mrl_generation *g, struct mrl_why *why);
 /* MRL_ERR_LIMIT: there are as many as can be. */
 mrl_err mrl_ca_next_number(const struct mrl_generations *all, enum mrl_ca_kind kind, uint8_t *out,
                            struct mrl_why *why);

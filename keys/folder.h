@@ -55,6 +55,8 @@ mrl_err mrl_folder_open_inner(const struct mrl_folder *f, const char *name, cons
 /* What is left to read of fd, at most `most` bytes (MRL_ERR_LIMIT above). Gives *out. */
 mrl_err mrl_read_secret_fd(int fd, size_t most, const char *what, struct mrl_secret **out,
                            struct mrl_why *why);
+/* Files anywhere may belong to this account, too: root reads what that account could read. */
+void mrl_secret_files_may_be_of(uint32_t uid);
 /* A file anywhere: it must belong to the effective user or root and be closed to others; group
  * access is refused unless group_ok (systemd gives credentials by an ACL, which shows as group). */
 mrl_err mrl_read_secret_file(const char *path, bool group_ok, size_t most, struct mrl_secret **out,

@@ -7,11 +7,12 @@
 #include "keys/sealed.h"
 
 enum { VERSION = 1, NAME = 32, FILE_MAX = 32 << 10 };
-enum where { ELSEWHERE, HERE, WHERE_END_ };
+enum where { ELSEWHERE, HERE, IN_HARDWARE, WHERE_END_ };
 
 void mrl_generation_done(struct mrl_generation *g)
 {
     mrl_key_free(g->key);
+    mrl_held_free(g->held);
     mrl_cert_free(g->cert);
     mrl_cert_list_done(&g->links);
     *g = (struct mrl_generation){0};
@@ -94,15 +95,25 @@ bool mrl_generation_is_dropped(const struct mrl_folder *f, enum mrl_ca_kind kind
     return mrl_folder_has(f, name_of(kind, number, public_ending, memory));
 }
 
-static mrl_err read_key(struct mrl_reader *r, struct mrl_key **out)
-{
-    mrl_bytes pkcs8;
+/* What stands in the place of the key: PKCS#8, how hardware names it, or nothing. */
+struct placed {
     uint8_t where;
+    mrl_bytes key;
+};
 
-    MRL_TRY(mrl_read_u8(r, &where));
-    MRL_ENSURE(where < WHERE_END_, MRL_ERR_MALFORMED);
-    MRL_TRY(mrl_read_blob16(r, &pkcs8));
-    return where == HERE ? mrl_key_from_pkcs8(pkcs8, out) : MRL_OK;
+static mrl_err read_placed(struct mrl_reader *r, struct placed *out)
+{
+    MRL_TRY(mrl_read_u8(r, &out->where));
+    MRL_ENSURE(out->where < WHERE_END_, MRL_ERR_MALFORMED);
+    return mrl_read_blob16(r, &out->key);
+}
+
+static mrl_err take_key(const struct placed *p, const struct mrl_unlock *u,
+                        struct mrl_generation *g, struct mrl_why *why)
+{
+    if (p->where == IN_HARDWARE)
+        return mrl_held_open(u, p->key, mrl_cert_facts(g->cert)->spki, &g->held, &g->key, why);
+    return p->where == HERE ? mrl_key_from_pkcs8(p->key, &g->key) : MRL_OK;
 }
 
 static mrl_err read_link(struct mrl_reader *r, struct mrl_cert_list *links)
@@ -115,22 +126,25 @@ static mrl_err read_link(struct mrl_reader *r, struct mrl_cert_list *links)
     return mrl_cert_list_add(links, MRL_TAKE(cert));
 }
 
-static mrl_err read_content(mrl_bytes content, struct mrl_generation *g)
+static mrl_err read_content(mrl_bytes content, const struct mrl_unlock *u, struct mrl_generation *g,
+                            struct mrl_why *why)
 {
     struct mrl_reader r = {content};
+    struct placed placed;
     uint8_t version, links;
     mrl_bytes cert;
 
     MRL_TRY(mrl_read_u8(&r, &version));
     MRL_ENSURE(version == VERSION, MRL_ERR_UNSUPPORTED);
-    MRL_TRY(read_key(&r, &g->key));
+    MRL_TRY(read_placed(&r, &placed));
     MRL_TRY(mrl_read_blob16(&r, &cert));
     MRL_TRY(mrl_cert_from_der(cert, &g->cert));
     MRL_TRY(mrl_read_u8(&r, &links));
     MRL_ENSURE(links <= MRL_KEYS_LINKS_MAX, MRL_ERR_MALFORMED);
     for (size_t i = 0; i < links; i++)
         MRL_TRY(read_link(&r, &g->links));
-    return mrl_reader_end(&r);
+    MRL_TRY(mrl_reader_end(&r));
+    return take_key(&placed, u, g, why);
 }
 
 /* As one of the manifest is. */
@@ -142,12 +156,13 @@ static bool has(const struct mrl_generations *all, enum mrl_ca_kind kind, uint8_
 }
 
 static mrl_err load_one(const struct mrl_folder *f, const struct mrl_kek *kek,
-                        enum mrl_ca_kind kind, uint8_t number, struct mrl_generations *all,
-                        struct mrl_why *why)
+                        const struct mrl_unlock *u, enum mrl_ca_kind kind, uint8_t number,
+                        struct mrl_generations *all, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_generation) g = {.kind = kind, .number = number};
     MRL_AUTO(mrl_secret) content = NULL;
     char memory[NAME];
+    mrl_err err;
     const char *name =
         name_of(kind, number,
                 mrl_generation_is_dropped(f, kind, number) ? public_ending : whole_ending, memory);
@@ -155,38 +170,49 @@ static mrl_err load_one(const struct mrl_folder *f, const struct mrl_kek *kek,
     if (!mrl_folder_has(f, name) || has(all, kind, number))
         return MRL_OK;
     MRL_TRY(mrl_sealed_read(f, name, kek, &content, why));
-    if (read_content(mrl_secret_bytes(content), &g) != MRL_OK ||
-        mrl_generations_add(all, &g) != MRL_OK)
+    err = read_content(mrl_secret_bytes(content), u, &g, why);
+    if (err == MRL_ERR_STATE) /* why says which hardware is missing */
+        return err;
+    if (err != MRL_OK || mrl_generations_add(all, &g) != MRL_OK)
         return mrl_fail(why, MRL_ERR_CORRUPT,
                         "%s/%s holds no usable content: restore it from a backup", f->path, name);
     return MRL_OK;
 }
 
 mrl_err mrl_generations_load(const struct mrl_folder *f, const struct mrl_kek *kek,
-                             struct mrl_generations *all, struct mrl_why *why)
+                             const struct mrl_unlock *u, struct mrl_generations *all,
+                             struct mrl_why *why)
 {
     for (uint8_t number = 1; number <= MRL_KEYS_GENERATION_MOST; number++) {
-        MRL_TRY(load_one(f, kek, MRL_CA_ROOT, number, all, why));
-        MRL_TRY(load_one(f, kek, MRL_CA_ISSUING, number, all, why));
+        MRL_TRY(load_one(f, kek, u, MRL_CA_ROOT, number, all, why));
+        MRL_TRY(load_one(f, kek, u, MRL_CA_ISSUING, number, all, why));
     }
     return MRL_OK;
 }
 
-static mrl_err put_key(struct mrl_writer *w, const struct mrl_key *key)
+static mrl_err put_here(struct mrl_writer *w, const struct mrl_key *key)
 {
     MRL_AUTO(mrl_secret) pkcs8 = NULL;
 
-    if (key != NULL)
-        MRL_TRY(mrl_key_to_pkcs8(key, &pkcs8));
-    mrl_put_u8(w, key != NULL ? HERE : ELSEWHERE);
-    mrl_put_blob16(w, key != NULL ? mrl_secret_bytes(pkcs8) : MRL_BYTES_NONE);
+    MRL_TRY(mrl_key_to_pkcs8(key, &pkcs8));
+    mrl_put_u8(w, HERE);
+    mrl_put_blob16(w, mrl_secret_bytes(pkcs8));
+    return MRL_OK;
+}
+
+static mrl_err put_key(struct mrl_writer *w, const struct mrl_generation *g)
+{
+    if (g->key != NULL && g->held == NULL)
+        return put_here(w, g->key);
+    mrl_put_u8(w, g->key != NULL ? IN_HARDWARE : ELSEWHERE);
+    mrl_put_blob16(w, g->key != NULL ? mrl_held_reference(g->held) : MRL_BYTES_NONE);
     return MRL_OK;
 }
 
 static mrl_err write_content(const struct mrl_generation *g, struct mrl_writer *w, mrl_bytes *out)
 {
     mrl_put_u8(w, VERSION);
-    MRL_TRY(put_key(w, g->key));
+    MRL_TRY(put_key(w, g));
     mrl_put_blob16(w, mrl_cert_facts(g->cert)->der);
     mrl_put_u8(w, (uint8_t)g->links.count);
     for (size_t i = 0; i < g->links.count; i++)

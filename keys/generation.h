@@ -13,6 +13,7 @@
 
 #include "crypto/cert.h"
 #include "crypto/key.h"
+#include "keys/held.h"
 #include "keys/message.h"
 #include "keys/unlock.h"
 
@@ -20,6 +21,7 @@ struct mrl_generation {
     enum mrl_ca_kind kind;
     uint8_t number;
     struct mrl_key *key;        /* owned; NULL: elsewhere, or dropped */
+    struct mrl_held *held;      /* owned; NULL: key is here, and not in hardware */
     struct mrl_cert *cert;      /* owned */
     struct mrl_cert_list links; /* of a root: it certified by the root before, and the reverse */
 };
@@ -45,7 +47,8 @@ const struct mrl_generation *mrl_generation_root_of(const struct mrl_generations
 bool mrl_generation_is_dropped(const struct mrl_folder *f, enum mrl_ca_kind kind, uint8_t number);
 /* Every later CA of the folder, added to all. MRL_ERR_CORRUPT with the name of the file. */
 mrl_err mrl_generations_load(const struct mrl_folder *f, const struct mrl_kek *kek,
-                             struct mrl_generations *all, struct mrl_why *why);
+                             const struct mrl_unlock *u, struct mrl_generations *all,
+                             struct mrl_why *why);
 /* Writes the file of a later one. MRL_ERR_EXISTS. */
 mrl_err mrl_generation_save(const struct mrl_folder *f, const struct mrl_kek *kek,
                             const struct mrl_generation *g, struct mrl_why *why);

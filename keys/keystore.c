@@ -20,6 +20,25 @@ struct manifest {
     mrl_bytes audit_public;
 };
 
+/* RFC 8410 4: always the same before the key. */
+static void audit_spki(const uint8_t *public_key, uint8_t out[static ED25519_SPKI_SIZE])
+{
+    static const uint8_t start[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                                    0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+
+    memcpy(out, start, sizeof(start));
+    memcpy(out + sizeof(start), public_key, MRL_KEYS_AUDIT_KEY_SIZE);
+}
+
+bool mrl_keystore_needs_hardware(const struct mrl_keystore *k)
+{
+    bool needs = k->audit_held != NULL;
+
+    for (size_t i = 0; i < k->cas.count; i++)
+        needs |= k->cas.at[i].held != NULL;
+    return needs;
+}
+
 static mrl_err read_manifest(mrl_bytes content, struct manifest *out)
 {
     struct mrl_reader r = {content};
@@ -94,16 +113,36 @@ static mrl_err load_first_keys(const struct mrl_folder *f, const struct mrl_kek 
     return MRL_OK;
 }
 
+/* What init put there: PKCS#8 (a SEQUENCE), or how the hardware names it. */
+static mrl_err load_audit(const struct mrl_folder *f, const struct mrl_kek *kek,
+                          const struct mrl_unlock *u, struct mrl_keystore *k, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) plain = NULL;
+    uint8_t spki[ED25519_SPKI_SIZE];
+    mrl_bytes content;
+
+    MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_AUDIT, kek, &plain, why));
+    content = mrl_secret_bytes(plain);
+    if (content.len > 0 && mrl_unlock_is_hardware((enum mrl_unlock_kind)content.data[0])) {
+        audit_spki(k->audit_public, spki);
+        return mrl_held_open(u, content, mrl_bytes_of(spki, sizeof(spki)), &k->audit_held,
+                             &k->audit, why);
+    }
+    if (mrl_key_from_pkcs8(content, &k->audit) != MRL_OK)
+        return fail_part(f, MRL_KEYSTORE_AUDIT, MRL_ERR_CORRUPT, why);
+    return MRL_OK;
+}
+
 static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
-                         struct mrl_keystore *k, struct mrl_why *why)
+                         const struct mrl_unlock *u, struct mrl_keystore *k, struct mrl_why *why)
 {
     MRL_AUTO(mrl_secret) manifest = NULL;
 
     MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_MANIFEST, kek, &manifest, why));
     MRL_TRY(take_manifest(f, mrl_secret_bytes(manifest), k, why));
     MRL_TRY(load_first_keys(f, kek, &k->cas, why));
-    MRL_TRY(mrl_generations_load(f, kek, &k->cas, why));
-    MRL_TRY(load_key(f, MRL_KEYSTORE_AUDIT, kek, &k->audit, why));
+    MRL_TRY(mrl_generations_load(f, kek, u, &k->cas, why));
+    MRL_TRY(load_audit(f, kek, u, k, why));
     return mrl_sealing_load(f, kek, &k->sealing, why);
 }
 
@@ -172,7 +211,7 @@ static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
     MRL_SCOPED(mrl_kek) kek = {0};
 
     MRL_TRY(mrl_keystore_kek(f, u, &kek, why));
-    MRL_TRY(load_keys(f, &kek, k, why));
+    MRL_TRY(load_keys(f, &kek, u, k, why));
     MRL_TRY(check_together(f, k, why));
     return read_export_record(f, &k->root_exported, why);
 }
@@ -192,6 +231,7 @@ void mrl_keystore_done(struct mrl_keystore *k)
 {
     mrl_generations_done(&k->cas);
     mrl_key_free(k->audit);
+    mrl_held_free(k->audit_held);
     mrl_sealing_keys_done(&k->sealing);
     *k = (struct mrl_keystore){0};
 }

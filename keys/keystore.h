@@ -20,6 +20,7 @@
 struct mrl_keystore {
     struct mrl_generations cas; /* all owned; at least one root */
     struct mrl_key *audit;
+    struct mrl_held *audit_held; /* NULL: not in hardware */
     struct mrl_sealing_keys sealing;
     char tenant[MRL_KEYS_TENANT_MAX + 1];
     uint8_t audit_public[MRL_KEYS_AUDIT_KEY_SIZE];
@@ -32,6 +33,8 @@ struct mrl_keystore {
 mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u,
                           struct mrl_keystore *out, struct mrl_why *why);
 void mrl_keystore_done(struct mrl_keystore *k);
+/* A key of it is in hardware: what opened it has to stay. */
+bool mrl_keystore_needs_hardware(const struct mrl_keystore *k);
 /* The key of its files, not yet tried on one. Errors as above. */
 mrl_err mrl_keystore_kek(const struct mrl_folder *f, const struct mrl_unlock *u,
                          struct mrl_kek *out, struct mrl_why *why);
@@ -41,6 +44,7 @@ struct mrl_keystore_plan {
     enum mrl_key_type issuing_type;
     mrl_bytes tenant;
     int64_t now;       /* seconds since 1970 */
+    bool hold_audit;   /* the audit key is made in the hardware that opens the keystore */
     bool root_offline; /* neither root nor issuing CA yet: see keys/ca.h */
 };
 /* Makes all keys. MRL_ERR_EXISTS: there is a keystore already, nothing is touched. What an

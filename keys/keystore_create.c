@@ -10,6 +10,7 @@
 struct making {
     const struct mrl_folder *f;
     const struct mrl_keystore_plan *plan;
+    const struct mrl_unlock *unlock;
     struct mrl_kek kek;
 };
 
@@ -46,11 +47,18 @@ static mrl_err create_cas(const struct making *m, struct mrl_generation *root,
 
 static mrl_err create_audit(const struct making *m, uint8_t *audit_public, struct mrl_why *why)
 {
+    MRL_AUTO(mrl_held) held = NULL;
     MRL_AUTO(mrl_key) audit = NULL;
     MRL_SCOPED(mrl_buf) spki = {0};
     mrl_bytes raw;
 
-    MRL_TRY(create_key(m, MRL_KEYSTORE_AUDIT, MRL_KEY_ED25519, &audit, why));
+    if (m->plan->hold_audit) {
+        MRL_TRY(mrl_held_make(m->unlock, MRL_KEY_ED25519, "merlon-audit", &held, &audit, why));
+        MRL_TRY(
+            mrl_sealed_create(m->f, MRL_KEYSTORE_AUDIT, &m->kek, mrl_held_reference(held), why));
+    } else {
+        MRL_TRY(create_key(m, MRL_KEYSTORE_AUDIT, MRL_KEY_ED25519, &audit, why));
+    }
     MRL_TRY(mrl_key_to_spki(audit, &spki));
     MRL_ENSURE(spki.len > MRL_KEYS_AUDIT_KEY_SIZE, MRL_ERR_CRYPTO);
     raw = mrl_bytes_sub(mrl_buf_bytes(&spki), spki.len - MRL_KEYS_AUDIT_KEY_SIZE, SIZE_MAX);
@@ -154,7 +162,7 @@ static mrl_err check_plan(const struct mrl_keystore_plan *plan, struct mrl_why *
 mrl_err mrl_keystore_create(const struct mrl_folder *f, const struct mrl_unlock *u,
                             const struct mrl_keystore_plan *plan, struct mrl_why *why)
 {
-    struct making m = {.f = f, .plan = plan};
+    struct making m = {.f = f, .plan = plan, .unlock = u};
     mrl_err err;
 
     MRL_TRY(check_plan(plan, why));

@@ -45,6 +45,7 @@ static mrl_err create(const struct mrl_keys_arguments *a, struct mrl_unlock *unl
                                            .issuing_type = a->issuing_type,
                                            .tenant = mrl_str(a->tenant),
                                            .now = mrl_wall_s(),
+                                           .hold_audit = a->hold,
                                            .root_offline = a->root_offline};
 
     MRL_TRY(make_folder(a, why));
@@ -68,7 +69,7 @@ static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
     MRL_SCOPED(mrl_unlock) unlock = {0};
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &unlock, why));
     MRL_TRY(create(a, &unlock, why));
     (void)printf("keystore made in %s; %s\n", a->dir, advice(unlock.kind));
     return MRL_OK;
@@ -131,7 +132,10 @@ static mrl_err open_and_serve(const struct mrl_keys_arguments *a, struct mrl_unl
     MRL_TRY(mrl_folder_open(a->dir, &folder, why));
     MRL_TRY(mrl_keystore_open(&folder, unlock, &keystore, why));
     MRL_TRY(check_issues(&keystore, why));
-    mrl_unlock_done(unlock); /* neither secret nor process remains for the sandbox to hold */
+    if (mrl_keystore_needs_hardware(&keystore))
+        MRL_TRY(mrl_unlock_hold(unlock, why));
+    else
+        mrl_unlock_done(unlock); /* neither secret nor process remains for the sandbox to hold */
     return serve_keystore(&keystore, a, why);
 }
 
@@ -151,7 +155,7 @@ static mrl_err run_serve(const struct mrl_keys_arguments *a, struct mrl_why *why
      * group must leave the daemon time to sign its last checkpoint. */
     ignore_signals();
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &unlock, why));
     MRL_TRY(mrl_sandbox_close_files(a->channel, why));
     MRL_TRY(mrl_unlock_start(&unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
@@ -167,7 +171,7 @@ static mrl_err run_export(const struct mrl_keys_arguments *a, struct mrl_why *wh
     struct mrl_export e = {.dir = a->dir, .user = a->user, .unlock = &unlock, .out = a->out};
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &unlock, why));
     MRL_TRY(mrl_export_read_passphrase(a->export_passphrase_fd, a->export_passphrase_file,
                                        &passphrase, why));
     e.passphrase = mrl_secret_bytes(passphrase);
@@ -187,8 +191,8 @@ static mrl_err run_rekey(const struct mrl_keys_arguments *a, struct mrl_why *why
     MRL_SCOPED(mrl_unlock) to = {0};
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &from, why));
-    MRL_TRY(mrl_unlock_gather(&a->to, &to, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &from, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->to, a->user, &to, why));
     MRL_TRY(mrl_unlock_start(&from, a->user, why));
     MRL_TRY(mrl_unlock_start(&to, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
@@ -204,7 +208,7 @@ static mrl_err open_to_change(const struct mrl_keys_arguments *a, struct mrl_unl
                               struct mrl_folder *folder, struct mrl_why *why)
 {
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, unlock, why));
     MRL_TRY(mrl_unlock_start(unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     return mrl_folder_open(a->dir, folder, why);

@@ -10,7 +10,9 @@
 
 const char mrl_keys_usage[] =
     "usage: merlon-keys init --dir DIR [--user NAME] [--ca-algorithm p256|p384]\n"
-    "                        [--root-curve P-256|P-384] [--root offline] [--tenant NAME] [SOURCE]\n"
+    "                        [--root-curve P-256|P-384] [--issuing-curve P-256|P-384] [--root "
+    "offline] [--hold hardware]\n"
+    "                        [--tenant NAME] [SOURCE]\n"
     "       merlon-keys serve --dir DIR --fd N [--user NAME] [SOURCE] [LIMITS]\n"
     "       merlon-keys rekey --dir DIR [--user NAME] [--from KIND] [SOURCE]\n"
     "                        --to KIND [SOURCE, each option with new- in front]\n"
@@ -19,7 +21,7 @@ const char mrl_keys_usage[] =
     "       merlon-keys new-sealing-key --dir DIR [--user NAME] [SOURCE]\n"
     "       merlon-keys drop-sealing-key --dir DIR [--user NAME] [SOURCE] --number N\n"
     "       merlon-keys new-issuing | new-root --dir DIR [--user NAME] [SOURCE]\n"
-    "                        [--ca-algorithm p256|p384]\n"
+    "                        [--ca-algorithm p256|p384] [--hold hardware]\n"
     "       merlon-keys request-issuing --dir DIR [--user NAME] [SOURCE] --out FILE\n"
     "                        [--ca-algorithm p256|p384]\n"
     "       merlon-keys sign-request --dir DIR [--user NAME] [SOURCE] --in FILE --out FILE\n"
@@ -51,6 +53,9 @@ const char mrl_keys_usage[] =
     "no data key needs the old one, and drop it: what it wrapped opens no more.\n"
     "new-issuing, new-root make another CA beside the one in use; `merlon ca` then puts it to "
     "use.\n"
+    "--hold hardware: the new key, with init that of the audit log, is made in the TPM or token "
+    "that\n"
+    "opens the keystore, and never leaves it.\n"
     "With the root key elsewhere (init --root offline): request-issuing writes a request, "
     "sign-request\n"
     "answers it on the machine with the root key, install takes the answer. drop-ca removes the "
@@ -100,17 +105,29 @@ static mrl_err take_tenant(struct mrl_keys_arguments *a, const char *value, stru
     return MRL_OK;
 }
 
-static mrl_err take_curve(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+static mrl_err take_curve(const char *name, const char *value, enum mrl_key_type *out,
+                          struct mrl_why *why)
 {
     static const enum mrl_key_type types[] = {MRL_KEY_P256, MRL_KEY_P384};
 
     for (size_t i = 0; i < MRL_COUNT(types); i++) {
         if (strcmp(value, mrl_key_type_name(types[i])) == 0) {
-            a->root_type = types[i];
+            *out = types[i];
             return MRL_OK;
         }
     }
-    return mrl_fail(why, MRL_ERR_INVALID, "--root-curve takes P-256 or P-384");
+    return mrl_fail(why, MRL_ERR_INVALID, "%s takes P-256 or P-384", name);
+}
+
+static mrl_err take_root_curve(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    return take_curve("--root-curve", value, &a->root_type, why);
+}
+
+static mrl_err take_issuing_curve(struct mrl_keys_arguments *a, const char *value,
+                                  struct mrl_why *why)
+{
+    return take_curve("--issuing-curve", value, &a->issuing_type, why);
 }
 
 static mrl_err take_ca_algorithm(struct mrl_keys_arguments *a, const char *value,
@@ -127,6 +144,14 @@ static mrl_err take_root(struct mrl_keys_arguments *a, const char *value, struct
     if (strcmp(value, "offline") != 0)
         return mrl_fail(why, MRL_ERR_INVALID, "--root takes offline");
     a->root_offline = true;
+    return MRL_OK;
+}
+
+static mrl_err take_hold(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    if (strcmp(value, "hardware") != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--hold takes hardware");
+    a->hold = true;
     return MRL_OK;
 }
 
@@ -271,9 +296,11 @@ static const struct {
     {"from", FOR_REKEY, take_from},
     {"to", FOR_REKEY, take_to},
     {"tenant", FOR_INIT, take_tenant},
-    {"root-curve", FOR_INIT, take_curve},
+    {"root-curve", FOR_INIT, take_root_curve},
+    {"issuing-curve", FOR_INIT, take_issuing_curve},
     {"ca-algorithm", FOR_INIT | FOR_NEW_ISSUING | FOR_NEW_ROOT | FOR_REQUEST, take_ca_algorithm},
     {"root", FOR_INIT, take_root},
+    {"hold", FOR_INIT | FOR_NEW_ISSUING | FOR_NEW_ROOT, take_hold},
     {"fd", FOR_SERVE, take_channel},
     {"max-lifetime", FOR_SERVE, take_lifetime},
     {"issue-rate", FOR_SERVE, take_rate},

@@ -30,6 +30,7 @@ struct mrl_keys_arguments { /* texts are views into argv */
     const char *tenant;
     enum mrl_key_type root_type, issuing_type;
     bool root_offline; /* init */
+    bool hold;         /* init: the audit key; new-issuing, new-root: the new key: in hardware */
     struct mrl_unlock_source source;
     struct mrl_unlock_source to; /* rekey: the source afterwards */
     int channel;                 /* serve: --fd */

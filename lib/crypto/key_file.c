@@ -43,7 +43,7 @@ mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out)
     int len;
 
     MRL_OPENSSL_SCOPE();
-    MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
+    MRL_ENSURE(mrl_key_is_here(k), MRL_ERR_STATE);
     info = EVP_PKEY2PKCS8(mrl_key_native(k));
     MRL_ENSURE(info != NULL, MRL_ERR_CRYPTO);
     len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
@@ -94,7 +94,7 @@ mrl_err mrl_key_to_pem(const struct mrl_key *k, mrl_bytes passphrase, struct mrl
     long len;
 
     MRL_OPENSSL_SCOPE();
-    MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
+    MRL_ENSURE(mrl_key_is_here(k), MRL_ERR_STATE);
     info = EVP_PKEY2PKCS8(mrl_key_native(k));
     bio = BIO_new(BIO_s_mem());
     MRL_ENSURE(info != NULL && bio != NULL, MRL_ERR_CRYPTO);

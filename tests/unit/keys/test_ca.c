@@ -28,7 +28,7 @@ static void open_store(const char *path, struct open *o)
 {
     *o = (struct open){.folder = {.fd = -1}, .unlock = {.kind = MRL_UNLOCK_FILE}};
     assert_ok(mrl_folder_open(path, &o->folder, NULL));
-    o->store = (struct mrl_ca_store){&o->folder, &o->unlock, mrl_wall_s()};
+    o->store = (struct mrl_ca_store){&o->folder, &o->unlock, mrl_wall_s(), /*hold_key=*/false};
 }
 
 static void make_offline(const char *path)
