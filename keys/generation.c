@@ -49,9 +49,12 @@ mrl_err mrl_generations_add(struct mrl_generations *all, struct mrl_generation *
 const struct mrl_generation *mrl_generation_find(const struct mrl_generations *all,
                                                  enum mrl_ca_kind kind, uint8_t number)
 {
-    for (size_t i = 0; i < all->count; i++)
-        if (all->at[i].kind == kind && (number == 0 || all->at[i].number == number))
-            return &all->at[i];
+    for (size_t i = 0; i < all->count; i++) {
+        const struct mrl_generation *g = &all->at[i];
+
+        if (g->kind == kind && (number == 0 ? g->key != NULL : g->number == number))
+            return g;
+    }
     return NULL;
 }
 

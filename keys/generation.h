@@ -34,7 +34,7 @@ void mrl_generations_done(struct mrl_generations *all);
 /* Takes what is in *g, on failure too. MRL_ERR_LIMIT: too many. */
 mrl_err mrl_generations_add(struct mrl_generations *all, struct mrl_generation *g);
 
-/* NULL: there is none. number 0: the oldest. */
+/* NULL: there is none. number 0: the oldest whose key is here. */
 const struct mrl_generation *mrl_generation_find(const struct mrl_generations *all,
                                                  enum mrl_ca_kind kind, uint8_t number);
 const struct mrl_generation *mrl_generation_newest(const struct mrl_generations *all,

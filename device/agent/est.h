@@ -15,13 +15,18 @@ mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
 /* The same over a connection of its own, and into the folder: see device/agent/trust.h. *changed:
  * there is another one than before. */
 mrl_err mrl_est_refresh_trust(struct mrl_home *h, bool *changed, struct mrl_why *why);
+/* The kind of key that the server asks for (csrattrs, 4.5; RFC 9908); P-256 when it does not care.
+ * MRL_ERR_UNSUPPORTED: one that is not made here. */
+mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s,
+                         enum mrl_key_type *out, struct mrl_why *why);
 /* First certificate for key (4.2.1), by token and bound to the open connection of c (3.5). Gives
  * *out, not judged yet. MRL_ERR_AUTH, MRL_ERR_DENIED, MRL_ERR_BUSY, MRL_ERR_INVALID: the server
  * said no, in why. */
-mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes token,
+mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, mrl_bytes token,
                       const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why);
-/* A further one with the same names as the present (4.2.2); opens its own connection, in which the
- * present certificate is shown. Judged already, by the bundle of now, which is fetched before. */
+/* A further one with the same names as the present (4.2.2), bound as well; opens its own
+ * connection, in which the present certificate is shown. Judged already, by the bundle of now,
+ * which is fetched before. */
 mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_why *why);
 

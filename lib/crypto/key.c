@@ -174,6 +174,11 @@ mrl_err mrl_key_verify(const struct mrl_key *k, enum mrl_sign_alg alg, mrl_bytes
     return MRL_OK;
 }
 
+const struct mrl_key_holder *mrl_key_holder_of(const struct mrl_key *k)
+{
+    return k->holder.sign != NULL ? &k->holder : NULL;
+}
+
 bool mrl_key_is_here(const struct mrl_key *k)
 {
     return k->is_private && k->holder.sign == NULL;

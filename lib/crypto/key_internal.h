@@ -6,6 +6,8 @@
 #include "crypto/key.h"
 
 /* Takes pkey, on failure too; type must be what pkey is. */
+/* NULL: nobody else holds its private part. */
+const struct mrl_key_holder *mrl_key_holder_of(const struct mrl_key *k);
 /* Private, and not in hardware. */
 bool mrl_key_is_here(const struct mrl_key *k);
 mrl_err mrl_key_adopt(struct evp_pkey_st *pkey, enum mrl_key_type type, bool is_private,

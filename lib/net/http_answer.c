@@ -50,6 +50,19 @@ static void set_sentence(struct mrl_exchange *x, unsigned status, const char *se
         mrl_buf_clear(&x->answer); /* the status says enough */
 }
 
+void mrl_exchange_lend(struct mrl_exchange *x, mrl_bytes body, void (*release)(void *context),
+                       void *context)
+{
+    x->lent = body;
+    x->release = release;
+    x->release_context = context;
+}
+
+static mrl_bytes body_of(const struct mrl_exchange *x)
+{
+    return x->release != NULL ? x->lent : mrl_buf_bytes(&x->answer);
+}
+
 void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *format, ...)
 {
     char sentence[SENTENCE_MAX];
@@ -62,7 +75,7 @@ void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *form
 }
 
 /* RFC 9110 5.6.7, whatever the locale. */
-static void format_date(int64_t at, char to[static HTTP_DATE_TEXT])
+void mrl_http_date(int64_t at, char to[static MRL_HTTP_DATE])
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -71,7 +84,7 @@ static void format_date(int64_t at, char to[static HTTP_DATE_TEXT])
     struct tm t = {0};
 
     (void)gmtime_r(&seconds, &t); /* fails beyond the year 2^31 */
-    (void)snprintf(to, HTTP_DATE_TEXT, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+    (void)snprintf(to, MRL_HTTP_DATE, "%s, %02u %s %04u %02u:%02u:%02u GMT",
                    days[(unsigned)t.tm_wday % 7], (unsigned)t.tm_mday % 100,
                    months[(unsigned)t.tm_mon % 12], (unsigned)(t.tm_year + 1900) % 10000,
                    (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100);
@@ -82,7 +95,7 @@ static mrl_bytes date_of(struct mrl_http_server *s)
     int64_t now = mrl_wall_s();
 
     if (now != s->date_at)
-        format_date(now, s->date);
+        mrl_http_date(now, s->date);
     s->date_at = now;
     return mrl_str(s->date);
 }
@@ -121,7 +134,7 @@ static mrl_err write_head(struct mrl_exchange *x, bool close, struct mrl_buf *ou
 
     MRL_ENSURE(!x->broken, MRL_ERR_INVALID);
     reply.header_count = mrl_exchange_headers(x, headers);
-    return mrl_http_write_reply_head(&reply, x->answer.len, out);
+    return mrl_http_write_reply_head(&reply, body_of(x).len, out);
 }
 
 /* A bug of the handler must not become bytes another party reads in its own way. */
@@ -129,6 +142,7 @@ static mrl_err write_bug(struct mrl_exchange *x, bool close, struct mrl_buf *out
 {
     x->broken = false;
     x->header_count = 0;
+    x->lent = MRL_BYTES_NONE;
     set_sentence(x, 500, "the answer could not be made");
     return write_head(x, close, out);
 }
@@ -140,15 +154,23 @@ static mrl_err put_answer(struct mrl_exchange *x, bool close)
     if (write_head(x, close, &head) != MRL_OK)
         MRL_TRY(write_bug(x, close, &head));
     MRL_TRY(mrl_conn_write(x->h->conn, mrl_buf_bytes(&head)));
-    return mrl_exchange_is_head(x) ? MRL_OK : mrl_conn_write(x->h->conn, mrl_buf_bytes(&x->answer));
+    if (mrl_exchange_is_head(x) || x->release != NULL)
+        return MRL_OK; /* a lent body follows by itself */
+    return mrl_conn_write(x->h->conn, mrl_buf_bytes(&x->answer));
 }
 
 static void send_answer(struct mrl_exchange *x, bool close)
 {
     struct http_conn *h = x->h;
+    bool put = h != NULL && put_answer(x, close) == MRL_OK;
 
+    if (put && x->release != NULL && !mrl_exchange_is_head(x)) {
+        x->close = close;
+        mrl_http_lend_more(h);
+        return;
+    }
     /* The connection is closed or closing otherwise: on_closed follows. */
-    if (h != NULL && put_answer(x, close) != MRL_OK)
+    if (h != NULL && !put)
         mrl_conn_abort(h->conn);
     mrl_exchange_free(x);
     if (h != NULL)

@@ -65,6 +65,7 @@
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
+    X(OCSP_CERTIFICATE_ISSUED, "server.ocsp_certificate_issued", "The daemon got a certificate to sign OCSP answers with.") \
     X(BACKUP_CREATED, "backup.created", "A backup of the store was made; the entry has its recipients, sizes and hash.") \
     X(BACKUP_RESTORED, "backup.restored", "The daemon started with a store out of a backup; what happened after the backup was made is not in it.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \

@@ -21,6 +21,8 @@ struct mrl_issuing {
     mrl_bytes audit_key;
     mrl_bytes tenant;
     struct mrl_keys_issue server; /* its names, ready to be asked for */
+    pthread_mutex_t lock;
+    struct mrl_server_identity present; /* under lock */
 };
 
 static const struct {
@@ -164,6 +166,7 @@ mrl_err mrl_issuing_new(const struct mrl_issuing_config *config, struct mrl_issu
 
     if (i == NULL)
         abort();
+    (void)pthread_mutex_init(&i->lock, NULL); /* no attributes: cannot fail */
     i->config = *config;
     (void)pthread_mutex_init(&i->refreshing, NULL); /* no attributes: cannot fail */
     MRL_TRY(set_server_names(i, why));
@@ -187,7 +190,9 @@ void mrl_issuing_free(struct mrl_issuing *i)
     if (i == NULL)
         return;
     free_views(atomic_load(&i->view));
+    mrl_server_identity_done(&i->present);
     (void)pthread_mutex_destroy(&i->refreshing);
+    (void)pthread_mutex_destroy(&i->lock);
     mrl_arena_done(&i->arena);
     free(i);
 }
@@ -210,6 +215,11 @@ mrl_bytes mrl_issuing_cacerts(const struct mrl_issuing *i)
 const struct mrl_bundle_version *mrl_issuing_bundle(const struct mrl_issuing *i)
 {
     return &view_of(i)->bundle;
+}
+
+uint8_t mrl_issuing_active(const struct mrl_issuing *i)
+{
+    return view_of(i)->issuing;
 }
 
 const struct mrl_ca_info *mrl_issuing_ca(const struct mrl_issuing *i, size_t at)
@@ -296,12 +306,36 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
 }
 
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
-                  struct mrl_buf *der, struct mrl_why *why)
+                  uint64_t life_s, struct mrl_buf *der, struct mrl_why *why)
 {
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
-    set_terms(i, &want, life_of(i, kind));
+    set_terms(i, &want, life_s > 0 ? life_s : life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
+}
+
+static mrl_err keep_identity(struct mrl_issuing *i, const struct mrl_server_identity *made)
+{
+    MRL_SCOPED(mrl_server_identity) old = {0};
+    struct mrl_server_identity copy;
+
+    MRL_TRY(mrl_server_identity_copy(made, &copy));
+    (void)pthread_mutex_lock(&i->lock);
+    old = i->present;
+    i->present = copy;
+    (void)pthread_mutex_unlock(&i->lock);
+    return MRL_OK;
+}
+
+mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_identity *out)
+{
+    mrl_err err = MRL_ERR_STATE;
+
+    (void)pthread_mutex_lock(&i->lock);
+    if (i->present.key != NULL)
+        err = mrl_server_identity_copy(&i->present, out);
+    (void)pthread_mutex_unlock(&i->lock);
+    return err;
 }
 
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
@@ -322,6 +356,7 @@ mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_ide
     MRL_TRY(add_cert(&made.chain, mrl_buf_bytes(&der)));
     for (size_t n = 0; n < between->count; n++)
         MRL_TRY(add_cert(&made.chain, mrl_cert_facts(between->certs[n])->der));
+    MRL_TRY(keep_identity(i, &made));
     *out = made;
     made = (struct mrl_server_identity){0};
     return MRL_OK;

@@ -50,6 +50,9 @@ mrl_bytes mrl_issuing_cacerts(const struct mrl_issuing *i);
 /* The version of that. */
 const struct mrl_bundle_version *mrl_issuing_bundle(const struct mrl_issuing *i);
 
+/* Number of the active issuing CA. */
+uint8_t mrl_issuing_active(const struct mrl_issuing *i);
+
 /* One CA of those the key process holds. */
 struct mrl_ca_info {
     enum mrl_ca_kind kind;
@@ -80,9 +83,10 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
                         struct mrl_buf *out);
 
 /* [service] A certificate for this principal and key, DER appended to der. It is nobody's
- * credential until the registry holds it. Errors are those of mrl_keys_issue. */
+ * credential until the registry holds it. life_s 0: that of the kind. Errors are those of
+ * mrl_keys_issue. */
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
-                  struct mrl_buf *der, struct mrl_why *why);
+                  uint64_t life_s, struct mrl_buf *der, struct mrl_why *why);
 
 /* The server's own identity: a key made here that never leaves memory, its chain, and when to ask
  * for the next one. */
@@ -94,6 +98,8 @@ struct mrl_server_identity {
 /* [service] */
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
                                     struct mrl_why *why);
+/* [service] A copy of the last one that was made. MRL_ERR_STATE: none yet. */
+mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_identity *out);
 void mrl_server_identity_done(struct mrl_server_identity *s);
 mrl_err mrl_server_identity_copy(const struct mrl_server_identity *from,
                                  struct mrl_server_identity *out);

@@ -114,6 +114,10 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "seen"),
     PUBLIC("credentials", "key"),
 
+    PUBLIC("crl_numbers", "ca"),
+    PUBLIC("crl_numbers", "number"),
+    PUBLIC("crl_numbers", "changed"),
+
     PUBLIC("psks", "identity"),
     PUBLIC("psks", "fingerprint"),
     SEALED("psks", "secret", NULL, "identity"),

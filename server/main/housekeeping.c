@@ -89,6 +89,7 @@ mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *wh
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_set_identity(s->workers[i], &identity, why));
+    mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
 }
 
@@ -109,14 +110,26 @@ mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why 
     return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", s->root_file);
 }
 
+mrl_err mrl_housekeeping_tell_issuers(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_ca_info *ca;
+
+    for (size_t i = 0; s->revocation != NULL && (ca = mrl_issuing_ca(s->issuing, i)) != NULL; i++)
+        if (ca->kind == MRL_CA_ISSUING && ca->has_key)
+            MRL_TRY(mrl_revocation_add(s->revocation, ca->cert, ca->number, why));
+    return MRL_OK;
+}
+
 static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_server_identity) identity = {0};
 
+    MRL_TRY(mrl_housekeeping_tell_issuers(s, why));
     MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_post_identity(s->workers[i], &identity));
+    mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
 }
 

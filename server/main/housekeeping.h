@@ -25,6 +25,9 @@ void mrl_housekeeping_checkpoint(struct mrl_server *s);
 void mrl_housekeeping_wake(void *server);
 /* [any] A step of a CA rollover was taken: the server's own certificate follows. */
 void mrl_housekeeping_ca_changed(void *server);
+/* [service, or main when no worker runs] Every CA that issues, or once did and still can sign, to
+ * whoever tells outsiders what is revoked. */
+mrl_err mrl_housekeeping_tell_issuers(struct mrl_server *s, struct mrl_why *why);
 /* [service, or main when no worker runs] The roots, for clients on this machine. */
 mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why *why);
 /* [service, or main when no worker runs] One entry, durable when this returns. */

@@ -22,8 +22,10 @@
 #include "main/durable.h"
 #include "main/housekeeping.h"
 #include "main/notify.h"
+#include "main/outsiders.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/profiles.h"
 #include "main/quotas.h"
 #include "main/restored.h"
 #include "main/schema.h"
@@ -73,11 +75,14 @@ static mrl_err start_keeper(struct mrl_server *s, const struct mrl_keys_options 
 static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
+    char revocation_url[MRL_KEYS_URL_MAX + 1];
     struct mrl_account account;
     struct mrl_keys_options options = {
         .program = paths->keys_program,
         .dir = paths->keys,
-        .max_lifetime_s = {[MRL_KEYS_DEVICE] = c->issuing.device_life_s + LIFE_MARGIN_S,
+        .max_lifetime_s = {[MRL_KEYS_DEVICE] =
+                               mrl_profiles_longest_life(&s->profiles, c->issuing.device_life_s) +
+                               LIFE_MARGIN_S,
                            [MRL_KEYS_APPLICATION] = c->issuing.application_life_s + LIFE_MARGIN_S,
                            [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s + LIFE_MARGIN_S,
                            [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S},
@@ -92,6 +97,9 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
         mrl_log_warn(
             "keys.same_account",
             MRL_FIELD_STR("why", "not started by root: daemon and key process share one account"));
+    if (c->revocation.url.len > 0 &&
+        mrl_bytes_to_cstr(c->revocation.url, revocation_url, sizeof(revocation_url)))
+        options.revocation_url = revocation_url;
     MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
     if (mrl_unlock_is_hardware(options.source.kind))
         options.start_timeout_ms = HARDWARE_START_MS;
@@ -205,8 +213,41 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
-    s->onboarding = (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, false};
+    s->onboarding =
+        (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
     return MRL_OK;
+}
+
+static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes response)
+{
+    struct mrl_server *s = context;
+
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_post_staple(s->workers[i], leaf, response);
+}
+
+static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *paths,
+                               struct mrl_why *why)
+{
+    const struct mrl_cert_list *sent = mrl_issuing_intermediates(s->issuing);
+    const struct mrl_cert_list active = {sent->certs, 1}; /* links may follow it */
+    uint8_t number = mrl_issuing_active(s->issuing);
+    struct mrl_revocation_config config = {
+        .store = s->store,
+        .audit = s->audit,
+        .keys = s->keys,
+        .cas = &active,
+        .numbers = &number,
+        .folder = paths->lists,
+        .staple = staple,
+        .staple_context = s,
+    };
+
+    if (!mrl_revocation_wanted(s->config))
+        return MRL_OK;
+    MRL_TRY(mrl_revocation_of_config(s->config, &config, why));
+    MRL_TRY(mrl_revocation_new(&config, &s->revocation, why));
+    return mrl_housekeeping_tell_issuers(s, why);
 }
 
 static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
@@ -342,6 +383,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .issuing = s->issuing,
         .onboarding = &s->onboarding,
         .api = &s->api,
+        .revocation = s->revocation,
         .telemetry = s->telemetry,
         .mqtt_limits = mqtt_limits(c),
         .psk = c->mqtt.psk,
@@ -420,6 +462,20 @@ static mrl_err listen_all(struct mrl_server *s, const struct mrl_paths *paths, s
     return mrl_worker_listen_socket(s->workers[0], &address, why);
 }
 
+static mrl_err listen_outside(struct mrl_server *s, struct mrl_why *why)
+{
+    mrl_bytes text = s->config->revocation.listen;
+    struct mrl_address address;
+
+    if (text.len == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_address_parse(text, &address, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_listen_outside(s->workers[i], &address, why));
+    mrl_address_format(&address, s->outside_address);
+    return MRL_OK;
+}
+
 static mrl_err record(struct mrl_server *s, enum mrl_audit_action action)
 {
     const struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
@@ -438,6 +494,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     if (s->root_file == NULL)
         abort();
     MRL_TRY(check_initialised(&paths, why));
+    MRL_TRY(mrl_profiles_of_config(s->config, &s->profiles, why));
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
         start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */
@@ -447,6 +504,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(open_store(s, &paths, why));
     MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(open_exports(s, why));
+    MRL_TRY(open_revocation(s, &paths, why));
     MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
@@ -454,6 +512,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
+    MRL_TRY(listen_outside(s, why));
     MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
@@ -463,7 +522,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
-    return MRL_OK;
+    return s->revocation == NULL ? MRL_OK : mrl_revocation_start(s->revocation, why);
 }
 
 /* The last entry of this run, and a checkpoint over it. */
@@ -482,6 +541,7 @@ static void announce(const struct mrl_server *s)
     mrl_log_info("server.ready", MRL_FIELD_STR("mqtt", s->api.mqtt_address),
                  MRL_FIELD_STR("enrolment", s->api.enrolment_address),
                  MRL_FIELD_STR("management", s->management_address),
+                 MRL_FIELD_STR("outside", s->outside_address),
                  MRL_FIELD_INT("workers", s->worker_count));
     mrl_notify("READY=1");
 }
@@ -517,6 +577,7 @@ static void stop(struct mrl_server *s)
 {
     mrl_notify("STOPPING=1");
     mrl_housekeeping_stop(s);
+    mrl_revocation_stop(s->revocation);
     stop_workers(s);
     mrl_exports_stop(s->exports);
     mrl_collector_stop(s->collector);
@@ -530,6 +591,7 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);

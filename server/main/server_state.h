@@ -37,6 +37,7 @@ struct mrl_server {
     struct mrl_guard *guard;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
+    struct mrl_profiles profiles;
     struct mrl_onboarding onboarding;
     struct mrl_api api;
     struct mrl_metrics *metrics;
@@ -50,10 +51,11 @@ struct mrl_server {
     struct mrl_rotation *rotation;
     struct mrl_retention *retention;
     struct mrl_backup *backup;
+    struct mrl_revocation *revocation; /* NULL: not wanted */
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;
-    char management_address[MRL_ADDRESS_TEXT];
+    char management_address[MRL_ADDRESS_TEXT], outside_address[MRL_ADDRESS_TEXT];
     bool ready;
 
     /* Housekeeping, on the main thread. */

@@ -6,21 +6,38 @@
 #include "base/hex.h"
 #include "devices/credential.h"
 
+static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
+{
+    return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
+                    mrl_csr_reason_text(reason));
+}
+
+mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
+                             struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    const struct mrl_csr_facts *facts;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
+        return refuse_request(reason, why);
+    facts = mrl_csr_facts(csr);
+    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
+        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why)
 {
     MRL_AUTO(mrl_csr) csr = NULL;
     MRL_AUTO(mrl_key) key = NULL;
-    const struct mrl_csr_facts *facts;
     enum mrl_csr_reason reason;
 
-    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK ||
-        mrl_csr_check(csr, &key, &reason) != MRL_OK)
-        return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
-                        mrl_csr_reason_text(reason));
-    facts = mrl_csr_facts(csr);
-    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
-        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
+    MRL_TRY(mrl_grant_read_names(body, id, &csr, why));
+    if (mrl_csr_check(csr, &key, &reason) != MRL_OK)
+        return refuse_request(reason, why);
     *out = MRL_TAKE(csr);
     return MRL_OK;
 }
@@ -37,18 +54,22 @@ struct grant_job {
 static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    struct mrl_audit_detail details[4];
+    struct mrl_audit_detail details[8];
+    size_t count = 0;
     struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
 
     MRL_ENSURE(j->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
     mrl_hex(mrl_fingerprint_bytes(&j->cert->fingerprint), fingerprint);
     mrl_hex(j->cert->serial, serial);
-    details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
-    details[1] = MRL_AUDIT_INT("not_after", j->cert->not_after);
-    details[2] = MRL_AUDIT_TEXT("serial", mrl_str(serial));
-    details[3] = MRL_AUDIT_TEXT("token", j->grant->token);
+    details[count++] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
+    details[count++] = MRL_AUDIT_INT("not_after", j->cert->not_after);
+    if (j->grant->profile != NULL)
+        details[count++] = MRL_AUDIT_TEXT("profile", j->grant->profile->name);
+    details[count++] = MRL_AUDIT_TEXT("serial", mrl_str(serial));
+    if (j->grant->token.len > 0)
+        details[count++] = MRL_AUDIT_TEXT("token", j->grant->token);
     event.details = details;
-    event.details_count = MRL_COUNT(details) - (j->grant->token.len == 0);
+    event.details_count = count;
     MRL_TRY(mrl_audit_digest(
         tx,
         "SELECT fingerprint, serial, kind, principal, not_before, not_after, state, reason, "
@@ -98,7 +119,8 @@ mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, str
                           .why = why};
     mrl_err err;
 
-    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki, &made, why));
+    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki,
+                      g->profile != NULL ? g->profile->life_s : 0, &made, why));
     MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&made), &cert));
     j.cert = mrl_cert_facts(cert);
     err = mrl_store_write(o->store, &j.write);

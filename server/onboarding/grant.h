@@ -18,6 +18,7 @@ struct mrl_grant {
     const struct mrl_actor *actor;
     enum mrl_audit_action action;
     mrl_bytes token; /* id of the token that was used, for the entry; empty: none */
+    const struct mrl_profile *profile; /* of a device: gives the life; NULL: none */
     /* First in the write job, may be NULL: what else must hold or happen. */
     mrl_err (*before)(struct mrl_tx *tx, void *context, struct mrl_why *why);
     void *context;
@@ -27,6 +28,11 @@ struct mrl_grant {
  * subject is CN=id. MRL_ERR_INVALID with the reason. */
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why);
+
+/* The same for a request whose key and signature count for nothing, because the key is made here
+ * (RFC 7030 4.4.1). */
+mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
+                             struct mrl_why *why);
 
 /* Issues; then, in one transaction, runs before, adds the credential and appends the audit entry
  * (fingerprint, serial, not_after); publishes; and only then appends the DER to der. Errors are

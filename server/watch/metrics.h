@@ -58,6 +58,11 @@
     X(ENROLLED, "merlon_enrolments_total", "kind=\"enrol\"", "Certificates issued over EST.")    \
     X(REENROLLED, "merlon_enrolments_total", "kind=\"reenrol\"", "")                             \
     X(ENROL_REFUSED, "merlon_enrolments_refused_total", "", "EST requests refused.")             \
+    X(OCSP_ANSWERED, "merlon_ocsp_responses_total", "status=\"successful\"",                     \
+      "OCSP requests answered.")                                                                 \
+    X(OCSP_UNAUTHORIZED, "merlon_ocsp_responses_total", "status=\"unauthorized\"", "")           \
+    X(OCSP_OTHER, "merlon_ocsp_responses_total", "status=\"other\"", "")                         \
+    X(CRL_SENT, "merlon_crl_sent_total", "", "Revocation lists sent.")                           \
     X(API_REQUESTS, "merlon_api_requests_total", "", "Requests to the management API.")          \
     X(TELEMETRY_REFUSED, "merlon_telemetry_refused_total", "",                                   \
       "Readings not exposed: series cap reached, or no number at the named field.")

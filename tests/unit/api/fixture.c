@@ -97,7 +97,7 @@ static void open_duties(struct fixture *f)
     assert_ok(mrl_issuing_new(&issuing, &f->api.issuing, NULL));
     assert_ok(mrl_telemetry_new(mappings, MRL_COUNT(mappings), &f->api.telemetry, NULL));
     f->onboarding =
-        (struct mrl_onboarding){f->api.store, f->api.registry, f->api.issuing, f->api.audit, false};
+        (struct mrl_onboarding){f->api.store, f->api.registry, f->api.issuing, f->api.audit, NULL};
     f->api.onboarding = &f->onboarding;
     f->api.metrics = mrl_metrics_new(1);
     f->api.retained = mrl_retained_new(100, 1 << 20);
