@@ -59,6 +59,7 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
 static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
     [MRL_KEYS_DEVICE] = MRL_CERT_DEVICE,     [MRL_KEYS_APPLICATION] = MRL_CERT_APPLICATION,
     [MRL_KEYS_OPERATOR] = MRL_CERT_OPERATOR, [MRL_KEYS_SERVER] = MRL_CERT_SERVER,
+    [MRL_KEYS_CLAIM] = MRL_CERT_APPLICATION, /* a client, too */
     [MRL_KEYS_OCSP] = MRL_CERT_OCSP,
 };
 

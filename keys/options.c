@@ -35,7 +35,7 @@ const char mrl_keys_usage[] =
     "--pin-credential NAME]\n"
     "       pkcs11      --pkcs11-module PATH --pkcs11-token LABEL --pkcs11-key LABEL\n"
     "                   --pin-file PATH | --pin-credential NAME [--pkcs11-env NAME=VALUE]...\n"
-    "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server, ocsp; for example "
+    "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server, claim, ocsp; for example "
     "device=90d)\n"
     "       --issue-rate PER_SECOND --issue-burst COUNT --revocation-url URL\n"
     "init makes a root CA, an issuing CA, an audit key and a sealing key, and never replaces any.\n"
@@ -207,7 +207,7 @@ static mrl_err take_lifetime(struct mrl_keys_arguments *a, const char *value, st
             }
     return mrl_fail(
         why, MRL_ERR_INVALID,
-        "--max-lifetime takes KIND=DURATION with device, app, operator, server or ocsp, "
+        "--max-lifetime takes KIND=DURATION with device, app, operator, server, claim or ocsp, "
         "for example device=90d");
 }
 

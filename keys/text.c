@@ -76,7 +76,7 @@ const char *mrl_keys_kind_name(enum mrl_keys_kind kind)
     static const char *const names[MRL_KEYS_KIND_END_] = {
         [MRL_KEYS_DEVICE] = "device",     [MRL_KEYS_APPLICATION] = "app",
         [MRL_KEYS_OPERATOR] = "operator", [MRL_KEYS_SERVER] = "server",
-        [MRL_KEYS_OCSP] = "ocsp",
+        [MRL_KEYS_CLAIM] = "claim",       [MRL_KEYS_OCSP] = "ocsp",
     };
 
     return (unsigned)kind < MRL_KEYS_KIND_END_ ? names[kind] : NULL;

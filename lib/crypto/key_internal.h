@@ -5,12 +5,15 @@
 
 #include "crypto/key.h"
 
-/* Takes pkey, on failure too; type must be what pkey is. */
 /* NULL: nobody else holds its private part. */
 const struct mrl_key_holder *mrl_key_holder_of(const struct mrl_key *k);
-/* Private, and not in hardware. */
+/* Private, and no holder has it. */
 bool mrl_key_is_here(const struct mrl_key *k);
+/* Takes pkey, on failure too; type must be what pkey is. */
 mrl_err mrl_key_adopt(struct evp_pkey_st *pkey, enum mrl_key_type type, bool is_private,
                       struct mrl_key **out);
+
+/* What a key whose private half is in a chip is found again by (key_outside.h); empty: another. */
+mrl_bytes mrl_key_outside_pem(const struct mrl_key *k);
 
 #endif

@@ -10,6 +10,7 @@ enum mrl_principal_kind {
     MRL_PRINCIPAL_DEVICE = 1,
     MRL_PRINCIPAL_APPLICATION = 2,
     MRL_PRINCIPAL_OPERATOR = 3,
+    MRL_PRINCIPAL_CLAIM = 4, /* one certificate that many devices share, good for provisioning only */
 };
 const char *mrl_principal_kind_name(enum mrl_principal_kind k); /* "device"; never NULL */
 
@@ -19,6 +20,7 @@ struct mrl_subject {
     mrl_bytes id;
     mrl_bytes group;
     mrl_bytes attributes;
+    bool hardware_held; /* of a session: its key is proven to be in a TPM */
 };
 
 #endif

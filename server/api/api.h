@@ -29,6 +29,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     bool require_witness;            /* no change while the log is not cosigned */
     struct mrl_exports *exports;     /* may be NULL: none */
     struct mrl_onboarding *onboarding;
+    struct mrl_sealer *sealer;
     struct mrl_issuing *issuing;
     void (*ca_changed)(void *context); /* a step of a rollover was taken; may be NULL */
     mrl_err (*ca_reload)(void *context, struct mrl_why *why); /* may be NULL */

@@ -139,12 +139,22 @@ mrl_err mrl_api_device_list(struct mrl_api_request *r);
 mrl_err mrl_api_device_show(struct mrl_api_request *r);
 mrl_err mrl_api_device_edit(struct mrl_api_request *r);
 mrl_err mrl_api_device_step(struct mrl_api_request *r); /* argument: enum mrl_device_action */
+mrl_err mrl_api_hardware_list(struct mrl_api_request *r);
+mrl_err mrl_api_hardware_lift(struct mrl_api_request *r);
 mrl_err mrl_api_psk_add(struct mrl_api_request *r);
 mrl_err mrl_api_psk_list(struct mrl_api_request *r);
 mrl_err mrl_api_psk_revoke(struct mrl_api_request *r);
 mrl_err mrl_api_token_create(struct mrl_api_request *r);
 mrl_err mrl_api_token_list(struct mrl_api_request *r);
 mrl_err mrl_api_token_cancel(struct mrl_api_request *r);
+mrl_err mrl_api_claim_create(struct mrl_api_request *r);
+mrl_err mrl_api_claim_list(struct mrl_api_request *r);
+mrl_err mrl_api_claim_show(struct mrl_api_request *r);
+mrl_err mrl_api_claim_revoke(struct mrl_api_request *r);
+mrl_err mrl_api_template_set(struct mrl_api_request *r);
+mrl_err mrl_api_template_list(struct mrl_api_request *r);
+mrl_err mrl_api_template_show(struct mrl_api_request *r);
+mrl_err mrl_api_template_delete(struct mrl_api_request *r);
 /* argument: enum mrl_principal_kind */
 mrl_err mrl_api_account_add(struct mrl_api_request *r);
 mrl_err mrl_api_account_list(struct mrl_api_request *r);

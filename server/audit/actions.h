@@ -22,6 +22,8 @@
     X(DEVICE_CHANGED, "device.changed", "The record of a device (group, attributes, note) changed.") \
     X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
     X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
+    X(DEVICE_HARDWARE_PROVEN, "device.hardware_proven", "A device proved that the key of its certificate is in a TPM.") \
+    X(DEVICE_HARDWARE_LIFTED, "device.hardware_lifted", "An operator allowed the TPM of a device to become that of another one.") \
     X(DEVICE_FLAPPING, "device.flapping", "A device or application connected too often and is kept out for a while.") \
     X(DEVICE_FLOODING, "device.flooding", "A device or application sent too fast for too long and is kept out for a while.") \
     X(SOURCE_LIMITED, "source.limited", "Connections of a source were refused: too many in a minute.") \
@@ -30,6 +32,14 @@
     X(TOKEN_CREATED, "token.created", "A one-time enrolment token was made; the entry has its id, never its text.") \
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
+    X(CLAIM_CREATED, "claim.created", "A claim certificate was made, for many devices to get their own with.") \
+    X(CLAIM_REVOKED, "claim.revoked", "A claim certificate was revoked; its connections are closed.") \
+    X(TEMPLATE_SET, "template.set", "A provisioning template was made or replaced; the details are what it says now, without its secret.") \
+    X(TEMPLATE_DELETED, "template.deleted", "A provisioning template was deleted.") \
+    X(PROVISIONING_CERTIFIED, "provisioning.certified", "A certificate was made for the holder of a claim; it is nobody's until it is registered.") \
+    X(PROVISIONING_REGISTERED, "provisioning.registered", "The holder of a claim became a device; the details are the template and its version.") \
+    X(PROVISIONING_EXPIRED, "provisioning.expired", "Certificates made for holders of a claim were not registered in time; nothing accepts them.") \
+    X(PROVISIONING_REFUSED, "provisioning.refused", "A holder of a claim was refused a certificate or a registration.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
     X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \

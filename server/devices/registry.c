@@ -69,6 +69,7 @@ static mrl_err credential_of_row(const struct mrl_rows *rows, struct mrl_credent
     out->not_before = mrl_row_int(rows, 2);
     out->not_after = mrl_row_int(rows, 3);
     out->seen = mrl_row_int(rows, 4) != 0;
+    out->hardware_held = false;
     out->psk = mrl_row_int(rows, 5) == 0;
     return MRL_OK;
 }
@@ -209,6 +210,14 @@ mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_
     return MRL_OK;
 }
 
+void mrl_registry_update_hardware(struct mrl_registry_update *u, const struct mrl_fingerprint *f)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (mrl_bytes_eq(mrl_fingerprint_bytes(&u->credentials[i].fingerprint),
+                         mrl_fingerprint_bytes(f)))
+            u->credentials[i].hardware_held = true;
+}
+
 void mrl_registry_update_free(struct mrl_registry_update *u)
 {
     if (u == NULL)
@@ -241,6 +250,24 @@ void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_upda
         publish_credential(r, u, &u->credentials[i]);
     if (known && r->changed != NULL)
         r->changed(r->context, u->record.kind, u->record.id);
+}
+
+void mrl_registry_put_guest(struct mrl_registry *r, const struct mrl_registry_guest *g)
+{
+    const struct mrl_record record = {
+        .kind = g->kind,
+        .id = g->id,
+        .attributes = g->attributes,
+        .account_state = g->active ? MRL_ACCOUNT_ACTIVE : MRL_ACCOUNT_DISABLED,
+    };
+    bool known;
+
+    mrl_rcu_register();
+    known = mrl_snapshot_put(&r->snapshot, &record);
+    (void)mrl_snapshot_put_credential(&r->snapshot, g->kind, g->id,
+                                      &g->credential); /* its principal is there: line above */
+    if (known && r->changed != NULL)
+        r->changed(r->context, g->kind, g->id);
 }
 
 static void roles_changed(void *context, const struct mrl_role_target *target)

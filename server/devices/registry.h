@@ -48,10 +48,24 @@ struct mrl_registry_update;
 /* [writer] MRL_ERR_NOT_FOUND: no such principal. Gives *out. */
 mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
                            struct mrl_registry_update **out);
+/* [writer] After stage: this certificate of the principal is hardware-held (devices/hardware.h). */
+void mrl_registry_update_hardware(struct mrl_registry_update *u, const struct mrl_fingerprint *f);
 void mrl_registry_publish(struct mrl_registry *r,
                           const struct mrl_registry_update *u); /* [writer] */
 void mrl_registry_update_free(struct mrl_registry_update *u);   /* any */
 MRL_AUTO_DEFINE(mrl_registry_update);
+
+/* A principal that another module stores, in the snapshot only: claims (onboarding/claim.h). It is
+ * judged like an account. */
+struct mrl_registry_guest {
+    enum mrl_principal_kind kind;
+    mrl_bytes id;
+    mrl_bytes attributes; /* access/attributes.h; empty: none */
+    bool active;
+    struct mrl_credential credential;
+};
+/* [writer] Makes the snapshot say this, and tells on_change when it was known. */
+void mrl_registry_put_guest(struct mrl_registry *r, const struct mrl_registry_guest *g);
 
 struct mrl_registry_counts {
     uint64_t devices;

@@ -32,6 +32,7 @@ static const struct {
     [MRL_PRINCIPAL_DEVICE] = {MRL_KEYS_DEVICE, "device"},
     [MRL_PRINCIPAL_APPLICATION] = {MRL_KEYS_APPLICATION, "app"},
     [MRL_PRINCIPAL_OPERATOR] = {MRL_KEYS_OPERATOR, "operator"},
+    [MRL_PRINCIPAL_CLAIM] = {MRL_KEYS_CLAIM, "claim"},
 };
 
 static uint64_t life_of(const struct mrl_issuing *i, enum mrl_principal_kind kind)

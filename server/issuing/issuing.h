@@ -78,12 +78,13 @@ mrl_err mrl_issuing_plan(const struct mrl_issuing *i, enum mrl_ca_kind kind, uin
 
 /* Raw Ed25519 key that signs heads of the audit log. */
 mrl_bytes mrl_issuing_audit_key(const struct mrl_issuing *i);
-/* "urn:merlon:<tenant>:<device|app|operator>:<id>", the URI in each certificate. RFC 8141 */
+/* "urn:merlon:<tenant>:<device|app|operator|claim>:<id>", the URI in each certificate. RFC 8141 */
 mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id,
                         struct mrl_buf *out);
 
 /* [service] A certificate for this principal and key, DER appended to der. It is nobody's
- * credential until the registry holds it. life_s 0: that of the kind. Errors are those of
+ * credential until the registry holds it. life_s 0: that of the kind, which a
+ * claim has not. Errors are those of
  * mrl_keys_issue. */
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
                   uint64_t life_s, struct mrl_buf *der, struct mrl_why *why);

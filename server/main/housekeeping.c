@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "main/tickets.h"
 
-enum { TICK_MS = 1000, RETRY_S = 60 };
+enum { TICK_MS = 1000, RETRY_S = 60, PROVISIONING_MS = 60000 };
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
@@ -192,6 +192,19 @@ void mrl_housekeeping_checkpoint(struct mrl_server *s)
 
 static void submit_chore(struct mrl_server *s);
 
+/* Certificates that nobody registered: nothing accepts them, so a minute more is nothing. */
+static void expire_provisioning(struct mrl_server *s)
+{
+    uint64_t now = mrl_monotonic_ms();
+
+    if (now - s->provisioning_ms < PROVISIONING_MS)
+        return;
+    s->provisioning_ms = now;
+    if (mrl_provision_expire(&s->provisioning) != MRL_OK) /* the next minute tries again */
+        mrl_log_warn("provisioning.not_expired",
+                     MRL_FIELD_STR("why", "the store does not take it"));
+}
+
 /* On a service thread. */
 static void run_chore(struct mrl_job *j)
 {
@@ -201,6 +214,7 @@ static void run_chore(struct mrl_job *j)
     if (!mrl_revival_is_down(s))
         mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
+    expire_provisioning(s);
     if (atomic_exchange(&s->tickets_stale, false))
         mrl_tickets_sweep(s->tickets, s->registry);
     if (!mrl_revival_is_down(s) && mrl_wall_s() >= atomic_load(&s->renew_at) &&

@@ -2,6 +2,8 @@
 #include "main/server.h"
 
 #include "base/rcu.h"
+#include "devices/hardware.h"
+#include "main/attestation.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -33,10 +35,13 @@
 #include "main/server_state.h"
 #include "main/unlock_source.h"
 #include "main/worker.h"
+#include "onboarding/claim.h"
 
 enum {
-    SERVICE_THREADS = 4,
+    SERVICE_THREADS = 16, /* so many enrolments can share one commit */
     SERVICE_QUEUE = 4096,
+    PROVISIONING_THREADS = 4,  /* and so many hooks are asked at once */
+    PROVISIONING_QUEUE = 1024, /* above: devices are told to come later */
     STOP_GRACE_MS = 5000,      /* after the drain */
     HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
     LIFE_MARGIN_S =
@@ -85,7 +90,8 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
                                LIFE_MARGIN_S,
                            [MRL_KEYS_APPLICATION] = c->issuing.application_life_s + LIFE_MARGIN_S,
                            [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s + LIFE_MARGIN_S,
-                           [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S},
+                           [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S,
+                           [MRL_KEYS_CLAIM] = MRL_CLAIM_LIFE_MAX_S + LIFE_MARGIN_S},
         .issue_rate = (uint32_t)c->keys.issue_rate,
         .issue_burst = (uint32_t)c->keys.issue_rate * 10,
     };
@@ -187,6 +193,16 @@ static void set_quotas(struct mrl_server *s, enum mrl_principal_kind kind)
     mrl_quota_set_defaults(s->access, kind, of);
 }
 
+static mrl_err open_hardware(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+
+    MRL_TRY(mrl_hardware_open(s->store, s->registry, c->attestation.required_groups.at,
+                              c->attestation.required_groups.count, &s->hardware, why));
+    s->onboarding.hardware = s->hardware;
+    return mrl_attestation_of_config(c, &s->onboarding, &s->attest, why);
+}
+
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -215,7 +231,9 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
     s->onboarding =
         (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
-    return MRL_OK;
+    s->provisioning = (struct mrl_provisioning){&s->onboarding, s->sealer};
+    MRL_TRY(mrl_claims_load(s->store, s->registry, why));
+    return open_hardware(s, why);
 }
 
 static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes response)
@@ -245,7 +263,7 @@ static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *pat
 
     if (!mrl_revocation_wanted(s->config))
         return MRL_OK;
-    MRL_TRY(mrl_revocation_of_config(s->config, &config, why));
+    mrl_revocation_of_config(s->config, &config);
     MRL_TRY(mrl_revocation_new(&config, &s->revocation, why));
     return mrl_housekeeping_tell_issuers(s, why);
 }
@@ -344,6 +362,7 @@ static void fill_api(struct mrl_server *s)
         .require_witness = s->config->audit.require_witness,
         .exports = s->exports,
         .onboarding = &s->onboarding,
+        .sealer = s->sealer,
         .issuing = s->issuing,
         .ca_changed = mrl_housekeeping_ca_changed,
         .ca_reload = mrl_revival_reload,
@@ -382,6 +401,9 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .tickets = s->tickets,
         .issuing = s->issuing,
         .onboarding = &s->onboarding,
+        .provisioning = &s->provisioning,
+        .provisioning_service = s->provisioning_service,
+        .attest = s->attest,
         .api = &s->api,
         .revocation = s->revocation,
         .telemetry = s->telemetry,
@@ -429,6 +451,8 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
+    MRL_TRY(mrl_service_new("provisioning", PROVISIONING_THREADS, PROVISIONING_QUEUE,
+                            &s->provisioning_service));
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
@@ -489,6 +513,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     struct mrl_paths paths;
 
     MRL_TRY(mrl_random_check(why));
+    MRL_TRY(mrl_revocation_check(s->config, why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
     s->root_file = strdup(paths.root_pem);
     if (s->root_file == NULL)
@@ -552,6 +577,7 @@ static void stop_workers(struct mrl_server *s)
         mrl_worker_stop(s->workers[i], s->config->mqtt.drain_s * 1000 + STOP_GRACE_MS);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_wait(s->workers[i]);
+    mrl_service_free(s->provisioning_service);
     mrl_service_free(
         s->service); /* runs what waits; answers nobody takes any more are dropped below */
     for (unsigned i = 0; i < s->worker_count; i++)
@@ -591,6 +617,8 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_attest_free(s->attest);
+    mrl_hardware_free(s->hardware);
     mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);

@@ -107,6 +107,7 @@ static mrl_err make_http(struct mrl_worker *w)
     };
 
     w->est = (struct mrl_est){.onboarding = w->shared.onboarding,
+                              .attest = w->shared.attest,
                               .metrics = w->shared.metrics,
                               .index = w->index,
                               .guard = w->shared.guard,
@@ -148,6 +149,8 @@ static void make_door(struct mrl_worker *w)
         .retained = w->shared.retained,
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
+        .provisioning = w->shared.provisioning,
+        .provisioning_service = w->shared.provisioning_service,
         .limits = &w->shared.mqtt_limits,
         .store = w->shared.onboarding->store,
         .observe = w->shared.telemetry != NULL ? observe : NULL,

@@ -138,6 +138,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
+        .proof = g->e->proof,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
@@ -320,6 +321,16 @@ static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, 
     return MRL_OK;
 }
 
+/* Its names are compared with those of the present certificate. */
+static mrl_err read_renewal(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+{
+    if (e->made_spki.len > 0)
+        return read_request(e, out, why);
+    MRL_TRY(mrl_grant_read_key(e->request, &out->csr, why));
+    out->facts = *mrl_csr_facts(out->csr);
+    return MRL_OK;
+}
+
 static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                              struct request *r, struct mrl_why *why)
 {
@@ -369,7 +380,9 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
 
 struct same_names {
     const struct mrl_csr_facts *facts;
+    mrl_bytes device;
     bool same;
+    bool provisional; /* the certificate has another name than the device */
 };
 
 /* RFC 7030 4.2.2: Subject and SubjectAltName are identical to those of the certificate being
@@ -383,6 +396,7 @@ static void compare_names(void *context, const struct mrl_credential_info *crede
     (void)credential;
     if (mrl_cert_from_der(der, &cert) != MRL_OK)
         return;
+    s->provisional = !mrl_bytes_eq(mrl_cert_facts(cert)->cn, s->device);
     s->same = mrl_bytes_eq(s->facts->subject, mrl_cert_facts(cert)->subject) &&
               mrl_bytes_eq(s->facts->san, mrl_cert_facts(cert)->san);
 }
@@ -390,9 +404,12 @@ static void compare_names(void *context, const struct mrl_credential_info *crede
 static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                 const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
-    struct same_names s = {.facts = facts};
+    struct same_names s = {.facts = facts, .device = e->device};
 
     MRL_TRY(mrl_credential_show(o->registry, e->present, compare_names, &s, why));
+    /* One made before the device had a name (onboarding/provision.h) is renewed to its name. */
+    if (s.provisional && facts->name.cn_count == 1 && mrl_bytes_eq(facts->name.cn, e->device))
+        return check_san(o, e, facts, why);
     if (!s.same)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "subject and subjectAltName must be those of the present certificate");
@@ -408,7 +425,7 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     MRL_SCOPED(request) r = {0};
     struct grant g;
 
-    if (read_request(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
+    if (read_renewal(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
         check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
@@ -417,20 +434,36 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
-enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                                   struct mrl_buf *der, struct mrl_why *why)
+static enum mrl_enrol_refusal by_certificate(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                             struct mrl_name *id, struct mrl_why *why)
 {
-    struct mrl_enrolment known = *e;
-    struct mrl_name id;
     const char *reason;
 
-    if (!is_in_use(o, e->present, &id, &reason)) {
+    if (!is_in_use(o, e->present, id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);
         return MRL_ENROL_NOT_AUTHENTIC;
     }
-    known.device = mrl_name_bytes(&id);
-    known.token = MRL_BYTES_NONE;
-    return renew(o, &known, der, why);
+    e->device = mrl_name_bytes(id);
+    e->token = MRL_BYTES_NONE;
+    return MRL_ENROL_OK;
+}
+
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_enrolment known = *e;
+    struct mrl_name id;
+    enum mrl_enrol_refusal refusal = by_certificate(o, &known, &id, why);
+
+    return refusal == MRL_ENROL_OK ? renew(o, &known, der, why) : refusal;
+}
+
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why)
+{
+    struct token_look look = {.e = e};
+
+    return e->token.len == 0 ? by_certificate(o, e, device, why) : check_token(o, e, &look, why);
 }

@@ -14,6 +14,8 @@
 #include "guard/guard.h"
 #include "messages/hub.h"
 #include "net/conn.h"
+#include "net/service.h"
+#include "onboarding/provision.h"
 #include "watch/metrics.h"
 
 struct mrl_mqtt_limits {
@@ -47,6 +49,8 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_retained *retained;
     struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;
+    struct mrl_provisioning *provisioning; /* NULL: there is none */
+    struct mrl_service *provisioning_service;
     const struct mrl_mqtt_limits *limits;
     struct mrl_store *store;   /* keeps which trust bundle a device has; NULL: nobody asks */
     mrl_mqtt_observe *observe; /* may be NULL */
