@@ -4,6 +4,7 @@ programs verify what is sent, and nothing is finished while a device would break
 import base64
 import hashlib
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from harness.ca import Identity, openssl
 from harness.client import MqttClient
 from harness.est import Est, certificates_of, make_csr_body
 from harness.merlon import Ended, Merlon, run_program
-from harness.process import program
+from harness.ports import free_port
+from harness.process import Process, program
 from harness.waiting import wait_until
 
 OWNER = ("--user", "merlon-keys") if os.geteuid() == 0 else ()
@@ -336,3 +338,70 @@ def test_killed_before_any_call_the_keystore_has_all_of_a_ca_or_nothing(make_mer
                 break
     print(f"{command}: cut {cuts} times")
     assert cuts > 2 * len(CALLS)
+
+
+# --- the agent, and what outsiders are told
+
+def start_agent(merlon: Merlon, name: str) -> tuple[Process, Path]:
+    merlon.add_device(name)
+    token, folder = merlon.folder / f"{name}.token", merlon.folder / f"agent-{name}"
+    token.write_text(merlon.token(name), encoding="ascii")
+    done = run_program("merlon-agent", "enrol", "--server", f"127.0.0.1:{merlon.enrolment_port}", "--mqtt",
+                       f"127.0.0.1:{merlon.mqtt_port}", "--device", name, "--token-file", token, "--root", merlon.root, "--dir", folder)
+    assert done.code == 0, done.err
+    agent = merlon.processes.start([program("merlon-agent"), "run", "--dir", folder])
+    agent.wait_for_log('"event":"connection.up"')
+    return agent, folder
+
+
+def test_the_agent_goes_over_by_itself_and_says_so(merlon):
+    """SIGUSR1 is the day on which it asks and renews."""
+    agent, folder = start_agent(merlon, "pump-1")
+    assert (folder / "root.pem").read_text().count("BEGIN CERT") == 1
+    new_root(merlon)
+    switch(merlon)
+    assert reasons(merlon) == {"pump-1": "certificate"}
+    agent.popen.send_signal(signal.SIGUSR1)
+    agent.wait_for_log('"event":"renewal.done"')
+    assert (folder / "root.pem").read_text().count("BEGIN CERT") == 2
+    assert (folder / "bundle").read_text() == merlon.api.get("/v1/ca/generations")["bundle"]
+    wait_until(lambda: reasons(merlon) == {}, "the agent's report")
+    ca(merlon, "rollover")
+    agent.popen.send_signal(signal.SIGUSR1)
+    wait_until(lambda: (folder / "root.pem").read_text().count("BEGIN CERT") == 1, "the old root to go")
+    agent.wait_for_log('"event":"trust.changed"')
+    merlon.restart()
+    wait_until(lambda: merlon.api.get("/v1/status")["connected"] == 1, "the agent with the new root alone")
+    assert agent.stop() == 0
+
+
+@pytest.fixture
+def with_lists(start_merlon) -> tuple[Merlon, str]:
+    port = free_port()
+    merlon = start_merlon({"revocation": {"url": f"http://127.0.0.1:{port}", "listen": f"127.0.0.1:{port}"}})
+    return merlon, f"http://127.0.0.1:{port}"
+
+
+def status_of(merlon: Merlon, url: str, identity: Identity, number: int) -> str:
+    names = {ca["name"]: ca for ca in merlon.api.get("/v1/ca/generations")["items"]}
+    assert names
+    certificates = {c.subject.rfc4514_string(): c for c in bundle(merlon)}
+    name = "CN=Merlon Issuing CA" + ("" if number == 1 else f" {number}")
+    issuer = merlon.folder / f"issuing-{number}.pem"
+    issuer.write_bytes(certificates[name].public_bytes(serialization.Encoding.PEM))
+    done = subprocess.run(["openssl", "ocsp", "-issuer", issuer, "-cert", identity.certificate, "-url", f"{url}/ocsp", "-CAfile",
+                           merlon.root], capture_output=True, text=True, check=False, timeout=20)
+    text = done.stdout + done.stderr
+    return "good" if ": good" in text else "revoked" if ": revoked" in text else text
+
+
+def test_outsiders_are_told_about_certificates_of_both_issuing_cas(with_lists):
+    merlon, url = with_lists
+    first = merlon.device("pump-1")
+    make(merlon, "new-issuing")
+    ca(merlon, "activate", "issuing", "2")
+    second = merlon.device("pump-2")
+    wait_until(lambda: (status_of(merlon, url, first, 1), status_of(merlon, url, second, 2)) == ("good", "good"), "both answers")
+    merlon.api.step("pump-2", "revoke")
+    wait_until(lambda: status_of(merlon, url, second, 2) == "revoked", "the revocation")
+    assert status_of(merlon, url, first, 1) == "good"
