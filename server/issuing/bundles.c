@@ -40,7 +40,7 @@ mrl_err mrl_bundle_enter(struct mrl_store *s, const struct mrl_bundle_version *v
 
 mrl_err mrl_bundle_read(mrl_bytes text, struct mrl_bundle_version *out)
 {
-    struct mrl_bundle_version v;
+    struct mrl_bundle_version v = {{0}};
 
     MRL_ENSURE(mrl_unhex(text, v.bytes, sizeof(v.bytes)) == MRL_OK, MRL_ERR_MALFORMED);
     *out = v;
