@@ -161,7 +161,7 @@ static _Noreturn void run(int control, const struct mrl_keys_options *o,
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         _exit(1);
     mrl_key_command_make(o, &command);
-    ready = may_unlock(&o->source);
+    ready = may_unlock(&o->source) ? 1 : 0;
     if (send(STDIN_FILENO, &ready, 1, MSG_NOSIGNAL) == 1 && ready)
         keep(STDIN_FILENO, &command);
     _exit(0);

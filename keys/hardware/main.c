@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keys/hardware/confine.h"
 #include "keys/hardware/hardware.h"
 
 enum { CHANNEL = 3, EXIT_USAGE = 2 };
@@ -31,7 +32,8 @@ static mrl_err answer_by(const struct hardware *h, const struct mrl_unlock_reque
     case MRL_UNLOCK_SIGN:
         return h->sign(q, content, why);
     case MRL_UNLOCK_HOLD:
-        return h->hold(q, why);
+        MRL_TRY(h->hold(q, why));
+        return mrl_confine(why);
     case MRL_UNLOCK_MAKE:
     case MRL_UNLOCK_OPEN:
         return h->unlock(q, content, why);

@@ -83,6 +83,9 @@ def test_the_module_is_not_in_the_key_process(token):
     assert len(helper) == 1
     assert "softhsm" not in Path(f"/proc/{pid}/maps").read_text(encoding="ascii")
     assert "softhsm" in Path(f"/proc/{helper[0]}/maps").read_text(encoding="ascii")
+    for process in (pid, helper[0]):
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+        assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
     os.kill(helper[0], 9)
     merlon.add_device("pump-9")
     assert merlon.cli("ca", "activate", "issuing", "2").code == 0
