@@ -186,9 +186,9 @@ mrl_err mrl_generations_load(const struct mrl_folder *f, const struct mrl_kek *k
                              const struct mrl_unlock *u, struct mrl_generations *all,
                              struct mrl_why *why)
 {
-    for (uint8_t number = 1; number <= MRL_KEYS_GENERATION_MOST; number++) {
-        MRL_TRY(load_one(f, kek, u, MRL_CA_ROOT, number, all, why));
-        MRL_TRY(load_one(f, kek, u, MRL_CA_ISSUING, number, all, why));
+    for (unsigned number = 1; number <= MRL_KEYS_GENERATION_MOST; number++) {
+        MRL_TRY(load_one(f, kek, u, MRL_CA_ROOT, (uint8_t)number, all, why));
+        MRL_TRY(load_one(f, kek, u, MRL_CA_ISSUING, (uint8_t)number, all, why));
     }
     return MRL_OK;
 }

@@ -107,7 +107,7 @@ static mrl_err build(const struct mrl_keys_server *s, const struct mrl_generatio
         p.uris = (struct mrl_names){&uri, 1};
     }
     mrl_serial_random(p.serial);
-    if (want->kind != MRL_KEYS_OCSP)
+    if (want->kind != MRL_KEYS_OCSP && want->kind != MRL_KEYS_CLAIM) /* shown to Merlon only */
         say_revocation(s, ca, &p, &urls);
     return mrl_cert_build(&p, ca->cert, ca->key, out, why);
 }

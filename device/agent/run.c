@@ -383,13 +383,19 @@ static void move_link(struct agent *a)
 
 /* ---- the loop ---- */
 
+static void ask_now(struct agent *a)
+{
+    a->renew_at_ms = 0;
+    a->trust_at_ms = 0;
+}
+
 static void read_signals(struct agent *a)
 {
     struct signalfd_siginfo s;
 
     while (read(a->signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
         if (s.ssi_signo == SIGUSR1)
-            a->renew_at_ms = a->trust_at_ms = 0;
+            ask_now(a);
         else
             a->stopping = true;
     }
