@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "main/paths.h"
 #include "main/tickets.h"
 
 enum { TICK_MS = 1000, RETRY_S = 60, PROVISIONING_MS = 60000 };
@@ -98,33 +100,39 @@ mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why 
 {
     const struct mrl_cert_list *roots = mrl_issuing_roots(s->issuing);
     MRL_SCOPED(mrl_buf) pem = {0};
+    char path[MRL_PATH];
     int fd;
     bool whole;
 
     for (size_t i = 0; i < roots->count; i++)
         MRL_TRY(mrl_cert_to_pem(roots->certs[i], &pem));
-    fd = open(s->root_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    (void)snprintf(path, sizeof(path), "%s.new", s->root_file);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
     if (fd >= 0)
         whole = close(fd) == 0 && whole;
+    whole =
+        whole && rename(path, s->root_file) == 0; /* who reads it has the old one or the new one */
     return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", s->root_file);
 }
 
-mrl_err mrl_housekeeping_tell_issuers(struct mrl_server *s, struct mrl_why *why)
+void mrl_housekeeping_tell_issuers(struct mrl_server *s)
 {
     const struct mrl_ca_info *ca;
+    struct mrl_why why = {""};
 
     for (size_t i = 0; s->revocation != NULL && (ca = mrl_issuing_ca(s->issuing, i)) != NULL; i++)
-        if (ca->kind == MRL_CA_ISSUING && ca->has_key)
-            MRL_TRY(mrl_revocation_add(s->revocation, ca->cert, ca->number, why));
-    return MRL_OK;
+        if (ca->kind == MRL_CA_ISSUING && ca->has_key &&
+            mrl_revocation_add(s->revocation, ca->cert, ca->number, &why) != MRL_OK)
+            mrl_log_error("revocation.not_told", MRL_FIELD_INT("issuing_ca", ca->number),
+                          MRL_FIELD_STR("why", why.text));
 }
 
 static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_server_identity) identity = {0};
 
-    MRL_TRY(mrl_housekeeping_tell_issuers(s, why));
+    mrl_housekeeping_tell_issuers(s);
     MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
@@ -137,7 +145,7 @@ void mrl_housekeeping_ca_changed(void *server)
 {
     struct mrl_server *s = server;
 
-    atomic_store(&s->renew_at, 0); /* signed by whom it says now, with the links of now */
+    atomic_store(&s->identity_stale, true); /* signed by whom it says now, with the links of now */
     mrl_housekeeping_wake(s);
 }
 
@@ -205,6 +213,14 @@ static void expire_provisioning(struct mrl_server *s)
                      MRL_FIELD_STR("why", "the store does not take it"));
 }
 
+/* A step that comes while one is made is seen by the next chore. */
+static bool identity_is_due(struct mrl_server *s)
+{
+    if (mrl_revival_is_down(s))
+        return false;
+    return atomic_exchange(&s->identity_stale, false) || mrl_wall_s() >= atomic_load(&s->renew_at);
+}
+
 /* On a service thread. */
 static void run_chore(struct mrl_job *j)
 {
@@ -217,8 +233,7 @@ static void run_chore(struct mrl_job *j)
     expire_provisioning(s);
     if (atomic_exchange(&s->tickets_stale, false))
         mrl_tickets_sweep(s->tickets, s->registry);
-    if (!mrl_revival_is_down(s) && mrl_wall_s() >= atomic_load(&s->renew_at) &&
-        renew_identity(s, &why) != MRL_OK) {
+    if (identity_is_due(s) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);
     }

@@ -27,7 +27,7 @@ void mrl_housekeeping_wake(void *server);
 void mrl_housekeeping_ca_changed(void *server);
 /* [service, or main when no worker runs] Every CA that issues, or once did and still can sign, to
  * whoever tells outsiders what is revoked. */
-mrl_err mrl_housekeeping_tell_issuers(struct mrl_server *s, struct mrl_why *why);
+void mrl_housekeeping_tell_issuers(struct mrl_server *s);
 /* [service, or main when no worker runs] The roots, for clients on this machine. */
 mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why *why);
 /* [service, or main when no worker runs] One entry, durable when this returns. */

@@ -269,7 +269,8 @@ static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *pat
         return MRL_OK;
     mrl_revocation_of_config(s->config, &config);
     MRL_TRY(mrl_revocation_new(&config, &s->revocation, why));
-    return mrl_housekeeping_tell_issuers(s, why);
+    mrl_housekeeping_tell_issuers(s);
+    return MRL_OK;
 }
 
 static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)

@@ -74,6 +74,7 @@ struct mrl_server {
     bool awake;               /* under waking: between start and stop of housekeeping */
     uint64_t provisioning_ms; /* when expired certificates were looked for last; the chore's */
     uint64_t remembered;      /* size of the checkpoint in checkpoint_file; the chore's */
+    _Atomic bool identity_stale; /* a step of a rollover came after the server's certificate */
     _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
     mrl_err result;           /* of the run: not MRL_OK when the key process died */
 };
