@@ -27,6 +27,8 @@ struct mrl_keys_client {
     _Atomic unsigned timeout_ms;
     uint64_t last_id;
     bool closed;
+    bool knows_audit_key;
+    uint8_t audit_key[MRL_KEYS_AUDIT_KEY_SIZE]; /* of the keystore, once an INFO was answered */
     uint8_t message[MRL_KEYS_MESSAGE_MAX + 1];
 };
 
@@ -72,7 +74,8 @@ void mrl_keys_client_free(struct mrl_keys_client *c)
 {
     if (c == NULL)
         return;
-    (void)close(c->fd); /* the signal to stop */
+    if (c->fd >= 0)
+        (void)close(c->fd); /* the signal to stop */
     if (c->pid > 0)
         reap(c->pid);
     (void)pthread_cond_destroy(&c->idle); /* no call is in progress */
@@ -95,7 +98,8 @@ static mrl_err fail_closed(struct mrl_keys_client *c, struct mrl_why *why)
 {
     c->closed = true;
     return mrl_fail(why, MRL_ERR_CLOSED,
-                    "the key process has ended: restart merlond, its log says why it ended");
+                    "the key process has ended, the log of merlond says why; it is started again: "
+                    "try again in a minute");
 }
 
 static mrl_err fail_timeout(struct mrl_why *why)
@@ -262,6 +266,14 @@ static mrl_err keep(struct mrl_buf *memory, mrl_bytes *view)
     return MRL_OK;
 }
 
+static mrl_err keep_generation(struct mrl_buf *memory, struct mrl_keys_generation *g)
+{
+    MRL_TRY(keep(memory, &g->cert));
+    for (size_t i = 0; i < g->link_count; i++)
+        MRL_TRY(keep(memory, &g->links[i]));
+    return MRL_OK;
+}
+
 static mrl_err take_info(const struct mrl_keys_answer *a, void *to)
 {
     struct mrl_keys_info *info = to;
@@ -270,10 +282,9 @@ static mrl_err take_info(const struct mrl_keys_answer *a, void *to)
     uint8_t *room;
 
     /* All room at once, so that the views stay where they are. */
-    MRL_TRY(mrl_buf_reserve(
-        &memory, f.root_cert.len + f.issuing_cert.len + f.audit_key.len + f.tenant.len, &room));
-    MRL_TRY(keep(&memory, &f.root_cert));
-    MRL_TRY(keep(&memory, &f.issuing_cert));
+    MRL_TRY(mrl_buf_reserve(&memory, ANSWER_MAX, &room));
+    for (size_t i = 0; i < f.generation_count; i++)
+        MRL_TRY(keep_generation(&memory, &f.generations[i]));
     MRL_TRY(keep(&memory, &f.audit_key));
     MRL_TRY(keep(&memory, &f.tenant));
     mrl_keys_info_done(info);
@@ -286,7 +297,65 @@ mrl_err mrl_keys_info_get(struct mrl_keys_client *c, struct mrl_keys_info *out, 
 {
     struct mrl_keys_request q = {.type = MRL_KEYS_INFO};
 
-    return call(c, &q, take_info, out, why);
+    MRL_TRY(call(c, &q, take_info, out, why));
+    if (!c->knows_audit_key) /* the first call, when nobody else has the client yet */
+        memcpy(c->audit_key, out->facts.audit_key.data, sizeof(c->audit_key));
+    c->knows_audit_key = true;
+    return MRL_OK;
+}
+
+/* --- another process --- */
+
+void mrl_keys_client_hang_up(struct mrl_keys_client *c)
+{
+    (void)pthread_mutex_lock(&c->lock); /* fails only by our bug, like the calls below */
+    while (c->busy)
+        (void)pthread_cond_wait(&c->idle, &c->lock);
+    if (c->fd >= 0)
+        (void)close(c->fd); /* the signal to stop */
+    c->fd = -1;
+    c->closed = true;
+    (void)pthread_cond_signal(&c->idle);
+    (void)pthread_mutex_unlock(&c->lock);
+    if (c->pid > 0)
+        reap(c->pid);
+    c->pid = 0;
+}
+
+/* The first call over the new socket, while nobody else can make one. */
+static mrl_err check_same(struct mrl_keys_client *c, unsigned start_ms, struct mrl_why *why)
+{
+    struct mrl_keys_request q = {.type = MRL_KEYS_INFO};
+    MRL_SCOPED(mrl_keys_info) info = {0};
+
+    MRL_TRY(exchange(c, &q, mrl_monotonic_ms() + start_ms, take_info, &info, why));
+    if (c->knows_audit_key &&
+        !mrl_bytes_eq(info.facts.audit_key, mrl_bytes_of(c->audit_key, sizeof(c->audit_key))))
+        return mrl_fail(why, MRL_ERR_STATE, "the key process serves another keystore than before");
+    return MRL_OK;
+}
+
+mrl_err mrl_keys_client_replace(struct mrl_keys_client *c, int fd, pid_t pid, unsigned start_ms,
+                                unsigned call_ms, struct mrl_why *why)
+{
+    mrl_err err = begin(c, mrl_monotonic_ms() + start_ms, why);
+
+    if (err != MRL_OK) {
+        (void)close(fd); /* nobody ever used it */
+        return err;
+    }
+    c->fd = fd;
+    c->pid = pid;
+    c->closed = false;
+    err = check_same(c, start_ms, why);
+    if (err != MRL_OK) {
+        (void)close(c->fd); /* it ends by that, if it did not yet */
+        c->fd = -1;
+        c->closed = true;
+    }
+    finish(c);
+    mrl_keys_client_set_timeout(c, call_ms);
+    return err;
 }
 
 void mrl_keys_info_done(struct mrl_keys_info *info)

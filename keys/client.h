@@ -3,12 +3,12 @@
  * Thread: any number of service threads at once, never a worker (calls block). The key process
  * works on one request at a time; callers queue, and waiting counts against their timeout.
  *
- * Every call may return MRL_ERR_CLOSED (the key process is gone: no later call will succeed),
- * MRL_ERR_TIMEOUT (it may still have done the work: signing or issuing twice is harmless),
- * MRL_ERR_LIMIT (request too large), MRL_ERR_MALFORMED (one side broke the protocol), or the
- * refusal of the key process with its sentence in why: MRL_ERR_DENIED (policy), MRL_ERR_INVALID (a
- * value in the request), MRL_ERR_BUSY (rate limit, retry later), MRL_ERR_STATE, MRL_ERR_CRYPTO,
- * MRL_ERR_IO. Outputs are written only on MRL_OK. */
+ * Every call may return MRL_ERR_CLOSED (the key process is gone: no call succeeds until there is
+ * another, see keys/keeper.h), MRL_ERR_TIMEOUT (it may still have done the work: signing or issuing
+ * twice is harmless), MRL_ERR_LIMIT (request too large), MRL_ERR_MALFORMED (one side broke the
+ * protocol), or the refusal of the key process with its sentence in why: MRL_ERR_DENIED (policy),
+ * MRL_ERR_INVALID (a value in the request), MRL_ERR_BUSY (rate limit, retry later), MRL_ERR_STATE,
+ * MRL_ERR_CRYPTO, MRL_ERR_IO. Outputs are written only on MRL_OK. */
 #ifndef MRL_KEYS_CLIENT_H
 #define MRL_KEYS_CLIENT_H
 
@@ -28,8 +28,17 @@ mrl_err mrl_keys_client_new(int fd, pid_t pid, unsigned timeout_ms, struct mrl_k
 void mrl_keys_client_free(struct mrl_keys_client *c);
 MRL_AUTO_DEFINE(mrl_keys_client);
 
-/* The process behind it, for pidfd_open: the daemon stops when it dies. Do not reap it. */
+/* The process behind it, for pidfd_open. Do not reap it. */
 pid_t mrl_keys_client_pid(const struct mrl_keys_client *c);
+
+/* For keys/keeper.h. Waits for a call that is in progress, then closes the socket: the key process
+ * ends, later calls give MRL_ERR_CLOSED. */
+void mrl_keys_client_hang_up(struct mrl_keys_client *c);
+/* Another process takes the place of the one before, when it serves the same keystore: the first
+ * answer of it decides, within start_ms. Takes fd, on failure too. MRL_ERR_CLOSED: it ended;
+ * MRL_ERR_STATE: it is another keystore. */
+mrl_err mrl_keys_client_replace(struct mrl_keys_client *c, int fd, pid_t pid, unsigned start_ms,
+                                unsigned call_ms, struct mrl_why *why);
 
 /* Of later calls, in milliseconds. */
 void mrl_keys_client_set_timeout(struct mrl_keys_client *c, unsigned timeout_ms);

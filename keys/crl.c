@@ -7,20 +7,15 @@
 #include "base/clock.h"
 #include "keys/policy.h"
 
-struct ca {
-    const struct mrl_cert *cert;
-    const struct mrl_key *key;
-};
-
-static mrl_err find_ca(const struct mrl_keystore *k, mrl_bytes ski, struct ca *out,
-                       struct mrl_why *why)
+static mrl_err find_ca(const struct mrl_keystore *k, mrl_bytes ski,
+                       const struct mrl_generation **out, struct mrl_why *why)
 {
-    const struct ca all[] = {{k->issuing_cert, k->issuing}, {k->root_cert, k->root}};
+    for (size_t i = 0; i < k->cas.count; i++) {
+        const struct mrl_generation *ca = &k->cas.at[i];
 
-    for (size_t i = 0; i < MRL_COUNT(all); i++) {
-        if (all[i].key == NULL || !mrl_bytes_eq(mrl_cert_facts(all[i].cert)->ski, ski))
+        if (ca->key == NULL || !mrl_bytes_eq(mrl_cert_facts(ca->cert)->ski, ski))
             continue;
-        *out = all[i];
+        *out = ca;
         return MRL_OK;
     }
     return mrl_fail(why, MRL_ERR_INVALID, "no CA here has this key identifier");
@@ -93,7 +88,7 @@ void mrl_keys_crls_done(struct mrl_keys_crls *c)
     close_list(c);
 }
 
-static mrl_err open_list(struct mrl_keys_crls *c, const struct ca *ca, mrl_bytes url,
+static mrl_err open_list(struct mrl_keys_crls *c, const struct mrl_generation *ca, mrl_bytes url,
                          const struct mrl_keys_crl *want, struct mrl_buf *head)
 {
     const struct mrl_cert_facts *f = mrl_cert_facts(ca->cert);
@@ -126,7 +121,7 @@ static mrl_err begin(struct mrl_keys_crls *c, const struct mrl_keystore *k, mrl_
                      const struct mrl_keys_crl *want, struct mrl_buf *out, struct mrl_why *why)
 {
     struct mrl_keys_crl_numbers *numbers;
-    struct ca ca;
+    const struct mrl_generation *ca;
     uint64_t *last;
 
     close_list(c);
@@ -134,7 +129,7 @@ static mrl_err begin(struct mrl_keys_crls *c, const struct mrl_keystore *k, mrl_
     MRL_TRY(numbers_of(c, want->ca, &numbers, why));
     last = number_of(numbers, want);
     MRL_TRY(check(want, *last, url, why));
-    if (open_list(c, &ca, url, want, out) != MRL_OK) {
+    if (open_list(c, ca, url, want, out) != MRL_OK) {
         close_list(c);
         return mrl_fail(why, MRL_ERR_CRYPTO, "the list could not be begun");
     }

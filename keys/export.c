@@ -36,11 +36,12 @@ mrl_err mrl_export_read_passphrase(int fd, const char *file, struct mrl_secret *
 
 static mrl_err put_root(const struct mrl_keystore *k, mrl_bytes passphrase, struct mrl_buf *out)
 {
+    const struct mrl_generation *root = mrl_generation_newest(&k->cas, MRL_CA_ROOT);
     MRL_AUTO(mrl_secret) key = NULL;
 
-    MRL_TRY(mrl_key_to_pem(k->root, passphrase, &key));
+    MRL_TRY(mrl_key_to_pem(root->key, passphrase, &key));
     MRL_TRY(mrl_buf_append(out, mrl_secret_bytes(key)));
-    return mrl_cert_to_pem(k->root_cert, out);
+    return mrl_cert_to_pem(root->cert, out);
 }
 
 /* Encrypted first, so that a failure there costs nothing; recorded before anything is handed over.
@@ -50,7 +51,12 @@ mrl_err mrl_export_take(const struct mrl_folder *f, const struct mrl_unlock *unl
 {
     MRL_SCOPED(mrl_keystore) k = {0};
 
+    const struct mrl_generation *root;
+
     MRL_TRY(mrl_keystore_open(f, unlock, &k, why));
+    root = mrl_generation_newest(&k.cas, MRL_CA_ROOT);
+    if (root == NULL || root->key == NULL)
+        return mrl_fail(why, MRL_ERR_NOT_FOUND, "the key of the root is not in this keystore");
     MRL_TRY(put_root(&k, passphrase, out));
     return mrl_keystore_mark_exported(f, &k, mrl_wall_s(), why);
 }

@@ -18,6 +18,9 @@ enum { MRL_FOLDER_LOCK_WAIT_MS = 3000, MRL_PRIVATE_FILE_MAX = 64 << 10 };
 /* MRL_ERR_NOT_FOUND, MRL_ERR_DENIED (owner, mode), MRL_ERR_BUSY (another key process holds it after
  * MRL_FOLDER_LOCK_WAIT_MS), MRL_ERR_IO. */
 mrl_err mrl_folder_open(const char *path, struct mrl_folder *out, struct mrl_why *why);
+/* The same with another patience. */
+mrl_err mrl_folder_open_wait(const char *path, unsigned wait_ms, struct mrl_folder *out,
+                             struct mrl_why *why);
 void mrl_folder_done(struct mrl_folder *f); /* {.fd = -1} is empty */
 
 bool mrl_folder_has(const struct mrl_folder *f, const char *name);
@@ -52,6 +55,8 @@ mrl_err mrl_folder_open_inner(const struct mrl_folder *f, const char *name, cons
 /* What is left to read of fd, at most `most` bytes (MRL_ERR_LIMIT above). Gives *out. */
 mrl_err mrl_read_secret_fd(int fd, size_t most, const char *what, struct mrl_secret **out,
                            struct mrl_why *why);
+/* Files anywhere may belong to this account, too: root reads what that account could read. */
+void mrl_secret_files_may_be_of(uint32_t uid);
 /* A file anywhere: it must belong to the effective user or root and be closed to others; group
  * access is refused unless group_ok (systemd gives credentials by an ACL, which shows as group). */
 mrl_err mrl_read_secret_file(const char *path, bool group_ok, size_t most, struct mrl_secret **out,

@@ -20,6 +20,25 @@ struct manifest {
     mrl_bytes audit_public;
 };
 
+/* RFC 8410 4: always the same before the key. */
+static void audit_spki(const uint8_t *public_key, uint8_t out[static ED25519_SPKI_SIZE])
+{
+    static const uint8_t start[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                                    0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+
+    memcpy(out, start, sizeof(start));
+    memcpy(out + sizeof(start), public_key, MRL_KEYS_AUDIT_KEY_SIZE);
+}
+
+bool mrl_keystore_needs_hardware(const struct mrl_keystore *k)
+{
+    bool needs = k->audit_held != NULL;
+
+    for (size_t i = 0; i < k->cas.count; i++)
+        needs |= k->cas.at[i].held != NULL;
+    return needs;
+}
+
 static mrl_err read_manifest(mrl_bytes content, struct manifest *out)
 {
     struct mrl_reader r = {content};
@@ -46,14 +65,25 @@ static mrl_err fail_part(const struct mrl_folder *f, const char *name, mrl_err e
                     name);
 }
 
+/* Empty: this keystore was made for an offline root, and all its CAs are later ones. */
+static mrl_err take_first(enum mrl_ca_kind kind, mrl_bytes cert, struct mrl_generations *all)
+{
+    MRL_SCOPED(mrl_generation) g = {.kind = kind, .number = 1};
+
+    if (cert.len == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_cert_from_der(cert, &g.cert));
+    return mrl_generations_add(all, &g);
+}
+
 static mrl_err take_manifest(const struct mrl_folder *f, mrl_bytes content, struct mrl_keystore *k,
                              struct mrl_why *why)
 {
     struct manifest m;
 
     if (read_manifest(content, &m) != MRL_OK ||
-        mrl_cert_from_der(m.root_cert, &k->root_cert) != MRL_OK ||
-        mrl_cert_from_der(m.issuing_cert, &k->issuing_cert) != MRL_OK ||
+        take_first(MRL_CA_ROOT, m.root_cert, &k->cas) != MRL_OK ||
+        take_first(MRL_CA_ISSUING, m.issuing_cert, &k->cas) != MRL_OK ||
         !mrl_bytes_to_cstr(m.tenant, k->tenant, sizeof(k->tenant)))
         return fail_part(f, MRL_KEYSTORE_MANIFEST, MRL_ERR_CORRUPT, why);
     memcpy(k->audit_public, m.audit_public.data, sizeof(k->audit_public));
@@ -71,24 +101,49 @@ static mrl_err load_key(const struct mrl_folder *f, const char *name, const stru
     return MRL_OK;
 }
 
+/* Of what the manifest brought. */
+static mrl_err load_first_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
+                               struct mrl_generations *all, struct mrl_why *why)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (!mrl_generation_is_dropped(f, all->at[i].kind, /*number=*/1))
+            MRL_TRY(load_key(
+                f, all->at[i].kind == MRL_CA_ROOT ? MRL_KEYSTORE_ROOT : MRL_KEYSTORE_ISSUING, kek,
+                &all->at[i].key, why));
+    return MRL_OK;
+}
+
+/* What init put there: PKCS#8 (a SEQUENCE), or how the hardware names it. */
+static mrl_err load_audit(const struct mrl_folder *f, const struct mrl_kek *kek,
+                          const struct mrl_unlock *u, struct mrl_keystore *k, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) plain = NULL;
+    uint8_t spki[ED25519_SPKI_SIZE];
+    mrl_bytes content;
+
+    MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_AUDIT, kek, &plain, why));
+    content = mrl_secret_bytes(plain);
+    if (content.len > 0 && mrl_unlock_is_hardware((enum mrl_unlock_kind)content.data[0])) {
+        audit_spki(k->audit_public, spki);
+        return mrl_held_open(u, content, mrl_bytes_of(spki, sizeof(spki)), &k->audit_held,
+                             &k->audit, why);
+    }
+    if (mrl_key_from_pkcs8(content, &k->audit) != MRL_OK)
+        return fail_part(f, MRL_KEYSTORE_AUDIT, MRL_ERR_CORRUPT, why);
+    return MRL_OK;
+}
+
 static mrl_err load_keys(const struct mrl_folder *f, const struct mrl_kek *kek,
-                         struct mrl_keystore *k, struct mrl_why *why)
+                         const struct mrl_unlock *u, struct mrl_keystore *k, struct mrl_why *why)
 {
     MRL_AUTO(mrl_secret) manifest = NULL;
 
     MRL_TRY(mrl_sealed_read(f, MRL_KEYSTORE_MANIFEST, kek, &manifest, why));
     MRL_TRY(take_manifest(f, mrl_secret_bytes(manifest), k, why));
-    MRL_TRY(load_key(f, MRL_KEYSTORE_ROOT, kek, &k->root, why));
-    MRL_TRY(load_key(f, MRL_KEYSTORE_ISSUING, kek, &k->issuing, why));
-    MRL_TRY(load_key(f, MRL_KEYSTORE_AUDIT, kek, &k->audit, why));
+    MRL_TRY(load_first_keys(f, kek, &k->cas, why));
+    MRL_TRY(mrl_generations_load(f, kek, u, &k->cas, why));
+    MRL_TRY(load_audit(f, kek, u, k, why));
     return mrl_sealing_load(f, kek, &k->sealing, why);
-}
-
-static bool is_key_of(const struct mrl_key *key, const struct mrl_cert *cert)
-{
-    MRL_AUTO(mrl_key) named = NULL;
-
-    return mrl_cert_key(cert, &named) == MRL_OK && mrl_key_public_eq(key, named);
 }
 
 static bool is_audit_public(const struct mrl_key *key, const uint8_t *expected)
@@ -104,10 +159,8 @@ static bool is_audit_public(const struct mrl_key *key, const uint8_t *expected)
 static mrl_err check_together(const struct mrl_folder *f, const struct mrl_keystore *k,
                               struct mrl_why *why)
 {
-    if (!is_key_of(k->root, k->root_cert) || !is_key_of(k->issuing, k->issuing_cert) ||
-        !is_audit_public(k->audit, k->audit_public) ||
-        mrl_cert_verify_signature(k->root_cert, k->root_cert) != MRL_OK ||
-        mrl_cert_verify_signature(k->issuing_cert, k->root_cert) != MRL_OK)
+    if (!is_audit_public(k->audit, k->audit_public) ||
+        mrl_generations_check(&k->cas, NULL) != MRL_OK)
         return mrl_fail(why, MRL_ERR_CORRUPT,
                         "keys and certificates in %s do not fit together: restore the folder from "
                         "a backup",
@@ -158,7 +211,7 @@ static mrl_err open_all(const struct mrl_folder *f, const struct mrl_unlock *u,
     MRL_SCOPED(mrl_kek) kek = {0};
 
     MRL_TRY(mrl_keystore_kek(f, u, &kek, why));
-    MRL_TRY(load_keys(f, &kek, k, why));
+    MRL_TRY(load_keys(f, &kek, u, k, why));
     MRL_TRY(check_together(f, k, why));
     return read_export_record(f, &k->root_exported, why);
 }
@@ -176,12 +229,10 @@ mrl_err mrl_keystore_open(const struct mrl_folder *f, const struct mrl_unlock *u
 
 void mrl_keystore_done(struct mrl_keystore *k)
 {
-    mrl_key_free(k->root);
-    mrl_key_free(k->issuing);
+    mrl_generations_done(&k->cas);
     mrl_key_free(k->audit);
+    mrl_held_free(k->audit_held);
     mrl_sealing_keys_done(&k->sealing);
-    mrl_cert_free(k->root_cert);
-    mrl_cert_free(k->issuing_cert);
     *k = (struct mrl_keystore){0};
 }
 

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/random.h"
-#include "crypto/cert_build.h"
+#include "keys/ca.h"
 #include "keys/keystore.h"
 #include "keys/keystore_files.h"
 #include "keys/sealed.h"
 
-#define DAY INT64_C(86400)
-enum {
-    ROOT_DAYS = 20 * 365,
-    ISSUING_DAYS = 10 * 365,
-    BACKDATE_S = 3600, /* devices whose clock is behind still accept the CA */
-};
-
 struct making {
     const struct mrl_folder *f;
     const struct mrl_keystore_plan *plan;
+    const struct mrl_unlock *unlock;
     struct mrl_kek kek;
 };
 
@@ -42,45 +35,30 @@ static mrl_err create_sealing(const struct making *m, struct mrl_why *why)
     return mrl_sealed_create(m->f, MRL_KEYSTORE_SEALING, &m->kek, mrl_secret_bytes(key), why);
 }
 
-/* A CA certificate over subject, signed by signer (which is subject for the root). */
-static mrl_err build_ca(const struct making *m, enum mrl_cert_kind kind, mrl_bytes cn,
-                        const struct mrl_key *subject, const struct mrl_cert *issuer,
-                        const struct mrl_key *signer, struct mrl_cert **out, struct mrl_why *why)
+static mrl_err create_cas(const struct making *m, struct mrl_generation *root,
+                          struct mrl_generation *issuing, struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_buf) spki = {0};
-    MRL_SCOPED(mrl_buf) der = {0};
-    struct mrl_cert_profile p = {.kind = kind, .cn = cn};
-
-    MRL_TRY(mrl_key_to_spki(subject, &spki));
-    p.spki = mrl_buf_bytes(&spki);
-    p.not_before = m->plan->now - BACKDATE_S;
-    p.not_after = m->plan->now + (kind == MRL_CERT_ROOT_CA ? ROOT_DAYS : ISSUING_DAYS) * DAY;
-    mrl_serial_random(p.serial);
-    MRL_TRY(mrl_cert_build(&p, issuer, signer, &der, why));
-    return mrl_cert_from_der(mrl_buf_bytes(&der), out);
-}
-
-static mrl_err create_cas(const struct making *m, struct mrl_cert **root_cert,
-                          struct mrl_cert **issuing_cert, struct mrl_why *why)
-{
-    MRL_AUTO(mrl_key) root = NULL;
-    MRL_AUTO(mrl_key) issuing = NULL;
-
-    MRL_TRY(create_key(m, MRL_KEYSTORE_ROOT, m->plan->root_type, &root, why));
-    MRL_TRY(create_key(m, MRL_KEYSTORE_ISSUING, MRL_KEY_P256, &issuing, why));
-    MRL_TRY(build_ca(m, MRL_CERT_ROOT_CA, MRL_LIT("Merlon Root CA"), root, /*issuer=*/NULL, root,
-                     root_cert, why));
-    return build_ca(m, MRL_CERT_ISSUING_CA, MRL_LIT("Merlon Issuing CA"), issuing, *root_cert, root,
-                    issuing_cert, why);
+    MRL_TRY(create_key(m, MRL_KEYSTORE_ROOT, m->plan->root_type, &root->key, why));
+    MRL_TRY(create_key(m, MRL_KEYSTORE_ISSUING, m->plan->issuing_type, &issuing->key, why));
+    MRL_TRY(mrl_ca_build_root(root->key, m->plan->now, &root->cert, why));
+    return mrl_ca_build_issuing(MRL_LIT("Merlon Issuing CA"), issuing->key, root, m->plan->now,
+                                &issuing->cert, why);
 }
 
 static mrl_err create_audit(const struct making *m, uint8_t *audit_public, struct mrl_why *why)
 {
+    MRL_AUTO(mrl_held) held = NULL;
     MRL_AUTO(mrl_key) audit = NULL;
     MRL_SCOPED(mrl_buf) spki = {0};
     mrl_bytes raw;
 
-    MRL_TRY(create_key(m, MRL_KEYSTORE_AUDIT, MRL_KEY_ED25519, &audit, why));
+    if (m->plan->hold_audit) {
+        MRL_TRY(mrl_held_make(m->unlock, MRL_KEY_ED25519, "merlon-audit", &held, &audit, why));
+        MRL_TRY(
+            mrl_sealed_create(m->f, MRL_KEYSTORE_AUDIT, &m->kek, mrl_held_reference(held), why));
+    } else {
+        MRL_TRY(create_key(m, MRL_KEYSTORE_AUDIT, MRL_KEY_ED25519, &audit, why));
+    }
     MRL_TRY(mrl_key_to_spki(audit, &spki));
     MRL_ENSURE(spki.len > MRL_KEYS_AUDIT_KEY_SIZE, MRL_ERR_CRYPTO);
     raw = mrl_bytes_sub(mrl_buf_bytes(&spki), spki.len - MRL_KEYS_AUDIT_KEY_SIZE, SIZE_MAX);
@@ -104,19 +82,24 @@ static mrl_err create_manifest(const struct making *m, mrl_bytes root_cert, mrl_
     return mrl_sealed_create(m->f, MRL_KEYSTORE_MANIFEST, &m->kek, content, why);
 }
 
+static mrl_bytes der_of(const struct mrl_generation *g)
+{
+    return g->cert != NULL ? mrl_cert_facts(g->cert)->der : MRL_BYTES_NONE;
+}
+
 /* The manifest comes last: with it everything is there, without it nothing was ever used. */
 static mrl_err create_parts(const struct making *m, struct mrl_why *why)
 {
-    MRL_AUTO(mrl_cert) root_cert = NULL;
-    MRL_AUTO(mrl_cert) issuing_cert = NULL;
+    MRL_SCOPED(mrl_generation) root = {0};
+    MRL_SCOPED(mrl_generation) issuing = {0};
     uint8_t audit_public[MRL_KEYS_AUDIT_KEY_SIZE];
 
-    MRL_TRY(create_cas(m, &root_cert, &issuing_cert, why));
+    if (!m->plan->root_offline)
+        MRL_TRY(create_cas(m, &root, &issuing, why));
     MRL_TRY(create_audit(m, audit_public, why));
     MRL_TRY(create_sealing(m, why));
     MRL_TRY(mrl_folder_create(m->f, MRL_KEYSTORE_EXPORT, MRL_BYTES_NONE, why));
-    return create_manifest(m, mrl_cert_facts(root_cert)->der, mrl_cert_facts(issuing_cert)->der,
-                           audit_public, why);
+    return create_manifest(m, der_of(&root), der_of(&issuing), audit_public, why);
 }
 
 /* Of every kind of unlock key: an interrupted init may have been of another one. */
@@ -165,8 +148,9 @@ static mrl_err clear_way(const struct mrl_folder *f, struct mrl_why *why)
 
 static mrl_err check_plan(const struct mrl_keystore_plan *plan, struct mrl_why *why)
 {
-    if (plan->root_type != MRL_KEY_P256 && plan->root_type != MRL_KEY_P384)
-        return mrl_fail(why, MRL_ERR_INVALID, "the root key is P-256 or P-384");
+    if ((plan->root_type != MRL_KEY_P256 && plan->root_type != MRL_KEY_P384) ||
+        (plan->issuing_type != MRL_KEY_P256 && plan->issuing_type != MRL_KEY_P384))
+        return mrl_fail(why, MRL_ERR_INVALID, "the keys of CAs are P-256 or P-384");
     if (!mrl_keys_tenant_valid(plan->tenant))
         return mrl_fail(why, MRL_ERR_INVALID,
                         "a tenant has 1 to %d characters of a-z, 0-9 and '-', and does not begin "
@@ -178,7 +162,7 @@ static mrl_err check_plan(const struct mrl_keystore_plan *plan, struct mrl_why *
 mrl_err mrl_keystore_create(const struct mrl_folder *f, const struct mrl_unlock *u,
                             const struct mrl_keystore_plan *plan, struct mrl_why *why)
 {
-    struct making m = {.f = f, .plan = plan};
+    struct making m = {.f = f, .plan = plan, .unlock = u};
     mrl_err err;
 
     MRL_TRY(check_plan(plan, why));

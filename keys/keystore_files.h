@@ -10,6 +10,7 @@
 #define MRL_KEYSTORE_AUDIT "audit.key"
 #define MRL_KEYSTORE_SEALING "sealing.key"
 #define MRL_KEYSTORE_EXPORT "root.export"
+#define MRL_KEYSTORE_REQUEST "issuing.request"
 
 enum {
     MRL_KEYSTORE_SEALING_SIZE = 32,

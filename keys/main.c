@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "keys/ca_command.h"
 #include "keys/export.h"
 #include "keys/options.h"
 #include "keys/rekey.h"
@@ -40,7 +41,12 @@ static mrl_err create(const struct mrl_keys_arguments *a, struct mrl_unlock *unl
                       struct mrl_why *why)
 {
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
-    const struct mrl_keystore_plan plan = {a->root_type, mrl_str(a->tenant), mrl_wall_s()};
+    const struct mrl_keystore_plan plan = {.root_type = a->root_type,
+                                           .issuing_type = a->issuing_type,
+                                           .tenant = mrl_str(a->tenant),
+                                           .now = mrl_wall_s(),
+                                           .hold_audit = a->hold,
+                                           .root_offline = a->root_offline};
 
     MRL_TRY(make_folder(a, why));
     MRL_TRY(mrl_unlock_start(unlock, a->user, why));
@@ -63,7 +69,7 @@ static mrl_err run_init(const struct mrl_keys_arguments *a, struct mrl_why *why)
     MRL_SCOPED(mrl_unlock) unlock = {0};
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &unlock, why));
     MRL_TRY(create(a, &unlock, why));
     (void)printf("keystore made in %s; %s\n", a->dir, advice(unlock.kind));
     return MRL_OK;
@@ -74,7 +80,9 @@ static void log_start(const struct mrl_keystore *k, enum mrl_unlock_kind unlock,
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1];
 
-    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(k->root_cert)->fingerprint), fingerprint);
+    const struct mrl_generation *root = mrl_generation_newest(&k->cas, MRL_CA_ROOT);
+
+    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(root->cert)->fingerprint), fingerprint);
     mrl_log_info("keys.start", MRL_FIELD_STR("root", fingerprint),
                  MRL_FIELD_STR("tenant", k->tenant),
                  MRL_FIELD_STR("unlock", mrl_unlock_kind_name(unlock)),
@@ -109,6 +117,15 @@ static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_argu
     return MRL_OK;
 }
 
+static mrl_err check_issues(const struct mrl_keystore *k, struct mrl_why *why)
+{
+    if (mrl_generation_newest(&k->cas, MRL_CA_ISSUING) == NULL)
+        return mrl_fail(why, MRL_ERR_STATE,
+                        "the issuing CA waits for its certificate: merlon-keys request-issuing, "
+                        "then sign-request with the root key, then install");
+    return MRL_OK;
+}
+
 static mrl_err open_and_serve(const struct mrl_keys_arguments *a, struct mrl_unlock *unlock,
                               struct mrl_why *why)
 {
@@ -117,7 +134,11 @@ static mrl_err open_and_serve(const struct mrl_keys_arguments *a, struct mrl_unl
 
     MRL_TRY(mrl_folder_open(a->dir, &folder, why));
     MRL_TRY(mrl_keystore_open(&folder, unlock, &keystore, why));
-    mrl_unlock_done(unlock); /* neither secret nor process remains for the sandbox to hold */
+    MRL_TRY(check_issues(&keystore, why));
+    if (mrl_keystore_needs_hardware(&keystore))
+        MRL_TRY(mrl_unlock_hold(unlock, why));
+    else
+        mrl_unlock_done(unlock); /* neither secret nor process remains for the sandbox to hold */
     return serve_keystore(&keystore, a, why);
 }
 
@@ -137,7 +158,7 @@ static mrl_err run_serve(const struct mrl_keys_arguments *a, struct mrl_why *why
      * group must leave the daemon time to sign its last checkpoint. */
     ignore_signals();
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &unlock, why));
     MRL_TRY(mrl_sandbox_close_files(a->channel, why));
     MRL_TRY(mrl_unlock_start(&unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
@@ -153,7 +174,7 @@ static mrl_err run_export(const struct mrl_keys_arguments *a, struct mrl_why *wh
     struct mrl_export e = {.dir = a->dir, .user = a->user, .unlock = &unlock, .out = a->out};
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &unlock, why));
     MRL_TRY(mrl_export_read_passphrase(a->export_passphrase_fd, a->export_passphrase_file,
                                        &passphrase, why));
     e.passphrase = mrl_secret_bytes(passphrase);
@@ -173,8 +194,8 @@ static mrl_err run_rekey(const struct mrl_keys_arguments *a, struct mrl_why *why
     MRL_SCOPED(mrl_unlock) to = {0};
 
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, &from, why));
-    MRL_TRY(mrl_unlock_gather(&a->to, &to, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, &from, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->to, a->user, &to, why));
     MRL_TRY(mrl_unlock_start(&from, a->user, why));
     MRL_TRY(mrl_unlock_start(&to, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
@@ -190,7 +211,7 @@ static mrl_err open_to_change(const struct mrl_keys_arguments *a, struct mrl_unl
                               struct mrl_folder *folder, struct mrl_why *why)
 {
     MRL_TRY(mrl_sandbox_start(why));
-    MRL_TRY(mrl_unlock_gather(&a->source, unlock, why));
+    MRL_TRY(mrl_unlock_gather_for(&a->source, a->user, unlock, why));
     MRL_TRY(mrl_unlock_start(unlock, a->user, why));
     MRL_TRY(mrl_sandbox_drop_user(a->user, why));
     return mrl_folder_open(a->dir, folder, why);
@@ -216,8 +237,8 @@ static mrl_err run_drop_sealing(const struct mrl_keys_arguments *a, struct mrl_w
     MRL_SCOPED(mrl_folder) folder = {.fd = -1};
 
     MRL_TRY(open_to_change(a, &unlock, &folder, why));
-    MRL_TRY(mrl_sealing_drop(&folder, &unlock, a->sealing_number, why));
-    (void)printf("sealing key %u is gone\n", a->sealing_number);
+    MRL_TRY(mrl_sealing_drop(&folder, &unlock, a->number, why));
+    (void)printf("sealing key %u is gone\n", a->number);
     return MRL_OK;
 }
 
@@ -242,6 +263,12 @@ static mrl_err (*const commands[])(const struct mrl_keys_arguments *a, struct mr
     [MRL_KEYS_REKEY] = run_rekey,
     [MRL_KEYS_NEW_SEALING] = run_new_sealing,
     [MRL_KEYS_DROP_SEALING] = run_drop_sealing,
+    [MRL_KEYS_NEW_ISSUING] = mrl_ca_command,
+    [MRL_KEYS_NEW_ROOT] = mrl_ca_command,
+    [MRL_KEYS_REQUEST_ISSUING] = mrl_ca_command,
+    [MRL_KEYS_SIGN_REQUEST] = mrl_ca_command,
+    [MRL_KEYS_INSTALL] = mrl_ca_command,
+    [MRL_KEYS_DROP_CA] = mrl_ca_command,
 };
 
 int main(int argc, char **argv)

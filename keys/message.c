@@ -105,6 +105,7 @@ static void put_issue(const struct mrl_keys_request *q, struct mrl_writer *w)
     const struct mrl_keys_issue *i = &q->issue;
 
     mrl_put_u8(w, (uint8_t)i->kind);
+    mrl_put_u8(w, i->generation);
     mrl_put_blob16(w, i->id);
     mrl_put_blob16(w, i->spki);
     mrl_put_u64(w, (uint64_t)i->not_before);
@@ -128,6 +129,7 @@ static mrl_err read_issue(struct mrl_reader *r, struct mrl_keys_request *q)
     struct mrl_keys_issue *i = &q->issue;
 
     MRL_TRY(read_kind(r, &i->kind));
+    MRL_TRY(mrl_read_u8(r, &i->generation));
     MRL_TRY(read_limited(r, 1, MRL_KEYS_ID_MAX, &i->id));
     MRL_TRY(read_limited(r, 1, MRL_KEYS_SPKI_MAX, &i->spki));
     MRL_TRY(read_time(r, &i->not_before));
@@ -251,12 +253,67 @@ static mrl_err read_no_answer(struct mrl_reader *r, struct mrl_keys_answer *a)
     return MRL_OK;
 }
 
+static void put_generation(const struct mrl_keys_generation *g, struct mrl_writer *w)
+{
+    mrl_put_u8(w, (uint8_t)g->kind);
+    mrl_put_u8(w, g->number);
+    mrl_put_u8(w, g->has_key);
+    mrl_put_blob16(w, g->cert);
+    mrl_put_u8(w, (uint8_t)g->link_count);
+    for (size_t i = 0; i < g->link_count; i++)
+        mrl_put_blob16(w, g->links[i]);
+}
+
+static mrl_err read_links(struct mrl_reader *r, struct mrl_keys_generation *g)
+{
+    uint8_t count;
+
+    MRL_TRY(mrl_read_u8(r, &count));
+    MRL_ENSURE(count <= MRL_KEYS_LINKS_MAX, MRL_ERR_MALFORMED);
+    for (size_t i = 0; i < count; i++)
+        MRL_TRY(mrl_read_blob16(r, &g->links[i]));
+    g->link_count = count;
+    return MRL_OK;
+}
+
+static mrl_err read_generation(struct mrl_reader *r, struct mrl_keys_generation *g)
+{
+    uint8_t kind;
+
+    MRL_TRY(mrl_read_u8(r, &kind));
+    MRL_ENSURE(kind >= MRL_CA_ROOT && kind < MRL_CA_KIND_END_, MRL_ERR_MALFORMED);
+    g->kind = (enum mrl_ca_kind)kind;
+    MRL_TRY(mrl_read_u8(r, &g->number));
+    MRL_ENSURE(g->number >= 1 && g->number <= MRL_KEYS_GENERATION_MOST, MRL_ERR_MALFORMED);
+    MRL_TRY(read_bool(r, &g->has_key));
+    MRL_TRY(mrl_read_blob16(r, &g->cert));
+    return read_links(r, g);
+}
+
+static void put_generations(const struct mrl_keys_facts *f, struct mrl_writer *w)
+{
+    mrl_put_u8(w, (uint8_t)f->generation_count);
+    for (size_t i = 0; i < f->generation_count; i++)
+        put_generation(&f->generations[i], w);
+}
+
+static mrl_err read_generations(struct mrl_reader *r, struct mrl_keys_facts *f)
+{
+    uint8_t count;
+
+    MRL_TRY(mrl_read_u8(r, &count));
+    MRL_ENSURE(count <= MRL_KEYS_GENERATIONS_MAX, MRL_ERR_MALFORMED);
+    for (size_t i = 0; i < count; i++)
+        MRL_TRY(read_generation(r, &f->generations[i]));
+    f->generation_count = count;
+    return MRL_OK;
+}
+
 static void put_facts(const struct mrl_keys_answer *a, struct mrl_writer *w)
 {
     const struct mrl_keys_facts *f = &a->facts;
 
-    mrl_put_blob16(w, f->root_cert);
-    mrl_put_blob16(w, f->issuing_cert);
+    put_generations(f, w);
     mrl_put_blob16(w, f->audit_key);
     mrl_put_blob16(w, f->tenant);
     mrl_put_u16(w, f->landlock_abi);
@@ -270,8 +327,7 @@ static mrl_err read_facts(struct mrl_reader *r, struct mrl_keys_answer *a)
 {
     struct mrl_keys_facts *f = &a->facts;
 
-    MRL_TRY(mrl_read_blob16(r, &f->root_cert));
-    MRL_TRY(mrl_read_blob16(r, &f->issuing_cert));
+    MRL_TRY(read_generations(r, f));
     MRL_TRY(read_exact(r, MRL_KEYS_AUDIT_KEY_SIZE, &f->audit_key));
     MRL_TRY(mrl_read_blob16(r, &f->tenant));
     MRL_TRY(mrl_read_u16(r, &f->landlock_abi));

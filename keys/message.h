@@ -14,7 +14,7 @@
 #include "base/writer.h"
 
 enum {
-    MRL_KEYS_VERSION = 2,
+    MRL_KEYS_VERSION = 3,
     MRL_KEYS_REPLY = 0x80,
     MRL_KEYS_MESSAGE_MAX = 65536, /* bytes, headers included */
     MRL_KEYS_ID_MAX = 64,         /* bytes of an id: what a common name holds, RFC 5280 A.1 */
@@ -29,9 +29,14 @@ enum {
     MRL_KEYS_NOTE_MAX = 16384,    /* bytes of a stored checkpoint with its signatures */
     MRL_KEYS_SIGNATURE_SIZE = 64, /* Ed25519 */
     MRL_KEYS_AUDIT_KEY_SIZE = 32,
+    MRL_KEYS_GENERATIONS_MAX = 16,    /* CAs at a time, roots and issuing ones together */
+    MRL_KEYS_LINKS_MAX = 2,           /* certificates between a root and the one before */
+    MRL_KEYS_GENERATION_MOST = 99,    /* the last number */
     MRL_KEYS_CA_MAX = 32,             /* bytes of a subject key identifier */
     MRL_KEYS_CRL_ENTRIES_MAX = 60000, /* bytes of one MRL_KEYS_CRL_ADD */
 };
+
+enum mrl_ca_kind { MRL_CA_ROOT = 1, MRL_CA_ISSUING, MRL_CA_KIND_END_ };
 
 enum mrl_keys_type {
     MRL_KEYS_PING = 1,
@@ -57,6 +62,7 @@ enum mrl_keys_kind {
 
 struct mrl_keys_issue {
     enum mrl_keys_kind kind;
+    uint8_t generation; /* which issuing CA signs; 0: the oldest whose key is here */
     mrl_bytes id;       /* [A-Za-z0-9._:-], becomes CN and, but for a server, the end of the URI */
     mrl_bytes spki;     /* DER SubjectPublicKeyInfo */
     int64_t not_before; /* seconds since 1970 */
@@ -122,11 +128,22 @@ struct mrl_keys_request {
     };
 };
 
+/* One CA, of those that exist side by side. */
+struct mrl_keys_generation {
+    enum mrl_ca_kind kind;
+    uint8_t number;    /* from 1, by kind */
+    bool has_key;      /* false: a root whose key is elsewhere */
+    mrl_bytes cert;    /* DER */
+    size_t link_count; /* of a root: between it and the root before, both ways */
+    mrl_bytes links[MRL_KEYS_LINKS_MAX];
+};
+
 /* What a key process tells about itself. */
 struct mrl_keys_facts {
-    mrl_bytes root_cert;    /* DER */
-    mrl_bytes issuing_cert; /* DER */
-    mrl_bytes audit_key;    /* raw Ed25519 public key, MRL_KEYS_AUDIT_KEY_SIZE */
+    size_t generation_count;
+    struct mrl_keys_generation
+        generations[MRL_KEYS_GENERATIONS_MAX]; /* roots, then issuing CAs, each by number */
+    mrl_bytes audit_key;                       /* raw Ed25519 public key, MRL_KEYS_AUDIT_KEY_SIZE */
     mrl_bytes tenant;
     uint16_t landlock_abi; /* 0: this kernel has no Landlock, seccomp stands alone */
     bool root_exported;

@@ -23,6 +23,16 @@ static mrl_err ping(struct mrl_keys_server *s, const struct mrl_keys_request *q,
     return MRL_OK;
 }
 
+static void tell(const struct mrl_generation *g, struct mrl_keys_generation *out)
+{
+    *out = (struct mrl_keys_generation){.kind = g->kind,
+                                        .number = g->number,
+                                        .has_key = g->key != NULL,
+                                        .cert = mrl_cert_facts(g->cert)->der};
+    for (size_t i = 0; i < g->links.count && i < MRL_KEYS_LINKS_MAX; i++)
+        out->links[out->link_count++] = mrl_cert_facts(g->links.certs[i])->der;
+}
+
 static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                     struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
@@ -32,8 +42,6 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
     (void)o;
     (void)why;
     a->facts = (struct mrl_keys_facts){
-        .root_cert = mrl_cert_facts(k->root_cert)->der,
-        .issuing_cert = mrl_cert_facts(k->issuing_cert)->der,
         .audit_key = mrl_bytes_of(k->audit_public, sizeof(k->audit_public)),
         .tenant = mrl_str(k->tenant),
         .landlock_abi = s->landlock_abi,
@@ -42,6 +50,9 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
         .refused = s->refused,
         .malformed = s->malformed,
     };
+    for (size_t i = 0; i < k->cas.count; i++)
+        tell(&k->cas.at[i], &a->facts.generations[i]);
+    a->facts.generation_count = k->cas.count;
     return MRL_OK;
 }
 
@@ -60,23 +71,23 @@ struct revocation_urls {
 };
 
 /* Where outsiders find out: its shard, by its own serial, and the responder. */
-static void say_revocation(const struct mrl_keys_server *s, struct mrl_cert_profile *p,
-                           struct revocation_urls *urls)
+static void say_revocation(const struct mrl_keys_server *s, const struct mrl_generation *ca,
+                           struct mrl_cert_profile *p, struct revocation_urls *urls)
 {
     mrl_bytes url = mrl_str(s->policy.limits.revocation_url);
 
     if (url.len == 0)
         return;
-    mrl_keys_crl_url(url, mrl_cert_facts(s->keystore->issuing_cert)->ski, MRL_KEYS_CRL_SHARD,
-                     p->serial[0], urls->crl);
+    mrl_keys_crl_url(url, mrl_cert_facts(ca->cert)->ski, MRL_KEYS_CRL_SHARD, p->serial[0],
+                     urls->crl);
     (void)snprintf(urls->ocsp, sizeof(urls->ocsp), "%.*s/ocsp", MRL_FMT(url)); /* fits */
     p->crl_url = mrl_str(urls->crl);
     p->ocsp_url = mrl_str(urls->ocsp);
 }
 
 /* want has passed the policy: what is built here is only what it says. */
-static mrl_err build(const struct mrl_keys_server *s, const struct mrl_keys_issue *want,
-                     struct mrl_buf *out, struct mrl_why *why)
+static mrl_err build(const struct mrl_keys_server *s, const struct mrl_generation *ca,
+                     const struct mrl_keys_issue *want, struct mrl_buf *out, struct mrl_why *why)
 {
     const struct mrl_keystore *k = s->keystore;
     struct mrl_cert_profile p = {.kind = cert_kinds[want->kind],
@@ -97,30 +108,39 @@ static mrl_err build(const struct mrl_keys_server *s, const struct mrl_keys_issu
     }
     mrl_serial_random(p.serial);
     if (want->kind != MRL_KEYS_OCSP && want->kind != MRL_KEYS_CLAIM) /* shown to Merlon only */
-        say_revocation(s, &p, &urls);
-    return mrl_cert_build(&p, k->issuing_cert, k->issuing, out, why);
+        say_revocation(s, ca, &p, &urls);
+    return mrl_cert_build(&p, ca->cert, ca->key, out, why);
 }
 
 static mrl_err check_subject_key(const struct mrl_keystore *k, mrl_bytes spki, struct mrl_why *why)
 {
-    const struct mrl_key *const own[] = {k->root, k->issuing, k->audit};
+    const struct mrl_key *own[MRL_KEYS_GENERATIONS_MAX + 1] = {k->audit};
     MRL_AUTO(mrl_key) subject = NULL;
+    size_t count = 1;
 
+    for (size_t i = 0; i < k->cas.count; i++)
+        if (k->cas.at[i].key != NULL)
+            own[count++] = k->cas.at[i].key;
     MRL_TRY(mrl_key_from_spki(spki, &subject, why));
-    return mrl_policy_check_key(subject, own, MRL_COUNT(own), why);
+    return mrl_policy_check_key(subject, own, count, why);
 }
 
 static mrl_err issue(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                      struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
     const struct mrl_keystore *k = s->keystore;
+    const struct mrl_generation *ca =
+        mrl_generation_find(&k->cas, MRL_CA_ISSUING, q->issue.generation);
 
     MRL_TRY(mrl_policy_take_token(&s->policy, mrl_monotonic_ms(), why));
+    if (ca == NULL || ca->key == NULL)
+        return mrl_fail(why, MRL_ERR_DENIED, "there is no key of an issuing CA %u",
+                        q->issue.generation);
     MRL_TRY(mrl_policy_check_issue(&s->policy, &q->issue, mrl_wall_s(),
-                                   mrl_cert_facts(k->issuing_cert)->not_after, why));
+                                   mrl_cert_facts(ca->cert)->not_after, why));
     if (check_subject_key(k, q->issue.spki, why) != MRL_OK)
         return MRL_ERR_DENIED; /* weak, of another kind, or our own: why says which */
-    MRL_TRY(build(s, &q->issue, &o->bytes, why));
+    MRL_TRY(build(s, ca, &q->issue, &o->bytes, why));
     a->bytes = mrl_buf_bytes(&o->bytes);
     return MRL_OK;
 }

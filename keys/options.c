@@ -9,8 +9,10 @@
 #include "keys/text.h"
 
 const char mrl_keys_usage[] =
-    "usage: merlon-keys init --dir DIR [--user NAME] [--root-curve P-256|P-384] [--tenant NAME]\n"
-    "                        [SOURCE]\n"
+    "usage: merlon-keys init --dir DIR [--user NAME] [--ca-algorithm p256|p384]\n"
+    "                        [--root-curve P-256|P-384] [--issuing-curve P-256|P-384] [--root "
+    "offline] [--hold hardware]\n"
+    "                        [--tenant NAME] [SOURCE]\n"
     "       merlon-keys serve --dir DIR --fd N [--user NAME] [SOURCE] [LIMITS]\n"
     "       merlon-keys rekey --dir DIR [--user NAME] [--from KIND] [SOURCE]\n"
     "                        --to KIND [SOURCE, each option with new- in front]\n"
@@ -18,6 +20,13 @@ const char mrl_keys_usage[] =
     "                        --export-passphrase-fd N | --export-passphrase-file PATH\n"
     "       merlon-keys new-sealing-key --dir DIR [--user NAME] [SOURCE]\n"
     "       merlon-keys drop-sealing-key --dir DIR [--user NAME] [SOURCE] --number N\n"
+    "       merlon-keys new-issuing | new-root --dir DIR [--user NAME] [SOURCE]\n"
+    "                        [--ca-algorithm p256|p384] [--hold hardware]\n"
+    "       merlon-keys request-issuing --dir DIR [--user NAME] [SOURCE] --out FILE\n"
+    "                        [--ca-algorithm p256|p384]\n"
+    "       merlon-keys sign-request --dir DIR [--user NAME] [SOURCE] --in FILE --out FILE\n"
+    "       merlon-keys install --dir DIR [--user NAME] [SOURCE] --in FILE\n"
+    "       merlon-keys drop-ca --dir DIR [--user NAME] [SOURCE] --kind root|issuing --number N\n"
     "SOURCE of the unlock key: --unlock KIND, told by its options when it is left out, and\n"
     "       file        unlock.key in DIR; no options\n"
     "       passphrase  --passphrase-fd N | --passphrase-file PATH\n"
@@ -42,7 +51,19 @@ const char mrl_keys_usage[] =
     "data\n"
     "keys of the store. Then start merlond, run `merlon keys rewrap`, see in `merlon keys status` "
     "that\n"
-    "no data key needs the old one, and drop it: what it wrapped opens no more.\n";
+    "no data key needs the old one, and drop it: what it wrapped opens no more.\n"
+    "new-issuing, new-root make another CA beside the one in use; `merlon ca` then puts it to "
+    "use.\n"
+    "--hold hardware: the new key, with init that of the audit log, is made in the TPM or token "
+    "that\n"
+    "opens the keystore, and never leaves it.\n"
+    "With the root key elsewhere (init --root offline): request-issuing writes a request, "
+    "sign-request\n"
+    "answers it on the machine with the root key, install takes the answer. drop-ca removes the "
+    "key of\n"
+    "a CA that is retired. All of these wait up to a minute for a key process that serves: `merlon "
+    "ca\n"
+    "reload` makes it let go and read the keystore again. See docs/operate/ca.md.\n";
 
 typedef mrl_err take_option(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why);
 
@@ -85,17 +106,62 @@ static mrl_err take_tenant(struct mrl_keys_arguments *a, const char *value, stru
     return MRL_OK;
 }
 
-static mrl_err take_curve(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+static mrl_err take_curve(const char *name, const char *value, enum mrl_key_type *out,
+                          struct mrl_why *why)
 {
     static const enum mrl_key_type types[] = {MRL_KEY_P256, MRL_KEY_P384};
 
     for (size_t i = 0; i < MRL_COUNT(types); i++) {
         if (strcmp(value, mrl_key_type_name(types[i])) == 0) {
-            a->root_type = types[i];
+            *out = types[i];
             return MRL_OK;
         }
     }
-    return mrl_fail(why, MRL_ERR_INVALID, "--root-curve takes P-256 or P-384");
+    return mrl_fail(why, MRL_ERR_INVALID, "%s takes P-256 or P-384", name);
+}
+
+static mrl_err take_root_curve(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    return take_curve("--root-curve", value, &a->root_type, why);
+}
+
+static mrl_err take_issuing_curve(struct mrl_keys_arguments *a, const char *value,
+                                  struct mrl_why *why)
+{
+    return take_curve("--issuing-curve", value, &a->issuing_type, why);
+}
+
+static mrl_err take_ca_algorithm(struct mrl_keys_arguments *a, const char *value,
+                                 struct mrl_why *why)
+{
+    if (strcmp(value, "p256") != 0 && strcmp(value, "p384") != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--ca-algorithm takes p256 or p384");
+    a->root_type = a->issuing_type = strcmp(value, "p256") == 0 ? MRL_KEY_P256 : MRL_KEY_P384;
+    return MRL_OK;
+}
+
+static mrl_err take_root(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    if (strcmp(value, "offline") != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--root takes offline");
+    a->root_offline = true;
+    return MRL_OK;
+}
+
+static mrl_err take_hold(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    if (strcmp(value, "hardware") != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--hold takes hardware");
+    a->hold = true;
+    return MRL_OK;
+}
+
+static mrl_err take_ca_kind(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    if (strcmp(value, "root") != 0 && strcmp(value, "issuing") != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--kind takes root or issuing");
+    a->ca_kind = strcmp(value, "root") == 0 ? MRL_CA_ROOT : MRL_CA_ISSUING;
+    return MRL_OK;
 }
 
 static mrl_err take_kind(const char *name, const char *value, struct mrl_unlock_source *s,
@@ -200,13 +266,21 @@ static mrl_err take_out(struct mrl_keys_arguments *a, const char *value, struct 
     return MRL_OK;
 }
 
-static mrl_err take_sealing_number(struct mrl_keys_arguments *a, const char *value,
-                                   struct mrl_why *why)
+static mrl_err take_in(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
+{
+    (void)why;
+    a->in = value;
+    return MRL_OK;
+}
+
+_Static_assert((int)MRL_SEALING_NUMBER_MAX == (int)MRL_KEYS_GENERATION_MOST, "one --number");
+
+static mrl_err take_which(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
     uint64_t number;
 
     MRL_TRY(take_number("--number", value, MRL_SEALING_NUMBER_MAX, &number, why));
-    a->sealing_number = (uint32_t)number;
+    a->number = (uint32_t)number;
     return MRL_OK;
 }
 
@@ -217,7 +291,13 @@ enum {
     FOR_REKEY = 1 << MRL_KEYS_REKEY,
     FOR_NEW_SEALING = 1 << MRL_KEYS_NEW_SEALING,
     FOR_DROP_SEALING = 1 << MRL_KEYS_DROP_SEALING,
-    FOR_ALL = FOR_INIT | FOR_SERVE | FOR_EXPORT | FOR_REKEY | FOR_NEW_SEALING | FOR_DROP_SEALING,
+    FOR_NEW_ISSUING = 1 << MRL_KEYS_NEW_ISSUING,
+    FOR_NEW_ROOT = 1 << MRL_KEYS_NEW_ROOT,
+    FOR_REQUEST = 1 << MRL_KEYS_REQUEST_ISSUING,
+    FOR_SIGN = 1 << MRL_KEYS_SIGN_REQUEST,
+    FOR_INSTALL = 1 << MRL_KEYS_INSTALL,
+    FOR_DROP_CA = 1 << MRL_KEYS_DROP_CA,
+    FOR_ALL = (1 << MRL_KEYS_HELP) - 1,
 };
 
 static const struct {
@@ -231,7 +311,11 @@ static const struct {
     {"from", FOR_REKEY, take_from},
     {"to", FOR_REKEY, take_to},
     {"tenant", FOR_INIT, take_tenant},
-    {"root-curve", FOR_INIT, take_curve},
+    {"root-curve", FOR_INIT, take_root_curve},
+    {"issuing-curve", FOR_INIT, take_issuing_curve},
+    {"ca-algorithm", FOR_INIT | FOR_NEW_ISSUING | FOR_NEW_ROOT | FOR_REQUEST, take_ca_algorithm},
+    {"root", FOR_INIT, take_root},
+    {"hold", FOR_INIT | FOR_NEW_ISSUING | FOR_NEW_ROOT, take_hold},
     {"fd", FOR_SERVE, take_channel},
     {"max-lifetime", FOR_SERVE, take_lifetime},
     {"issue-rate", FOR_SERVE, take_rate},
@@ -239,8 +323,10 @@ static const struct {
     {"revocation-url", FOR_SERVE, take_revocation_url},
     {"export-passphrase-fd", FOR_EXPORT, take_export_fd},
     {"export-passphrase-file", FOR_EXPORT, take_export_file},
-    {"out", FOR_EXPORT, take_out},
-    {"number", FOR_DROP_SEALING, take_sealing_number},
+    {"in", FOR_SIGN | FOR_INSTALL, take_in},
+    {"out", FOR_EXPORT | FOR_REQUEST | FOR_SIGN, take_out},
+    {"number", FOR_DROP_SEALING | FOR_DROP_CA, take_which},
+    {"kind", FOR_DROP_CA, take_ca_kind},
 };
 
 /* What getopt may find: rules, then the options of a source, then those of a new source. */
@@ -296,10 +382,19 @@ static mrl_err parse_options(int argc, char **argv, struct mrl_keys_arguments *a
     return MRL_OK;
 }
 
+static mrl_err check_files(const struct mrl_keys_arguments *a, struct mrl_why *why)
+{
+    int command = 1 << a->command;
+
+    if (a->out == NULL && (command & (FOR_EXPORT | FOR_REQUEST | FOR_SIGN)) != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--out is missing: the file to write");
+    if (a->in == NULL && (command & (FOR_SIGN | FOR_INSTALL)) != 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "--in is missing: the file to read");
+    return MRL_OK;
+}
+
 static mrl_err check_export(const struct mrl_keys_arguments *a, struct mrl_why *why)
 {
-    if (a->out == NULL)
-        return mrl_fail(why, MRL_ERR_INVALID, "--out is missing: the file to write");
     if ((a->export_passphrase_fd >= 0) == (a->export_passphrase_file != NULL))
         return mrl_fail(why, MRL_ERR_INVALID,
                         "give one of --export-passphrase-fd and --export-passphrase-file");
@@ -326,12 +421,15 @@ static mrl_err check_arguments(struct mrl_keys_arguments *a, struct mrl_why *why
         return mrl_fail(why, MRL_ERR_INVALID, "--dir is missing");
     if (a->command == MRL_KEYS_SERVE && a->channel < 0)
         return mrl_fail(why, MRL_ERR_INVALID, "--fd is missing: merlond starts this command");
+    MRL_TRY(check_files(a, why));
     if (a->command == MRL_KEYS_EXPORT_ROOT)
         MRL_TRY(check_export(a, why));
     if (a->command == MRL_KEYS_REKEY)
         MRL_TRY(check_rekey(a, why));
-    if (a->command == MRL_KEYS_DROP_SEALING && a->sealing_number == 0)
+    if (a->command == MRL_KEYS_DROP_SEALING && a->number == 0)
         return mrl_fail(why, MRL_ERR_INVALID, "--number is missing: the sealing key to drop");
+    if (a->command == MRL_KEYS_DROP_CA && (a->number == 0 || a->ca_kind == 0))
+        return mrl_fail(why, MRL_ERR_INVALID, "--kind and --number say which CA to drop");
     return mrl_source_check(&a->source, "", why);
 }
 
@@ -346,6 +444,12 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
                     {"rekey", MRL_KEYS_REKEY},
                     {"new-sealing-key", MRL_KEYS_NEW_SEALING},
                     {"drop-sealing-key", MRL_KEYS_DROP_SEALING},
+                    {"new-issuing", MRL_KEYS_NEW_ISSUING},
+                    {"new-root", MRL_KEYS_NEW_ROOT},
+                    {"request-issuing", MRL_KEYS_REQUEST_ISSUING},
+                    {"sign-request", MRL_KEYS_SIGN_REQUEST},
+                    {"install", MRL_KEYS_INSTALL},
+                    {"drop-ca", MRL_KEYS_DROP_CA},
                     {"--help", MRL_KEYS_HELP}};
 
     for (size_t i = 0; argc > 1 && i < MRL_COUNT(commands); i++) {
@@ -356,13 +460,15 @@ static mrl_err parse_command(int argc, char **argv, enum mrl_keys_command *out, 
     }
     return mrl_fail(why, MRL_ERR_INVALID,
                     "the first argument is init, serve, rekey, export-root, new-sealing-key, "
-                    "drop-sealing-key or --help");
+                    "drop-sealing-key, new-issuing, new-root, request-issuing, sign-request, "
+                    "install, drop-ca or --help");
 }
 
 mrl_err mrl_keys_parse(int argc, char **argv, struct mrl_keys_arguments *out, struct mrl_why *why)
 {
     struct mrl_keys_arguments a = {.tenant = "default",
                                    .root_type = MRL_KEY_P384,
+                                   .issuing_type = MRL_KEY_P256,
                                    .channel = -1,
                                    .export_passphrase_fd = -1,
                                    .limits = mrl_policy_defaults()};

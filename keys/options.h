@@ -14,6 +14,12 @@ enum mrl_keys_command {
     MRL_KEYS_REKEY,
     MRL_KEYS_NEW_SEALING,
     MRL_KEYS_DROP_SEALING,
+    MRL_KEYS_NEW_ISSUING,
+    MRL_KEYS_NEW_ROOT,
+    MRL_KEYS_REQUEST_ISSUING,
+    MRL_KEYS_SIGN_REQUEST,
+    MRL_KEYS_INSTALL,
+    MRL_KEYS_DROP_CA,
     MRL_KEYS_HELP
 };
 
@@ -22,15 +28,18 @@ struct mrl_keys_arguments { /* texts are views into argv */
     const char *dir;
     const char *user;
     const char *tenant;
-    enum mrl_key_type root_type;
+    enum mrl_key_type root_type, issuing_type;
+    bool root_offline; /* init */
+    bool hold;         /* init: the audit key; new-issuing, new-root: the new key: in hardware */
     struct mrl_unlock_source source;
     struct mrl_unlock_source to; /* rekey: the source afterwards */
     int channel;                 /* serve: --fd */
     struct mrl_policy_limits limits;
     int export_passphrase_fd; /* export-root: -1 when it comes from the file */
     const char *export_passphrase_file;
-    const char *out;
-    uint32_t sealing_number; /* drop-sealing-key */
+    const char *in, *out;
+    uint32_t number;          /* drop-sealing-key, drop-ca */
+    enum mrl_ca_kind ca_kind; /* drop-ca */
 };
 
 extern const char mrl_keys_usage[];

@@ -9,7 +9,10 @@
 
 #include "base/err.h"
 
-enum { MRL_SANDBOX_CHANNEL = 3 }; /* where the socket to the daemon is moved */
+enum {
+    MRL_SANDBOX_CHANNEL = 3, /* where the socket to the daemon is moved */
+    MRL_SANDBOX_SIGNER = 4,  /* and that to merlon-unlock, when it holds a key */
+};
 
 /* No core dumps, not dumpable or traceable, no new privileges, umask 077. */
 mrl_err mrl_sandbox_start(struct mrl_why *why);
@@ -31,7 +34,8 @@ mrl_err mrl_sandbox_find_user(const char *user, uint32_t *uid, uint32_t *gid, st
 mrl_err mrl_sandbox_landlock(uint16_t *abi, struct mrl_why *why);
 
 /* Seccomp: from here on any call that is not in the list kills the process. Reading and writing
- * only on the channel and standard error; no open, socket, connect, exec, fork, and no file is
+ * only on the channel, the
+ * signer and standard error; no open, socket, connect, exec, fork, and no file is
  * written any more. */
 mrl_err mrl_sandbox_seccomp(struct mrl_why *why);
 

@@ -38,8 +38,8 @@ struct fd_call {
     int fd;
 };
 static const struct fd_call fd_calls[] = {
-    {SCMP_SYS(recvmsg), MRL_SANDBOX_CHANNEL},
-    {SCMP_SYS(sendmsg), MRL_SANDBOX_CHANNEL},
+    {SCMP_SYS(recvmsg), MRL_SANDBOX_CHANNEL}, {SCMP_SYS(sendmsg), MRL_SANDBOX_CHANNEL},
+    {SCMP_SYS(recvmsg), MRL_SANDBOX_SIGNER},  {SCMP_SYS(sendmsg), MRL_SANDBOX_SIGNER},
     {SCMP_SYS(write), STDERR_FILENO},
 };
 

@@ -9,27 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keys/spawn_internal.h"
 #include "keys/text.h"
 
-enum {
-    ARGUMENTS_MAX = 32 + MRL_SOURCE_ARGUMENTS,
-    TEXT_MAX = 64,
-    CHILD_FD = 3,
-    START_TIMEOUT_MS = 10000,
-    CALL_TIMEOUT_MS = 5000,
-    EXIT_NOT_EXECUTED = 127,
-};
+enum { CHILD_FD = 3, EXIT_NOT_EXECUTED = 127 };
 
-/* Everything exec needs, made before the fork: between fork and exec nothing is allocated. */
-struct command {
-    const char *argv[ARGUMENTS_MAX];
-    size_t count;
-    char texts[MRL_KEYS_KIND_END_ + 2][TEXT_MAX];
-    size_t text_count;
-    char *environment[2];
-};
-
-static void add(struct command *c, const char *name, const char *value)
+static void add(struct mrl_key_command *c, const char *name, const char *value)
 {
     if (value == NULL)
         return;
@@ -37,23 +22,23 @@ static void add(struct command *c, const char *name, const char *value)
     c->argv[c->count++] = value;
 }
 
-static char *next_text(struct command *c)
+static char *next_text(struct mrl_key_command *c)
 {
     return c->texts[c->text_count++];
 }
 
-static void add_number(struct command *c, const char *name, uint32_t value)
+static void add_number(struct mrl_key_command *c, const char *name, uint32_t value)
 {
     char *text;
 
     if (value == 0)
         return;
     text = next_text(c);
-    (void)snprintf(text, TEXT_MAX, "%u", value);
+    (void)snprintf(text, MRL_COMMAND_TEXT, "%u", value);
     add(c, name, text);
 }
 
-static void add_lifetimes(struct command *c, const struct mrl_keys_options *o)
+static void add_lifetimes(struct mrl_key_command *c, const struct mrl_keys_options *o)
 {
     for (size_t kind = MRL_KEYS_DEVICE; kind < MRL_KEYS_KIND_END_; kind++) {
         char *text;
@@ -61,7 +46,8 @@ static void add_lifetimes(struct command *c, const struct mrl_keys_options *o)
         if (o->max_lifetime_s[kind] == 0)
             continue;
         text = next_text(c);
-        (void)snprintf(text, TEXT_MAX, "%s=%llu", mrl_keys_kind_name((enum mrl_keys_kind)kind),
+        (void)snprintf(text, MRL_COMMAND_TEXT, "%s=%llu",
+                       mrl_keys_kind_name((enum mrl_keys_kind)kind),
                        (unsigned long long)o->max_lifetime_s[kind]);
         add(c, "--max-lifetime", text);
     }
@@ -78,7 +64,7 @@ static char *credentials_variable(void)
     return text;
 }
 
-static void make_command(const struct mrl_keys_options *o, struct command *c)
+void mrl_key_command_make(const struct mrl_keys_options *o, struct mrl_key_command *c)
 {
     c->argv[c->count++] = o->program;
     c->argv[c->count++] = "serve";
@@ -93,8 +79,14 @@ static void make_command(const struct mrl_keys_options *o, struct command *c)
     c->environment[0] = credentials_variable();
 }
 
+void mrl_key_command_done(struct mrl_key_command *c)
+{
+    free(c->environment[0]);
+    *c = (struct mrl_key_command){0};
+}
+
 /* In the child: only calls that are safe after fork. */
-static void run_child(int fd, const struct command *c)
+static void run_child(int fd, const struct mrl_key_command *c)
 {
     sigset_t none;
 
@@ -106,7 +98,8 @@ static void run_child(int fd, const struct command *c)
     _exit(EXIT_NOT_EXECUTED);
 }
 
-static mrl_err start(const struct command *c, int *fd, pid_t *pid, struct mrl_why *why)
+mrl_err mrl_key_command_start(const struct mrl_key_command *c, int *fd, pid_t *pid,
+                              struct mrl_why *why)
 {
     int pair[2];
     pid_t child;
@@ -153,7 +146,8 @@ static mrl_err wait_ready(const struct mrl_keys_options *o, struct mrl_keys_clie
     if (err == MRL_ERR_CLOSED)
         return explain_end(o, mrl_keys_client_pid(c), why);
     MRL_TRY(err);
-    mrl_keys_client_set_timeout(c, o->call_timeout_ms > 0 ? o->call_timeout_ms : CALL_TIMEOUT_MS);
+    mrl_keys_client_set_timeout(c,
+                                o->call_timeout_ms > 0 ? o->call_timeout_ms : MRL_CALL_TIMEOUT_MS);
     return MRL_OK;
 }
 
@@ -161,17 +155,14 @@ mrl_err mrl_keys_spawn(const struct mrl_keys_options *o, struct mrl_keys_client 
                        struct mrl_why *why)
 {
     MRL_AUTO(mrl_keys_client) client = NULL;
-    struct command command = {0};
-    mrl_err err;
+    MRL_SCOPED(mrl_key_command) command = {0};
     pid_t pid = -1;
     int fd = -1;
 
-    make_command(o, &command);
-    err = start(&command, &fd, &pid, why);
-    free(command.environment[0]);
-    MRL_TRY(err);
+    mrl_key_command_make(o, &command);
+    MRL_TRY(mrl_key_command_start(&command, &fd, &pid, why));
     MRL_TRY(mrl_keys_client_new(
-        fd, pid, o->start_timeout_ms > 0 ? o->start_timeout_ms : START_TIMEOUT_MS, &client));
+        fd, pid, o->start_timeout_ms > 0 ? o->start_timeout_ms : MRL_START_TIMEOUT_MS, &client));
     MRL_TRY(wait_ready(o, client, why));
     *out = MRL_TAKE(client);
     return MRL_OK;

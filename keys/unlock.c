@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "crypto/hash.h"
+#include "keys/sandbox.h"
 #include "keys/unlock_process.h"
 
 enum { KEK_SIZE = 32, UNLOCK_FILE_SIZE = 32, MATERIAL_MAX = 4096 };
@@ -121,12 +122,31 @@ mrl_err mrl_unlock_gather(const struct mrl_unlock_source *s, struct mrl_unlock *
     return MRL_OK;
 }
 
+mrl_err mrl_unlock_gather_for(const struct mrl_unlock_source *s, const char *user,
+                              struct mrl_unlock *out, struct mrl_why *why)
+{
+    uint32_t uid, gid;
+
+    if (user != NULL) {
+        MRL_TRY(mrl_sandbox_find_user(user, &uid, &gid, why));
+        mrl_secret_files_may_be_of(uid);
+    }
+    return mrl_unlock_gather(s, out, why);
+}
+
 mrl_err mrl_unlock_start(struct mrl_unlock *u, const char *user, struct mrl_why *why)
 {
     if (!mrl_unlock_is_hardware(u->kind))
         return MRL_OK;
     return mrl_unlock_process_start(u->source, mrl_secret_bytes(u->material), user, &u->process,
                                     why);
+}
+
+mrl_err mrl_unlock_hold(struct mrl_unlock *u, struct mrl_why *why)
+{
+    MRL_TRY(mrl_unlock_process_hold(u->process, why));
+    mrl_secret_free(MRL_TAKE(u->material));
+    return MRL_OK;
 }
 
 void mrl_unlock_done(struct mrl_unlock *u)

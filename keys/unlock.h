@@ -24,9 +24,14 @@ struct mrl_unlock {
 /* s passed mrl_source_check. */
 mrl_err mrl_unlock_gather(const struct mrl_unlock_source *s, struct mrl_unlock *out,
                           struct mrl_why *why);
+/* The same for a process that becomes user (or NULL): the files may be that account's. */
+mrl_err mrl_unlock_gather_for(const struct mrl_unlock_source *s, const char *user,
+                              struct mrl_unlock *out, struct mrl_why *why);
 /* Starts the process that talks to the hardware, when the kind has any: before privileges are
  * dropped, as user with all its groups. user as in mrl_sandbox_drop_user. */
 mrl_err mrl_unlock_start(struct mrl_unlock *u, const char *user, struct mrl_why *why);
+/* No secret remains here; the process stays and signs: see mrl_unlock_process_hold. */
+mrl_err mrl_unlock_hold(struct mrl_unlock *u, struct mrl_why *why);
 void mrl_unlock_done(struct mrl_unlock *u); /* also ends that process */
 
 /* A passphrase of at least MRL_PASSPHRASE_LEAST bytes, without the line end that closes it, from

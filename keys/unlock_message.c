@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
+
+static const char operations[] = {MRL_UNLOCK_MAKE, MRL_UNLOCK_OPEN, MRL_UNLOCK_HOLD,
+                                  MRL_UNLOCK_MAKE_KEY, MRL_UNLOCK_SIGN};
 
 static mrl_err read_text(struct mrl_reader *r, mrl_bytes *out)
 {
@@ -24,7 +27,7 @@ static mrl_err read_what(struct mrl_reader *r, struct mrl_unlock_request *q)
     MRL_TRY(mrl_read_u8(r, &operation));
     MRL_TRY(mrl_read_u8(r, &kind));
     MRL_ENSURE(version == VERSION, MRL_ERR_MALFORMED);
-    MRL_ENSURE(operation == MRL_UNLOCK_MAKE || operation == MRL_UNLOCK_OPEN, MRL_ERR_MALFORMED);
+    MRL_ENSURE(memchr(operations, operation, sizeof(operations)) != NULL, MRL_ERR_MALFORMED);
     MRL_ENSURE(mrl_unlock_is_hardware((enum mrl_unlock_kind)kind), MRL_ERR_MALFORMED);
     q->operation = (enum mrl_unlock_operation)operation;
     q->kind = (enum mrl_unlock_kind)kind;
@@ -41,6 +44,18 @@ static mrl_err read_texts(struct mrl_reader *r, struct mrl_unlock_request *q)
     return read_text(r, &q->pin);
 }
 
+static mrl_err check_data(const struct mrl_unlock_request *q)
+{
+    if (q->operation == MRL_UNLOCK_SIGN)
+        return q->data.len >= 1 && q->data.len <= MRL_UNLOCK_BLOB_MAX ? MRL_OK : MRL_ERR_MALFORMED;
+    if (q->operation != MRL_UNLOCK_MAKE_KEY)
+        return q->data.len == 0 ? MRL_OK : MRL_ERR_MALFORMED;
+    MRL_ENSURE(q->data.len == 1, MRL_ERR_MALFORMED);
+    return q->data.data[0] >= MRL_UNLOCK_P256 && q->data.data[0] < MRL_UNLOCK_KEY_END_
+               ? MRL_OK
+               : MRL_ERR_MALFORMED;
+}
+
 mrl_err mrl_unlock_read_request(mrl_bytes message, struct mrl_unlock_request *out)
 {
     struct mrl_reader r = {message};
@@ -50,7 +65,10 @@ mrl_err mrl_unlock_read_request(mrl_bytes message, struct mrl_unlock_request *ou
     MRL_TRY(read_texts(&r, &q));
     MRL_TRY(mrl_read_blob16(&r, &q.blob));
     MRL_ENSURE(q.blob.len <= MRL_UNLOCK_BLOB_MAX, MRL_ERR_MALFORMED);
-    MRL_ENSURE(q.operation == MRL_UNLOCK_OPEN || q.blob.len == 0, MRL_ERR_MALFORMED);
+    MRL_ENSURE(q.operation == MRL_UNLOCK_OPEN || q.operation == MRL_UNLOCK_SIGN || q.blob.len == 0,
+               MRL_ERR_MALFORMED);
+    MRL_TRY(mrl_read_blob16(&r, &q.data));
+    MRL_TRY(check_data(&q));
     MRL_TRY(mrl_reader_end(&r));
     *out = q;
     return MRL_OK;
@@ -70,6 +88,28 @@ mrl_err mrl_unlock_write_request(const struct mrl_unlock_request *q, struct mrl_
     mrl_put_blob16(w, q->key);
     mrl_put_blob16(w, q->pin);
     mrl_put_blob16(w, q->blob);
+    mrl_put_blob16(w, q->data);
+    return mrl_writer_end(w, &written);
+}
+
+mrl_err mrl_unlock_read_made(mrl_bytes content, struct mrl_unlock_made *out)
+{
+    struct mrl_reader r = {content};
+    struct mrl_unlock_made m;
+
+    MRL_TRY(mrl_read_blob16(&r, &m.reference));
+    MRL_TRY(mrl_read_blob16(&r, &m.spki));
+    MRL_TRY(mrl_reader_end(&r));
+    *out = m;
+    return MRL_OK;
+}
+
+mrl_err mrl_unlock_write_made(const struct mrl_unlock_made *m, struct mrl_writer *w)
+{
+    mrl_bytes written;
+
+    mrl_put_blob16(w, m->reference);
+    mrl_put_blob16(w, m->spki);
     return mrl_writer_end(w, &written);
 }
 

@@ -15,7 +15,13 @@ enum {
     MRL_UNLOCK_TEXT_MAX = 1024,
 };
 
-enum mrl_unlock_operation { MRL_UNLOCK_MAKE = 'm', MRL_UNLOCK_OPEN = 'o' };
+enum mrl_unlock_operation {
+    MRL_UNLOCK_MAKE = 'm',
+    MRL_UNLOCK_OPEN = 'o',
+    MRL_UNLOCK_HOLD = 'h',     /* stay logged in, for the next two; without a PIN from then on */
+    MRL_UNLOCK_MAKE_KEY = 'k', /* a signing key that cannot leave */
+    MRL_UNLOCK_SIGN = 's',
+};
 
 /* Texts are empty when not given and never hold a NUL. */
 struct mrl_unlock_request {
@@ -27,13 +33,31 @@ struct mrl_unlock_request {
     mrl_bytes token;
     mrl_bytes key;
     mrl_bytes pin;
-    mrl_bytes blob; /* MRL_UNLOCK_OPEN: what lies in the folder */
+    mrl_bytes blob; /* OPEN: what lies in the folder; SIGN: the key as MAKE_KEY gave it */
+    mrl_bytes data; /* MAKE_KEY: one byte, enum mrl_unlock_key; SIGN: what is signed */
 };
 /* MRL_ERR_MALFORMED. Views into the message. */
 mrl_err mrl_unlock_read_request(mrl_bytes message, struct mrl_unlock_request *out);
 mrl_err mrl_unlock_write_request(const struct mrl_unlock_request *q, struct mrl_writer *w);
 
-/* Of MAKE: the blob to keep; of OPEN: MRL_UNLOCK_MATERIAL secret bytes. */
+/* The signing keys there can be; numbers on the wire. */
+enum mrl_unlock_key {
+    MRL_UNLOCK_P256 = 1,
+    MRL_UNLOCK_P384,
+    MRL_UNLOCK_ED25519,
+    MRL_UNLOCK_KEY_END_
+};
+
+/* What MAKE_KEY gives: how to name the key again, and its SubjectPublicKeyInfo. */
+struct mrl_unlock_made {
+    mrl_bytes reference;
+    mrl_bytes spki;
+};
+mrl_err mrl_unlock_read_made(mrl_bytes content, struct mrl_unlock_made *out);
+mrl_err mrl_unlock_write_made(const struct mrl_unlock_made *m, struct mrl_writer *w);
+
+/* Of MAKE: the blob to keep; of OPEN: MRL_UNLOCK_MATERIAL secret bytes; of HOLD nothing; of
+ * MAKE_KEY see above; of SIGN the signature: DER for ECDSA (RFC 5758 3.2), 64 bytes for Ed25519. */
 struct mrl_unlock_answer {
     mrl_err err;
     mrl_bytes content; /* or, with an error, its sentence */

@@ -24,6 +24,7 @@ struct mrl_unlock_process {
     struct mrl_secret *pin;
     int fd;
     pid_t pid;
+    bool held; /* in the sandbox: nobody can be waited for */
 };
 
 struct command {
@@ -121,7 +122,7 @@ mrl_err mrl_unlock_process_start(const struct mrl_unlock_source *s, mrl_bytes pi
     p = calloc(1, sizeof(*p));
     if (p == NULL)
         abort();
-    *p = (struct mrl_unlock_process){s, mrl_secret_copy(pin), -1, -1};
+    *p = (struct mrl_unlock_process){.source = s, .pin = mrl_secret_copy(pin), .fd = -1, .pid = -1};
     err = start(&c, user, p, why);
     if (err != MRL_OK)
         mrl_unlock_process_free(p);
@@ -135,8 +136,8 @@ void mrl_unlock_process_free(struct mrl_unlock_process *p)
     if (p == NULL)
         return;
     if (p->fd >= 0)
-        (void)close(p->fd); /* nothing more to say */
-    if (p->pid > 0) {
+        (void)close(p->fd); /* nothing more to say; one that is held ends by that */
+    if (p->pid > 0 && !p->held) {
         /* It has nothing open between two answers, and may hang within one. */
         (void)kill(p->pid, SIGKILL);
         while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
@@ -151,6 +152,9 @@ static mrl_err explain_end(struct mrl_unlock_process *p, struct mrl_why *why)
     int status = 0;
     pid_t pid = p->pid;
 
+    if (p->held)
+        return mrl_fail(why, MRL_ERR_CLOSED,
+                        "merlon-unlock, which holds the key, has ended: merlon ca reload");
     p->pid = -1;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -180,6 +184,27 @@ static mrl_err wait_for_answer(const struct mrl_unlock_process *p, struct mrl_wh
     return ready < 0 ? mrl_fail(why, MRL_ERR_IO, "waiting for merlon-unlock: %m") : MRL_OK;
 }
 
+/* In the one form that the sandbox allows. */
+static ssize_t receive_packet(int fd, uint8_t *to)
+{
+    struct iovec part = {to, MRL_UNLOCK_MESSAGE_MAX};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t len;
+
+    do
+        len = recvmsg(fd, &m, MSG_TRUNC);
+    while (len < 0 && errno == EINTR);
+    return len;
+}
+
+static bool send_packet(int fd, mrl_bytes packet)
+{
+    struct iovec part = {(void *)(uintptr_t)packet.data, packet.len};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+
+    return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)packet.len;
+}
+
 /* *answer holds views into *memory, which it gives. */
 static mrl_err receive(struct mrl_unlock_process *p, struct mrl_secret **memory,
                        struct mrl_unlock_answer *answer, struct mrl_why *why)
@@ -188,7 +213,7 @@ static mrl_err receive(struct mrl_unlock_process *p, struct mrl_secret **memory,
 
     MRL_TRY(wait_for_answer(p, why));
     *memory = mrl_secret_new(MRL_UNLOCK_MESSAGE_MAX);
-    len = recv(p->fd, mrl_secret_data(*memory), MRL_UNLOCK_MESSAGE_MAX, MSG_TRUNC);
+    len = receive_packet(p->fd, mrl_secret_data(*memory));
     if (len <= 0)
         return explain_end(p, why);
     if (len > MRL_UNLOCK_MESSAGE_MAX ||
@@ -213,25 +238,34 @@ static struct mrl_unlock_request request_of(const struct mrl_unlock_process *p,
                                        .module = mrl_str(s->pkcs11_module),
                                        .token = mrl_str(s->pkcs11_token),
                                        .key = mrl_str(s->pkcs11_key),
-                                       .pin = mrl_secret_bytes(p->pin),
+                                       .pin = p->pin != NULL ? mrl_secret_bytes(p->pin)
+                                                             : MRL_BYTES_NONE,
                                        .blob = blob};
+}
+
+static mrl_err ask_this(struct mrl_unlock_process *p, const struct mrl_unlock_request *q,
+                        struct mrl_secret **memory, struct mrl_unlock_answer *answer,
+                        struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) out = mrl_secret_new(MRL_UNLOCK_MESSAGE_MAX);
+    struct mrl_writer w = mrl_writer_on(mrl_secret_data(out), MRL_UNLOCK_MESSAGE_MAX);
+
+    MRL_TRY(mrl_unlock_write_request(q, &w));
+    if (!send_packet(p->fd, mrl_bytes_of(w.data, w.len)))
+        return explain_end(p, why);
+    return receive(p, memory, answer, why);
 }
 
 static mrl_err ask(struct mrl_unlock_process *p, enum mrl_unlock_operation operation,
                    mrl_bytes blob, struct mrl_secret **memory, struct mrl_unlock_answer *answer,
                    struct mrl_why *why)
 {
-    MRL_AUTO(mrl_secret) out = mrl_secret_new(MRL_UNLOCK_MESSAGE_MAX);
-    struct mrl_writer w = mrl_writer_on(mrl_secret_data(out), MRL_UNLOCK_MESSAGE_MAX);
     struct mrl_unlock_request q = request_of(p, operation, blob);
 
     if (blob.len > MRL_UNLOCK_BLOB_MAX)
         return mrl_fail(why, MRL_ERR_CORRUPT, "%s is too long: restore it from a backup",
                         mrl_unlock_file(q.kind));
-    MRL_TRY(mrl_unlock_write_request(&q, &w));
-    if (send(p->fd, w.data, w.len, MSG_NOSIGNAL) != (ssize_t)w.len)
-        return explain_end(p, why);
-    return receive(p, memory, answer, why);
+    return ask_this(p, &q, memory, answer, why);
 }
 
 mrl_err mrl_unlock_process_make(struct mrl_unlock_process *p, struct mrl_buf *blob,
@@ -255,4 +289,53 @@ mrl_err mrl_unlock_process_open(struct mrl_unlock_process *p, mrl_bytes blob,
         return mrl_fail(why, MRL_ERR_MALFORMED, "merlon-unlock gave no proper answer");
     *material = mrl_secret_copy(a.content);
     return MRL_OK;
+}
+
+/* --- keys that sign --- */
+
+mrl_err mrl_unlock_process_make_key(struct mrl_unlock_process *p, uint8_t type, const char *label,
+                                    struct mrl_buf *reference, struct mrl_buf *spki,
+                                    struct mrl_why *why)
+{
+    struct mrl_unlock_request q = request_of(p, MRL_UNLOCK_MAKE_KEY, MRL_BYTES_NONE);
+    MRL_AUTO(mrl_secret) memory = NULL;
+    struct mrl_unlock_answer a;
+    struct mrl_unlock_made made;
+
+    q.key = mrl_str(label);
+    q.data = mrl_bytes_of(&type, 1);
+    MRL_TRY(ask_this(p, &q, &memory, &a, why));
+    if (mrl_unlock_read_made(a.content, &made) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_MALFORMED, "merlon-unlock gave no proper answer");
+    MRL_TRY(mrl_buf_append(reference, made.reference));
+    return mrl_buf_append(spki, made.spki);
+}
+
+mrl_err mrl_unlock_process_hold(struct mrl_unlock_process *p, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) memory = NULL;
+    struct mrl_unlock_answer a;
+
+    MRL_TRY(ask(p, MRL_UNLOCK_HOLD, MRL_BYTES_NONE, &memory, &a, why));
+    mrl_secret_free(MRL_TAKE(p->pin));
+    if (p->fd != MRL_SANDBOX_SIGNER) {
+        if (dup3(p->fd, MRL_SANDBOX_SIGNER, O_CLOEXEC) < 0)
+            return mrl_fail(why, MRL_ERR_IO, "the socket to merlon-unlock: %m");
+        (void)close(p->fd); /* there is another one of it */
+        p->fd = MRL_SANDBOX_SIGNER;
+    }
+    p->held = true;
+    return MRL_OK;
+}
+
+mrl_err mrl_unlock_process_sign(struct mrl_unlock_process *p, mrl_bytes reference, mrl_bytes data,
+                                struct mrl_buf *out, struct mrl_why *why)
+{
+    struct mrl_unlock_request q = request_of(p, MRL_UNLOCK_SIGN, reference);
+    MRL_AUTO(mrl_secret) memory = NULL;
+    struct mrl_unlock_answer a;
+
+    q.data = data;
+    MRL_TRY(ask_this(p, &q, &memory, &a, why));
+    return mrl_buf_append(out, a.content);
 }

@@ -5,7 +5,8 @@
  * Code of others (a vendor's module, the TPM software stack) brings threads, descriptors and
  * memory of its own. None of it ever enters the key process: it runs in a process that is started
  * before privileges are dropped, becomes the keys account with all its groups (so that it may open
- * /dev/tpmrm0), and is gone before the sandbox closes. */
+ * /dev/tpmrm0), and is gone before the sandbox closes, unless it holds a key that signs: then it
+ * stays, logged in, and is asked for signatures over its socket and for nothing else. */
 #ifndef MRL_KEYS_UNLOCK_PROCESS_H
 #define MRL_KEYS_UNLOCK_PROCESS_H
 
@@ -29,5 +30,17 @@ mrl_err mrl_unlock_process_make(struct mrl_unlock_process *p, struct mrl_buf *bl
 /* Gives *material. */
 mrl_err mrl_unlock_process_open(struct mrl_unlock_process *p, mrl_bytes blob,
                                 struct mrl_secret **material, struct mrl_why *why);
+
+/* Makes a signing key in the hardware, of an enum mrl_unlock_key, by this name where it has names.
+ * reference and spki are appended to. MRL_ERR_UNSUPPORTED: it cannot make such a key. */
+mrl_err mrl_unlock_process_make_key(struct mrl_unlock_process *p, uint8_t type, const char *label,
+                                    struct mrl_buf *reference, struct mrl_buf *spki,
+                                    struct mrl_why *why);
+/* It logs in to stay, the PIN leaves this process, and from here on only sign works: its socket is
+ * moved to MRL_SANDBOX_SIGNER, and all that is done is allowed in the sandbox. */
+mrl_err mrl_unlock_process_hold(struct mrl_unlock_process *p, struct mrl_why *why);
+/* A signature over data by the key of reference, appended to out. Works before hold, too. */
+mrl_err mrl_unlock_process_sign(struct mrl_unlock_process *p, mrl_bytes reference, mrl_bytes data,
+                                struct mrl_buf *out, struct mrl_why *why);
 
 #endif

@@ -14,7 +14,7 @@ _merlon() {
         fi
     done
     case $noun in
-    ca) words="show" ;;
+    ca) words="show list activate rollover retire reload" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
@@ -32,13 +32,16 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token psk claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status metrics ca device token psk claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
     fi
     case "$noun $verb" in
     "ca show") options+=" --pem" ;;
+    "ca activate") options+=" --reason" ;;
+    "ca rollover") options+=" --dry-run --kind --number --force --reason" ;;
+    "ca retire") options+=" --force --reason" ;;
     "device add") options+=" --group --note" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
@@ -95,6 +98,7 @@ _merlon() {
     "help ") options+=" --completion --markdown" ;;
     esac
     case "$noun $verb $before" in
+    "ca rollover --kind") words="root issuing" ;;
     "device list --state") words="expected active quarantined suspended retired" ;;
     "maker add --id-from") words="serialNumber cn hardware" ;;
     "maker add --approve") words="all listed manual" ;;

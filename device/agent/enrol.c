@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "device/agent/est.h"
 #include "device/agent/prove.h"
+#include "device/agent/trust.h"
 
 enum { TOKEN_LIMIT = 1024, ROOT_LIMIT = 64 << 10, MQTT_PORT = 8883 };
 
@@ -109,25 +110,21 @@ static mrl_err open_client(const struct mrl_enrol_options *o, struct mrl_home *h
     return mrl_tls_client_new(&trust, tls, why);
 }
 
-/* Splits the server's bundle into the root we were told and what lies below it. */
-static mrl_err sort_bundle(struct mrl_cert_list *bundle, const struct mrl_fingerprint *root,
-                           struct mrl_home *h, struct mrl_why *why)
+/* The root we were told of, out of the bundle, when it is not in a file. */
+static mrl_err find_root(const struct mrl_cert_list *bundle, const struct mrl_fingerprint *root,
+                         struct mrl_cert_list *to, struct mrl_why *why)
 {
-    for (size_t i = 0; i < bundle->count; i++) {
-        struct mrl_cert *c = MRL_TAKE(bundle->certs[i]);
-        const struct mrl_cert_facts *f = mrl_cert_facts(c);
-        bool is_root =
-            mrl_bytes_eq(mrl_fingerprint_bytes(&f->fingerprint), mrl_fingerprint_bytes(root));
+    for (size_t i = 0; i < bundle->count && to->count == 0; i++) {
+        const struct mrl_cert_facts *f = mrl_cert_facts(bundle->certs[i]);
+        MRL_AUTO(mrl_cert) copy = NULL;
 
-        if (!f->is_ca || (is_root && h->roots.count > 0))
-            mrl_cert_free(c);
-        else
-            MRL_TRY(mrl_cert_list_add(is_root ? &h->roots : &h->ca, c));
+        if (!mrl_bytes_eq(mrl_fingerprint_bytes(&f->fingerprint), mrl_fingerprint_bytes(root)))
+            continue;
+        MRL_TRY(mrl_cert_from_der(f->der, &copy));
+        MRL_TRY(mrl_cert_list_add(to, MRL_TAKE(copy)));
     }
-    if (h->roots.count != 1)
+    if (to->count == 0)
         return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks the root certificate");
-    if (h->ca.count == 0)
-        return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks its issuing CA");
     return MRL_OK;
 }
 
@@ -136,21 +133,12 @@ static mrl_err get_bundle(struct mrl_http_client *c, const struct mrl_fingerprin
 {
     MRL_SCOPED(mrl_cert_list) bundle = {0};
 
-    MRL_TRY(mrl_est_cacerts(c, &bundle, why));
-    return sort_bundle(&bundle, root, h, why);
+    MRL_TRY(mrl_est_cacerts(c, &bundle, h->bundle, why));
+    MRL_TRY(find_root(&bundle, root, &h->roots, why));
+    return mrl_trust_take(h, &bundle, why);
 }
 
 /* ---- the folder ---- */
-
-static mrl_err save_certs(const struct mrl_home *h, const char *name,
-                          const struct mrl_cert_list *certs, struct mrl_why *why)
-{
-    MRL_SCOPED(mrl_buf) pem = {0};
-
-    for (size_t i = 0; i < certs->count; i++)
-        MRL_TRY(mrl_cert_to_pem(certs->certs[i], &pem));
-    return mrl_disk_replace(h->disk, h->dir, name, mrl_buf_bytes(&pem), why);
-}
 
 static mrl_err save_home(const struct mrl_home *h, struct mrl_why *why)
 {
@@ -158,8 +146,7 @@ static mrl_err save_home(const struct mrl_home *h, struct mrl_why *why)
 
     MRL_TRY(mrl_settings_write(&h->settings, &json));
     MRL_TRY(mrl_disk_replace(h->disk, h->dir, "settings.json", mrl_buf_bytes(&json), why));
-    MRL_TRY(save_certs(h, "root.pem", &h->roots, why));
-    return save_certs(h, "ca.pem", &h->ca, why);
+    return mrl_trust_save(h, why);
 }
 
 static mrl_err check_free(const struct mrl_enrol_options *o, const struct mrl_disk *disk,

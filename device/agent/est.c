@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device/agent/est.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/csr.h"
 #include "crypto/csrattrs.h"
+#include "crypto/hash.h"
 #include "crypto/pkcs7.h"
+#include "device/agent/trust.h"
 #include "wire/http1_auth.h"
 
 enum { BODY_LIMIT = 512 << 10, COLUMNS = 76 };
@@ -47,7 +51,8 @@ static mrl_err target_of(const struct mrl_settings *s, const char *operation, st
     return mrl_buf_printf(out, "/.well-known/est/%s%s%s", s->profile, slash, operation);
 }
 
-static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
+/* der: the message as it came, out: what is in it. Both are appended to. */
+static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call, struct mrl_buf *der,
                    struct mrl_cert_list *out, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_http_result) r = {0};
@@ -55,17 +60,25 @@ static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
 
     MRL_TRY(mrl_http_client_request(c, call, &r, why));
     MRL_TRY(mrl_est_status(&r, why));
-    err = mrl_est_read(mrl_buf_bytes(&r.body), out);
+    err = mrl_base64_read(mrl_buf_bytes(&r.body), der);
+    if (err == MRL_OK)
+        err = mrl_pkcs7_read(mrl_buf_bytes(der), out);
     return err == MRL_OK ? MRL_OK
                          : mrl_fail(why, err, "the server's answer is no certs-only message");
 }
 
-mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out, struct mrl_why *why)
+mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
+                        char version[static MRL_BUNDLE_TEXT], struct mrl_why *why)
 {
     const struct mrl_http_call call = {.method = "GET",
                                        .target = MRL_LIT("/.well-known/est/cacerts")};
+    MRL_SCOPED(mrl_buf) der = {.limit = BODY_LIMIT};
+    uint8_t hash[MRL_SHA256_SIZE];
 
-    return ask(c, &call, out, why);
+    MRL_TRY(ask(c, &call, &der, out, why));
+    MRL_TRY(mrl_sha256(mrl_buf_bytes(&der), hash));
+    mrl_hex(mrl_bytes_of(hash, sizeof(hash)), version);
+    return MRL_OK;
 }
 
 static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *call, mrl_bytes csr,
@@ -73,12 +86,13 @@ static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *
 {
     MRL_SCOPED(mrl_cert_list) got = {0};
     MRL_SCOPED(mrl_buf) body = {0};
+    MRL_SCOPED(mrl_buf) der = {.limit = BODY_LIMIT};
 
     MRL_TRY(mrl_base64_write(csr, COLUMNS, &body));
     call->method = "POST";
     call->content_type = "application/pkcs10";
     call->body = mrl_buf_bytes(&body);
-    MRL_TRY(ask(c, call, &got, why));
+    MRL_TRY(ask(c, call, &der, &got, why));
     if (got.count != 1) /* RFC 7030 4.2.3 */
         return mrl_fail(why, MRL_ERR_MALFORMED, "the server sent %zu certificates, not one",
                         got.count);
@@ -229,14 +243,41 @@ static mrl_err same_request(const struct mrl_cert_facts *present, const struct m
     return mrl_csr_write(&request, key, out);
 }
 
+/* ---- trust ---- */
+
+static mrl_err refresh_over(struct mrl_http_client *c, struct mrl_home *h, bool *changed,
+                            struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_cert_list) bundle = {0};
+    char version[MRL_BUNDLE_TEXT];
+
+    MRL_TRY(mrl_est_cacerts(c, &bundle, version, why));
+    *changed = strcmp(version, h->bundle) != 0;
+    if (!*changed)
+        return MRL_OK;
+    MRL_TRY(mrl_trust_take(h, &bundle, why));
+    memcpy(h->bundle, version, sizeof(h->bundle));
+    return mrl_trust_save(h, why);
+}
+
+mrl_err mrl_est_refresh_trust(struct mrl_home *h, bool *changed, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_tls_context) tls = NULL;
+    MRL_AUTO(mrl_http_client) c = NULL;
+
+    MRL_TRY(open_client(h, &tls, &c, why));
+    return refresh_over(c, h, changed, why);
+}
+
 static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
                           const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why)
 {
+    const struct mrl_http_field told[] = {{"Merlon-Trust-Bundle", mrl_str(h->bundle)}};
     MRL_AUTO(mrl_cert) cert = NULL;
     MRL_SCOPED(mrl_buf) csr = {0};
     MRL_SCOPED(mrl_buf) target = {0};
     MRL_SCOPED(mrl_buf) challenge = {0};
-    struct mrl_http_call call = {.bound = true};
+    struct mrl_http_call call = {.fields = told, .field_count = MRL_COUNT(told), .bound = true};
     const struct mrl_cert_facts *present = mrl_cert_facts(h->identity.cert);
 
     MRL_TRY(target_of(&h->settings, "simplereenroll", &target));
@@ -253,12 +294,15 @@ static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
     return MRL_OK;
 }
 
-mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
+/* The bundle first: the new certificate may be of an issuing CA that we do not know yet. */
+mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_why *why)
 {
     MRL_AUTO(mrl_tls_context) tls = NULL;
     MRL_AUTO(mrl_http_client) c = NULL;
+    bool changed;
 
     MRL_TRY(open_client(h, &tls, &c, why));
+    MRL_TRY(refresh_over(c, h, &changed, why));
     return renew_over(c, h, key, out, why);
 }

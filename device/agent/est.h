@@ -9,8 +9,12 @@
 
 enum { MRL_EST_TIMEOUT_MS = 10000 };
 
-/* The server's bundle (4.1.3), appended to out. */
-mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out, struct mrl_why *why);
+/* The server's bundle (4.1.3), appended to out, and its version. */
+mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
+                        char version[static MRL_BUNDLE_TEXT], struct mrl_why *why);
+/* The same over a connection of its own, and into the folder: see device/agent/trust.h. *changed:
+ * there is another one than before. */
+mrl_err mrl_est_refresh_trust(struct mrl_home *h, bool *changed, struct mrl_why *why);
 /* The kind of key that the server asks for (csrattrs, 4.5; RFC 9908); P-256 when it does not care.
  * MRL_ERR_UNSUPPORTED: one that is not made here. */
 mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s,
@@ -21,8 +25,9 @@ mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s
 mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, mrl_bytes token,
                       const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why);
 /* A further one with the same names as the present (4.2.2), bound as well; opens its own
- * connection, in which the present certificate is shown. Judged already. */
-mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
+ * connection, in which the present certificate is shown. Judged already, by the bundle of now,
+ * which is fetched before. */
+mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_why *why);
 
 /* For other ways to enrol at that server: what its status means (why: what it said), and the

@@ -231,6 +231,17 @@ static mrl_err load_certs(const char *dir, const char *name, struct mrl_cert_lis
                          : mrl_fail(why, MRL_ERR_CORRUPT, "%s: %s", name, mrl_err_name(err));
 }
 
+/* Without it the server is not told, and it is fetched again. */
+static void load_bundle(struct mrl_home *h)
+{
+    MRL_SCOPED(mrl_buf) text = {.limit = MRL_BUNDLE_TEXT};
+
+    if (mrl_disk_read(h->dir, MRL_HOME_BUNDLE, &text, NULL) != MRL_OK ||
+        text.len != MRL_BUNDLE_TEXT - 1 ||
+        !mrl_bytes_to_cstr(mrl_buf_bytes(&text), h->bundle, sizeof(h->bundle)))
+        h->bundle[0] = '\0';
+}
+
 static mrl_err load(struct mrl_home *h, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) json = {.limit = FILE_LIMIT};
@@ -238,9 +249,8 @@ static mrl_err load(struct mrl_home *h, struct mrl_why *why)
     MRL_TRY(mrl_disk_read(h->dir, "settings.json", &json, why));
     MRL_TRY(mrl_settings_read(mrl_buf_bytes(&json), &h->settings, why));
     MRL_TRY(load_certs(h->dir, "root.pem", &h->roots, why));
-    if (h->roots.count != 1)
-        return mrl_fail(why, MRL_ERR_CORRUPT, "root.pem holds %zu certificates", h->roots.count);
     MRL_TRY(load_certs(h->dir, "ca.pem", &h->ca, why));
+    load_bundle(h);
     MRL_TRY(mrl_home_load_identity(h, MRL_HOME_IDENTITY, &h->identity, why));
     h->next_type = mrl_key_type(h->identity.key);
     return MRL_OK;

@@ -2,8 +2,10 @@
 /* The agent's folder: who we are, whom we trust, where the server is. Layer: device. Thread: one.
  *
  *   settings.json  device id, addresses, name in the server's certificate
- *   root.pem       the one trust anchor
- *   ca.pem         issuing CAs, sent along with our certificate; never trusted by themselves
+ *   root.pem       the trust anchors: one, or several while the server changes its root
+ *   ca.pem         CAs below them; the issuing one is sent along with our certificate, none is
+ *                  trusted by itself
+ *   bundle         version of what EST gave when these two were written; written after them
  *   identity.pem   private key (or what its TPM finds it by) and certificate, one file so that one
  *                  rename replaces both
  *   next.key       a key that has no certificate yet
@@ -22,8 +24,14 @@
 #define MRL_HOME_IDENTITY "identity.pem"
 #define MRL_HOME_NEXT "next.pem"
 #define MRL_HOME_NEXT_KEY "next.key"
+#define MRL_HOME_BUNDLE "bundle"
 
-enum { MRL_SETTING_MAX = 256, MRL_DEVICE_ID_MAX = 64, MRL_PROFILE_MAX = 64 };
+enum {
+    MRL_SETTING_MAX = 256,
+    MRL_DEVICE_ID_MAX = 64,
+    MRL_PROFILE_MAX = 64,
+    MRL_BUNDLE_TEXT = 65, /* SHA-256 in hex, and NUL */
+};
 
 struct mrl_settings {
     char device[MRL_DEVICE_ID_MAX + 1];
@@ -56,8 +64,9 @@ struct mrl_home {
     const char *dir; /* borrowed, as disk */
     const struct mrl_disk *disk;
     struct mrl_settings settings;
-    struct mrl_cert_list roots; /* exactly one */
+    struct mrl_cert_list roots; /* at least one */
     struct mrl_cert_list ca;
+    char bundle[MRL_BUNDLE_TEXT]; /* "": not known */
     struct mrl_identity identity;
     enum mrl_key_type next_type; /* of the key that is made next; that of the present one */
 };

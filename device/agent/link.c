@@ -59,6 +59,7 @@ mrl_err mrl_link_init(struct mrl_link *l, const struct mrl_home *h,
         .out = l->out,
         .out_size = sizeof(l->out),
         .client_id = h->settings.device,
+        .trust_bundle = h->bundle,
         .keep_alive_s = MRL_LINK_KEEP_ALIVE_S,
         .session_expiry_s = SESSION_S,
     };

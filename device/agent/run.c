@@ -29,6 +29,8 @@ enum {
     WAIT_MOST = 60000,
     CLOCK_JUMP_MS = 5000,
     HEAD_EVERY_MS = 60000, /* the server takes one in ten seconds */
+    TRUST_FIRST_MS = 60000,
+    TRUST_EVERY_MS = 86400000, /* a rollover takes weeks */
 };
 
 struct agent {
@@ -46,7 +48,8 @@ struct agent {
     struct mrl_identity next; /* has not proven itself yet; empty: there is none */
     bool trial;               /* the link shows next */
     struct merlon_backoff renewal;
-    int64_t renew_at_ms; /* wall clock: when to ask for a certificate, or to try next */
+    int64_t renew_at_ms;  /* wall clock: when to ask for a certificate, or to try next */
+    uint64_t trust_at_ms; /* monotonic: when to ask whom to trust */
     char readings_topic[TOPIC_SIZE];
     char commands_filter[TOPIC_SIZE];
     struct mrl_eventlog events;
@@ -304,6 +307,31 @@ static void fail_trial(struct agent *a, mrl_err err, const struct mrl_why *why)
         forget_next(a);
 }
 
+/* ---- trust ---- */
+
+/* Connects again when the bundle changed: CONNECT tells the server which one we have. */
+static void check_trust(struct agent *a, uint64_t now_ms)
+{
+    struct mrl_why why = {""};
+    bool changed = false;
+
+    if (now_ms < a->trust_at_ms)
+        return;
+    a->trust_at_ms = now_ms + TRUST_EVERY_MS;
+    if (mrl_est_refresh_trust(a->home, &changed, &why) != MRL_OK) {
+        mrl_log_warn("trust.not_checked", MRL_FIELD_STR("why", why.text));
+        return;
+    }
+    if (!changed)
+        return;
+    keep_event(a, "trust.changed", "bundle", a->home->bundle);
+    mrl_log_info("trust.changed", MRL_FIELD_STR("bundle", a->home->bundle));
+    if (!a->trial) {
+        mrl_link_close(&a->link, now_ms);
+        a->open_at_ms = now_ms;
+    }
+}
+
 /* ---- the connection ---- */
 
 static void lose(struct agent *a, mrl_err err, const struct mrl_why *why)
@@ -355,13 +383,19 @@ static void move_link(struct agent *a)
 
 /* ---- the loop ---- */
 
+static void ask_now(struct agent *a)
+{
+    a->renew_at_ms = 0;
+    a->trust_at_ms = 0;
+}
+
 static void read_signals(struct agent *a)
 {
     struct signalfd_siginfo s;
 
     while (read(a->signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
         if (s.ssi_signo == SIGUSR1)
-            a->renew_at_ms = 0;
+            ask_now(a);
         else
             a->stopping = true;
     }
@@ -376,7 +410,8 @@ static uint64_t sooner(uint64_t wait, uint64_t at, uint64_t now)
 
 static int wait_ms(const struct agent *a)
 {
-    uint64_t now = mrl_monotonic_ms(), wait = sooner(WAIT_MOST, a->sample_at_ms, now);
+    uint64_t now = mrl_monotonic_ms();
+    uint64_t wait = sooner(sooner(WAIT_MOST, a->sample_at_ms, now), a->trust_at_ms, now);
     int64_t wall = mrl_wall_ms();
     int link;
 
@@ -400,6 +435,7 @@ static void turn(struct agent *a)
         return;
     watch_clock(a);
     sample(a, mrl_monotonic_ms());
+    check_trust(a, mrl_monotonic_ms());
     renew(a, mrl_monotonic_ms());
     open_link(a, mrl_monotonic_ms());
     tell_head(a, mrl_monotonic_ms());
@@ -447,6 +483,7 @@ static mrl_err run(struct agent *a, struct mrl_why *why)
     MRL_TRY(mrl_link_init(&a->link, a->home, &events));
     a->reconnect = (struct merlon_backoff){RECONNECT_BASE_MS, RECONNECT_CAP_MS, 0};
     a->sample_at_ms = a->open_at_ms = mrl_monotonic_ms();
+    a->trust_at_ms = a->open_at_ms + TRUST_FIRST_MS;
     a->clock_offset_ms = clock_offset();
     MRL_TRY(mrl_eventlog_open(&a->events, a->home->disk, a->home->dir, why));
     keep_event(a, "agent.started", "device", id);

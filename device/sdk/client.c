@@ -14,7 +14,7 @@
             return s_;                  \
     } while (0)
 
-enum { LARGEST_ID = 65535 };
+enum { LARGEST_ID = 65535, TRUST_BUNDLE_MAX = 88 /* id, and two texts with their lengths */ };
 
 enum merlon_status merlon_client_init(struct merlon_client *c,
                                       const struct merlon_client_config *config)
@@ -161,6 +161,8 @@ enum merlon_status merlon_client_connect(struct merlon_client *c, bool clean_sta
     const struct merlon_client_config *config = c->config;
     struct mrl_mqtt_packet p = {.type = MRL_MQTT_CONNECT};
     struct mrl_mqtt_props *props = &p.connect.props;
+    uint8_t memory[TRUST_BUNDLE_MAX];
+    struct mrl_writer user = mrl_writer_on(memory, sizeof(memory));
 
     p.connect.version = MRL_MQTT_5;
     p.connect.clean_start = clean_start;
@@ -172,6 +174,15 @@ enum merlon_status merlon_client_connect(struct merlon_client *c, bool clean_sta
     if (config->session_expiry_s > 0) {
         mrl_mqtt_set(props, MRL_MQTT_PROP_SESSION_EXPIRY);
         props->session_expiry = config->session_expiry_s;
+    }
+    if (config->trust_bundle != NULL && config->trust_bundle[0] != '\0') {
+        mrl_mqtt_put_user_property(
+            &user, mrl_str("merlon-trust-bundle"),
+            mrl_bytes_of(config->trust_bundle, strlen(config->trust_bundle)));
+        if (user.overflow)
+            return MERLON_INVALID;
+        mrl_mqtt_set(props, MRL_MQTT_PROP_USER);
+        props->user = mrl_bytes_of(user.data, user.len);
     }
     memset(c->in_flight, 0, sizeof(c->in_flight));
     c->in_len = c->out_at = c->out_len = 0;

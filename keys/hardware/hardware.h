@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What merlon-unlock can ask of hardware. Layer: keys, merlon-unlock. Thread: the only one.
- * Each call opens what it needs and leaves nothing open. A build without one of the two has a
- * function that says so. */
+ * Each call but HOLD opens what it needs and leaves nothing open. A build without one of the two
+ * has a function that says so. */
 #ifndef MRL_KEYS_HARDWARE_HARDWARE_H
 #define MRL_KEYS_HARDWARE_HARDWARE_H
 
@@ -15,5 +15,18 @@ mrl_err mrl_tpm_answer(const struct mrl_unlock_request *q, struct mrl_secret **o
                        struct mrl_why *why);
 mrl_err mrl_pkcs11_answer(const struct mrl_unlock_request *q, struct mrl_secret **out,
                           struct mrl_why *why);
+
+/* Keys that sign. HOLD keeps a session open for the life of this process. MRL_ERR_UNSUPPORTED: it
+ * has no such keys. */
+mrl_err mrl_tpm_hold(const struct mrl_unlock_request *q, struct mrl_why *why);
+mrl_err mrl_tpm_make_key(const struct mrl_unlock_request *q, struct mrl_secret **out,
+                         struct mrl_why *why);
+mrl_err mrl_tpm_sign(const struct mrl_unlock_request *q, struct mrl_secret **out,
+                     struct mrl_why *why);
+mrl_err mrl_pkcs11_hold(const struct mrl_unlock_request *q, struct mrl_why *why);
+mrl_err mrl_pkcs11_make_key(const struct mrl_unlock_request *q, struct mrl_secret **out,
+                            struct mrl_why *why);
+mrl_err mrl_pkcs11_sign(const struct mrl_unlock_request *q, struct mrl_secret **out,
+                        struct mrl_why *why);
 
 #endif

@@ -186,6 +186,11 @@ const struct mrl_cert_facts *mrl_cert_facts(const struct mrl_cert *c)
     return &c->facts;
 }
 
+long mrl_cert_path_length(const struct mrl_cert *c)
+{
+    return X509_get_pathlen(c->x);
+}
+
 mrl_err mrl_cert_key(const struct mrl_cert *c, struct mrl_key **out)
 {
     return mrl_key_from_spki(c->facts.spki, out, NULL);

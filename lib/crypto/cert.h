@@ -49,6 +49,8 @@ struct mrl_cert_facts {
 const struct mrl_cert_facts *mrl_cert_facts(const struct mrl_cert *c);
 /* The public key; errors as mrl_key_from_spki. */
 mrl_err mrl_cert_key(const struct mrl_cert *c, struct mrl_key **out);
+/* CAs that may follow below this one (RFC 5280 4.2.1.9); -1: as many as you like. */
+long mrl_cert_path_length(const struct mrl_cert *c);
 /* MRL_OK: c carries a valid signature by the key of issuer and names it as issuer. MRL_ERR_CRYPTO:
  * not. Says nothing about time, usage or trust. */
 mrl_err mrl_cert_verify_signature(const struct mrl_cert *c, const struct mrl_cert *issuer);

@@ -17,7 +17,8 @@ static const struct rule {
     mrl_bytes ext_key_usage; /* empty: none */
 } rules[] = {
     /* BIT STRING contents: unused bits, then keyCertSign and cRLSign, or digitalSignature */
-    [MRL_CERT_ROOT_CA] = {1, MRL_LIT_INIT("\x01\x06"), {0}},
+    [MRL_CERT_ROOT_CA] = {2, MRL_LIT_INIT("\x01\x06"), {0}},
+    [MRL_CERT_LINK_CA] = {1, MRL_LIT_INIT("\x01\x06"), {0}},
     [MRL_CERT_ISSUING_CA] = {0, MRL_LIT_INIT("\x01\x06"), {0}},
     [MRL_CERT_DEVICE] = {NO_PATH_LENGTH, MRL_LIT_INIT("\x07\x80"),
                          MRL_LIT_INIT(MRL_OID_CLIENT_AUTH)},
@@ -94,7 +95,8 @@ static mrl_err check_issuer(const struct mrl_cert_profile *p, const struct mrl_c
 
     if (!f->is_ca || f->ski.len == 0)
         return invalid(why, "the issuer is not a CA with a subject key identifier");
-    if (is_ca(p) && path_length >= 0 && path_length <= rules[p->kind].path_length)
+    if (is_ca(p) && path_length >= 0 &&
+        path_length < rules[p->kind].path_length + (p->kind != MRL_CERT_LINK_CA))
         return invalid(why, "the issuer may not issue CA certificates");
     if (p->not_after > f->not_after)
         return invalid(why, "the certificate would outlive its issuer");
@@ -266,7 +268,7 @@ static mrl_err sign_tbs(const struct plan *plan, const struct mrl_key *key, stru
     return mrl_der_finish(&d);
 }
 
-static mrl_err check_self_issued(const struct plan *plan, struct mrl_why *why)
+static mrl_err check_name(const struct plan *plan, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) subject = {0};
     struct mrl_der d = mrl_der_on(&subject);
@@ -274,6 +276,10 @@ static mrl_err check_self_issued(const struct plan *plan, struct mrl_why *why)
     mrl_name_write(&d, plan->profile->cn);
     if (mrl_der_finish(&d) != MRL_OK)
         return invalid(why, "the common name is not 1 to 64 characters of clean UTF-8");
+    if (plan->profile->kind == MRL_CERT_LINK_CA)
+        return mrl_bytes_eq(mrl_buf_bytes(&subject), plan->issuer)
+                   ? MRL_OK
+                   : invalid(why, "a link certificate has the name of its issuer");
     if (mrl_bytes_eq(mrl_buf_bytes(&subject), plan->issuer))
         return invalid(why, "the common name is that of the issuer");
     return MRL_OK;
@@ -298,7 +304,7 @@ static mrl_err make_plan(const struct mrl_cert_profile *p, const struct mrl_cert
         MRL_TRY(mrl_key_to_spki(issuer_key, own_spki));
         plan.spki = mrl_buf_bytes(own_spki);
     }
-    MRL_TRY(check_self_issued(&plan, why));
+    MRL_TRY(check_name(&plan, why));
     MRL_TRY(check_subject_key(&plan, why));
     MRL_TRY(mrl_spki_key_id(plan.spki, plan.ski));
     *out = plan;

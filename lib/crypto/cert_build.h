@@ -12,7 +12,9 @@
 #include "crypto/name.h"
 
 enum mrl_cert_kind {
-    MRL_CERT_ROOT_CA,     /* CA, pathLen 1, keyCertSign and cRLSign; self-signed */
+    MRL_CERT_ROOT_CA, /* CA, pathLen 2, keyCertSign and cRLSign; self-signed */
+    MRL_CERT_LINK_CA, /* the same with pathLen 1, from root to root (RFC 4210 4.4); self-issued, so
+                         that it does not count in a path (RFC 5280 4.2.1.9), yet GnuTLS counts */
     MRL_CERT_ISSUING_CA,  /* the same with pathLen 0 */
     MRL_CERT_DEVICE,      /* digitalSignature, clientAuth */
     MRL_CERT_APPLICATION, /* likewise */
@@ -40,7 +42,8 @@ struct mrl_cert_profile { /* everything is borrowed */
 /* 128 random bits, written as a positive INTEGER of at most 17 octets (RFC 5280 4.1.2.2). */
 void mrl_serial_random(uint8_t serial[static MRL_SERIAL_SIZE]);
 
-/* Appends the DER of a certificate signed by issuer_key. issuer is its certificate, NULL for
+/* Appends the DER of a certificate signed by issuer_key. The name of an MRL_CERT_LINK_CA is that of
+ * its issuer, of any other not. issuer is its certificate, NULL for
  * MRL_CERT_ROOT_CA only (the SPKI is then the public part of issuer_key). Authority key identifier
  * = the issuer's subject key identifier; signature algorithm by the type of issuer_key (P-256,
  * P-384 or Ed25519). MRL_ERR_INVALID with why: a profile that breaks a rule above, an issuer that

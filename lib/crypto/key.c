@@ -14,6 +14,7 @@ struct mrl_key {
     EVP_PKEY *pkey;
     enum mrl_key_type type;
     bool is_private;
+    struct mrl_key_holder holder; /* of the private part; sign is NULL: pkey has it, or nobody */
 };
 
 static const struct kind {
@@ -54,7 +55,7 @@ mrl_err mrl_key_adopt(struct evp_pkey_st *pkey, enum mrl_key_type type, bool is_
         EVP_PKEY_free(pkey);
         return MRL_ERR_CRYPTO;
     }
-    *k = (struct mrl_key){pkey, type, is_private};
+    *k = (struct mrl_key){.pkey = pkey, .type = type, .is_private = is_private};
     *out = k;
     return MRL_OK;
 }
@@ -107,6 +108,34 @@ enum mrl_sign_alg mrl_key_algorithm(const struct mrl_key *k)
     return kinds[k->type].algorithm;
 }
 
+mrl_err mrl_key_held(mrl_bytes spki, const struct mrl_key_holder *holder, struct mrl_key **out,
+                     struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) k = NULL;
+
+    MRL_TRY(mrl_key_from_spki(spki, &k, why));
+    if (k->type == MRL_KEY_RSA)
+        return mrl_fail(why, MRL_ERR_UNSUPPORTED, "RSA keys in hardware are not used here");
+    k->is_private = true;
+    k->holder = *holder;
+    *out = MRL_TAKE(k);
+    return MRL_OK;
+}
+
+/* Hashed here, so that the holder need not know of algorithms. */
+static mrl_err sign_by_holder(const struct mrl_key *k, mrl_bytes data, struct mrl_buf *out)
+{
+    const char *name = mrl_sign_alg_digest(mrl_key_algorithm(k));
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    size_t len;
+
+    if (name == NULL)
+        return k->holder.sign(k->holder.context, data, out);
+    MRL_ENSURE(EVP_Q_digest(NULL, name, NULL, data.data, data.len, digest, &len) == 1,
+               MRL_ERR_CRYPTO);
+    return k->holder.sign(k->holder.context, mrl_bytes_of(digest, len), out);
+}
+
 mrl_err mrl_key_sign(const struct mrl_key *k, mrl_bytes data, struct mrl_buf *out)
 {
     const char *digest = mrl_sign_alg_digest(mrl_key_algorithm(k));
@@ -116,6 +145,8 @@ mrl_err mrl_key_sign(const struct mrl_key *k, mrl_bytes data, struct mrl_buf *ou
 
     MRL_OPENSSL_SCOPE();
     MRL_ENSURE(k->is_private, MRL_ERR_STATE);
+    if (k->holder.sign != NULL)
+        return sign_by_holder(k, data, out);
     ctx = EVP_MD_CTX_new();
     MRL_ENSURE(ctx != NULL &&
                    EVP_DigestSignInit_ex(ctx, NULL, digest, NULL, NULL, k->pkey, NULL) == 1,
@@ -141,6 +172,16 @@ mrl_err mrl_key_verify(const struct mrl_key *k, enum mrl_sign_alg alg, mrl_bytes
     MRL_ENSURE(EVP_DigestVerify(ctx, signature.data, signature.len, data.data, data.len) == 1,
                MRL_ERR_CRYPTO);
     return MRL_OK;
+}
+
+const struct mrl_key_holder *mrl_key_holder_of(const struct mrl_key *k)
+{
+    return k->holder.sign != NULL ? &k->holder : NULL;
+}
+
+bool mrl_key_is_here(const struct mrl_key *k)
+{
+    return k->is_private && k->holder.sign == NULL;
 }
 
 struct evp_pkey_st *mrl_key_native(const struct mrl_key *k)

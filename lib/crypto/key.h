@@ -60,7 +60,18 @@ mrl_err mrl_key_from_spki(mrl_bytes der, struct mrl_key **out, struct mrl_why *w
 /* Names a public key: SHA-1 over its bits, RFC 5280 4.2.1.2 (1). MRL_ERR_MALFORMED: no SPKI. */
 mrl_err mrl_spki_key_id(mrl_bytes spki, uint8_t out[static MRL_KEY_ID_SIZE]);
 
-/* PKCS#8 PrivateKeyInfo DER (RFC 5958), only ever inside a secret. */
+/* A key whose private part is in hardware. sign appends the signature in the form of
+ * mrl_key_algorithm: over data, which for ECDSA is its digest already. It must not call back. */
+struct mrl_key_holder {
+    mrl_err (*sign)(void *context, mrl_bytes data, struct mrl_buf *out);
+    void *context; /* borrowed for the life of the key */
+};
+/* Not RSA (MRL_ERR_UNSUPPORTED). Errors as mrl_key_from_spki. */
+mrl_err mrl_key_held(mrl_bytes spki, const struct mrl_key_holder *holder, struct mrl_key **out,
+                     struct mrl_why *why);
+
+/* PKCS#8 PrivateKeyInfo DER (RFC 5958), only ever inside a secret. MRL_ERR_STATE: no private part
+ * is here. */
 mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out);
 /* The same types as mrl_key_from_spki. MRL_ERR_MALFORMED, MRL_ERR_UNSUPPORTED. */
 mrl_err mrl_key_from_pkcs8(mrl_bytes der, struct mrl_key **out);

@@ -143,7 +143,7 @@ static mrl_err rsa_info(const struct mrl_key *k, struct mrl_secret **out)
 mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out)
 {
     MRL_OPENSSL_SCOPE();
-    MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
+    MRL_ENSURE(mrl_key_is_here(k), MRL_ERR_STATE);
     return mrl_key_type(k) == MRL_KEY_RSA ? rsa_info(k, out) : write_info(k, out);
 }
 
@@ -187,7 +187,7 @@ mrl_err mrl_key_to_pem(const struct mrl_key *k, mrl_bytes passphrase, struct mrl
     long len;
 
     MRL_OPENSSL_SCOPE();
-    MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
+    MRL_ENSURE(mrl_key_is_here(k), MRL_ERR_STATE);
     if (outside.len > 0) {
         *out = mrl_secret_copy(outside);
         return MRL_OK;

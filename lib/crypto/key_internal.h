@@ -5,6 +5,10 @@
 
 #include "crypto/key.h"
 
+/* NULL: nobody else holds its private part. */
+const struct mrl_key_holder *mrl_key_holder_of(const struct mrl_key *k);
+/* Private, and no holder has it. */
+bool mrl_key_is_here(const struct mrl_key *k);
 /* Takes pkey, on failure too; type must be what pkey is. */
 mrl_err mrl_key_adopt(struct evp_pkey_st *pkey, enum mrl_key_type type, bool is_private,
                       struct mrl_key **out);

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "crypto/cert.h"
 
-enum { MRL_PKCS7_DER_MAX = 256 << 10, MRL_PKCS7_CERTS_MAX = 16 };
+enum { MRL_PKCS7_DER_MAX = 256 << 10, MRL_PKCS7_CERTS_MAX = 48 };
 
 /* Appends one message with the certificates in the given order (RFC 5652 10.2.3 orders nothing).
  * MRL_ERR_LIMIT: more than MRL_PKCS7_CERTS_MAX; MRL_ERR_INVALID: none. */

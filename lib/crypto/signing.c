@@ -4,12 +4,21 @@
 #include <stdlib.h>
 
 #include "crypto/algorithm.h"
+#include "crypto/key_internal.h"
 #include "crypto/openssl.h"
 
 struct mrl_signing {
     EVP_MD_CTX *ctx;
-    size_t size; /* of the longest signature */
+    size_t size;                         /* of the longest signature */
+    const struct mrl_key_holder *holder; /* NULL: ctx signs; else it only hashes */
 };
+
+static bool start(const struct mrl_signing *s, const struct mrl_key *k, const char *digest)
+{
+    if (s->holder != NULL)
+        return EVP_DigestInit_ex2(s->ctx, EVP_get_digestbyname(digest), NULL) == 1;
+    return EVP_DigestSignInit_ex(s->ctx, NULL, digest, NULL, NULL, mrl_key_native(k), NULL) == 1;
+}
 
 mrl_err mrl_signing_new(const struct mrl_key *k, struct mrl_signing **out)
 {
@@ -24,9 +33,8 @@ mrl_err mrl_signing_new(const struct mrl_key *k, struct mrl_signing **out)
         abort();
     s->size = (size_t)EVP_PKEY_get_size(mrl_key_native(k));
     s->ctx = EVP_MD_CTX_new();
-    MRL_ENSURE(s->ctx != NULL && EVP_DigestSignInit_ex(s->ctx, NULL, digest, NULL, NULL,
-                                                       mrl_key_native(k), NULL) == 1,
-               MRL_ERR_CRYPTO);
+    s->holder = mrl_key_holder_of(k);
+    MRL_ENSURE(s->ctx != NULL && start(s, k, digest), MRL_ERR_CRYPTO);
     *out = MRL_TAKE(s);
     return MRL_OK;
 }
@@ -42,8 +50,19 @@ void mrl_signing_free(struct mrl_signing *s)
 mrl_err mrl_signing_add(struct mrl_signing *s, mrl_bytes data)
 {
     MRL_OPENSSL_SCOPE();
-    MRL_ENSURE(EVP_DigestSignUpdate(s->ctx, data.data, data.len) == 1, MRL_ERR_CRYPTO);
+    MRL_ENSURE((s->holder != NULL ? EVP_DigestUpdate(s->ctx, data.data, data.len)
+                                  : EVP_DigestSignUpdate(s->ctx, data.data, data.len)) == 1,
+               MRL_ERR_CRYPTO);
     return MRL_OK;
+}
+
+static mrl_err end_by_holder(const struct mrl_signing *s, struct mrl_buf *out)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned len;
+
+    MRL_ENSURE(EVP_DigestFinal_ex(s->ctx, digest, &len) == 1, MRL_ERR_CRYPTO);
+    return s->holder->sign(s->holder->context, mrl_bytes_of(digest, len), out);
 }
 
 mrl_err mrl_signing_end(struct mrl_signing *s, struct mrl_buf *out)
@@ -52,6 +71,8 @@ mrl_err mrl_signing_end(struct mrl_signing *s, struct mrl_buf *out)
     uint8_t *to;
 
     MRL_OPENSSL_SCOPE();
+    if (s->holder != NULL)
+        return end_by_holder(s, out);
     MRL_TRY(mrl_buf_reserve(out, len, &to));
     MRL_ENSURE(EVP_DigestSignFinal(s->ctx, to, &len) == 1, MRL_ERR_CRYPTO);
     mrl_buf_added(out, len);

@@ -57,9 +57,8 @@ bool mrl_api_page_take(struct mrl_api_page *page, mrl_bytes key)
     return true;
 }
 
-mrl_err mrl_api_page_answer(struct mrl_api_page *page)
+mrl_err mrl_api_page_put(struct mrl_api_page *page, json_t *o)
 {
-    MRL_AUTO(json_t) o = mrl_json_object();
     MRL_SCOPED(mrl_buf) cursor = {0};
 
     mrl_api_put(page->r, o, "items", MRL_TAKE(page->items));
@@ -67,6 +66,14 @@ mrl_err mrl_api_page_answer(struct mrl_api_page *page)
         MRL_TRY(write_cursor(page, &cursor));
         mrl_api_put_text(page->r, o, "next", mrl_buf_bytes(&cursor));
     }
+    return MRL_OK;
+}
+
+mrl_err mrl_api_page_answer(struct mrl_api_page *page)
+{
+    MRL_AUTO(json_t) o = mrl_json_object();
+
+    MRL_TRY(mrl_api_page_put(page, o));
     return mrl_api_answer(page->r, 200, MRL_TAKE(o));
 }
 

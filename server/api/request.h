@@ -111,6 +111,7 @@ mrl_err mrl_api_page_start(struct mrl_api_request *r, struct mrl_api_page *page)
 bool mrl_api_page_take(struct mrl_api_page *page, mrl_bytes key);
 /* {"items": [...], "next": "..."}; next only when there is more. */
 mrl_err mrl_api_page_answer(struct mrl_api_page *page);
+mrl_err mrl_api_page_put(struct mrl_api_page *page, json_t *o); /* as members of o */
 void mrl_api_page_done(struct mrl_api_page *page);
 
 /* A credential as all lists show it. Gives. */
@@ -127,6 +128,11 @@ mrl_err mrl_api_record(struct mrl_api_request *r, const struct mrl_audit_event *
 /* The handlers, by resource. */
 mrl_err mrl_api_status(struct mrl_api_request *r);
 mrl_err mrl_api_ca(struct mrl_api_request *r);
+mrl_err mrl_api_ca_list(struct mrl_api_request *r);
+mrl_err mrl_api_ca_step(struct mrl_api_request *r); /* argument: enum mrl_ca_state */
+mrl_err mrl_api_ca_rollover(struct mrl_api_request *r);
+mrl_err mrl_api_ca_finish(struct mrl_api_request *r);
+mrl_err mrl_api_ca_reload(struct mrl_api_request *r);
 mrl_err mrl_api_scrape(struct mrl_api_request *r);
 mrl_err mrl_api_device_add(struct mrl_api_request *r);
 mrl_err mrl_api_device_list(struct mrl_api_request *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/request.h"
 #include "devices/state.h"
+#include "issuing/generations.h"
 
 /* clang-format off */
 #define ACCOUNTS(path, kind, read, manage) \
@@ -16,6 +17,12 @@
 const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/status", MRL_MAY_READ_SERVER, mrl_api_status},
     {"GET", "/v1/ca", MRL_API_ANY_OPERATOR, mrl_api_ca},
+    {"GET", "/v1/ca/generations", MRL_MAY_READ_SERVER, mrl_api_ca_list},
+    {"POST", "/v1/ca/activate", MRL_MAY_MANAGE_SERVER, mrl_api_ca_step, MRL_CA_ACTIVE},
+    {"POST", "/v1/ca/retire", MRL_MAY_MANAGE_SERVER, mrl_api_ca_step, MRL_CA_RETIRED},
+    {"GET", "/v1/ca/rollover", MRL_MAY_READ_DEVICES, mrl_api_ca_rollover},
+    {"POST", "/v1/ca/rollover", MRL_MAY_MANAGE_SERVER, mrl_api_ca_finish},
+    {"POST", "/v1/ca/reload", MRL_MAY_MANAGE_SERVER, mrl_api_ca_reload},
     {"GET", "/metrics", MRL_API_SCRAPE, mrl_api_scrape},
 
     {"POST", "/v1/devices", MRL_MAY_ADD_DEVICES, mrl_api_device_add},

@@ -70,6 +70,11 @@
     X(OPERATOR_CHANGED, "operator.changed", "The record or a credential of an operator changed.") \
     X(OPERATOR_DELETED, "operator.deleted", "An operator was removed; the credentials no longer work.") \
     X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
+    X(CA_PREPARED, "ca.prepared", "A CA was found in the keystore for the first time; from now on everybody is given its certificate. The target is the CA.") \
+    X(CA_ACTIVATED, "ca.activated", "A CA was put to use: an issuing CA signs from now on, a root is what new devices are told to trust. The one before is superseded.") \
+    X(CA_RETIRED, "ca.retired", "A CA was retired: nobody is given its certificate any more; breaking counts the devices that were left behind.") \
+    X(KEYS_LOST, "keys.lost", "The key process ended; nothing is issued and no checkpoint is signed until it is back.") \
+    X(KEYS_BACK, "keys.back", "The key process runs again.") \
     X(KEYS_ROTATION_STARTED, "keys.rotation_started", "A new data key was made; everything sealed is sealed again under it.") \
     X(KEYS_ROTATED, "keys.rotated", "A rotation of data keys ended; failed counts what does not open and was left.") \
     X(KEYS_REWRAPPED, "keys.rewrapped", "All data keys were wrapped again under the newest sealing key.") \

@@ -3,21 +3,21 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "crypto/pkcs7.h"
+#include "issuing/ca_view.h"
 
 enum { BACKDATE_S = 3600 }; /* clocks of devices are often a little behind */
 
 struct mrl_issuing {
     struct mrl_issuing_config config;
-    struct mrl_arena arena; /* names and keys below */
-    struct mrl_cert_list roots;
-    struct mrl_cert_list intermediates;
-    struct mrl_buf cacerts;
+    struct mrl_arena arena;             /* names and keys below */
+    _Atomic(struct mrl_ca_view *) view; /* owned, with all that were before it */
+    pthread_mutex_t refreshing;         /* one at a time makes another view */
     mrl_bytes audit_key;
     mrl_bytes tenant;
     struct mrl_keys_issue server; /* its names, ready to be asked for */
@@ -43,12 +43,21 @@ static uint64_t life_of(const struct mrl_issuing *i, enum mrl_principal_kind kin
                                              : i->config.operator_life_s;
 }
 
-static void set_life(struct mrl_keys_issue *want, uint64_t life_s)
+static const struct mrl_ca_view *view_of(const struct mrl_issuing *i)
 {
-    int64_t now = mrl_wall_s();
+    return atomic_load(&i->view);
+}
 
+/* Who signs, and for how long: not for longer than the CA itself lives. */
+static void set_terms(const struct mrl_issuing *i, struct mrl_keys_issue *want, uint64_t life_s)
+{
+    const struct mrl_ca_view *v = view_of(i);
+    int64_t now = mrl_wall_s();
+    int64_t end = mrl_cert_facts(v->intermediates.certs[0])->not_after;
+
+    want->generation = v->issuing;
     want->not_before = now - BACKDATE_S;
-    want->not_after = now + (int64_t)life_s;
+    want->not_after = now + (int64_t)life_s < end ? now + (int64_t)life_s : end;
 }
 
 /* An IP address becomes one of want->ip, anything else a DNS name. */
@@ -95,20 +104,60 @@ static mrl_err add_cert(struct mrl_cert_list *list, mrl_bytes der)
     return mrl_cert_list_add(list, MRL_TAKE(cert));
 }
 
+static mrl_err publish(struct mrl_issuing *i, struct mrl_ca_view **made)
+{
+    uint8_t memory[MRL_KEYS_GENERATIONS_MAX];
+
+    MRL_TRY(mrl_bundle_enter(i->config.store, &(*made)->bundle,
+                             mrl_ca_view_root_numbers(*made, memory)));
+    (*made)->before = atomic_load(&i->view);
+    atomic_store(&i->view, MRL_TAKE(*made));
+    return MRL_OK;
+}
+
+static bool says_the_same(const struct mrl_ca_view *a, const struct mrl_ca_view *b)
+{
+    if (a == NULL || a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->cas[i].state != b->cas[i].state || a->cas[i].has_key != b->cas[i].has_key)
+            return false;
+    return true; /* a number never stands for another certificate: mrl_ca_sync */
+}
+
+static mrl_err take_cas(struct mrl_issuing *i, const struct mrl_keys_facts *facts,
+                        struct mrl_why *why)
+{
+    MRL_AUTO(mrl_ca_view) made = NULL;
+    struct mrl_ca_rows states;
+
+    MRL_TRY(mrl_ca_sync(i->config.store, facts, &states, why));
+    MRL_TRY(mrl_ca_view_new(facts, &states, &made, why));
+    if (says_the_same(view_of(i), made))
+        return MRL_OK;
+    return publish(i, &made);
+}
+
+mrl_err mrl_issuing_refresh(struct mrl_issuing *i, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_keys_info) info = {0};
+    mrl_err err;
+
+    MRL_TRY(mrl_keys_info_get(i->config.keys, &info, why));
+    (void)pthread_mutex_lock(&i->refreshing); /* our own, not recursive: cannot fail */
+    err = take_cas(i, &info.facts, why);
+    (void)pthread_mutex_unlock(&i->refreshing);
+    return err;
+}
+
 static mrl_err take_info(struct mrl_issuing *i, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_keys_info) info = {0};
-    mrl_bytes certs[2];
 
     MRL_TRY(mrl_keys_info_get(i->config.keys, &info, why));
-    certs[0] = info.facts.root_cert;
-    certs[1] = info.facts.issuing_cert;
     i->audit_key = mrl_arena_copy(&i->arena, info.facts.audit_key);
     i->tenant = mrl_arena_copy(&i->arena, info.facts.tenant);
-    if (add_cert(&i->roots, certs[0]) != MRL_OK || add_cert(&i->intermediates, certs[1]) != MRL_OK)
-        return mrl_fail(why, MRL_ERR_CORRUPT,
-                        "the key process holds a CA certificate that cannot be read");
-    return mrl_pkcs7_write(certs, MRL_COUNT(certs), &i->cacerts);
+    return take_cas(i, &info.facts, why);
 }
 
 mrl_err mrl_issuing_new(const struct mrl_issuing_config *config, struct mrl_issuing **out,
@@ -120,20 +169,30 @@ mrl_err mrl_issuing_new(const struct mrl_issuing_config *config, struct mrl_issu
         abort();
     (void)pthread_mutex_init(&i->lock, NULL); /* no attributes: cannot fail */
     i->config = *config;
+    (void)pthread_mutex_init(&i->refreshing, NULL); /* no attributes: cannot fail */
     MRL_TRY(set_server_names(i, why));
     MRL_TRY(take_info(i, why));
     *out = MRL_TAKE(i);
     return MRL_OK;
 }
 
+static void free_views(struct mrl_ca_view *v)
+{
+    while (v != NULL) {
+        struct mrl_ca_view *before = v->before;
+
+        mrl_ca_view_free(v);
+        v = before;
+    }
+}
+
 void mrl_issuing_free(struct mrl_issuing *i)
 {
     if (i == NULL)
         return;
-    mrl_cert_list_done(&i->roots);
-    mrl_cert_list_done(&i->intermediates);
-    mrl_buf_done(&i->cacerts);
+    free_views(atomic_load(&i->view));
     mrl_server_identity_done(&i->present);
+    (void)pthread_mutex_destroy(&i->refreshing);
     (void)pthread_mutex_destroy(&i->lock);
     mrl_arena_done(&i->arena);
     free(i);
@@ -141,17 +200,98 @@ void mrl_issuing_free(struct mrl_issuing *i)
 
 const struct mrl_cert_list *mrl_issuing_roots(const struct mrl_issuing *i)
 {
-    return &i->roots;
+    return &view_of(i)->roots;
 }
 
 const struct mrl_cert_list *mrl_issuing_intermediates(const struct mrl_issuing *i)
 {
-    return &i->intermediates;
+    return &view_of(i)->intermediates;
 }
 
 mrl_bytes mrl_issuing_cacerts(const struct mrl_issuing *i)
 {
-    return mrl_buf_bytes(&i->cacerts);
+    return mrl_buf_bytes(&view_of(i)->cacerts);
+}
+
+const struct mrl_bundle_version *mrl_issuing_bundle(const struct mrl_issuing *i)
+{
+    return &view_of(i)->bundle;
+}
+
+uint8_t mrl_issuing_active(const struct mrl_issuing *i)
+{
+    return view_of(i)->issuing;
+}
+
+const struct mrl_ca_info *mrl_issuing_ca(const struct mrl_issuing *i, size_t at)
+{
+    const struct mrl_ca_view *v = view_of(i);
+
+    return at < v->count ? &v->cas[at] : NULL;
+}
+
+/* --- steps of a rollover --- */
+
+/* What only the daemon knows of the CA; the state is judged inside the transaction. */
+static mrl_err check_step(const struct mrl_ca_view *v, const struct mrl_ca_step *step,
+                          struct mrl_why *why)
+{
+    const struct mrl_ca_info *ca =
+        step->number == 0 ? NULL : mrl_ca_view_find(v, step->kind, step->number);
+
+    if (ca == NULL)
+        return mrl_fail(why, MRL_ERR_NOT_FOUND, "there is no %s CA %u in the keystore",
+                        mrl_ca_kind_name(step->kind), step->number);
+    if (step->to == MRL_CA_ACTIVE && step->kind == MRL_CA_ISSUING && !ca->has_key)
+        return mrl_fail(why, MRL_ERR_STATE, "the key of issuing CA %u was dropped", step->number);
+    for (size_t i = 0; i < v->count && step->to == MRL_CA_RETIRED && ca->kind == MRL_CA_ROOT; i++)
+        if (v->cas[i].kind == MRL_CA_ISSUING && v->cas[i].root == ca->number &&
+            v->cas[i].state != MRL_CA_RETIRED)
+            return mrl_fail(why, MRL_ERR_STATE,
+                            "issuing CA %u under root CA %u is not retired: retire it first",
+                            v->cas[i].number, ca->number);
+    return MRL_OK;
+}
+
+mrl_err mrl_issuing_step(struct mrl_issuing *i, const struct mrl_actor *actor,
+                         const struct mrl_ca_step *step, struct mrl_why *why)
+{
+    MRL_TRY(check_step(view_of(i), step, why));
+    MRL_TRY(mrl_ca_take_step(i->config.store, actor, step, why));
+    return mrl_issuing_refresh(i, why);
+}
+
+static void add_to_plan(const struct mrl_ca_info *ca, bool goes, struct mrl_rollover *plan)
+{
+    if (ca->kind == MRL_CA_ISSUING && (goes || ca->state == MRL_CA_RETIRED))
+        plan->going[plan->going_count++] = ca->cert;
+    if (ca->kind == MRL_CA_ROOT && !goes && ca->state != MRL_CA_RETIRED)
+        plan->roots[plan->root_count++] = ca->number;
+    plan->root_goes |= ca->kind == MRL_CA_ROOT && goes;
+}
+
+mrl_err mrl_issuing_plan(const struct mrl_issuing *i, enum mrl_ca_kind kind, uint8_t number,
+                         struct mrl_rollover *out, struct mrl_why *why)
+{
+    const struct mrl_ca_view *v = view_of(i);
+    struct mrl_rollover plan = {0};
+    bool any = false;
+
+    for (size_t n = 0; n < v->count; n++) {
+        const struct mrl_ca_info *ca = &v->cas[n];
+        bool goes =
+            number == 0 ? ca->state == MRL_CA_SUPERSEDED : ca->kind == kind && ca->number == number;
+
+        any |= goes;
+        add_to_plan(ca, goes, &plan);
+    }
+    if (!any)
+        return number == 0
+                   ? mrl_fail(why, MRL_ERR_NOT_FOUND, "no CA is superseded: nothing would change")
+                   : mrl_fail(why, MRL_ERR_NOT_FOUND, "there is no %s CA %u",
+                              mrl_ca_kind_name(kind), number);
+    *out = plan;
+    return MRL_OK;
 }
 
 mrl_bytes mrl_issuing_audit_key(const struct mrl_issuing *i)
@@ -171,7 +311,7 @@ mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes
 {
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
-    set_life(&want, life_s > 0 ? life_s : life_of(i, kind));
+    set_terms(i, &want, life_s > 0 ? life_s : life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
 }
 
@@ -205,16 +345,18 @@ mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_ide
     MRL_SCOPED(mrl_server_identity) made = {0};
     MRL_SCOPED(mrl_buf) spki = {0};
     MRL_SCOPED(mrl_buf) der = {0};
+    const struct mrl_cert_list *between = mrl_issuing_intermediates(i);
     struct mrl_keys_issue want = i->server;
 
     MRL_TRY(mrl_key_generate(MRL_KEY_P256, &made.key, why));
     MRL_TRY(mrl_key_to_spki(made.key, &spki));
     want.spki = mrl_buf_bytes(&spki);
-    set_life(&want, i->config.server_life_s);
+    set_terms(i, &want, i->config.server_life_s);
     made.renew_at = want.not_after - (int64_t)(i->config.server_life_s / 3);
     MRL_TRY(mrl_keys_issue(i->config.keys, &want, &der, why));
     MRL_TRY(add_cert(&made.chain, mrl_buf_bytes(&der)));
-    MRL_TRY(add_cert(&made.chain, mrl_cert_facts(i->intermediates.certs[0])->der));
+    for (size_t n = 0; n < between->count; n++)
+        MRL_TRY(add_cert(&made.chain, mrl_cert_facts(between->certs[n])->der));
     MRL_TRY(keep_identity(i, &made));
     *out = made;
     made = (struct mrl_server_identity){0};

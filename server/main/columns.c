@@ -71,6 +71,18 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("quotas", "value"),
     PUBLIC("quotas", "changed"),
 
+    PUBLIC("ca_generations", "kind"),
+    PUBLIC("ca_generations", "number"),
+    PUBLIC("ca_generations", "fingerprint"),
+    PUBLIC("ca_generations", "state"),
+    PUBLIC("ca_generations", "changed"),
+    PUBLIC("ca_bundles", "version"),
+    PUBLIC("ca_bundles", "roots"),
+    PUBLIC("ca_bundles", "created"),
+    PUBLIC("ca_bundle_reports", "device"),
+    PUBLIC("ca_bundle_reports", "version"),
+    PUBLIC("ca_bundle_reports", "changed"),
+
     PUBLIC("devices", "id"),
     PUBLIC("devices", "grp"),
     PUBLIC("devices", "state"),

@@ -64,6 +64,10 @@ static const struct mrl_config_key keys_keys[] = {
      "NAME=VALUE for the module, which sees nothing else of the environment.", 0, 8, NULL},
     {"root_curve", MRL_CONFIG_CHOICE, KEY(keys, root_curve), "\"P-256\"",
      "Curve of the root CA made at init.", 0, 0, curves},
+    {"issuing_curve", MRL_CONFIG_CHOICE, KEY(keys, issuing_curve), "\"P-256\"",
+     "Curve of the issuing CA made at init.", 0, 0, curves},
+    {"hold_audit", MRL_CONFIG_BOOL, KEY(keys, hold_audit), "false",
+     "init makes the audit key in the token that opens the keystore (pkcs11 only).", 0, 0, NULL},
     {"issue_rate", MRL_CONFIG_INTEGER, KEY(keys, issue_rate), "1000",
      "Most certificates per second.", 1, 100000, NULL},
 };

@@ -39,6 +39,8 @@ struct mrl_config {
         mrl_bytes pkcs11_key;
         struct mrl_config_strings pkcs11_env;
         int root_curve;
+        int issuing_curve;
+        bool hold_audit;
         int64_t issue_rate;
     } keys;
     struct {

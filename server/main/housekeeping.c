@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/housekeeping.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "audit/publish.h"
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "main/paths.h"
 #include "main/tickets.h"
 
 enum { TICK_MS = 1000, RETRY_S = 60, PROVISIONING_MS = 60000 };
@@ -93,15 +95,58 @@ mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *wh
     return MRL_OK;
 }
 
+/* Clients need the root certificates; they are public, and the file only saves a step. */
+mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_cert_list *roots = mrl_issuing_roots(s->issuing);
+    MRL_SCOPED(mrl_buf) pem = {0};
+    char path[MRL_PATH];
+    int fd;
+    bool whole;
+
+    for (size_t i = 0; i < roots->count; i++)
+        MRL_TRY(mrl_cert_to_pem(roots->certs[i], &pem));
+    (void)snprintf(path, sizeof(path), "%s.new", s->root_file);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
+    if (fd >= 0)
+        whole = close(fd) == 0 && whole;
+    whole =
+        whole && rename(path, s->root_file) == 0; /* who reads it has the old one or the new one */
+    return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", s->root_file);
+}
+
+void mrl_housekeeping_tell_issuers(struct mrl_server *s)
+{
+    const struct mrl_ca_info *ca;
+    struct mrl_why why = {""};
+
+    for (size_t i = 0; s->revocation != NULL && (ca = mrl_issuing_ca(s->issuing, i)) != NULL; i++)
+        if (ca->kind == MRL_CA_ISSUING && ca->has_key &&
+            mrl_revocation_add(s->revocation, ca->cert, ca->number, &why) != MRL_OK)
+            mrl_log_error("revocation.not_told", MRL_FIELD_INT("issuing_ca", ca->number),
+                          MRL_FIELD_STR("why", why.text));
+}
+
 static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_server_identity) identity = {0};
 
+    mrl_housekeeping_tell_issuers(s);
+    MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_post_identity(s->workers[i], &identity));
     mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
+}
+
+void mrl_housekeeping_ca_changed(void *server)
+{
+    struct mrl_server *s = server;
+
+    atomic_store(&s->identity_stale, true); /* signed by whom it says now, with the links of now */
+    mrl_housekeeping_wake(s);
 }
 
 static mrl_err sign(void *context, const struct mrl_audit_signing *what,
@@ -168,23 +213,33 @@ static void expire_provisioning(struct mrl_server *s)
                      MRL_FIELD_STR("why", "the store does not take it"));
 }
 
+/* A step that comes while one is made is seen by the next chore. */
+static bool identity_is_due(struct mrl_server *s)
+{
+    if (mrl_revival_is_down(s))
+        return false;
+    return atomic_exchange(&s->identity_stale, false) || mrl_wall_s() >= atomic_load(&s->renew_at);
+}
+
 /* On a service thread. */
 static void run_chore(struct mrl_job *j)
 {
     struct mrl_server *s = MRL_CONTAINER(j, struct mrl_server, chore);
     struct mrl_why why = {""};
 
-    mrl_housekeeping_checkpoint(s);
+    if (!mrl_revival_is_down(s))
+        mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
     expire_provisioning(s);
     if (atomic_exchange(&s->tickets_stale, false))
         mrl_tickets_sweep(s->tickets, s->registry);
-    if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
+    if (identity_is_due(s) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);
     }
     atomic_store(&s->chore_busy, false);
-    if (mrl_audit_checkpoint_due(s->audit)) /* a wake in the meantime found it busy */
+    if (mrl_audit_checkpoint_due(s->audit) &&
+        !mrl_revival_is_down(s)) /* a wake in the meantime found it busy */
         submit_chore(s);
 }
 
@@ -221,6 +276,7 @@ static void on_tick(struct mrl_timer *t)
     struct mrl_server *s = MRL_CONTAINER(t, struct mrl_server, tick);
 
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
+    mrl_revival_tick(s);
     mrl_rotation_tick(s->rotation);
     mrl_ledger_tick(s->ledger);
     mrl_retention_tick(s->retention, mrl_monotonic_ms());
@@ -238,18 +294,6 @@ static void on_signal(struct mrl_watch *w, uint32_t events)
     if (read(w->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
     mrl_log_info("server.stopping", MRL_FIELD_INT("signal", info.ssi_signo));
-    mrl_loop_stop(s->loop);
-}
-
-static void on_keys_died(struct mrl_watch *w, uint32_t events)
-{
-    struct mrl_server *s = MRL_CONTAINER(w, struct mrl_server, keys_died);
-
-    (void)events;
-    mrl_log_error("keys.died",
-                  MRL_FIELD_STR("why", "the key process ended: the daemon stops, too"));
-    s->result = MRL_ERR_CLOSED;
-    mrl_loop_remove(s->loop, w);
     mrl_loop_stop(s->loop);
 }
 
@@ -279,18 +323,10 @@ static mrl_err watch_signals(struct mrl_server *s)
     return mrl_loop_add(s->loop, &s->signals, EPOLLIN);
 }
 
-static mrl_err watch_keys(struct mrl_server *s)
-{
-    s->keys_died.fd = (int)syscall(SYS_pidfd_open, mrl_keys_client_pid(s->keys), 0);
-    s->keys_died.ready = on_keys_died;
-    MRL_ENSURE(s->keys_died.fd >= 0, MRL_ERR_IO);
-    return mrl_loop_add(s->loop, &s->keys_died, EPOLLIN);
-}
-
 mrl_err mrl_housekeeping_start(struct mrl_server *s, struct mrl_why *why)
 {
     MRL_TRY(mrl_loop_new(&s->loop));
-    if (watch_signals(s) != MRL_OK || watch_keys(s) != MRL_OK)
+    if (watch_signals(s) != MRL_OK || mrl_revival_watch(s) != MRL_OK)
         return mrl_fail(why, MRL_ERR_IO, "cannot watch signals and the key process");
     s->tick.fire = on_tick;
     mrl_loop_timer(s->loop, &s->tick, TICK_MS);
@@ -320,5 +356,5 @@ void mrl_housekeeping_stop(struct mrl_server *s)
     set_awake(s, false);
     mrl_timer_cancel(&s->tick);
     unwatch(s, &s->signals);
-    unwatch(s, &s->keys_died);
+    mrl_revival_stop(s);
 }

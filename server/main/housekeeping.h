@@ -23,6 +23,13 @@ void mrl_housekeeping_stop(struct mrl_server *s);
 void mrl_housekeeping_checkpoint(struct mrl_server *s);
 /* [any] The audit log asks for one, mrl_audit_options.wake. */
 void mrl_housekeeping_wake(void *server);
+/* [any] A step of a CA rollover was taken: the server's own certificate follows. */
+void mrl_housekeeping_ca_changed(void *server);
+/* [service, or main when no worker runs] Every CA that issues, or once did and still can sign, to
+ * whoever tells outsiders what is revoked. */
+void mrl_housekeeping_tell_issuers(struct mrl_server *s);
+/* [service, or main when no worker runs] The roots, for clients on this machine. */
+mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why *why);
 /* [service, or main when no worker runs] One entry, durable when this returns. */
 mrl_err mrl_housekeeping_record(struct mrl_server *s, const struct mrl_audit_event *e);
 

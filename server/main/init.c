@@ -37,7 +37,7 @@ mrl_err mrl_init(const struct mrl_config *config, struct mrl_why *why)
     struct mrl_paths paths;
     char tenant[65];
     struct mrl_unlock_source source;
-    const char *argv[16 + MRL_SOURCE_ARGUMENTS];
+    const char *argv[20 + MRL_SOURCE_ARGUMENTS];
     size_t argc = 0;
 
     MRL_TRY(mrl_paths_of(config, &paths, why));
@@ -55,6 +55,12 @@ mrl_err mrl_init(const struct mrl_config *config, struct mrl_why *why)
     argv[argc++] = paths.keys;
     argv[argc++] = "--root-curve";
     argv[argc++] = curves[config->keys.root_curve];
+    argv[argc++] = "--issuing-curve";
+    argv[argc++] = curves[config->keys.issuing_curve];
+    if (config->keys.hold_audit) {
+        argv[argc++] = "--hold";
+        argv[argc++] = "hardware";
+    }
     argv[argc++] = "--tenant";
     argv[argc++] = tenant;
     mrl_source_arguments(&source, argv, &argc);

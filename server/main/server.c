@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "doors/mqtt/response.h"
+#include "keys/keeper.h"
 #include "keys/spawn.h"
 #include "keys/text.h"
 #include "main/durable.h"
@@ -64,6 +65,19 @@ static mrl_err check_initialised(const struct mrl_paths *paths, struct mrl_why *
     return MRL_OK;
 }
 
+static mrl_err start_keeper(struct mrl_server *s, const struct mrl_keys_options *options,
+                            struct mrl_why *why)
+{
+    struct mrl_why denied = {""};
+    mrl_err err = mrl_keys_keeper_start(options, &s->keeper, &denied);
+
+    if (err == MRL_ERR_DENIED) {
+        mrl_log_warn("keys.no_keeper", MRL_FIELD_STR("why", denied.text));
+        return MRL_OK;
+    }
+    return err == MRL_OK ? MRL_OK : mrl_fail(why, err, "%s", denied.text);
+}
+
 static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -96,7 +110,8 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
     MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
     if (mrl_unlock_is_hardware(options.source.kind))
         options.start_timeout_ms = HARDWARE_START_MS;
-    return mrl_keys_spawn(&options, &s->keys, why);
+    MRL_TRY(mrl_keys_spawn(&options, &s->keys, why));
+    return start_keeper(s, &options, why);
 }
 
 static mrl_err open_store(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
@@ -194,6 +209,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     const struct mrl_config *c = s->config;
     const struct mrl_issuing_config issuing = {
         .keys = s->keys,
+        .store = s->store,
         .device_life_s = c->issuing.device_life_s,
         .application_life_s = c->issuing.application_life_s,
         .operator_life_s = c->issuing.operator_life_s,
@@ -235,11 +251,15 @@ static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes 
 static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *paths,
                                struct mrl_why *why)
 {
+    const struct mrl_cert_list *sent = mrl_issuing_intermediates(s->issuing);
+    const struct mrl_cert_list active = {sent->certs, 1}; /* links may follow it */
+    uint8_t number = mrl_issuing_active(s->issuing);
     struct mrl_revocation_config config = {
         .store = s->store,
         .audit = s->audit,
         .keys = s->keys,
-        .cas = mrl_issuing_intermediates(s->issuing),
+        .cas = &active,
+        .numbers = &number,
         .folder = paths->lists,
         .staple = staple,
         .staple_context = s,
@@ -248,7 +268,9 @@ static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *pat
     if (!mrl_revocation_wanted(s->config))
         return MRL_OK;
     mrl_revocation_of_config(s->config, &config);
-    return mrl_revocation_new(&config, &s->revocation, why);
+    MRL_TRY(mrl_revocation_new(&config, &s->revocation, why));
+    mrl_housekeeping_tell_issuers(s);
+    return MRL_OK;
 }
 
 static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
@@ -347,6 +369,9 @@ static void fill_api(struct mrl_server *s)
         .onboarding = &s->onboarding,
         .sealer = s->sealer,
         .issuing = s->issuing,
+        .ca_changed = mrl_housekeeping_ca_changed,
+        .ca_reload = mrl_revival_reload,
+        .ca_context = s,
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
@@ -480,22 +505,6 @@ static mrl_err listen_outside(struct mrl_server *s, struct mrl_why *why)
     return MRL_OK;
 }
 
-/* Clients need the root certificate; it is public, and the file only saves a step. */
-static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *paths,
-                          struct mrl_why *why)
-{
-    MRL_SCOPED(mrl_buf) pem = {0};
-    int fd;
-    bool whole;
-
-    MRL_TRY(mrl_cert_to_pem(mrl_issuing_roots(s->issuing)->certs[0], &pem));
-    fd = open(paths->root_pem, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
-    if (fd >= 0)
-        whole = close(fd) == 0 && whole;
-    return whole ? MRL_OK : mrl_fail(why, MRL_ERR_IO, "cannot write %s", paths->root_pem);
-}
-
 static mrl_err record(struct mrl_server *s, enum mrl_audit_action action)
 {
     const struct mrl_audit_event e = mrl_actor_event(&system_actor, action, MRL_BYTES_NONE);
@@ -511,6 +520,9 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_random_check(why));
     MRL_TRY(mrl_revocation_check(s->config, why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
+    s->root_file = strdup(paths.root_pem);
+    if (s->root_file == NULL)
+        abort();
     MRL_TRY(check_initialised(&paths, why));
     MRL_TRY(mrl_profiles_of_config(s->config, &s->profiles, why));
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
@@ -531,7 +543,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
     MRL_TRY(listen_outside(s, why));
-    MRL_TRY(write_root(s, &paths, why));
+    MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
     mrl_housekeeping_checkpoint(s);   /* from here on there is one to verify against */
@@ -627,8 +639,11 @@ static void stop(struct mrl_server *s)
     mrl_metrics_free(s->metrics);
     mrl_loop_free(s->loop);
     mrl_keys_client_free(s->keys);
+    mrl_keys_keeper_free(s->keeper);
+    mrl_revival_done(&s->revival);
     (void)pthread_mutex_destroy(&s->waking);
     free(s->checkpoint_file);
+    free(s->root_file);
     free(s);
 }
 
@@ -643,6 +658,7 @@ mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollb
     s->config = config;
     s->accept_rollback = accept_rollback;
     (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
+    mrl_revival_init(&s->revival);
     mrl_rcu_register();
     err = start(s, why);
     if (err == MRL_OK) {

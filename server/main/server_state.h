@@ -12,6 +12,7 @@
 #include "main/collector.h"
 #include "main/config.h"
 #include "main/retention.h"
+#include "main/revival.h"
 #include "main/rotation.h"
 #include "main/worker.h"
 #include "store/seal.h"
@@ -22,7 +23,9 @@ struct mrl_server {
     const struct mrl_config *config;
     const char *accept_rollback; /* or NULL */
     char *checkpoint_file;       /* owned */
+    char *root_file;             /* owned */
     struct mrl_keys_client *keys;
+    struct mrl_keys_keeper *keeper; /* NULL: nobody starts the key process again */
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */
     struct mrl_audit *audit;
@@ -63,7 +66,7 @@ struct mrl_server {
     /* Housekeeping, on the main thread. */
     struct mrl_loop *loop;
     struct mrl_watch signals;
-    struct mrl_watch keys_died;
+    struct mrl_revival revival;
     struct mrl_timer tick;
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
@@ -71,6 +74,7 @@ struct mrl_server {
     bool awake;               /* under waking: between start and stop of housekeeping */
     uint64_t provisioning_ms; /* when expired certificates were looked for last; the chore's */
     uint64_t remembered;      /* size of the checkpoint in checkpoint_file; the chore's */
+    _Atomic bool identity_stale; /* a step of a rollover came after the server's certificate */
     _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
     mrl_err result;           /* of the run: not MRL_OK when the key process died */
 };

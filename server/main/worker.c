@@ -161,6 +161,7 @@ static void make_door(struct mrl_worker *w)
         .provisioning = w->shared.provisioning,
         .provisioning_service = w->shared.provisioning_service,
         .limits = &w->shared.mqtt_limits,
+        .store = w->shared.onboarding->store,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
         .observe_context = w,
         .index = w->index,
@@ -349,18 +350,21 @@ mrl_err mrl_worker_listen_socket(struct mrl_worker *w, const struct mrl_address 
     return mrl_listener_open(&config, &w->socket, why);
 }
 
-/* A device that enrols knows the root by its fingerprint only, so this port sends the root, too. */
+/* A device that enrols knows a root by its fingerprint only, so this port sends the roots, too. */
 static mrl_err set_enrolment_identity(struct mrl_worker *w,
                                       const struct mrl_server_identity *identity,
                                       struct mrl_why *why)
 {
     MRL_SCOPED(mrl_server_identity) with_root = {0};
-    MRL_AUTO(mrl_cert) root = NULL;
+    const struct mrl_cert_list *roots = mrl_issuing_roots(w->shared.issuing);
 
     MRL_TRY(mrl_server_identity_copy(identity, &with_root));
-    MRL_TRY(mrl_cert_from_der(mrl_cert_facts(mrl_issuing_roots(w->shared.issuing)->certs[0])->der,
-                              &root));
-    MRL_TRY(mrl_cert_list_add(&with_root.chain, MRL_TAKE(root)));
+    for (size_t i = 0; i < roots->count; i++) {
+        MRL_AUTO(mrl_cert) root = NULL;
+
+        MRL_TRY(mrl_cert_from_der(mrl_cert_facts(roots->certs[i])->der, &root));
+        MRL_TRY(mrl_cert_list_add(&with_root.chain, MRL_TAKE(root)));
+    }
     return mrl_tls_context_set_identity(w->ports[MRL_PORT_ENROLMENT].tls, &with_root.chain,
                                         with_root.key, why);
 }
@@ -368,6 +372,8 @@ static mrl_err set_enrolment_identity(struct mrl_worker *w,
 mrl_err mrl_worker_set_identity(struct mrl_worker *w, const struct mrl_server_identity *identity,
                                 struct mrl_why *why)
 {
+    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
+        mrl_tls_context_set_roots(w->ports[port].tls, mrl_issuing_roots(w->shared.issuing));
     w->leaf = mrl_cert_facts(identity->chain.certs[0])->fingerprint;
     MRL_TRY(mrl_tls_context_set_identity(w->ports[MRL_PORT_MQTT].tls, &identity->chain,
                                          identity->key, why));

@@ -33,6 +33,7 @@ enum {
 /* All about one CA. */
 struct ca {
     const struct mrl_cert *cert;
+    uint8_t number; /* of the issuing CA, as the key process counts */
     struct mrl_ocsp_issuer names;
     struct mrl_statuses *statuses;
     struct mrl_answers *answers;
@@ -54,7 +55,7 @@ struct own {
 struct mrl_revocation {
     struct mrl_revocation_config config;
     struct ca cas[MRL_REVOCATION_CAS_MAX];
-    size_t ca_count;
+    _Atomic size_t ca_count; /* only grows; what is below it is whole */
     struct mrl_changes *changes;
     _Atomic bool loaded;
     _Atomic uint64_t certificates;
@@ -71,9 +72,9 @@ struct mrl_revocation {
 
 /* --- the CAs --- */
 
-static mrl_err add_ca(struct mrl_revocation *r, const struct mrl_cert *cert, struct mrl_why *why)
+static mrl_err make_ca(struct mrl_revocation *r, struct ca *ca, const struct mrl_cert *cert,
+                       uint8_t number, struct mrl_why *why)
 {
-    struct ca *ca = &r->cas[r->ca_count++];
     const struct mrl_revocation_config *c = &r->config;
     struct mrl_answers_config answers = {.life_s = (int64_t)c->answer_life_s,
                                          .kept = c->answers_kept};
@@ -89,6 +90,7 @@ static mrl_err add_ca(struct mrl_revocation *r, const struct mrl_cert *cert, str
     };
 
     ca->cert = cert;
+    ca->number = number;
     ca->statuses = mrl_statuses_new();
     MRL_TRY(mrl_ocsp_issuer_of(cert, &ca->names));
     answers.issuer = ca->names;
@@ -102,6 +104,21 @@ static void free_ca(struct ca *ca)
     mrl_lists_free(ca->lists);
     mrl_answers_free(ca->answers);
     mrl_statuses_free(ca->statuses);
+}
+
+static mrl_err add_ca(struct mrl_revocation *r, const struct mrl_cert *cert, uint8_t number,
+                      struct mrl_why *why)
+{
+    struct ca *ca = &r->cas[r->ca_count];
+    mrl_err err = make_ca(r, ca, cert, number, why);
+
+    if (err == MRL_OK) {
+        r->ca_count++;
+        return MRL_OK;
+    }
+    free_ca(ca);
+    *ca = (struct ca){0};
+    return err;
 }
 
 static void init_waiting(struct mrl_revocation *r)
@@ -128,7 +145,8 @@ mrl_err mrl_revocation_new(const struct mrl_revocation_config *config, struct mr
         return mrl_fail(why, MRL_ERR_LIMIT, "revocation is told for 1 to %d CAs",
                         MRL_REVOCATION_CAS_MAX);
     for (size_t i = 0; i < config->cas->count; i++)
-        MRL_TRY(add_ca(r, config->cas->certs[i], why));
+        MRL_TRY(add_ca(r, config->cas->certs[i], config->numbers != NULL ? config->numbers[i] : 0,
+                       why));
     r->changes = mrl_changes_new(config->store, &r->stopping);
     for (size_t i = 0; i < config->also_count; i++)
         MRL_TRY(mrl_changes_also(r->changes, config->also[i]));
@@ -147,6 +165,18 @@ void mrl_revocation_free(struct mrl_revocation *r)
     (void)pthread_cond_destroy(&r->wake); /* nobody waits */
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
+}
+
+mrl_err mrl_revocation_add(struct mrl_revocation *r, const struct mrl_cert *cert, uint8_t number,
+                           struct mrl_why *why)
+{
+    for (size_t i = 0; i < r->ca_count; i++)
+        if (mrl_bytes_eq(mrl_cert_facts(r->cas[i].cert)->der, mrl_cert_facts(cert)->der))
+            return MRL_OK;
+    if (r->ca_count == MRL_REVOCATION_CAS_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "revocation is told for at most %d CAs",
+                        MRL_REVOCATION_CAS_MAX);
+    return add_ca(r, cert, number, why);
 }
 
 /* NULL: none of ours. */
@@ -289,6 +319,7 @@ static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now
     MRL_SCOPED(mrl_buf) spki = {0};
     MRL_SCOPED(mrl_buf) der = {0};
     struct mrl_keys_issue want = {.kind = MRL_KEYS_OCSP,
+                                  .generation = ca->number,
                                   .id = MRL_LIT("merlond-ocsp"),
                                   .not_before = now - BACKDATE_S,
                                   .not_after = now + delegate_life(r)};

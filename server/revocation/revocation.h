@@ -27,6 +27,7 @@ struct mrl_revocation_config { /* copied; what it points to is borrowed and outl
     struct mrl_audit *audit; /* may be NULL: no entry about the delegate */
     struct mrl_keys_client *keys;
     const struct mrl_cert_list *cas; /* all that issue; lists and answers are made for each */
+    const uint8_t *numbers;          /* of each, as the key process counts; NULL: there is one */
     const char *const *also;         /* for mrl_changes_also */
     size_t also_count;
     const char *folder; /* of the files; made when missing */
@@ -46,6 +47,12 @@ void mrl_revocation_stop(struct mrl_revocation *r); /* joins; NULL and not start
 /* After the store was closed, when no reader is left. NULL is fine. */
 void mrl_revocation_free(struct mrl_revocation *r);
 MRL_AUTO_DEFINE(mrl_revocation);
+
+/* [service, one at a time] Another CA begins to issue: before its first certificate. Known ones are
+ * no error. MRL_ERR_LIMIT: more than MRL_REVOCATION_CAS_MAX. cert is borrowed as those of config.
+ */
+mrl_err mrl_revocation_add(struct mrl_revocation *r, const struct mrl_cert *cert, uint8_t number,
+                           struct mrl_why *why);
 
 /* [any] This certificate is the server's own from now on: it is known as good, and its answer is
  * given to staple from time to time until there is another one. NULL r: nothing. */

@@ -18,12 +18,16 @@ static void try_messages(mrl_bytes input, void *memory)
     struct mrl_writer w = mrl_writer_on(memory, MRL_UNLOCK_MESSAGE_MAX);
     struct mrl_unlock_request q;
     struct mrl_unlock_answer a;
+    struct mrl_unlock_made m;
 
     if (mrl_unlock_read_request(input, &q) == MRL_OK)
         same_again(mrl_unlock_write_request(&q, &w), input, &w);
     w = mrl_writer_on(memory, MRL_UNLOCK_MESSAGE_MAX);
     if (mrl_unlock_read_answer(input, &a) == MRL_OK)
         same_again(mrl_unlock_write_answer(&a, &w), input, &w);
+    w = mrl_writer_on(memory, MRL_UNLOCK_MESSAGE_MAX);
+    if (mrl_unlock_read_made(input, &m) == MRL_OK)
+        same_again(mrl_unlock_write_made(&m, &w), input, &w);
 }
 
 static void try_files(mrl_bytes input, void *memory)

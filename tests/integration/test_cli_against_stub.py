@@ -39,6 +39,8 @@ ROLE = {"name": "reader", "built_in": False, "rules": [{"filter": "a/#", "publis
         "assigned_to": ["device:pump-7"]}
 ENTRY = {"seq": 7, "time": 1795472078123, "action": "device.added", "outcome": "ok", "v": 1,
          "actor": {"kind": "operator", "id": "alice"}, "target": "pump-7"}
+CAS = {"bundle": "ab" * 32, "items": [{"kind": "root", "number": 1, "state": "active", "has_key": True, "name": "Merlon Root CA",
+                                       "fingerprint": "cd" * 32, "not_after": "2046-11-23T00:00:00.000Z"}]}
 TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
@@ -152,6 +154,15 @@ SIMPLE = [
     ("audit verify --server-side", "POST", "/v1/audit/verify", {}, None, {"verified": True, "entries": 9}),
     ("export list", "GET", "/v1/exports", {"limit": "500"}, None,
      {"items": [{"name": "siem", "type": "syslog", "state": "failing", "sent": 7, "lag": 2, "why": "connection refused"}]}),
+    ("ca list", "GET", "/v1/ca/generations", {}, None, CAS),
+    ("ca activate issuing 2", "POST", "/v1/ca/activate", {}, {"kind": "issuing", "number": 2}, CAS),
+    ("ca retire root 1 --force --reason why", "POST", "/v1/ca/retire", {},
+     {"kind": "root", "number": 1, "force": True, "reason": "why"}, CAS),
+    ("ca rollover --dry-run --kind root --number 1", "GET", "/v1/ca/rollover", {"kind": "root", "number": "1"}, None,
+     {"devices": 1, "breaking": 0, "reasons": {"certificate": 0, "trust": 0, "silent": 0}, "items": []}),
+    ("ca rollover", "POST", "/v1/ca/rollover", {}, {}, CAS),
+    ("ca rollover --force --reason why", "POST", "/v1/ca/rollover", {}, {"force": True, "reason": "why"}, CAS),
+    ("ca reload", "POST", "/v1/ca/reload", {}, None, CAS),
     ("keys status", "GET", "/v1/keys", {}, None, {"data_keys": [{"number": 1, "seals": True}], "rotation": {"running": False}}),
     ("keys rotate", "POST", "/v1/keys/rotate", {}, None,
      {"data_keys": [], "rotation": {"running": True, "data_key": 2, "table": "devices"}}),

@@ -55,7 +55,10 @@ struct merlon_client_config { /* borrowed for the life of the client */
     size_t in_size;
     uint8_t *out; /* packets on their way out */
     size_t out_size;
-    const char *client_id;     /* NUL-terminated UTF-8 */
+    const char *client_id; /* NUL-terminated UTF-8 */
+    /* SHA-256 of the CA bundle that EST gave, 64 hex digits and NUL: the server knows then whom a
+     * change of its CA would leave behind. NULL or "": not told */
+    const char *trust_bundle;
     uint16_t keep_alive_s;     /* 0: none */
     uint32_t session_expiry_s; /* how long the server keeps the session without us; 0: not */
 };

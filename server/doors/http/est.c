@@ -156,6 +156,19 @@ static void answer_certificate(struct mrl_exchange *x, mrl_bytes der)
         mrl_exchange_fail(x, 500, "certificate cannot be wrapped\n");
 }
 
+/* Which trust bundle the device says it has; who it is, its new certificate says. */
+static void note_trust(struct mrl_exchange *x, mrl_bytes der)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    MRL_AUTO(mrl_cert) cert = NULL;
+    struct mrl_bundle_version version;
+    mrl_bytes text;
+
+    if (mrl_exchange_header(x, MRL_BUNDLE_HEADER, &text) &&
+        mrl_bundle_read(text, &version) == MRL_OK && mrl_cert_from_der(der, &cert) == MRL_OK)
+        mrl_bundle_report(est->onboarding->store, mrl_cert_facts(cert)->cn, &version);
+}
+
 static mrl_err put_part(struct mrl_buf *to, const char *type, mrl_bytes der)
 {
     MRL_TRY(mrl_buf_printf(to,
@@ -233,8 +246,10 @@ static void run_enrol(struct mrl_exchange *x, mrl_enrol_function *enrol, struct 
 
     describe(x, source, e);
     refusal = enrol(est->onboarding, e, &der, &why);
-    if (is_granted(x, refusal, counter, why.text))
-        answer_certificate(x, mrl_buf_bytes(&der));
+    if (!is_granted(x, refusal, counter, why.text))
+        return;
+    note_trust(x, mrl_buf_bytes(&der));
+    answer_certificate(x, mrl_buf_bytes(&der));
 }
 
 static void run_keygen(struct mrl_exchange *x, mrl_enrol_function *enrol, struct mrl_enrolment *e,

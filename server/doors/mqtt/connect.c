@@ -9,6 +9,7 @@
 #include "devices/credential.h"
 #include "doors/mqtt/client.h"
 #include "doors/mqtt/response.h"
+#include "doors/mqtt/trust.h"
 #include "messages/topic_tree.h"
 
 enum { ASSIGNED_BYTES = 12 };
@@ -231,6 +232,8 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
         abort();
     recorded->message = (struct mrl_message){.handle = on_recorded, .drop = drop_recorded};
     recorded->client = c;
+    if (c->subject.kind == MRL_PRINCIPAL_DEVICE)
+        mrl_mqtt_note_trust(c->door->config.store, c->subject.id, p->props.user);
     c->state = MRL_CLIENT_RECORDING;
     mrl_conn_pause(c->conn);
     mrl_client_record(c, MRL_AUDIT_CONNECTION_OPENED, details, MRL_COUNT(details) - !proxied,

@@ -55,6 +55,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_provisioning *provisioning; /* NULL: there is none */
     struct mrl_service *provisioning_service;
     const struct mrl_mqtt_limits *limits;
+    struct mrl_store *store;   /* keeps which trust bundle a device has; NULL: nobody asks */
     mrl_mqtt_observe *observe; /* may be NULL */
     void *observe_context;
     unsigned index; /* of the worker: its metrics shard and its place among the doors */

@@ -45,6 +45,21 @@ def config_text(settings: Settings, tables: list[tuple[str, dict[str, Any]]]) ->
     return "\n".join(lines)
 
 
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+    except OSError:  # it ended meanwhile
+        return ""
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return []
+    return [found for child in children for found in (int(child), *descendants(int(child)))]
+
+
 @dataclass
 class Ended:
     """How a program run to its end went."""
@@ -162,9 +177,16 @@ class Merlon:
     def key_process(self) -> int:
         """Its pid."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii").split()
-        assert len(children) == 1, f"children of merlond: {children}"
-        return int(children[0])
+        found = [pid for pid in descendants(self.process.pid) if name_of(pid) == "merlon-keys"]
+        assert len(found) == 1, f"key processes of merlond: {found}"
+        return found[0]
+
+    def keeper(self) -> int:
+        """The pid of what starts the key process again."""
+        assert self.process is not None
+        found = [pid for pid in descendants(self.process.pid) if name_of(pid) == "merlon-keeper"]
+        assert len(found) == 1, f"keepers of merlond: {found}"
+        return found[0]
 
     # --- ways in
 

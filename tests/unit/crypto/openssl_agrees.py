@@ -39,7 +39,7 @@ def check_chains():
 def check_text():
     root = openssl("x509", "-in", "root.pem", "-noout", "-text")
     device = openssl("x509", "-in", "device.pem", "-noout", "-text")
-    has(root, "Version: 3", "Basic Constraints: critical", "CA:TRUE, pathlen:1", "Key Usage: critical",
+    has(root, "Version: 3", "Basic Constraints: critical", "CA:TRUE, pathlen:2", "Key Usage: critical",
         "Certificate Sign, CRL Sign", "Subject Key Identifier", " 20")
     has(openssl("x509", "-in", "issuing.pem", "-noout", "-text"), "CA:TRUE, pathlen:0")
     has(device, "Issuer: CN=Issuing", "Subject: CN=pump-7", "URI:urn:merlon:t:device:pump-7", "CA:FALSE",

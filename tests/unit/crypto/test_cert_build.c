@@ -50,7 +50,7 @@ static void authorities_have_path_lengths_and_key_identifiers(void **state)
     (void)state;
     hierarchy_new(&h, MRL_KEY_P384);
     assert_true(mrl_cert_facts(root_of(&h))->is_ca && mrl_cert_facts(issuing_of(&h))->is_ca);
-    assert_int_equal(X509_get_pathlen(mrl_cert_native(root_of(&h))), 1);
+    assert_int_equal(X509_get_pathlen(mrl_cert_native(root_of(&h))), 2);
     assert_int_equal(X509_get_pathlen(mrl_cert_native(issuing_of(&h))), 0);
     assert_int_equal(X509_get_key_usage(mrl_cert_native(issuing_of(&h))),
                      KU_KEY_CERT_SIGN | KU_CRL_SIGN);
@@ -203,6 +203,10 @@ static void a_profile_that_breaks_a_rule_is_refused(void **state)
     refuse(s, q, issuing, key, "the common name is not 1 to 64 characters of clean UTF-8");
     q = p, q.cn = MRL_LIT("Test Issuing");
     refuse(s, q, issuing, key, "the common name is that of the issuer");
+    q = p, q.kind = MRL_CERT_LINK_CA;
+    refuse(s, q, root_of(&s->h), s->h.root_key, "a link certificate has the name of its issuer");
+    q.cn = MRL_LIT("Test Issuing");
+    refuse(s, q, issuing, key, "the issuer may not issue CA certificates");
     q = p, q.dns = (struct mrl_names){&bad, 1};
     refuse(s, q, issuing, key, "a name or a time is not acceptable in a certificate");
 }

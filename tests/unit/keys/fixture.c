@@ -71,7 +71,8 @@ void fixture_copy(const char *from, const char *to, const char *name)
 
 mrl_err fixture_create(const char *folder, struct mrl_why *why)
 {
-    const struct mrl_keystore_plan plan = {MRL_KEY_P256, MRL_LIT("acme"), mrl_wall_s()};
+    const struct mrl_keystore_plan plan = {MRL_KEY_P256, MRL_KEY_P256, MRL_LIT("acme"),
+                                           mrl_wall_s()};
     const struct mrl_unlock unlock = {MRL_UNLOCK_FILE, NULL};
     MRL_SCOPED(mrl_folder) f = {.fd = -1};
 

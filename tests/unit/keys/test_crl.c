@@ -39,7 +39,7 @@ static int fresh(void **state)
 static struct mrl_keys_crl begin_of(enum mrl_keys_crl_kind kind, uint64_t number, size_t len)
 {
     return (struct mrl_keys_crl){.step = MRL_KEYS_CRL_BEGIN,
-                                 .ca = mrl_cert_facts(keystore.issuing_cert)->ski,
+                                 .ca = mrl_cert_facts(keystore.cas.at[1].cert)->ski,
                                  .kind = kind,
                                  .number = number,
                                  .base = kind == MRL_KEYS_CRL_DELTA ? number - 1 : 0,
@@ -90,7 +90,7 @@ static void a_list_in_pieces_is_one_list(void **state)
         mrl_crl_assemble(mrl_buf_bytes(&head), mrl_buf_bytes(&one), mrl_buf_bytes(&end), &der));
     assert_ok(mrl_crl_read(mrl_buf_bytes(&der), &facts));
     assert_int_equal(facts.number, 5);
-    assert_bytes_equal(facts.issuer, mrl_cert_facts(keystore.issuing_cert)->subject);
+    assert_bytes_equal(facts.issuer, mrl_cert_facts(keystore.cas.at[1].cert)->subject);
     assert_bytes_equal(facts.entries, mrl_buf_bytes(&one));
 }
 
@@ -116,7 +116,7 @@ static void another_ca_has_numbers_of_its_own(void **state)
     struct mrl_keys_crl of_root = begin_of(MRL_KEYS_CRL_FULL, 3, 0);
 
     (void)state;
-    of_root.ca = mrl_cert_facts(keystore.root_cert)->ski;
+    of_root.ca = mrl_cert_facts(keystore.cas.at[0].cert)->ski;
     assert_ok(take(begin_of(MRL_KEYS_CRL_FULL, 5, 0)));
     assert_ok(take(of_root));
     of_root.ca = MRL_LIT("nobody's key identifier");

@@ -144,7 +144,7 @@ static struct mrl_cert *served_root(void)
     assert_ok(mrl_keys_spawn(&o, &c, NULL));
     assert_ok(mrl_keys_info_get(c, &info, NULL));
     assert_true(info.facts.root_exported);
-    assert_ok(mrl_cert_from_der(info.facts.root_cert, &cert));
+    assert_ok(mrl_cert_from_der(info.facts.generations[0].cert, &cert));
     return cert;
 }
 

@@ -40,12 +40,12 @@ static void what_was_made_opens_and_fits_together(void **state)
     assert_ok(fixture_open(folder, &k, NULL));
     assert_string_equal(k.tenant, "acme");
     assert_false(k.root_exported);
-    root = mrl_cert_facts(k.root_cert);
-    issuing = mrl_cert_facts(k.issuing_cert);
+    root = mrl_cert_facts(k.cas.at[0].cert);
+    issuing = mrl_cert_facts(k.cas.at[1].cert);
     assert_true(root->is_ca && issuing->is_ca);
     assert_bytes_equal(issuing->issuer, root->subject);
     assert_true(issuing->not_after <= root->not_after);
-    assert_int_equal(mrl_key_type(k.root), MRL_KEY_P256);
+    assert_int_equal(mrl_key_type(k.cas.at[0].key), MRL_KEY_P256);
     assert_int_equal(mrl_key_type(k.audit), MRL_KEY_ED25519);
     assert_int_equal(access(fixture_path(folder, MRL_KEYSTORE_UNFINISHED), F_OK), -1);
     fixture_remove(folder);

@@ -318,8 +318,16 @@ static void facts_survive_the_way_and_every_cut_is_seen(void **state)
     struct mrl_writer w = mrl_writer_on(memory, sizeof(memory));
 
     (void)state;
-    a.facts = (struct mrl_keys_facts){.root_cert = MRL_LIT("root"),
-                                      .issuing_cert = MRL_LIT("issuing"),
+    a.facts = (struct mrl_keys_facts){.generation_count = 2,
+                                      .generations = {{.kind = MRL_CA_ROOT,
+                                                       .number = 2,
+                                                       .cert = MRL_LIT("root"),
+                                                       .link_count = 1,
+                                                       .links = {MRL_LIT("link")}},
+                                                      {.kind = MRL_CA_ISSUING,
+                                                       .number = 99,
+                                                       .has_key = true,
+                                                       .cert = MRL_LIT("issuing")}},
                                       .audit_key = mrl_bytes_of(hash, sizeof(hash)),
                                       .tenant = MRL_LIT("acme"),
                                       .landlock_abi = 7,
@@ -334,7 +342,11 @@ static void facts_survive_the_way_and_every_cut_is_seen(void **state)
                      MRL_ERR_MALFORMED);
     assert_int_equal(read.id, 4711);
     assert_ok(mrl_keys_read_answer(mrl_bytes_of(memory, w.len), &read));
-    assert_bytes_equal(read.facts.issuing_cert, MRL_LIT("issuing"));
+    assert_int_equal(read.facts.generation_count, 2);
+    assert_bytes_equal(read.facts.generations[0].links[0], MRL_LIT("link"));
+    assert_bytes_equal(read.facts.generations[1].cert, MRL_LIT("issuing"));
+    assert_int_equal(read.facts.generations[1].number, 99);
+    assert_true(read.facts.generations[1].has_key && !read.facts.generations[0].has_key);
     assert_bytes_equal(read.facts.tenant, MRL_LIT("acme"));
     assert_int_equal(read.facts.landlock_abi, 7);
     assert_true(read.facts.root_exported);

@@ -71,7 +71,7 @@ static void a_sealing_key_is_dropped_by_number(void **state)
     assert_int_equal(a.command, MRL_KEYS_NEW_SEALING);
     assert_ok(PARSE(&a, "drop-sealing-key", "--dir", "d", "--number", "99"));
     assert_int_equal(a.command, MRL_KEYS_DROP_SEALING);
-    assert_int_equal(a.sealing_number, 99);
+    assert_int_equal(a.number, 99);
     assert_int_equal(PARSE(&a, "drop-sealing-key", "--dir", "d", "--number", "100"),
                      MRL_ERR_INVALID);
     assert_int_equal(PARSE(&a, "drop-sealing-key", "--dir", "d", "--number", "0"), MRL_ERR_INVALID);

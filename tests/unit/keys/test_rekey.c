@@ -125,7 +125,7 @@ static void root_of(const struct mrl_unlock *u, struct mrl_fingerprint *out)
 
     assert_ok(mrl_folder_open(folder, &f, NULL));
     assert_ok(mrl_keystore_open(&f, u, &k, NULL));
-    *out = mrl_cert_facts(k.root_cert)->fingerprint;
+    *out = mrl_cert_facts(k.cas.at[0].cert)->fingerprint;
 }
 
 static void the_new_source_opens_the_same_keys_and_the_old_one_nothing(void **state)

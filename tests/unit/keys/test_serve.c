@@ -99,7 +99,8 @@ static void a_device_certificate_says_exactly_who_it_is(void **state)
     assert_ok(a.status);
     assert_ok(mrl_cert_from_der(a.bytes, &cert));
     facts = mrl_cert_facts(cert);
-    assert_ok(mrl_cert_verify_signature(cert, keystore.issuing_cert));
+    assert_ok(mrl_cert_verify_signature(
+        cert, mrl_generation_find(&keystore.cas, MRL_CA_ISSUING, 0)->cert));
     assert_bytes_equal(facts->cn, MRL_LIT("pump-1"));
     assert_bytes_equal(facts->spki, mrl_buf_bytes(&spki));
     assert_int_equal(facts->not_before, q.issue.not_before);
@@ -196,7 +197,7 @@ static void certificates_say_where_revocation_is_told(void **state)
 
         bool says = kind != MRL_KEYS_OCSP && kind != MRL_KEYS_CLAIM; /* RFC 6960 4.2.2.2.1 */
 
-        mrl_keys_crl_url(mrl_str(url), mrl_cert_facts(keystore.issuing_cert)->ski,
+        mrl_keys_crl_url(mrl_str(url), mrl_cert_facts(keystore.cas.at[1].cert)->ski,
                          MRL_KEYS_CRL_SHARD, serial.len < MRL_SERIAL_SIZE ? 0 : serial.data[0],
                          shard);
         assert_int_equal(holds(after, shard), says);
@@ -210,7 +211,7 @@ static void a_list_is_signed_step_by_step(void **state)
     struct mrl_keys_request q = {.id = 1,
                                  .type = MRL_KEYS_SIGN_CRL,
                                  .crl = {.step = MRL_KEYS_CRL_BEGIN,
-                                         .ca = mrl_cert_facts(keystore.issuing_cert)->ski,
+                                         .ca = mrl_cert_facts(keystore.cas.at[1].cert)->ski,
                                          .kind = MRL_KEYS_CRL_FULL,
                                          .number = 1,
                                          .this_update = mrl_wall_s(),
@@ -230,7 +231,7 @@ static void a_list_is_signed_step_by_step(void **state)
 
 static void the_keys_of_the_ca_get_no_certificate(void **state)
 {
-    const struct mrl_key *own[] = {keystore.root, keystore.issuing, keystore.audit};
+    const struct mrl_key *own[] = {keystore.cas.at[0].key, keystore.cas.at[1].key, keystore.audit};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(own); i++) {

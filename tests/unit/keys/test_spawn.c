@@ -90,9 +90,9 @@ static void a_certificate_from_the_process_chains_to_its_root(void **state)
     (void)state;
     assert_ok(mrl_keys_info_get(c, &info, NULL));
     assert_bytes_equal(info.facts.tenant, MRL_LIT("acme"));
-    assert_ok(mrl_cert_from_der(info.facts.root_cert, &cert));
+    assert_ok(mrl_cert_from_der(info.facts.generations[0].cert, &cert));
     assert_ok(mrl_cert_list_add(&roots, cert));
-    assert_ok(mrl_cert_from_der(info.facts.issuing_cert, &cert));
+    assert_ok(mrl_cert_from_der(info.facts.generations[1].cert, &cert));
     assert_ok(mrl_cert_list_add(&between, cert));
     assert_ok(issue(c, "pump-1", &der, NULL));
     assert_ok(mrl_cert_from_der(mrl_buf_bytes(&der), &leaf));

@@ -59,7 +59,8 @@ static void the_wrong_passphrase_does_not_open(void **state)
     MRL_SCOPED(mrl_unlock) right = {0};
     MRL_SCOPED(mrl_unlock) wrong = {0};
     MRL_SCOPED(mrl_folder) f = {.fd = -1};
-    const struct mrl_keystore_plan plan = {MRL_KEY_P256, MRL_LIT("acme"), 1800000000};
+    const struct mrl_keystore_plan plan = {MRL_KEY_P256, MRL_KEY_P256, MRL_LIT("acme"), 1800000000,
+                                           /*root_offline=*/false};
     MRL_SCOPED(mrl_keystore) k = {0};
     struct mrl_why why = {0};
 

@@ -60,7 +60,7 @@ static void what_is_not_in_the_protocol_is_malformed(void **state)
     static const struct {
         size_t at;
         uint8_t byte;
-    } changes[] = {{0, 2}, {1, 'x'}, {2, MRL_UNLOCK_FILE}, {2, 0}};
+    } changes[] = {{0, 1}, {1, 'x'}, {2, MRL_UNLOCK_FILE}, {2, 0}};
 
     (void)state;
     for (size_t i = 0; i < MRL_COUNT(changes); i++) {
@@ -99,6 +99,48 @@ static void texts_and_blobs_hold_their_limits(void **state)
     assert_int_equal(read_with(none, MRL_LIT("b"), MRL_UNLOCK_MAKE), MRL_ERR_MALFORMED);
 }
 
+static mrl_err read_signing(enum mrl_unlock_operation operation, mrl_bytes data)
+{
+    const struct mrl_unlock_request q = {
+        .operation = operation, .kind = MRL_UNLOCK_PKCS11, .data = data};
+    struct mrl_unlock_request r;
+
+    return mrl_unlock_read_request(written(&q), &r);
+}
+
+static void what_is_signed_and_what_is_made_is_bounded(void **state)
+{
+    static uint8_t data[MRL_UNLOCK_BLOB_MAX + 1];
+
+    (void)state;
+    assert_ok(read_signing(MRL_UNLOCK_SIGN, mrl_bytes_of(data, MRL_UNLOCK_BLOB_MAX)));
+    assert_int_equal(read_signing(MRL_UNLOCK_SIGN, mrl_bytes_of(data, sizeof(data))),
+                     MRL_ERR_MALFORMED);
+    assert_int_equal(read_signing(MRL_UNLOCK_SIGN, MRL_BYTES_NONE), MRL_ERR_MALFORMED);
+    assert_ok(read_signing(MRL_UNLOCK_HOLD, MRL_BYTES_NONE));
+    assert_int_equal(read_signing(MRL_UNLOCK_HOLD, MRL_LIT("x")), MRL_ERR_MALFORMED);
+    assert_ok(read_signing(MRL_UNLOCK_MAKE_KEY, MRL_LIT("\x01")));
+    assert_ok(read_signing(MRL_UNLOCK_MAKE_KEY, MRL_LIT("\x03")));
+    assert_int_equal(read_signing(MRL_UNLOCK_MAKE_KEY, MRL_LIT("\x00")), MRL_ERR_MALFORMED);
+    assert_int_equal(read_signing(MRL_UNLOCK_MAKE_KEY, MRL_LIT("\x04")), MRL_ERR_MALFORMED);
+    assert_int_equal(read_signing(MRL_UNLOCK_MAKE_KEY, MRL_LIT("\x01\x01")), MRL_ERR_MALFORMED);
+}
+
+static void what_was_made_is_named_and_shown(void **state)
+{
+    const struct mrl_unlock_made m = {MRL_LIT("merlon-issuing-2"), MRL_LIT("spki")};
+    struct mrl_writer w = mrl_writer_on(memory, sizeof(memory));
+    struct mrl_unlock_made r;
+
+    (void)state;
+    assert_ok(mrl_unlock_write_made(&m, &w));
+    assert_ok(mrl_unlock_read_made(mrl_bytes_of(w.data, w.len), &r));
+    assert_bytes_equal(r.reference, m.reference);
+    assert_bytes_equal(r.spki, m.spki);
+    for (size_t len = 0; len < w.len; len++)
+        assert_int_equal(mrl_unlock_read_made(mrl_bytes_of(memory, len), &r), MRL_ERR_MALFORMED);
+}
+
 static void an_answer_is_an_error_class_and_its_content(void **state)
 {
     const struct mrl_unlock_answer a = {MRL_ERR_AUTH, MRL_LIT("the PIN is wrong")};
@@ -123,6 +165,8 @@ int main(void)
         cmocka_unit_test(every_cut_and_every_added_byte_is_malformed),
         cmocka_unit_test(what_is_not_in_the_protocol_is_malformed),
         cmocka_unit_test(texts_and_blobs_hold_their_limits),
+        cmocka_unit_test(what_is_signed_and_what_is_made_is_bounded),
+        cmocka_unit_test(what_was_made_is_named_and_shown),
         cmocka_unit_test(an_answer_is_an_error_class_and_its_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

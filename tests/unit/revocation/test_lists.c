@@ -35,7 +35,7 @@ static void open_keys(void)
     if (mrl_keys_spawn(&options, &keys, &why) != MRL_OK)
         fail_msg("%s", why.text);
     assert_ok(mrl_keys_info_get(keys, &info, NULL));
-    assert_ok(mrl_cert_from_der(info.facts.issuing_cert, &ca));
+    assert_ok(mrl_cert_from_der(info.facts.generations[1].cert, &ca));
 }
 
 static int start(void **state)

@@ -34,7 +34,7 @@ static int start(void **state)
     if (mrl_keys_spawn(&options, &keys, &why) != MRL_OK) /* first: it forks */
         fail_msg("%s", why.text);
     assert_ok(mrl_keys_info_get(keys, &info, NULL));
-    assert_ok(mrl_cert_from_der(info.facts.issuing_cert, &ca));
+    assert_ok(mrl_cert_from_der(info.facts.generations[1].cert, &ca));
     assert_ok(mrl_cert_list_add(&cas, ca));
     both[0] = mrl_lists_migrations.items[0];
     both[1] = mrl_revocation_migrations.items[0];
