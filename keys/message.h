@@ -49,9 +49,9 @@ enum mrl_keys_kind {
     MRL_KEYS_DEVICE = 1,
     MRL_KEYS_APPLICATION,
     MRL_KEYS_OPERATOR,
-    MRL_KEYS_SERVER,
-    MRL_KEYS_OCSP,  /* the delegate that signs OCSP answers: RFC 6960 4.2.2.2 */
-    MRL_KEYS_CLAIM, /* shared by many devices, which get certificates of their own with it */
+    MRL_KEYS_CLAIM,  /* shared by many devices, which get certificates of their own with it */
+    MRL_KEYS_SERVER, /* from here on no principals: no URI */
+    MRL_KEYS_OCSP,   /* the delegate that signs OCSP answers: RFC 6960 4.2.2.2 */
     MRL_KEYS_KIND_END_,
 };
 

@@ -18,6 +18,7 @@ _merlon() {
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
+    hardware) words="list lift" ;;
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     maker) words="add list show crl remove" ;;
@@ -31,7 +32,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token psk claim template maker approval app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics device token psk hardware claim template maker approval app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -50,6 +51,7 @@ _merlon() {
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
+    "hardware lift") options+=" --reason" ;;
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
@@ -72,7 +74,7 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
-    "policy test") options+=" --qos --retain --clear" ;;
+    "policy test") options+=" --qos --retain --clear --hardware-held" ;;
     "policy lint") options+=" --role --file" ;;
     "quota show") options+=" --device --group --app" ;;
     "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;

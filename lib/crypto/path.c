@@ -111,8 +111,11 @@ static unsigned long flags_of(const struct mrl_path *path)
 static bool set_params(X509_STORE_CTX *ctx, const struct mrl_path *path)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-    int id =
-        path->purpose == MRL_PURPOSE_CLIENT ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
+    static const int ids[] = {
+        [MRL_PURPOSE_CLIENT] = X509_PURPOSE_SSL_CLIENT,
+        [MRL_PURPOSE_SERVER] = X509_PURPOSE_SSL_SERVER,
+        [MRL_PURPOSE_ANY] = X509_PURPOSE_ANY,
+    };
 
     X509_VERIFY_PARAM_set_time(param, (time_t)path->at_time);
     X509_VERIFY_PARAM_set_depth(param, (int)(path->deepest > 0 ? path->deepest : MRL_PATH_DEEPEST));
@@ -121,7 +124,7 @@ static bool set_params(X509_STORE_CTX *ctx, const struct mrl_path *path)
      * 6.1.1 (c) */
     return X509_VERIFY_PARAM_add0_policy(param, OBJ_nid2obj(NID_any_policy)) == 1 &&
            X509_VERIFY_PARAM_set_flags(param, flags_of(path)) == 1 &&
-           X509_VERIFY_PARAM_set_purpose(param, id) == 1;
+           X509_VERIFY_PARAM_set_purpose(param, ids[path->purpose]) == 1;
 }
 
 static bool is_any_ca(const struct mrl_cert *c)

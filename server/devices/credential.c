@@ -179,10 +179,12 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
 {
     MRL_AUTO(mrl_rows) rows = NULL;
 
+    /* The + keeps SQLite to the few certificates of this principal: it would rather walk all of the
+     * fleet's that have not ended. */
     MRL_TRY(
         mrl_tx_query_one(tx,
                          "SELECT COUNT(*) FROM credentials"
-                         " WHERE kind = $1 AND principal = $2 AND state = $3 AND not_after >= $4",
+                         " WHERE kind = $1 AND principal = $2 AND state = $3 AND +not_after >= $4",
                          MRL_ARGS(MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(MRL_CREDENTIAL_ACTIVE),
                                   MRL_INT(mrl_wall_s())),
                          &rows));

@@ -101,6 +101,16 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "der"),
     PUBLIC("credentials", "seen"),
     PUBLIC("credentials", "key"),
+    PUBLIC("hardware_proofs", "fingerprint"),
+    PUBLIC("hardware_proofs", "ek"), /* SHA-256 of a public key */
+    PUBLIC("hardware_proofs", "ak"),
+    PUBLIC("hardware_proofs", "maker"),
+    PUBLIC("hardware_proofs", "model"),
+    PUBLIC("hardware_proofs", "version"),
+    PUBLIC("hardware_proofs", "proven"),
+    PUBLIC("hardware_owners", "ek"),
+    PUBLIC("hardware_owners", "device"),
+    PUBLIC("hardware_owners", "since"),
 
     PUBLIC("crl_numbers", "ca"),
     PUBLIC("crl_numbers", "number"),

@@ -105,8 +105,7 @@ bool mrl_revocation_wanted(const struct mrl_config *c)
     return c->revocation.listen.len > 0 || c->revocation.url.len > 0;
 }
 
-mrl_err mrl_revocation_of_config(const struct mrl_config *c, struct mrl_revocation_config *out,
-                                 struct mrl_why *why)
+mrl_err mrl_revocation_check(const struct mrl_config *c, struct mrl_why *why)
 {
     if (c->revocation.url.len > 0 && !mrl_keys_url_valid(c->revocation.url))
         return mrl_fail(why, MRL_ERR_INVALID,
@@ -114,11 +113,15 @@ mrl_err mrl_revocation_of_config(const struct mrl_config *c, struct mrl_revocati
     if (c->revocation.list_every_s > c->revocation.list_life_s / 4)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "[revocation] list_every is more than a quarter of list_life");
+    return MRL_OK;
+}
+
+void mrl_revocation_of_config(const struct mrl_config *c, struct mrl_revocation_config *out)
+{
     out->has_url = c->revocation.url.len > 0;
     out->list_life_s = c->revocation.list_life_s;
     out->list_every_s = c->revocation.list_every_s;
     out->delta_every_s = c->revocation.delta_every_s;
     out->answer_life_s = c->revocation.answer_life_s;
     out->answers_kept = (size_t)c->revocation.answers;
-    return MRL_OK;
 }

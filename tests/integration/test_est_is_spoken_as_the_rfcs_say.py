@@ -3,7 +3,11 @@
 bearer tokens, proof of possession, keys made by the server, tolerance for the forms that clients send."""
 import base64
 import email
+import os
+import re
 import signal
+import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -288,6 +292,22 @@ def test_a_renewal_without_binding_is_taken_unless_the_profile_always_wants_one(
     with connect(merlon, version, identity=identity) as est:
         wrong = make_csr_body(identity.key, "/CN=pump-1", san, challenge="AAAA")
         assert est.post(f"{label}/simplereenroll", wrong)[0] == 400
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_resumed_connection_has_a_binding_of_its_own(merlon, workdir, version):
+    identity = enrol(merlon, est_of(merlon), "pump-1", make_key(workdir / "k"))
+    san = "subjectAltName=URI:urn:merlon:default:device:pump-1"
+    with connect(merlon, version, identity=identity) as first:
+        body = make_csr_body(identity.key, "/CN=pump-1", san, challenge=first.challenge)
+        assert first.post("always-bound/simplereenroll", body)[0] == 200
+    with connect(merlon, version, identity=identity, session=first.session) as again:
+        assert again.resumed and again.binding != first.binding
+        body = make_csr_body(identity.key, "/CN=pump-1", san, challenge=again.challenge)
+        assert again.post("always-bound/simplereenroll", body)[0] == 200
+    with connect(merlon, version, identity=identity, session=first.session) as again:
+        body = make_csr_body(identity.key, "/CN=pump-1", san, challenge=first.challenge)
+        assert again.post("always-bound/simplereenroll", body)[0] == 400
 
 
 # --- a request that was used before
@@ -587,3 +607,27 @@ def test_a_made_key_is_bound_to_the_connection_as_any_other(start_merlon, workdi
     with connect(merlon, "1.3") as est:
         body = make_csr_body(own, "/CN=pump-1", challenge=est.challenge)
         assert est.post("made/serverkeygen", body, basic("pump-1", merlon.token("pump-1")))[0] == 200
+
+
+def test_a_profile_may_live_longer_than_others_do(start_merlon, workdir):
+    """The key process has limits of its own; it is told the longest life of all profiles."""
+    merlon = start_merlon({"issuing": {"device_life": "30d"}}, [("profile", {"name": "long", "life": "900d"})])
+    identity = enrol(merlon, est_of(merlon, "long"), "pump-1", make_key(workdir / "k"))
+    assert abs(life_s(load(identity)) - 900 * DAY_S) <= 2
+
+
+# --- the page
+
+def test_the_lines_of_the_page_work(merlon, workdir):
+    page = Path(__file__).resolve().parents[2] / "docs" / "operate" / "enrolment.md"
+    blocks = re.findall(r"(?:^    .*\n)+(?:\n(?:^    .*\n)+)*", page.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = [textwrap.dedent(block) for block in blocks if "curl" in block or "openssl" in block]
+    assert len(lines) == 3  # enrol, csrattrs, a made key
+    merlon.add_device("pump-7")
+    (workdir / "root.pem").write_bytes(merlon.root.read_bytes())
+    for block in lines:
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=workdir, capture_output=True, check=False, timeout=60,
+                              env={**os.environ, "GATE": f"127.0.0.1:{merlon.enrolment_port}", "TOKEN": merlon.token("pump-7")})
+        assert done.returncode == 0, (block, done.stderr)
+    openssl("verify", "-partial_chain", "-CAfile", workdir / "pump-7.crt", workdir / "pump-7.crt")
+    assert b"BEGIN PRIVATE KEY" in (workdir / "made.key").read_bytes()

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
-from harness.merlon import Merlon
+from harness.merlon import Merlon, run_program
 from harness.revocation import (Outside, get_path, load, number, openssl_text, request_for, serials, verify_answer,
                                 with_revocation)
 from harness.waiting import wait_until
@@ -173,6 +173,22 @@ def test_openssl_ocsp_takes_the_answers(merlon, outside):
                 assert "Response verify OK" in said and f"{identity.certificate}: {wanted}" in said, said
 
 
+def test_gnutls_takes_answers_and_lists_too(merlon, outside):
+    """A second library: it asks by SHA-1, checks who signed, and reads the list."""
+    good, bad = merlon.device("pump-1"), merlon.device("pump-2")
+    revoke_and_wait(merlon, outside, bad)
+    outside.answer(load(good))
+    ca = outside.file(outside.ca, "issuing.pem")
+    for identity, wanted in ((good, "Certificate Status: good"), (bad, "Certificate Status: revoked")):
+        done = subprocess.run(["ocsptool", f"--ask={outside.url}/ocsp", "--load-issuer", ca, "--load-cert", identity.certificate,
+                               "--load-trust", ca], capture_output=True, text=True, check=False)
+        assert wanted in done.stdout and "Verifying OCSP Response: Success" in done.stdout, done.stdout + done.stderr
+    shard = outside.file(outside.list(shard_of(load(bad))), "shard.pem")
+    done = subprocess.run(["certtool", "--verify-crl", "--load-ca-certificate", ca, "--infile", shard], capture_output=True, text=True,
+                          check=False)
+    assert "Verification output: Verified." in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256()], ids=["sha1", "sha256"])
 def test_an_answer_is_what_rfc_5019_asks_for(merlon, outside, algorithm):
     good, bad = merlon.device("pump-1"), merlon.device("pump-2")
@@ -270,10 +286,32 @@ def test_a_handshake_carries_the_answer_about_the_server_s_own_certificate(merlo
     assert f"Serial Number: {shown.serial_number:032X}" in text
 
 
+def test_curl_insists_on_a_good_staple_and_gets_it(merlon, outside):
+    """--cert-status fails without a stapled answer, with one that is not signed as it must be, or not about this server."""
+    def asks() -> subprocess.CompletedProcess:
+        return subprocess.run(["curl", "--silent", "--show-error", "--cert-status", "--cacert", merlon.root, "--output", "/dev/null",
+                               f"https://localhost:{merlon.enrolment_port}/.well-known/est/cacerts"], capture_output=True,
+                              text=True, check=False)
+
+    wait_until(lambda: asks().returncode == 0, "an answer with a staple")
+    assert asks().stderr == ""
+
+
 def test_who_does_not_ask_gets_no_staple(merlon, outside):
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{merlon.enrolment_port}", "-CAfile", merlon.root],
                           input=b"", capture_output=True, check=False)
     assert b"OCSP" not in done.stdout
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    ({"url": "https://pki.example.org"}, "[revocation] url is http://HOST"),
+    ({"url": "http://pki.example.org/"}, "[revocation] url is http://HOST"),
+    ({"list_life": "10m", "list_every": "151s"}, "[revocation] list_every is more than a quarter of list_life"),
+])
+def test_a_configuration_that_cannot_be_is_told_at_the_start(processes, workdir, keys, sentence):
+    daemon = with_revocation(processes, workdir / "wrong", **keys)
+    done = run_program("merlond", "run", "--config", daemon.config)
+    assert done.code != 0 and sentence in done.err
 
 
 def test_nothing_of_this_is_there_unless_it_is_wanted(processes, workdir):

@@ -81,6 +81,7 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         !mrl_snapshot_credential(c->door->config.registry, fp, &credential, &p))
         return false;
     take_subject(c, &p->subject);
+    c->subject.hardware_held = credential->hardware_held;
     c->not_after = credential->not_after;
     c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
@@ -218,6 +219,10 @@ void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed 
 
     name_refused(c, closed->facts);
     e = event_of(c, closed->facts, &who);
+    if (closed->facts != NULL && closed->facts->psk_identity != NULL) {
+        e.actor.kind = MRL_ACTOR_UNKNOWN; /* anybody can name an identity */
+        e.actor.id = MRL_BYTES_NONE;
+    }
     e.action = MRL_AUDIT_CONNECTION_REFUSED;
     e.outcome = MRL_AUDIT_DENIED;
     e.reason = mrl_str(closed->end == MRL_END_REFUSED ? mrl_tls_refusal_name(closed->refusal)
@@ -316,7 +321,9 @@ static void on_open_timer(struct mrl_client *c)
     mrl_client_go_on(c);
     idle = c->held_back ? 0 : mrl_monotonic_ms() - c->packet_ms;
     if (c->not_after < mrl_wall_s()) {
-        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
+        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED,
+                       mrl_conn_facts(c->conn)->has_psk ? "pre-shared key expired"
+                                                        : "certificate expired");
         return;
     }
     if (!mrl_client_is_slowed(c) && c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {

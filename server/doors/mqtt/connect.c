@@ -82,7 +82,9 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
 {
     if (p->has_username && !mrl_bytes_eq(p->username, c->subject.id))
         return (struct verdict){MRL_MQTT_BAD_CREDENTIALS,
-                                "user name is not the name in the certificate"};
+                                mrl_conn_facts(c->conn)->has_psk
+                                    ? "user name is not the device of the key"
+                                    : "user name is not the name in the certificate"};
     if (p->client_id.len == 0 && p->version == MRL_MQTT_311 && !p->clean_start)
         return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
                                 "an empty client id needs a clean session"};
@@ -384,6 +386,8 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
 
     mrl_hub_watch(c->door->hub);
     err = mrl_session_attach(c->door->hub, &attach, &c->session, &c->present);
+    if (err == MRL_OK && c->present && !c->subject.hardware_held)
+        mrl_session_judge(c->session); /* it may have been opened with a key in hardware */
     receipt = mrl_hub_watched(c->door->hub);
     if (err != MRL_OK) {
         mrl_publication_unref(attach.will.publication);

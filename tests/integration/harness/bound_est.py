@@ -30,14 +30,21 @@ def _context(root: Path, identity: Identity | None, version: str, extended: bool
 class BoundEst:
     """Use with `with`. binding: tls-unique (RFC 5929) or the exporter of RFC 9266, raw."""
 
-    def __init__(self, port: int, root: Path, version: str, identity: Identity | None = None, extended: bool = True):
+    def __init__(self, port: int, root: Path, version: str, identity: Identity | None = None, extended: bool = True,
+                 session: SSL.Session | None = None):
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
         self._socket.settimeout(None)  # pyOpenSSL wants it blocking
         self._tls = SSL.Connection(_context(root, identity, version, extended), self._socket)
+        if session is not None:
+            self._tls.set_session(session)
         self._tls.set_connect_state()
         self._tls.do_handshake()
-        self.binding = (self._tls.get_finished() if version == "1.2"
-                        else self._tls.export_keying_material(b"EXPORTER-Channel-Binding", 32, b""))
+        self.resumed = SSL._lib.SSL_session_reused(self._tls._ssl) == 1  # pyOpenSSL has no name for it
+        self.session: SSL.Session | None = None  # after post
+        if version == "1.3":
+            self.binding = self._tls.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+        else:  # RFC 5929 3: the first Finished, which the server sends when a session is resumed
+            self.binding = self._tls.get_peer_finished() if self.resumed else self._tls.get_finished()
 
     @property
     def challenge(self) -> str:
@@ -54,6 +61,7 @@ class BoundEst:
                 answer += more
         except (SSL.ZeroReturnError, SSL.SysCallError):
             pass
+        self.session = self._tls.get_session()
         head, _, text = answer.partition(b"\r\n\r\n")
         return int(head.split(b" ")[1]), text.decode()
 

@@ -135,7 +135,6 @@ static void the_whole_opens_with_the_recipients_key(void **state)
     MRL_AUTO(mrl_key) to = make_key(MRL_KEY_P384);
     const struct mrl_recipient recipient = {to, MRL_LIT("id of a key"), MRL_BYTES_NONE};
     MRL_SCOPED(mrl_buf) der = {0};
-    MRL_SCOPED(mrl_buf) package = {0};
     CMS_ContentInfo *cms;
     BIO *out = BIO_new(BIO_s_mem());
     const uint8_t *at;
