@@ -165,6 +165,13 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("provisioning_pending", "answer"), /* what the template gives every device */
     PUBLIC("provisioning_pending", "created"),
     PUBLIC("provisioning_pending", "expires"),
+    PUBLIC("provisioning_pending", "serial"),
+    PUBLIC("provisioning_pending", "not_after"),
+    PUBLIC("provisioning_lost", "fingerprint"),
+    PUBLIC("provisioning_lost", "serial"),
+    PUBLIC("provisioning_lost", "not_after"),
+    PUBLIC("provisioning_lost", "der"),
+    PUBLIC("provisioning_lost", "changed"),
     PUBLIC("makers", "name"),
     PUBLIC("makers", "grp"),
     PUBLIC("makers", "prefix"),

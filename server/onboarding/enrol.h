@@ -22,8 +22,8 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
     const struct mrl_profiles *profiles; /* NULL: only the default */
+    struct mrl_hardware *hardware;       /* NULL: nobody proves anything */
     struct mrl_makers *makers;
-    struct mrl_hardware *hardware; /* NULL: nobody proves anything */
 };
 
 struct mrl_enrolment {
