@@ -59,12 +59,24 @@ static mrl_err check_names(const struct enrolling *g)
     return mrl_enrol_check_san(g->o, &g->e, &g->request, g->why);
 }
 
+/* Its key and signature count for nothing when the key is made here. RFC 7030 4.4.1 */
+static mrl_err read_any(const struct enrolling *g, struct mrl_csr **csr)
+{
+    enum mrl_csr_reason reason;
+
+    if (g->e.made_spki.len == 0)
+        return mrl_grant_read_key(g->e.request, csr, g->why);
+    if (mrl_csr_from_body(g->e.request, csr, &reason) == MRL_OK)
+        return MRL_OK;
+    return mrl_fail(g->why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
+                    mrl_csr_reason_text(reason));
+}
+
 static mrl_err read_request(struct enrolling *g, struct mrl_csr **csr)
 {
     bool made_here = g->e.made_spki.len > 0;
 
-    MRL_TRY(made_here ? mrl_grant_read_names(g->e.request, MRL_BYTES_NONE, csr, g->why)
-                      : mrl_grant_read_request(g->e.request, MRL_BYTES_NONE, csr, g->why));
+    MRL_TRY(read_any(g, csr));
     g->request = *mrl_csr_facts(*csr);
     if (made_here)
         g->request.spki = g->e.made_spki;
