@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What telling outsiders costs with a million revoked certificates: a look-up by serial and the
  * memory of an entry; an OCSP answer that was signed before, against signing it; the entries of a
- * list of all. Prints a line `ok` or `MISSED` for each promise; exit 1 when one is missed.
- * usage: revocation [entries] */
+ * list of all, and whether making it lets a reader wait. Prints a line `ok` or `MISSED` for each
+ * promise; exit 1 when one is missed. usage: revocation [entries] */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/random.h"
@@ -126,6 +129,69 @@ static void list_entries(struct world *w)
                  (double)out.len / (double)w->entries);
 }
 
+/* --- does making a list let anybody wait? --- */
+
+static atomic_bool over;
+
+struct reader {
+    struct world *world;
+    long waits; /* times the thread gave up its processor by itself: for a lock, for memory */
+    uint64_t looked_up;
+};
+
+static void *read_on(void *argument)
+{
+    struct reader *r = argument;
+    struct rusage before, after;
+
+    mrl_rcu_register();
+    (void)getrusage(RUSAGE_THREAD, &before); /* cannot fail, nor below */
+    for (; !atomic_load(&over); r->looked_up++) {
+        struct mrl_status found;
+
+        mrl_rcu_read_begin();
+        must(mrl_statuses_get(r->world->statuses, serial(r->world, r->looked_up * 7919), &found),
+             "looking up beside a builder");
+        mrl_rcu_read_end();
+    }
+    (void)getrusage(RUSAGE_THREAD, &after);
+    r->waits = after.ru_nvcsw - before.ru_nvcsw;
+    return NULL;
+}
+
+/* As server/revocation/lists.c does it: entries, marks, then all of it once more in one piece. */
+static void make_list(struct world *w)
+{
+    MRL_SCOPED(mrl_buf) entries = {0};
+    MRL_SCOPED(mrl_buf) list = {0};
+    struct mrl_status status;
+    mrl_bytes one;
+    size_t at = 0;
+
+    while (mrl_statuses_next(w->statuses, &at, &one, &status)) {
+        must(mrl_crl_entry(one, status.revoked, status.reason, &entries) == MRL_OK, "an entry");
+        status.in_base = true;
+        must(mrl_statuses_put(w->statuses, one, &status) == MRL_OK, "marking");
+    }
+    must(mrl_crl_assemble(MRL_BYTES_NONE, mrl_buf_bytes(&entries), MRL_BYTES_NONE, &list) == MRL_OK,
+         "a list");
+}
+
+static void read_beside_a_builder(struct world *w)
+{
+    struct reader r = {.world = w};
+    pthread_t thread;
+
+    must(pthread_create(&thread, NULL, read_on, &r) == 0, "a thread");
+    for (unsigned i = 0; i < BATCHES; i++)
+        make_list(w);
+    atomic_store(&over, true);
+    must(pthread_join(thread, NULL) == 0, "joining");
+    (void)printf("%-46s %12.1f\n", "look-ups while five lists are made, million",
+                 (double)r.looked_up / 1e6);
+    verdict("times a reader waited for the builder", (double)r.waits, 0, false);
+}
+
 static double sign_per_s(struct world *w)
 {
     double start = cpu_ns();
@@ -212,6 +278,7 @@ int main(int argc, char **argv)
     fill(&w);
     look_up(&w);
     list_entries(&w);
+    read_beside_a_builder(&w);
     make_answers(&w);
     answer(&w);
     mrl_answers_free(w.answers);

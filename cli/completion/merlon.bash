@@ -20,6 +20,7 @@ _merlon() {
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     psk) words="add list revoke" ;;
+    hardware) words="list lift" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
@@ -29,7 +30,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token claim template psk app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics device token claim template psk hardware app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -50,6 +51,7 @@ _merlon() {
     "claim revoke") options+=" --reason" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
+    "hardware lift") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;
@@ -65,7 +67,7 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
-    "policy test") options+=" --qos --retain --clear" ;;
+    "policy test") options+=" --qos --retain --clear --hardware-held" ;;
     "policy lint") options+=" --role --file" ;;
     "quota show") options+=" --device --group --app" ;;
     "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;

@@ -64,7 +64,11 @@ mrl_err mrl_cert_list_add(struct mrl_cert_list *l,
 /* Every "CERTIFICATE" of a PEM text, appended in order; all or nothing. MRL_ERR_NOT_FOUND: none. */
 mrl_err mrl_cert_list_add_pem(struct mrl_cert_list *l, mrl_bytes pem);
 
-enum mrl_cert_purpose { MRL_PURPOSE_CLIENT, MRL_PURPOSE_SERVER };
+enum mrl_cert_purpose {
+    MRL_PURPOSE_CLIENT,
+    MRL_PURPOSE_SERVER,
+    MRL_PURPOSE_ANY, /* the caller looks at extendedKeyUsage */
+};
 enum mrl_chain_reason {
     MRL_CHAIN_OK,
     MRL_CHAIN_FOREIGN_CA,    /* no path to one of the roots, or self-signed */

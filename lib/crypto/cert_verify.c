@@ -91,12 +91,16 @@ static stack *stack_of(const struct mrl_cert_list *l)
 static bool set_params(X509_STORE_CTX *ctx, enum mrl_cert_purpose purpose, int64_t at_time)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-    int id = purpose == MRL_PURPOSE_CLIENT ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
+    static const int ids[] = {
+        [MRL_PURPOSE_CLIENT] = X509_PURPOSE_SSL_CLIENT,
+        [MRL_PURPOSE_SERVER] = X509_PURPOSE_SSL_SERVER,
+        [MRL_PURPOSE_ANY] = X509_PURPOSE_ANY,
+    };
 
     X509_VERIFY_PARAM_set_time(param, (time_t)at_time);
     X509_VERIFY_PARAM_set_depth(param, DEEPEST);
     X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-    return X509_VERIFY_PARAM_set_purpose(param, id) == 1;
+    return X509_VERIFY_PARAM_set_purpose(param, ids[purpose]) == 1;
 }
 
 static bool is_any_ca(const struct mrl_cert *c)

@@ -22,6 +22,8 @@
     X(DEVICE_CHANGED, "device.changed", "The record of a device (group, attributes, note) changed.") \
     X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
     X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
+    X(DEVICE_HARDWARE_PROVEN, "device.hardware_proven", "A device proved that the key of its certificate is in a TPM.") \
+    X(DEVICE_HARDWARE_LIFTED, "device.hardware_lifted", "An operator allowed the TPM of a device to become that of another one.") \
     X(DEVICE_FLAPPING, "device.flapping", "A device or application connected too often and is kept out for a while.") \
     X(DEVICE_FLOODING, "device.flooding", "A device or application sent too fast for too long and is kept out for a while.") \
     X(SOURCE_LIMITED, "source.limited", "Connections of a source were refused: too many in a minute.") \

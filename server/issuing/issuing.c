@@ -199,15 +199,6 @@ mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_id
     return err;
 }
 
-mrl_err mrl_issue_claim(struct mrl_issuing *i, mrl_bytes id, mrl_bytes spki, uint64_t life_s,
-                        struct mrl_buf *der, struct mrl_why *why)
-{
-    struct mrl_keys_issue want = {.kind = MRL_KEYS_CLAIM, .id = id, .spki = spki};
-
-    set_life(&want, life_s);
-    return mrl_keys_issue(i->config.keys, &want, der, why);
-}
-
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
                                     struct mrl_why *why)
 {

@@ -43,14 +43,11 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
                         struct mrl_buf *out);
 
 /* [service] A certificate for this principal and key, DER appended to der. It is nobody's
- * credential until the registry holds it. life_s 0: that of the kind. Errors are those of
+ * credential until the registry holds it. life_s 0: that of the kind, which a
+ * claim has not. Errors are those of
  * mrl_keys_issue. */
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
                   uint64_t life_s, struct mrl_buf *der, struct mrl_why *why);
-
-/* [service] The same for a claim, which ends after life_s seconds. */
-mrl_err mrl_issue_claim(struct mrl_issuing *i, mrl_bytes id, mrl_bytes spki, uint64_t life_s,
-                        struct mrl_buf *der, struct mrl_why *why);
 
 /* The server's own identity: a key made here that never leaves memory, its chain, and when to ask
  * for the next one. */

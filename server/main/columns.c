@@ -101,6 +101,16 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "der"),
     PUBLIC("credentials", "seen"),
     PUBLIC("credentials", "key"),
+    PUBLIC("hardware_proofs", "fingerprint"),
+    PUBLIC("hardware_proofs", "ek"), /* SHA-256 of a public key */
+    PUBLIC("hardware_proofs", "ak"),
+    PUBLIC("hardware_proofs", "maker"),
+    PUBLIC("hardware_proofs", "model"),
+    PUBLIC("hardware_proofs", "version"),
+    PUBLIC("hardware_proofs", "proven"),
+    PUBLIC("hardware_owners", "ek"),
+    PUBLIC("hardware_owners", "device"),
+    PUBLIC("hardware_owners", "since"),
 
     PUBLIC("crl_numbers", "ca"),
     PUBLIC("crl_numbers", "number"),
@@ -154,6 +164,13 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("provisioning_pending", "answer"), /* what the template gives every device */
     PUBLIC("provisioning_pending", "created"),
     PUBLIC("provisioning_pending", "expires"),
+    PUBLIC("provisioning_pending", "serial"),
+    PUBLIC("provisioning_pending", "not_after"),
+    PUBLIC("provisioning_lost", "fingerprint"),
+    PUBLIC("provisioning_lost", "serial"),
+    PUBLIC("provisioning_lost", "not_after"),
+    PUBLIC("provisioning_lost", "der"),
+    PUBLIC("provisioning_lost", "changed"),
 
     /* Who is subscribed to what, and how much waits, is needed to find it again; what was said is
      * sealed, the topic with it. */

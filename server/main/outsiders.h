@@ -32,9 +32,9 @@ void mrl_outsiders_free(struct mrl_outsiders *o); /* connections are over */
 
 /* The section means something: a listener or a URL is set. */
 bool mrl_revocation_wanted(const struct mrl_config *c);
-/* MRL_ERR_INVALID: a value does not fit the others, or the URL is none. Fills what the
- * configuration says. */
-mrl_err mrl_revocation_of_config(const struct mrl_config *c, struct mrl_revocation_config *out,
-                                 struct mrl_why *why);
+/* MRL_ERR_INVALID: the URL is none, or a value does not fit the others. */
+mrl_err mrl_revocation_check(const struct mrl_config *c, struct mrl_why *why);
+/* Fills in what the configuration, which was checked, says. */
+void mrl_revocation_of_config(const struct mrl_config *c, struct mrl_revocation_config *out);
 
 #endif

@@ -2,6 +2,8 @@
 #include "main/server.h"
 
 #include "base/rcu.h"
+#include "devices/hardware.h"
+#include "main/attestation.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -176,6 +178,16 @@ static void set_quotas(struct mrl_server *s, enum mrl_principal_kind kind)
     mrl_quota_set_defaults(s->access, kind, of);
 }
 
+static mrl_err open_hardware(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+
+    MRL_TRY(mrl_hardware_open(s->store, s->registry, c->attestation.required_groups.at,
+                              c->attestation.required_groups.count, &s->hardware, why));
+    s->onboarding.hardware = s->hardware;
+    return mrl_attestation_of_config(c, &s->onboarding, &s->attest, why);
+}
+
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -204,7 +216,8 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     s->onboarding =
         (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
     s->provisioning = (struct mrl_provisioning){&s->onboarding, s->sealer};
-    return mrl_claims_load(s->store, s->registry, why);
+    MRL_TRY(mrl_claims_load(s->store, s->registry, why));
+    return open_hardware(s, why);
 }
 
 static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes response)
@@ -230,7 +243,7 @@ static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *pat
 
     if (!mrl_revocation_wanted(s->config))
         return MRL_OK;
-    MRL_TRY(mrl_revocation_of_config(s->config, &config, why));
+    mrl_revocation_of_config(s->config, &config);
     return mrl_revocation_new(&config, &s->revocation, why);
 }
 
@@ -366,6 +379,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .onboarding = &s->onboarding,
         .provisioning = &s->provisioning,
         .provisioning_service = s->provisioning_service,
+        .attest = s->attest,
         .api = &s->api,
         .revocation = s->revocation,
         .telemetry = s->telemetry,
@@ -491,6 +505,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     struct mrl_paths paths;
 
     MRL_TRY(mrl_random_check(why));
+    MRL_TRY(mrl_revocation_check(s->config, why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
     MRL_TRY(check_initialised(&paths, why));
     MRL_TRY(mrl_profiles_of_config(s->config, &s->profiles, why));
@@ -591,6 +606,8 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_attest_free(s->attest);
+    mrl_hardware_free(s->hardware);
     mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);

@@ -38,6 +38,8 @@ struct mrl_server {
     struct mrl_onboarding onboarding;
     struct mrl_provisioning provisioning;
     struct mrl_service *provisioning_service; /* its own: a hook may take seconds */
+    struct mrl_hardware *hardware;
+    struct mrl_attest *attest;
     struct mrl_api api;
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;

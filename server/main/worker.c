@@ -107,6 +107,7 @@ static mrl_err make_http(struct mrl_worker *w)
     };
 
     w->est = (struct mrl_est){.onboarding = w->shared.onboarding,
+                              .attest = w->shared.attest,
                               .metrics = w->shared.metrics,
                               .index = w->index,
                               .guard = w->shared.guard,

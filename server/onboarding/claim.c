@@ -213,8 +213,8 @@ mrl_err mrl_claim_create(struct mrl_onboarding *o, const struct mrl_actor *actor
     MRL_TRY(check_wish(wish, why));
     MRL_TRY(write_templates(wish, &templates, why));
     MRL_TRY(mrl_grant_read_request(wish->csr, wish->name, &csr, why));
-    MRL_TRY(mrl_issue_claim(o->issuing, wish->name, mrl_csr_facts(csr)->spki, wish->life_s, &made,
-                            why));
+    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_CLAIM, wish->name, mrl_csr_facts(csr)->spki,
+                      wish->life_s, &made, why));
     MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&made), &cert));
     c.cert = mrl_cert_facts(cert);
     c.templates = mrl_buf_bytes(&templates);

@@ -10,6 +10,7 @@
 #include "crypto/csr.h"
 #include "crypto/name.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 #include "devices/snapshot.h"
 #include "onboarding/grant.h"
 #include "onboarding/terms.h"
@@ -138,6 +139,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
+        .proof = g->e->proof,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
@@ -279,6 +281,7 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
     if (!look->answered || !facts->has_challenge ||
         !is_in_use(o, &look->certificate, &id, &reason) ||
         !mrl_bytes_eq(mrl_name_bytes(&id), e->device) ||
+        (e->proof != NULL && !mrl_hardware_is_held(o->registry, &look->certificate)) ||
         mrl_credential_show(o->registry, &look->certificate, compare_key, &r, NULL) != MRL_OK ||
         !r.same)
         return false;
@@ -308,23 +311,32 @@ static void request_done(struct request *r)
     mrl_csr_free(r->csr);
 }
 
-static mrl_err read_request(const struct mrl_enrolment *e, mrl_bytes name, struct request *out,
-                            struct mrl_why *why)
+static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
 {
     bool made_here = e->made_spki.len > 0;
 
-    MRL_TRY(made_here ? mrl_grant_read_names(e->request, name, &out->csr, why)
-                      : mrl_grant_read_request(e->request, name, &out->csr, why));
+    MRL_TRY(made_here ? mrl_grant_read_names(e->request, e->device, &out->csr, why)
+                      : mrl_grant_read_request(e->request, e->device, &out->csr, why));
     out->facts = *mrl_csr_facts(out->csr);
     if (made_here)
         out->facts.spki = e->made_spki;
     return MRL_OK;
 }
 
+/* Its names are compared with those of the present certificate. */
+static mrl_err read_renewal(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+{
+    if (e->made_spki.len > 0)
+        return read_request(e, out, why);
+    MRL_TRY(mrl_grant_read_key(e->request, &out->csr, why));
+    out->facts = *mrl_csr_facts(out->csr);
+    return MRL_OK;
+}
+
 static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                              struct request *r, struct mrl_why *why)
 {
-    MRL_TRY(read_request(e, e->device, r, why));
+    MRL_TRY(read_request(e, r, why));
     MRL_TRY(check_san(o, e, &r->facts, why));
     return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
@@ -415,8 +427,7 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     MRL_SCOPED(request) r = {0};
     struct grant g;
 
-    if (read_request(e, /*name=*/MRL_BYTES_NONE, &r, why) != MRL_OK ||
-        check_same_names(o, e, &r.facts, why) != MRL_OK ||
+    if (read_renewal(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
         check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
@@ -425,20 +436,36 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
-enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                                   struct mrl_buf *der, struct mrl_why *why)
+static enum mrl_enrol_refusal by_certificate(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                             struct mrl_name *id, struct mrl_why *why)
 {
-    struct mrl_enrolment known = *e;
-    struct mrl_name id;
     const char *reason;
 
-    if (!is_in_use(o, e->present, &id, &reason)) {
+    if (!is_in_use(o, e->present, id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);
         return MRL_ENROL_NOT_AUTHENTIC;
     }
-    known.device = mrl_name_bytes(&id);
-    known.token = MRL_BYTES_NONE;
-    return renew(o, &known, der, why);
+    e->device = mrl_name_bytes(id);
+    e->token = MRL_BYTES_NONE;
+    return MRL_ENROL_OK;
+}
+
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_enrolment known = *e;
+    struct mrl_name id;
+    enum mrl_enrol_refusal refusal = by_certificate(o, &known, &id, why);
+
+    return refusal == MRL_ENROL_OK ? renew(o, &known, der, why) : refusal;
+}
+
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why)
+{
+    struct token_look look = {.e = e};
+
+    return e->token.len == 0 ? by_certificate(o, e, device, why) : check_token(o, e, &look, why);
 }

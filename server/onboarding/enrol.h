@@ -12,12 +12,16 @@
 #include "onboarding/token.h"
 #include "watch/metrics.h"
 
+struct mrl_hardware; /* devices/hardware.h */
+struct mrl_hardware_proof;
+
 struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_store *store;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
     const struct mrl_profiles *profiles; /* NULL: only the default */
+    struct mrl_hardware *hardware;       /* NULL: nobody proves anything */
 };
 
 struct mrl_enrolment {
@@ -30,6 +34,7 @@ struct mrl_enrolment {
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
     mrl_bytes request_id;
+    const struct mrl_hardware_proof *proof; /* about the key of the request, NULL: none */
 };
 
 /* What to tell the device: an HTTP status, and a sentence in why. */
@@ -41,6 +46,10 @@ enum mrl_enrol_refusal {
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 
+/* Would token or certificate admit this device? Sets e->device and drops the token when it is by
+ * certificate; device, which *e then points into, outlives it. Nothing is used up. */
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why);
 /* A refusal that was decided outside: the audit entry. */
 void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                             const char *reason);

@@ -5,11 +5,32 @@
 
 #include "base/hex.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 
 static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
 {
     return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
                     mrl_csr_reason_text(reason));
+}
+
+static mrl_err check_key(const struct mrl_csr *csr, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) key = NULL;
+    enum mrl_csr_reason reason;
+
+    return mrl_csr_check(csr, &key, &reason) == MRL_OK ? MRL_OK : refuse_request(reason, why);
+}
+
+mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
+        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
 }
 
 mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
@@ -22,7 +43,7 @@ mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
     if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
         return refuse_request(reason, why);
     facts = mrl_csr_facts(csr);
-    if (id.len > 0 && (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id)))
+    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
         return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
     *out = MRL_TAKE(csr);
     return MRL_OK;
@@ -32,12 +53,9 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
                                struct mrl_why *why)
 {
     MRL_AUTO(mrl_csr) csr = NULL;
-    MRL_AUTO(mrl_key) key = NULL;
-    enum mrl_csr_reason reason;
 
     MRL_TRY(mrl_grant_read_names(body, id, &csr, why));
-    if (mrl_csr_check(csr, &key, &reason) != MRL_OK)
-        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
     *out = MRL_TAKE(csr);
     return MRL_OK;
 }
@@ -45,6 +63,7 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
 struct grant_job {
     struct mrl_write write;
     struct mrl_registry *registry;
+    const struct mrl_hardware *hardware;
     const struct mrl_grant *grant;
     const struct mrl_cert_facts *cert;
     struct mrl_registry_update *update;
@@ -78,6 +97,20 @@ static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
     return mrl_audit_append(tx, &event, NULL);
 }
 
+static mrl_err stage(struct mrl_tx *tx, struct grant_job *j,
+                     const struct mrl_credential_new *credential)
+{
+    bool held = false;
+
+    if (j->hardware != NULL)
+        MRL_TRY(mrl_hardware_record_tx(j->hardware, tx, j->grant->actor, credential,
+                                       j->grant->proof, &held, j->why));
+    MRL_TRY(mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update));
+    if (held)
+        mrl_registry_update_hardware(j->update, &credential->fingerprint);
+    return MRL_OK;
+}
+
 static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
 {
     struct grant_job *j = MRL_CONTAINER(w, struct grant_job, write);
@@ -98,7 +131,7 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
     if (j->grant->token.len > 0)
         MRL_TRY(mrl_token_answered_tx(tx, j->grant->token, j->grant->id, &j->cert->fingerprint));
     MRL_TRY(append_entry(tx, j));
-    return mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update);
+    return stage(tx, j, &credential);
 }
 
 static void publish_grant(struct mrl_write *w)
@@ -114,6 +147,7 @@ mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mr
     MRL_AUTO(mrl_cert) cert = NULL;
     struct grant_job j = {.write = {.run = run_grant, .committed = publish_grant, .why = why},
                           .registry = o->registry,
+                          .hardware = o->hardware,
                           .grant = g,
                           .why = why};
     mrl_err err;

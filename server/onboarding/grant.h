@@ -22,10 +22,13 @@ struct mrl_grant {
     /* First in the write job, may be NULL: what else must hold or happen. */
     mrl_err (*before)(struct mrl_tx *tx, void *context, struct mrl_why *why);
     void *context;
+    const struct mrl_hardware_proof *proof; /* about the key, NULL: none */
 };
 
-/* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, the sender holds it, and its
- * subject is CN=id; id empty: whatever it is. MRL_ERR_INVALID with the reason. */
+/* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, and the sender holds it.
+ * MRL_ERR_INVALID with the reason. */
+mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why);
+/* The same, and its subject is CN=id. */
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why);
 

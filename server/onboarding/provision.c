@@ -113,7 +113,7 @@ struct certifying {
     mrl_bytes spki;
     char name[2 * NAME_BYTES + 1];
     const struct mrl_cert_facts *cert;
-    const struct mrl_pending_token *token;
+    struct mrl_pending_token token;
     struct mrl_why *why;
 };
 
@@ -140,8 +140,7 @@ static mrl_err run_certify(struct mrl_tx *tx, struct mrl_write *w)
 
     MRL_ENSURE(c->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
     MRL_TRY(may_certify(tx, c));
-    MRL_TRY(mrl_pending_add_tx(tx, c->token, c->from->claim, &c->cert->fingerprint, c->cert->der,
-                               c->why));
+    MRL_TRY(mrl_pending_add_tx(tx, &c->token, c->from->claim, c->cert, c->why));
     mrl_hex(mrl_fingerprint_bytes(&c->cert->fingerprint), fingerprint);
     mrl_hex(c->cert->serial, serial);
     details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
@@ -156,7 +155,7 @@ static mrl_err read_csr(mrl_bytes body, struct mrl_csr **out, struct mrl_why *wh
 {
     if (body.len == 0)
         return mrl_fail(why, MRL_ERR_INVALID, "certificateSigningRequest is missing");
-    return mrl_grant_read_request(body, /*id=*/MRL_BYTES_NONE, out, why);
+    return mrl_grant_read_key(body, out, why);
 }
 
 /* A name of 128 random bits: no device has it, and none gets it. */
@@ -177,18 +176,16 @@ static mrl_err certify(struct mrl_onboarding *o, struct certifying *c, mrl_bytes
 {
     MRL_AUTO(mrl_csr) csr = NULL;
     MRL_AUTO(mrl_cert) cert = NULL;
-    MRL_SCOPED(mrl_pending_token) token = {0};
 
     MRL_TRY(read_csr(body, &csr, c->why));
     c->spki = mrl_csr_facts(csr)->spki;
     MRL_TRY(mrl_store_read(o->store, look_first, c));
     MRL_TRY(issue(o, c, &cert));
-    MRL_TRY(mrl_pending_token_make(&token));
+    MRL_TRY(mrl_pending_token_make(&c->token));
     c->cert = mrl_cert_facts(cert);
-    c->token = &token;
     MRL_TRY(mrl_store_write(o->store, &c->write));
     mrl_hex(mrl_fingerprint_bytes(&c->cert->fingerprint), out->id);
-    out->token = MRL_TAKE(token.text);
+    out->token = MRL_TAKE(c->token.text);
     return mrl_cert_to_pem(cert, &out->pem);
 }
 
@@ -201,6 +198,7 @@ mrl_provision_certify(struct mrl_provisioning *p, const struct mrl_provision_fro
 
     author_of(from, &c.author);
     err = certify(p->onboarding, &c, csr, out);
+    mrl_pending_token_done(&c.token);
     return err == MRL_OK ? MRL_PROVISION_OK
                          : refuse(p, from, MRL_BYTES_NONE, refusal_of(err), why, "");
 }

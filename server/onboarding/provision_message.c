@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onboarding/provision_message.h"
 
+#include "base/secret.h"
 #include "wire/cbor.h"
 
 static const char csr_member[] = "certificateSigningRequest";
@@ -21,8 +22,18 @@ bool mrl_provision_format_parse(mrl_bytes name, enum mrl_provision_format *out)
     return false;
 }
 
+/* jansson does not wipe what it frees. */
+static void forget_token(json_t *o)
+{
+    json_t *token = json_object_get(o, token_member);
+
+    if (json_is_string(token))
+        mrl_wipe((char *)json_string_value(token), json_string_length(token));
+}
+
 void mrl_provision_message_done(struct mrl_provision_message *m)
 {
+    forget_token(m->json);
     json_decref(m->json);
     *m = (struct mrl_provision_message){0};
 }
@@ -191,10 +202,14 @@ static mrl_err put_json(json_t *o, const struct member *m)
 static mrl_err write_json(const struct member *members, size_t count, struct mrl_buf *out)
 {
     MRL_AUTO(json_t) o = mrl_json_object();
+    mrl_err err = MRL_OK;
 
-    for (size_t i = 0; i < count; i++)
-        MRL_TRY(put_json(o, &members[i]));
-    return mrl_json_write(o, out);
+    for (size_t i = 0; i < count && err == MRL_OK; i++)
+        err = put_json(o, &members[i]);
+    if (err == MRL_OK)
+        err = mrl_json_write(o, out);
+    forget_token(o);
+    return err;
 }
 
 static void put_cbor_texts(struct mrl_writer *w, json_t *texts)

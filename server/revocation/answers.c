@@ -78,10 +78,12 @@ static void sweep(struct mrl_answers *a, int64_t now)
     struct cds_lfht_node *node;
 
     mrl_rcu_read_begin();
-    for (cds_lfht_first(a->kept, &it); (node = cds_lfht_iter_get_node(&it)) != NULL;
-         cds_lfht_next(a->kept, &it))
+    cds_lfht_for_each(a->kept, &it, node)
+    {
+        MRL_RCU_ACQUIRE(node);
         if (MRL_CONTAINER(node, struct answer, node)->next_update <= now)
             drop(a, node);
+    }
     mrl_rcu_read_end();
 }
 

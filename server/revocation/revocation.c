@@ -23,7 +23,7 @@ enum {
     TURN_MS = 1000,
     RETRY_S = 60,
     NICE = 10, /* connections come first */
-    PREPARED_AT_ONCE = 256,
+    PREPARED_AT_ONCE = 8192,
     BACKDATE_S = 3600,
     DELEGATE_LIVES = 16, /* life of a delegate, in lives of an answer, */
     DELEGATE_LEAST_S = 7 * 86400,
@@ -130,6 +130,8 @@ mrl_err mrl_revocation_new(const struct mrl_revocation_config *config, struct mr
     for (size_t i = 0; i < config->cas->count; i++)
         MRL_TRY(add_ca(r, config->cas->certs[i], why));
     r->changes = mrl_changes_new(config->store, &r->stopping);
+    for (size_t i = 0; i < config->also_count; i++)
+        MRL_TRY(mrl_changes_also(r->changes, config->also[i]));
     MRL_TRY(mrl_files_folder(config->folder, why));
     *out = MRL_TAKE(r);
     return MRL_OK;
@@ -158,13 +160,48 @@ static struct ca *issuer_of(struct mrl_revocation *r, mrl_bytes aki)
 
 /* --- what changed in the registry --- */
 
-/* Where there is one CA, the certificate need not be read to know its issuer. */
+/* The Name of who issued a certificate, without reading the rest. RFC 5280 4.1 */
+static mrl_err read_issuer(mrl_bytes der, mrl_bytes *out)
+{
+    struct mrl_reader r = {der, 0}, cert, tbs;
+    mrl_bytes skipped;
+    uint8_t tag;
+
+    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &cert));
+    MRL_TRY(mrl_der_enter(&cert, MRL_DER_SEQUENCE, &tbs));
+    for (unsigned i = 0; i < 3; i++) /* version, serial, algorithm */
+        MRL_TRY(mrl_der_read_any(&tbs, &tag, &skipped, NULL));
+    return mrl_der_read_any(&tbs, &tag, &skipped, out);
+}
+
+/* The only one of ours with this name. NULL: none, or *several. */
+static struct ca *issuer_named(struct mrl_revocation *r, mrl_bytes name, bool *several)
+{
+    struct ca *found = NULL;
+
+    *several = false;
+    for (size_t i = 0; i < r->ca_count; i++) {
+        if (!mrl_bytes_eq(mrl_cert_facts(r->cas[i].cert)->subject, name))
+            continue;
+        *several = found != NULL;
+        found = &r->cas[i];
+    }
+    return *several ? NULL : found;
+}
+
+/* NULL: of another CA, such as that of a manufacturer. */
 static struct ca *issuer_of_der(struct mrl_revocation *r, mrl_bytes der)
 {
     MRL_AUTO(mrl_cert) cert = NULL;
+    struct ca *found;
+    mrl_bytes name;
+    bool several;
 
-    if (r->ca_count == 1)
-        return &r->cas[0];
+    if (read_issuer(der, &name) != MRL_OK)
+        return NULL;
+    found = issuer_named(r, name, &several);
+    if (!several)
+        return found;
     return mrl_cert_from_der(der, &cert) == MRL_OK ? issuer_of(r, mrl_cert_facts(cert)->aki) : NULL;
 }
 
@@ -177,7 +214,7 @@ static void on_credential(void *context, const struct mrl_change_seen *c)
     bool known;
 
     if (ca == NULL)
-        return; /* of a CA that is no longer here */
+        return;
     known = mrl_statuses_get(ca->statuses, c->serial, &before);
     now.in_base = before.in_base;
     if (c->state == MRL_CREDENTIAL_REVOKED) {
@@ -233,6 +270,18 @@ static int64_t delegate_life(const struct mrl_revocation *r)
     return life < DELEGATE_MOST_S ? life : DELEGATE_MOST_S;
 }
 
+/* RFC 6960 4.2.2.2: issued by the very CA that its answers are about. */
+static mrl_err check_delegate(const struct ca *ca, mrl_bytes der, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_cert) cert = NULL;
+
+    MRL_TRY(mrl_cert_from_der(der, &cert));
+    if (!mrl_bytes_eq(mrl_cert_facts(cert)->aki, mrl_cert_facts(ca->cert)->ski))
+        return mrl_fail(why, MRL_ERR_UNSUPPORTED,
+                        "the key process issues by another CA: no new answers about this one");
+    return MRL_OK;
+}
+
 static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now,
                             struct mrl_why *why)
 {
@@ -249,6 +298,7 @@ static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now
     want.spki = mrl_buf_bytes(&spki);
     MRL_TRY(mrl_keys_issue(r->config.keys, &want, &der, why));
     record_delegate(r, mrl_buf_bytes(&der), want.not_after);
+    MRL_TRY(check_delegate(ca, mrl_buf_bytes(&der), why));
     return mrl_answers_set_responder(ca->answers, MRL_TAKE(key), mrl_buf_bytes(&der));
 }
 
@@ -309,22 +359,23 @@ static void look_after_lists(struct mrl_revocation *r, struct ca *ca)
 
 /* --- answers --- */
 
-/* Some of them. false: all are prepared. */
+/* The next of them by turns: a look at each costs little, and a million of them is much for one
+ * second. true: most had to be signed, so it goes on at once. */
 static bool prepare_answers(struct ca *ca, int64_t now)
 {
     struct mrl_status status;
     mrl_bytes serial;
-    size_t signed_now = 0;
+    size_t made = 0;
 
-    while (signed_now < PREPARED_AT_ONCE) {
+    for (size_t i = 0; i < PREPARED_AT_ONCE; i++) {
         if (!mrl_statuses_next(ca->statuses, &ca->prepared, &serial, &status)) {
             ca->prepared = 0;
             mrl_answers_sweep(ca->answers, now);
             return false;
         }
-        signed_now += mrl_answers_prepare(ca->answers, serial, &status, now);
+        made += mrl_answers_prepare(ca->answers, serial, &status, now);
     }
-    return true;
+    return made > PREPARED_AT_ONCE / 2;
 }
 
 /* --- the server's own certificate --- */

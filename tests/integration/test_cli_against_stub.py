@@ -79,6 +79,8 @@ SIMPLE = [
     ("template delete meters", "DELETE", "/v1/templates/meters", {}, None, None),
     ("psk add pump-7", "POST", "/v1/devices/pump-7/psks", {}, {}, PSK),
     ("psk add pump-7 --identity p#1 --life 30d", "POST", "/v1/devices/pump-7/psks", {}, {"identity": "p#1", "life": "30d"}, PSK),
+    ("hardware list pump-7", "GET", "/v1/devices/pump-7/hardware", {"limit": "500"}, None, {"items": []}),
+    ("hardware lift pump-7 --reason why", "POST", "/v1/devices/pump-7/hardware/lift", {}, {"reason": "why"}, None),
     ("psk list pump-7", "GET", "/v1/devices/pump-7/psks", {"limit": "500"}, None, {"items": []}),
     ("psk revoke pump-7 p#1 --reason why", "POST", "/v1/devices/pump-7/psks/p#1/revoke", {}, {"reason": "why"}, None),
     ("app list", "GET", "/v1/applications", {"limit": "500"}, None, {"items": [ACCOUNT]}),

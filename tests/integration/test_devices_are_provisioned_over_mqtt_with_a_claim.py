@@ -61,6 +61,7 @@ def test_the_whole_life_of_a_provisioning_is_in_the_log(merlon):
     for action in ("device.added", "device.activated", "device.enrolled"):
         assert merlon.wait_for_entry(action, target=identity.name)["actor"]["id"] == "line-3"
     assert merlon.wait_for_entry("claim.created", target="line-3")["details"]["templates"] == "meters=1"
+    assert merlon.api.metric("merlon_provisionings_total") == 1
     assert merlon.wait_for_entry("template.set", target="meters")["details"]["version"] == 1
     assert merlon.cli("audit", "verify").code == 0
 

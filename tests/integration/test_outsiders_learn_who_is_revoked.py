@@ -2,8 +2,10 @@
 """Revocation lists and OCSP for those who have no part in Merlon: judged by openssl and python3-cryptography."""
 import base64
 import datetime
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 from cryptography import x509
@@ -12,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
-from harness.merlon import Merlon
+from harness.fleet import FleetDevice, csr_pem, make_claim, set_template
+from harness.merlon import Merlon, new_key, run_program
 from harness.revocation import (Outside, get_path, load, number, openssl_text, request_for, serials, verify_answer,
                                 with_revocation)
 from harness.waiting import wait_until
@@ -147,6 +150,7 @@ def test_a_reader_of_the_file_never_sees_half_of_it(merlon, outside):
     """Read without a pause while it is replaced again and again: each time it is a whole, valid list."""
     path = merlon.state / "crl" / outside.name("-delta")
     victims = [merlon.device(f"pump-{n}") for n in range(5)]
+    wait_until(path.exists, "the first delta list")
     found = set()
     for victim in victims:
         revoke(merlon, victim.name)
@@ -171,6 +175,22 @@ def test_openssl_ocsp_takes_the_answers(merlon, outside):
                 said = openssl_text("ocsp", "-issuer", ca, *options, nonce, "-cert", identity.certificate, "-url",
                                     f"{outside.url}/ocsp", "-CAfile", merlon.root)
                 assert "Response verify OK" in said and f"{identity.certificate}: {wanted}" in said, said
+
+
+def test_gnutls_takes_answers_and_lists_too(merlon, outside):
+    """A second library: it asks by SHA-1, checks who signed, and reads the list."""
+    good, bad = merlon.device("pump-1"), merlon.device("pump-2")
+    revoke_and_wait(merlon, outside, bad)
+    outside.answer(load(good))
+    ca = outside.file(outside.ca, "issuing.pem")
+    for identity, wanted in ((good, "Certificate Status: good"), (bad, "Certificate Status: revoked")):
+        done = subprocess.run(["ocsptool", f"--ask={outside.url}/ocsp", "--load-issuer", ca, "--load-cert", identity.certificate,
+                               "--load-trust", ca], capture_output=True, text=True, check=False)
+        assert wanted in done.stdout and "Verifying OCSP Response: Success" in done.stdout, done.stdout + done.stderr
+    shard = outside.file(outside.list(shard_of(load(bad))), "shard.pem")
+    done = subprocess.run(["certtool", "--verify-crl", "--load-ca-certificate", ca, "--infile", shard], capture_output=True, text=True,
+                          check=False)
+    assert "Verification output: Verified." in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256()], ids=["sha1", "sha256"])
@@ -270,10 +290,32 @@ def test_a_handshake_carries_the_answer_about_the_server_s_own_certificate(merlo
     assert f"Serial Number: {shown.serial_number:032X}" in text
 
 
+def test_curl_insists_on_a_good_staple_and_gets_it(merlon, outside):
+    """--cert-status fails without a stapled answer, with one that is not signed as it must be, or not about this server."""
+    def asks() -> subprocess.CompletedProcess:
+        return subprocess.run(["curl", "--silent", "--show-error", "--cert-status", "--cacert", merlon.root, "--output", "/dev/null",
+                               f"https://localhost:{merlon.enrolment_port}/.well-known/est/cacerts"], capture_output=True,
+                              text=True, check=False)
+
+    wait_until(lambda: asks().returncode == 0, "an answer with a staple")
+    assert asks().stderr == ""
+
+
 def test_who_does_not_ask_gets_no_staple(merlon, outside):
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{merlon.enrolment_port}", "-CAfile", merlon.root],
                           input=b"", capture_output=True, check=False)
     assert b"OCSP" not in done.stdout
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    ({"url": "https://pki.example.org"}, "[revocation] url is http://HOST"),
+    ({"url": "http://pki.example.org/"}, "[revocation] url is http://HOST"),
+    ({"list_life": "10m", "list_every": "151s"}, "[revocation] list_every is more than a quarter of list_life"),
+])
+def test_a_configuration_that_cannot_be_is_told_at_the_start(processes, workdir, keys, sentence):
+    daemon = with_revocation(processes, workdir / "wrong", **keys)
+    done = run_program("merlond", "run", "--config", daemon.config)
+    assert done.code != 0 and sentence in done.err
 
 
 def test_nothing_of_this_is_there_unless_it_is_wanted(processes, workdir):
@@ -284,3 +326,23 @@ def test_nothing_of_this_is_there_unless_it_is_wanted(processes, workdir):
     assert not (daemon.state / "crl").exists()
     assert ExtensionOID.CRL_DISTRIBUTION_POINTS not in [e.oid for e in certificate.extensions]
     daemon.close()
+
+
+def test_claims_and_what_nobody_registered_are_on_the_lists_too(merlon, outside):
+    set_template(merlon)
+    claim = make_claim(merlon)
+    with merlon.client(claim) as client:
+        assert client.connect() == 0
+        device = FleetDevice(client)
+        device.subscribe(device.create_topic)
+        lost = x509.load_pem_x509_certificate(device.create_certificate_from_csr(csr_pem(new_key()))["certificatePem"].encode())
+    before = number(outside.list("-delta"))
+    assert merlon.cli("claim", "revoke", "line-3", "--reason", "leaked").code == 0
+    outside.wait_for_number("-delta", before)
+    merlon.stop()
+    with closing(sqlite3.connect(merlon.database)) as database, database:
+        database.execute("UPDATE provisioning_pending SET expires = 1")
+    merlon.start()
+    merlon.wait_for_entry("provisioning.expired")
+    merlon.restart()  # makes a full list
+    wait_until(lambda: {load(claim).serial_number, lost.serial_number} <= serials(outside.list()), "both on the full list")

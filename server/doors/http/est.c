@@ -10,6 +10,7 @@
 #include "crypto/name.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/attest.h"
 #include "doors/http/est_login.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
@@ -374,6 +375,8 @@ static const struct operation {
 };
 /* By their whole path. */
 static const struct operation others[] = {
+    {MRL_LIT_INIT("/.well-known/merlon/attest/begin"), MRL_LIT_INIT("POST"), mrl_attest_on_begin},
+    {MRL_LIT_INIT("/.well-known/merlon/attest/finish"), MRL_LIT_INIT("POST"), mrl_attest_on_finish},
     {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open},
 };
 

@@ -81,6 +81,7 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         !mrl_snapshot_credential(c->door->config.registry, fp, &credential, &p))
         return false;
     take_subject(c, &p->subject);
+    c->subject.hardware_held = credential->hardware_held;
     c->not_after = credential->not_after;
     c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);

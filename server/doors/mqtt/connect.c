@@ -386,6 +386,8 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
 
     mrl_hub_watch(c->door->hub);
     err = mrl_session_attach(c->door->hub, &attach, &c->session, &c->present);
+    if (err == MRL_OK && c->present && !c->subject.hardware_held)
+        mrl_session_judge(c->session); /* it may have been opened with a key in hardware */
     receipt = mrl_hub_watched(c->door->hub);
     if (err != MRL_OK) {
         mrl_publication_unref(attach.will.publication);

@@ -14,6 +14,7 @@ struct request {
     struct mrl_message message;
     struct mrl_list link;
     struct mrl_client *client; /* NULL: gone */
+    const struct mrl_mqtt_door *door;
     struct mrl_mailbox *mailbox;
     struct mrl_provisioning *provisioning;
     run_request *run;
@@ -118,11 +119,23 @@ static void send_answer(struct request *r)
     mrl_publication_unref(shared);
 }
 
+/* A certificate alone is no enrolment yet. */
+static void count(const struct request *r)
+{
+    const struct mrl_mqtt_door_config *config = &r->door->config;
+
+    if (!r->accepted)
+        mrl_count(config->metrics, config->index, MRL_COUNTER_PROVISION_REFUSED);
+    else if (r->run == run_register)
+        mrl_count(config->metrics, config->index, MRL_COUNTER_PROVISIONED);
+}
+
 static void on_answered(struct mrl_message *m, void *owner)
 {
     struct request *r = MRL_CONTAINER(m, struct request, message);
 
     (void)owner;
+    count(r);
     send_answer(r);
     request_free(r);
 }
@@ -170,6 +183,7 @@ static struct request *request_new(struct mrl_client *c, const struct mrl_mqtt_p
     r->job.run = run_job;
     r->message = (struct mrl_message){.handle = on_answered, .drop = drop_answered};
     r->client = c;
+    r->door = c->door;
     r->mailbox = config->mailbox;
     r->provisioning = config->provisioning;
     (void)mrl_provision_format_parse(format, &r->format); /* the table looked */
@@ -183,6 +197,7 @@ static struct request *request_new(struct mrl_client *c, const struct mrl_mqtt_p
 static void answer_now(struct request *r, enum mrl_provision_refusal refusal, const char *why)
 {
     set_error(r, refusal, why);
+    count(r);
     send_answer(r);
     request_free(r);
 }

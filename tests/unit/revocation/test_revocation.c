@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "keys/spawn.h"
+#include "tests/unit/crypto/fixtures.h"
 #include "tests/unit/devices/fixture.h"
 #include "tests/unit/keys/fixture.h"
 
@@ -212,6 +213,30 @@ static void the_answer_about_the_own_certificate_is_handed_over(void **state)
     remove_files(f);
 }
 
+static void a_certificate_of_another_ca_is_not_ours_to_tell(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_revocation *r = new_revocation(f, NULL);
+    MRL_AUTO(mrl_cert) ours = issue_one(MRL_KEYS_DEVICE, "a");
+    struct hierarchy h;
+    MRL_AUTO(mrl_key) key = make_key(MRL_KEY_P256);
+    struct mrl_cert_profile p = make_profile(MRL_CERT_DEVICE, "b");
+
+    hierarchy_new(&h, MRL_KEY_P256);
+    p.not_before = mrl_wall_s() - 60;
+    p.not_after = mrl_wall_s() + 3600;
+    MRL_AUTO(mrl_cert) theirs = issue(p, key, issuing_of(&h), h.issuing_key);
+    enrol_cert(f, "b", theirs);
+    enrol_cert(f, "a", ours);
+    assert_ok(mrl_revocation_start(r, NULL));
+    wait_for(r, ours, V_OCSP_CERTSTATUS_GOOD);
+    assert_int_equal(said(r, theirs, EVP_sha1()), -1 - MRL_OCSP_UNAUTHORIZED);
+    mrl_revocation_stop(r);
+    mrl_revocation_free(r);
+    hierarchy_done(&h);
+    remove_files(f);
+}
+
 static void what_is_no_request_is_malformed(void **state)
 {
     struct fixture *f = *state;
@@ -232,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_REGISTRY(a_certificate_is_good_then_revoked_and_never_good_again),
         WITH_REGISTRY(the_answer_about_the_own_certificate_is_handed_over),
+        WITH_REGISTRY(a_certificate_of_another_ca_is_not_ours_to_tell),
         WITH_REGISTRY(what_is_no_request_is_malformed),
     };
 
