@@ -27,6 +27,7 @@ struct mrl_profile { /* everything is borrowed */
     size_t key_count;
     enum mrl_profile_proof proof;
     bool silent;       /* csrattrs asks for nothing */
+    bool one_line;     /* base64 of answers has no line ends, whatever the request looks like */
     bool serverkeygen; /* keys are made here when a device asks. RFC 7030 4.4 */
 };
 

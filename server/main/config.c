@@ -308,6 +308,9 @@ static const struct mrl_config_key profile_keys[] = {
      0, 0, profile_proofs},
     {"csrattrs", MRL_CONFIG_BOOL, PROFILE(csrattrs), "true",
      "Tell what a request should hold; false: csrattrs is an empty list.", 0, 0, NULL},
+    {"one_line", MRL_CONFIG_BOOL, PROFILE(one_line), "false",
+     "Base64 without line ends also in cacerts and csrattrs, for clients that read it so only.", 0,
+     0, NULL},
     {"serverkeygen", MRL_CONFIG_BOOL, PROFILE(serverkeygen), "false",
      "Make keys for devices that ask for it.", 0, 0, NULL},
 };

@@ -168,6 +168,7 @@ struct mrl_config {
         struct mrl_config_strings keys;
         int proof; /* enum mrl_profile_proof */
         bool csrattrs;
+        bool one_line;
         bool serverkeygen;
     } profiles[MRL_PROFILES_MAX];
     size_t profile_count;

@@ -27,6 +27,7 @@ static mrl_err take(const struct mrl_config_profile *from, struct mrl_profile *p
         .group_count = from->groups.count,
         .proof = (enum mrl_profile_proof)from->proof,
         .silent = !from->csrattrs,
+        .one_line = from->one_line,
         .serverkeygen = from->serverkeygen,
     };
     for (size_t i = 0; i < from->keys.count; i++)

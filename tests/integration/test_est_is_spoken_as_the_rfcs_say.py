@@ -631,3 +631,14 @@ def test_the_lines_of_the_page_work(merlon, workdir):
         assert done.returncode == 0, (block, done.stderr)
     openssl("verify", "-partial_chain", "-CAfile", workdir / "pump-7.crt", workdir / "pump-7.crt")
     assert b"BEGIN PRIVATE KEY" in (workdir / "made.key").read_bytes()
+
+
+@pytest.mark.parametrize("one_line", [False, True])
+def test_base64_is_answered_in_the_form_of_the_request(merlon, workdir, one_line):
+    merlon.add_device("pump-1")
+    wrapped = make_csr_body(make_key(workdir / "k"), "/CN=pump-1")
+    body = wrapped.replace(b"\n", b"") if one_line else wrapped
+    answer = est_of(merlon).enrol("pump-1", merlon.token("pump-1"), body)
+    lines = answer.body.split(b"\n")
+    assert len(certificates_of(answer.body, workdir)) == 1
+    assert (len(lines) == 1) if one_line else (len(lines) > 2 and lines[-1] == b"" and max(map(len, lines)) == 76)

@@ -18,9 +18,7 @@
 #include "onboarding/maker_enrol.h"
 #include "wire/http1.h"
 
-enum {
-    COLUMNS = 76
-}; /* what the strictest clients read: lines of base64, each with LF. RFC 8951 3.1 */
+enum { COLUMNS = 76 };
 
 static const mrl_bytes est_root = MRL_LIT_INIT("/.well-known/est/");
 #define BOUNDARY "merlon-est-part" /* no base64 has a hyphen */
@@ -56,11 +54,36 @@ static const struct mrl_profile *profile_of(const struct mrl_exchange *x)
     return mrl_profiles_find(est->onboarding->profiles, label);
 }
 
+static bool is_blank(uint8_t c)
+{
+    return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
+/* A request in base64 without a line end where others would have one. */
+static bool is_one_line(mrl_bytes body)
+{
+    mrl_bytes text = mrl_bytes_trim(body);
+
+    if (text.len <= COLUMNS || text.data[0] == MRL_DER_SEQUENCE)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (is_blank(text.data[i]))
+            return false;
+    return true;
+}
+
+/* RFC 8951 3.1 has clients read base64 with and without line ends. libest reads it with them only,
+ * strongSwan without them only; each is answered as it asks. 0: one line. */
+static size_t columns_of(const struct mrl_exchange *x)
+{
+    return profile_of(x)->one_line || is_one_line(mrl_exchange_body(x)) ? 0 : COLUMNS;
+}
+
 static void answer_base64(struct mrl_exchange *x, const char *type, mrl_bytes der)
 {
     mrl_exchange_set_header(x, "Content-Type", mrl_str(type));
     mrl_exchange_set_header(x, "Content-Transfer-Encoding", MRL_LIT("base64"));
-    if (mrl_base64_write(der, COLUMNS, mrl_exchange_answer(x)) != MRL_OK)
+    if (mrl_base64_write(der, columns_of(x), mrl_exchange_answer(x)) != MRL_OK)
         mrl_exchange_fail(x, 500, "answer too large\n");
 }
 
@@ -169,24 +192,25 @@ static void note_trust(struct mrl_exchange *x, mrl_bytes der)
         mrl_bundle_report(est->onboarding->store, mrl_cert_facts(cert)->cn, &version);
 }
 
-static mrl_err put_part(struct mrl_buf *to, const char *type, mrl_bytes der)
+static mrl_err put_part(struct mrl_buf *to, const char *type, mrl_bytes der, size_t columns)
 {
     MRL_TRY(mrl_buf_printf(to,
                            "--" BOUNDARY "\r\nContent-Type: %s\r\n"
                            "Content-Transfer-Encoding: base64\r\n\r\n",
                            type));
-    MRL_TRY(mrl_base64_write(der, COLUMNS, to));
+    MRL_TRY(mrl_base64_write(der, columns, to));
     return mrl_buf_append(to, MRL_LIT("\r\n"));
 }
 
-static mrl_err put_made(struct mrl_buf *to, const struct mrl_made *made)
+static mrl_err put_made(struct mrl_buf *to, const struct mrl_made *made, size_t columns)
 {
     mrl_bytes der = mrl_buf_bytes(&made->certificate);
     MRL_SCOPED(mrl_buf) message = {0};
 
     MRL_TRY(mrl_pkcs7_write(&der, 1, &message));
-    MRL_TRY(put_part(to, made->encrypted ? generated_type : pkcs8_type, mrl_buf_bytes(&made->key)));
-    MRL_TRY(put_part(to, pkcs7_type, mrl_buf_bytes(&message)));
+    MRL_TRY(put_part(to, made->encrypted ? generated_type : pkcs8_type, mrl_buf_bytes(&made->key),
+                     columns));
+    MRL_TRY(put_part(to, pkcs7_type, mrl_buf_bytes(&message), columns));
     return mrl_buf_append(to, MRL_LIT("--" BOUNDARY "--\r\n"));
 }
 
@@ -194,7 +218,7 @@ static mrl_err put_made(struct mrl_buf *to, const struct mrl_made *made)
 static void answer_made(struct mrl_exchange *x, const struct mrl_made *made)
 {
     mrl_exchange_set_header(x, "Content-Type", MRL_LIT("multipart/mixed; boundary=" BOUNDARY));
-    if (put_made(mrl_exchange_answer(x), made) != MRL_OK)
+    if (put_made(mrl_exchange_answer(x), made, columns_of(x)) != MRL_OK)
         mrl_exchange_fail(x, 500, "the answer cannot be made\n");
 }
 
