@@ -65,8 +65,7 @@ static TPMI_ALG_HASH hash_of(size_t digest)
 static mrl_err sign(struct mrl_chip *c, ESYS_TR key, mrl_bytes digest, uint8_t *r, uint8_t *s)
 {
     static const TPMT_TK_HASHCHECK outside = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
-    const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_ECDSA,
-                                    .details.ecdsa.hashAlg = hash_of(digest.len)};
+    TPMT_SIG_SCHEME scheme = {0};
     TPM2B_DIGEST in = {.size = (uint16_t)digest.len};
     TPMT_SIGNATURE *made = NULL;
     TSS2_RC rc;
@@ -74,6 +73,8 @@ static mrl_err sign(struct mrl_chip *c, ESYS_TR key, mrl_bytes digest, uint8_t *
 
     MRL_ENSURE(digest.len <= sizeof(in.buffer), MRL_ERR_LIMIT);
     memcpy(in.buffer, digest.data, digest.len);
+    scheme.scheme = TPM2_ALG_ECDSA;
+    scheme.details.ecdsa.hashAlg = hash_of(digest.len);
     rc = Esys_Sign(c->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &in, &scheme,
                    &outside, &made);
     MRL_ENSURE(rc == TSS2_RC_SUCCESS, MRL_ERR_IO);

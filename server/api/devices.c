@@ -3,25 +3,12 @@
 
 #include "access/attributes.h"
 #include "api/request.h"
-#include "base/rcu.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 
 static const char *const new_members[] = {"id", "group", "note", "attributes", NULL};
 static const char *const edit_members[] = {"group", "note", "attributes", NULL};
 static const char *const step_members[] = {"reason", NULL};
-
-static bool is_hardware_held(struct mrl_api_request *r, const struct mrl_fingerprint *f)
-{
-    const struct mrl_credential *credential;
-    const struct mrl_principal *principal;
-    bool held;
-
-    mrl_rcu_read_begin();
-    held = mrl_snapshot_credential(r->api->registry, f, &credential, &principal) &&
-           credential->hardware_held;
-    mrl_rcu_read_end();
-    return held;
-}
 
 json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credential_info *list,
                             size_t count)
@@ -38,7 +25,8 @@ json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credenti
         mrl_api_put_text(r, o, "reason", list[i].reason);
         mrl_api_put_time(r, o, "not_before", list[i].not_before * 1000);
         mrl_api_put_time(r, o, "not_after", list[i].not_after * 1000);
-        mrl_api_put_flag(r, o, "hardware_held", is_hardware_held(r, &list[i].fingerprint));
+        mrl_api_put_flag(r, o, "hardware_held",
+                         mrl_hardware_is_held(r->api->registry, &list[i].fingerprint));
         mrl_api_add(r, array, o);
     }
     return array;

@@ -209,6 +209,21 @@ mrl_err mrl_hardware_record_tx(const struct mrl_hardware *h, struct mrl_tx *tx,
     return MRL_OK;
 }
 
+/* ---- asking ---- */
+
+bool mrl_hardware_is_held(struct mrl_registry *r, const struct mrl_fingerprint *f)
+{
+    const struct mrl_credential *credential;
+    const struct mrl_principal *principal;
+    bool held;
+
+    mrl_rcu_register();
+    mrl_rcu_read_begin();
+    held = mrl_snapshot_credential(r, f, &credential, &principal) && credential->hardware_held;
+    mrl_rcu_read_end();
+    return held;
+}
+
 /* ---- listing ---- */
 
 struct listing {

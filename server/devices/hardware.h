@@ -42,6 +42,9 @@ mrl_err mrl_hardware_record_tx(const struct mrl_hardware *h, struct mrl_tx *tx,
                                const struct mrl_hardware_proof *proof, bool *held,
                                struct mrl_why *why);
 
+/* Any thread: is this certificate known, and for a key that is proven? */
+bool mrl_hardware_is_held(struct mrl_registry *r, const struct mrl_fingerprint *f);
+
 struct mrl_hardware_info {
     struct mrl_fingerprint fingerprint;
     struct mrl_hardware_proof proof;

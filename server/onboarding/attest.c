@@ -258,12 +258,13 @@ static mrl_err check_answer(const struct challenge *c, const struct mrl_enrolmen
     return check_key(c, e, answer, why);
 }
 
-static enum mrl_enrol_refusal finish(struct mrl_attest *a, struct mrl_enrolment *e,
+static enum mrl_enrol_refusal finish(struct mrl_attest *a, const struct mrl_enrolment *e,
                                      const struct mrl_attest_answer *answer, struct mrl_buf *der,
                                      struct mrl_why *why)
 {
     CHALLENGE c = take(a, answer->challenge);
     struct mrl_hardware_proof proof;
+    struct mrl_enrolment proven = *e;
     mrl_err err = check_answer(c, e, answer, why);
 
     if (err != MRL_OK)
@@ -275,9 +276,9 @@ static enum mrl_enrol_refusal finish(struct mrl_attest *a, struct mrl_enrolment 
         .model = mrl_str(c->tpm.names.model),
         .version = mrl_str(c->tpm.names.version),
     };
-    e->proof = &proof;
-    return e->token.len > 0 ? mrl_enrol(a->onboarding, e, der, why)
-                            : mrl_reenrol(a->onboarding, e, der, why);
+    proven.proof = &proof;
+    return e->token.len > 0 ? mrl_enrol(a->onboarding, &proven, der, why)
+                            : mrl_reenrol(a->onboarding, &proven, der, why);
 }
 
 enum mrl_enrol_refusal mrl_attest_finish(struct mrl_attest *a, const struct mrl_enrolment *e,

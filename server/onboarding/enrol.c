@@ -10,6 +10,7 @@
 #include "crypto/csr.h"
 #include "crypto/name.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 #include "devices/snapshot.h"
 #include "onboarding/grant.h"
 #include "onboarding/terms.h"
@@ -280,6 +281,7 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
     if (!look->answered || !facts->has_challenge ||
         !is_in_use(o, &look->certificate, &id, &reason) ||
         !mrl_bytes_eq(mrl_name_bytes(&id), e->device) ||
+        (e->proof != NULL && !mrl_hardware_is_held(o->registry, &look->certificate)) ||
         mrl_credential_show(o->registry, &look->certificate, compare_key, &r, NULL) != MRL_OK ||
         !r.same)
         return false;

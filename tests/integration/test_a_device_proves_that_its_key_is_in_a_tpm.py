@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hardware proof with a TPM 2.0: swtpm and tpm2-tools are the device, its EK certificate is of a maker of its own."""
 import base64
+import ssl
 import time
 from pathlib import Path
 
@@ -149,6 +150,45 @@ def test_a_challenge_is_answered_in_time(merlon, device):
     refused(merlon, connection.finish(answer), 403, "the challenge is not open")
 
 
+def test_a_renewal_with_another_key_is_proven_by_the_present_certificate(merlon, device):
+    """The present key is in a file, the next one is not."""
+    present = merlon.device("pump-7")
+    connection = ProofConnection(merlon, None, present)
+    begun = connection.begin(device.claim())
+    assert begun.status == 200, begun
+    uri = "urn:merlon:default:device:pump-7"
+    done = connection.finish(device.answer(begun.json, "pump-7") | {"request": b64(device.request("pump-7", uri=uri))})
+    assert done.status == 200, done
+    assert merlon.wait_for_entry("device.hardware_proven", target="pump-7")["actor"]["auth"].startswith("certificate:")
+
+
+def bound_answer(connection, device, begun) -> dict:
+    request = device.request("pump-7", challenge=connection.binding())
+    return device.answer(begun.json, "pump-7") | {"request": b64(request)}
+
+
+def test_a_lost_answer_is_given_again(merlon, device):
+    """Over TLS 1.2, whose binding Python can tell."""
+    merlon.add_device("pump-7")
+    token, given = ("pump-7", merlon.token("pump-7")), []
+    for _ in range(2):
+        connection = ProofConnection(merlon, token, version=ssl.TLSVersion.TLSv1_2)
+        answer = connection.finish(bound_answer(connection, device, connection.begin(device.claim())))
+        assert answer.status == 200, answer
+        given.append(answer.json["certificate"])
+    assert given[0] == given[1]
+
+
+def test_a_certificate_that_was_got_without_proof_is_not_given_for_one(merlon, device):
+    merlon.add_device("pump-7")
+    token = ("pump-7", merlon.token("pump-7"))
+    plain = ProofConnection(merlon, token, version=ssl.TLSVersion.TLSv1_2)
+    assert plain.enrol(device.request("pump-7", challenge=plain.binding())) == 200
+    connection = ProofConnection(merlon, token, version=ssl.TLSVersion.TLSv1_2)
+    answer = connection.finish(bound_answer(connection, device, connection.begin(device.claim())))
+    assert (answer.status, answer.text.strip()) == (401, "token refused")
+
+
 def test_a_wrong_token_learns_nothing_about_hardware(merlon, device):
     merlon.add_device("pump-7")
     answer = ProofConnection(merlon, ("pump-7", "A" * 43)).begin(device.claim())
@@ -160,6 +200,13 @@ def test_a_tpm_belongs_to_one_device_until_an_operator_lifts_it(merlon, device):
     device.make_key("second")
     second = connect(merlon, "pump-8")
     refused(merlon, prove(second, device, "pump-8", "second"), 403, "this TPM is that of another device")
+    merlon.api.step("pump-7", "retire")
+    refused(merlon, prove(second, device, "pump-8", "second"), 403, "this TPM is that of another device")
+    done = merlon.cli("hardware", "lift", "pump-7", "--reason", "the board moved")
+    assert done.code == 0, done
+    assert prove(second, device, "pump-8", "second").status == 200
+    assert merlon.audit(action="device.hardware_lifted")[0]["reason"] == "the board moved"
+    assert "swtpm" in merlon.cli("hardware", "list", "pump-8").out
 
 
 @pytest.mark.parametrize("body", [{}, {"ek_certificate": "!"}, {"ek_public": 7}, {"unknown": "x"}])

@@ -122,9 +122,10 @@ class TpmDevice:
                   "-o", self.path("signature"), self.path("digest"))
         return self.read("signature")
 
-    def request(self, device: str, name: str = "key") -> bytes:
-        """PKCS#10 signed in the TPM: Python builds it with a key of its own, then key and signature are replaced."""
-        return tpm_csr(device, self.read(f"{name}.pem"), lambda data: self.sign(name, data))
+    def request(self, device: str, name: str = "key", uri: str = "", challenge: str = "") -> bytes:
+        """PKCS#10 signed in the TPM."""
+        attributes = (_wish_for(uri) if uri else b"") + (_challenge_password(challenge) if challenge else b"")
+        return tpm_csr(device, self.read(f"{name}.pem"), lambda data: self.sign(name, data), attributes)
 
     def claim(self) -> dict[str, Any]:
         return {"ek_certificate": b64(self.ek_certificate()), "ek_chain": [b64(self.maker.issuer)],
@@ -204,13 +205,24 @@ def _tlv(tag: int, content: bytes) -> bytes:
     return bytes([tag]) + _length(len(content)) + content
 
 
-def tpm_csr(device: str, public_pem: bytes, sign: Callable[[bytes], bytes]) -> bytes:
+def _wish_for(uri: str) -> bytes:
+    """extensionRequest with subjectAltName. RFC 2985 5.4.2"""
+    san = _tlv(0x30, bytes.fromhex("0603551d11") + _tlv(0x04, _tlv(0x30, _tlv(0x86, uri.encode()))))
+    return _tlv(0x30, bytes.fromhex("06092a864886f70d01090e") + _tlv(0x31, _tlv(0x30, san)))
+
+
+def _challenge_password(text: str) -> bytes:
+    """RFC 2985 5.4.1"""
+    return _tlv(0x30, bytes.fromhex("06092a864886f70d010907") + _tlv(0x31, _tlv(0x0c, text.encode())))
+
+
+def tpm_csr(device: str, public_pem: bytes, sign: Callable[[bytes], bytes], attributes: bytes = b"") -> bytes:
     """RFC 2986: the request of an EC key that only signs."""
     key = load_pem_public_key(public_pem)
     assert isinstance(key, ec.EllipticCurvePublicKey)
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, device)]).public_bytes()
-    info = _tlv(0x30, b"\x02\x01\x00" + name + spki + b"\xa0\x00")
+    info = _tlv(0x30, b"\x02\x01\x00" + name + spki + _tlv(0xa0, attributes))
     signature = sign(info)
     utils.decode_dss_signature(signature)  # it is DER
     algorithm = bytes.fromhex("300a06082a8648ce3d040302")
@@ -220,8 +232,10 @@ def tpm_csr(device: str, public_pem: bytes, sign: Callable[[bytes], bytes]) -> b
 class ProofConnection:
     """One TLS connection to the port of enrolment: a challenge is answered where it was given."""
 
-    def __init__(self, merlon: Any, token: tuple[str, str] | None, certificate: Any = None) -> None:
+    def __init__(self, merlon: Any, token: tuple[str, str] | None, certificate: Any = None,
+                 version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> None:
         context = ssl.create_default_context(cafile=str(merlon.root))
+        context.minimum_version = context.maximum_version = version
         if certificate is not None:
             context.load_cert_chain(certificate.certificate, certificate.key)
         self.http = HTTPSConnection("127.0.0.1", merlon.enrolment_port, context=context, timeout=20)
@@ -233,6 +247,20 @@ class ProofConnection:
         self.http.request("POST", f"/.well-known/merlon/attest/{step}", json.dumps(body), self.headers)
         response = self.http.getresponse()
         return Answer(response.status, response.read().decode())
+
+    def binding(self) -> str:
+        """For challengePassword; TLS 1.2 only. RFC 7030 3.5"""
+        if self.http.sock is None:
+            self.http.connect()
+        return b64(self.http.sock.get_channel_binding("tls-unique"))
+
+    def enrol(self, request: bytes) -> int:
+        """EST, without any proof. Gives the status."""
+        self.http.request("POST", "/.well-known/est/simpleenroll", b64(request),
+                          {**self.headers, "Content-Type": "application/pkcs10"})
+        response = self.http.getresponse()
+        response.read()
+        return response.status
 
     def begin(self, body: dict[str, Any]) -> Answer:
         return self.post("begin", body)

@@ -81,15 +81,7 @@ static mrl_err issue(struct fixture *f, const struct mrl_hardware *h,
 
 static bool is_held(struct fixture *f, const struct mrl_fingerprint *fp)
 {
-    const struct mrl_credential *c;
-    const struct mrl_principal *p;
-    bool held;
-
-    mrl_rcu_register();
-    mrl_rcu_read_begin();
-    held = mrl_snapshot_credential(f->registry, fp, &c, &p) && c->hardware_held;
-    mrl_rcu_read_end();
-    return held;
+    return mrl_hardware_is_held(f->registry, fp);
 }
 
 static void a_proof_stays_with_the_certificate(void **state)
