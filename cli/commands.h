@@ -9,6 +9,8 @@
 extern const struct mrl_cli_command mrl_cli_server_commands[]; /* status, ca, metrics */
 extern const struct mrl_cli_command mrl_cli_device_commands[];
 extern const struct mrl_cli_command mrl_cli_token_commands[];
+extern const struct mrl_cli_command mrl_cli_maker_commands[];
+extern const struct mrl_cli_command mrl_cli_approval_commands[];
 extern const struct mrl_cli_command mrl_cli_claim_commands[];
 extern const struct mrl_cli_command mrl_cli_psk_commands[];
 extern const struct mrl_cli_command mrl_cli_hardware_commands[];

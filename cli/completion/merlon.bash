@@ -17,9 +17,11 @@ _merlon() {
     ca) words="show" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
+    psk) words="add list revoke" ;;
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
-    psk) words="add list revoke" ;;
+    maker) words="add list show crl remove" ;;
+    approval) words="list approve refuse" ;;
     hardware) words="list lift" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
@@ -30,7 +32,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token claim template psk hardware app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics device token psk claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -46,12 +48,17 @@ _merlon() {
     "device release") options+=" --reason" ;;
     "device revoke") options+=" --reason" ;;
     "device retire") options+=" --reason" ;;
-    "token create") options+=" --device --group --life --uses --token-only" ;;
-    "claim create") options+=" --template --uses --expires --csr --out" ;;
-    "claim revoke") options+=" --reason" ;;
+    "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
     "hardware lift") options+=" --reason" ;;
+    "claim create") options+=" --template --uses --expires --csr --out" ;;
+    "claim revoke") options+=" --reason" ;;
+    "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
+    "maker crl") options+=" --file" ;;
+    "approval list") options+=" --state" ;;
+    "approval approve") options+=" --reason" ;;
+    "approval refuse") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;
@@ -89,6 +96,9 @@ _merlon() {
     esac
     case "$noun $verb $before" in
     "device list --state") words="expected active quarantined suspended retired" ;;
+    "maker add --id-from") words="serialNumber cn hardware" ;;
+    "maker add --approve") words="all listed manual" ;;
+    "approval list --state") words="pending approved refused used" ;;
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
     "policy test --qos") words="0 1 2" ;;

@@ -78,11 +78,13 @@ enum mrl_chain_reason {
     MRL_CHAIN_BAD_SIGNATURE,
     MRL_CHAIN_CA_AS_LEAF, /* a CA certificate is nobody's identity */
     MRL_CHAIN_WEAK,       /* key or digest below 112 bits of strength */
+    MRL_CHAIN_REVOKED,    /* this and the next only where CRLs are given: crypto/path.h */
+    MRL_CHAIN_NO_CRL,     /* none that is current and about this certificate */
     MRL_CHAIN_OTHER,
     MRL_CHAIN_REASON_COUNT_
 };
 const char *mrl_chain_reason_name(enum mrl_chain_reason r); /* "foreign-ca"; stable */
-/* RFC 5280 6.1 from leaf over intermediates (any order, may hold more than needed, at most 8 are
+/* crypto/path.h for our own hierarchy: from leaf over intermediates (any order, may hold more than needed, at most 8 are
  * looked at: MRL_ERR_LIMIT above) to one of the roots, at the second at_time. No revocation: the
  * device registry decides that, and no CRL ever goes near this. MRL_ERR_AUTH with *reason (never
  * NULL; written always) when it does not hold. An absent extendedKeyUsage allows every purpose.

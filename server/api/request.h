@@ -141,6 +141,13 @@ mrl_err mrl_api_psk_revoke(struct mrl_api_request *r);
 mrl_err mrl_api_token_create(struct mrl_api_request *r);
 mrl_err mrl_api_token_list(struct mrl_api_request *r);
 mrl_err mrl_api_token_cancel(struct mrl_api_request *r);
+mrl_err mrl_api_maker_add(struct mrl_api_request *r);
+mrl_err mrl_api_maker_list(struct mrl_api_request *r);
+mrl_err mrl_api_maker_show(struct mrl_api_request *r);
+mrl_err mrl_api_maker_crl(struct mrl_api_request *r);
+mrl_err mrl_api_maker_remove(struct mrl_api_request *r);
+mrl_err mrl_api_approval_list(struct mrl_api_request *r);
+mrl_err mrl_api_approval_decide(struct mrl_api_request *r); /* argument: it is approved */
 mrl_err mrl_api_claim_create(struct mrl_api_request *r);
 mrl_err mrl_api_claim_list(struct mrl_api_request *r);
 mrl_err mrl_api_claim_show(struct mrl_api_request *r);

@@ -42,6 +42,13 @@
     X(PROVISIONING_REFUSED, "provisioning.refused", "A holder of a claim was refused a certificate or a registration.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
     X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
+    X(DEVICE_INTRODUCED, "device.introduced", "A device showed a certificate of a registered maker for the first time: its key belongs to this device for ever.") \
+    X(MAKER_ADDED, "maker.added", "A maker was registered: certificates of its CAs introduce devices.") \
+    X(MAKER_CHANGED, "maker.changed", "The lists of revoked certificates of a maker changed.") \
+    X(MAKER_REMOVED, "maker.removed", "A maker was removed: its certificates introduce nobody any more; devices stay.") \
+    X(APPROVAL_REQUESTED, "approval.requested", "A device waits until an operator approves it.") \
+    X(APPROVAL_APPROVED, "approval.approved", "An operator let a waiting device in.") \
+    X(APPROVAL_REFUSED, "approval.refused", "An operator refused a waiting device, or took an approval back that was not used yet.") \
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
     X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \

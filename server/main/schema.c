@@ -9,6 +9,8 @@
 #include "devices/registry.h"
 #include "export/export.h"
 #include "messages/ledger.h"
+#include "onboarding/approval.h"
+#include "onboarding/maker.h"
 #include "onboarding/templates.h"
 #include "onboarding/token.h"
 #include "revocation/revocation.h"
@@ -21,7 +23,7 @@ void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
         mrl_devices_migrations,    mrl_token_migrations,      mrl_export_migrations,
         mrl_device_log_migrations, mrl_psk_migrations,        mrl_messages_migrations,
         mrl_lists_migrations,      mrl_revocation_migrations, mrl_provisioning_migrations,
-        mrl_hardware_migrations};
+        mrl_hardware_migrations,   mrl_maker_migrations,      mrl_approval_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)
         out[i] = lists[i];

@@ -35,6 +35,7 @@
 #include "main/unlock_source.h"
 #include "main/worker.h"
 #include "onboarding/claim.h"
+#include "onboarding/maker_claim.h"
 
 enum {
     SERVICE_THREADS = 16, /* so many enrolments can share one commit */
@@ -212,9 +213,12 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
+    MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
+    MRL_TRY(mrl_makers_open(s->store, &s->makers, why));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
     s->onboarding =
         (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
+    s->onboarding.makers = s->makers;
     s->provisioning = (struct mrl_provisioning){&s->onboarding, s->sealer};
     MRL_TRY(mrl_claims_load(s->store, s->registry, why));
     return open_hardware(s, why);
@@ -610,6 +614,7 @@ static void stop(struct mrl_server *s)
     mrl_hardware_free(s->hardware);
     mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
+    mrl_makers_free(s->makers);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);
     mrl_issuing_free(s->issuing);

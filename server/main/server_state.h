@@ -33,6 +33,7 @@ struct mrl_server {
     struct mrl_network exempt[MRL_CONFIG_EXEMPT_MAX];
     struct mrl_guard *guard;
     struct mrl_registry *registry;
+    struct mrl_makers *makers;
     struct mrl_issuing *issuing;
     struct mrl_profiles profiles;
     struct mrl_onboarding onboarding;

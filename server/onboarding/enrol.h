@@ -9,6 +9,7 @@
 #include "devices/registry.h"
 #include "issuing/issuing.h"
 #include "issuing/profile.h"
+#include "onboarding/maker.h"
 #include "onboarding/token.h"
 #include "watch/metrics.h"
 
@@ -22,6 +23,7 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_audit *audit;
     const struct mrl_profiles *profiles; /* NULL: only the default */
     struct mrl_hardware *hardware;       /* NULL: nobody proves anything */
+    struct mrl_makers *makers;
 };
 
 struct mrl_enrolment {
@@ -29,6 +31,7 @@ struct mrl_enrolment {
     mrl_bytes device;                      /* who asks, as it says */
     mrl_bytes token;                       /* empty: by certificate */
     const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
+    mrl_bytes introduced;                  /* certificates of a maker's device: net/tls.h */
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
     mrl_bytes made_spki;                   /* certified instead of the request's key */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
@@ -40,9 +43,11 @@ struct mrl_enrolment {
 /* What to tell the device: an HTTP status, and a sentence in why. */
 enum mrl_enrol_refusal {
     MRL_ENROL_OK = 200,
+    MRL_ENROL_WAITING = 202,       /* for approval: ask again later. RFC 7030 4.2.3 */
     MRL_ENROL_BAD_REQUEST = 400,   /* the request itself */
     MRL_ENROL_NOT_AUTHENTIC = 401, /* token or certificate */
     MRL_ENROL_FORBIDDEN = 403,     /* the device's state */
+    MRL_ENROL_TOO_MANY = 429,      /* new devices of its maker: ask again later */
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 

@@ -15,6 +15,7 @@
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
 #include "onboarding/keygen.h"
+#include "onboarding/maker_enrol.h"
 #include "wire/http1.h"
 
 enum {
@@ -134,8 +135,11 @@ void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, cons
 {
     const struct mrl_est *est = mrl_exchange_context(x);
 
-    mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
+    if (refusal != MRL_ENROL_WAITING)
+        mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
     mrl_exchange_fail(x, (unsigned)refusal, "%s\n", why); /* RFC 7030 4.2.3: text/plain */
+    if (refusal == MRL_ENROL_WAITING || refusal == MRL_ENROL_TOO_MANY)
+        mrl_exchange_set_header(x, "Retry-After", MRL_LIT("60"));
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_est_challenge(x);
     if (refusal == MRL_ENROL_UNAVAILABLE)
@@ -198,6 +202,7 @@ static void describe(struct mrl_exchange *x, char source[static MRL_PEER_TEXT],
     e->request = mrl_exchange_body(x);
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
+    e->introduced = facts != NULL ? facts->introduced : MRL_BYTES_NONE;
 }
 
 /* Tells the guard and the metrics; false: refused, and answered as such. */
@@ -247,7 +252,15 @@ static void run_keygen(struct mrl_exchange *x, mrl_enrol_function *enrol, struct
         answer_made(x, &made);
 }
 
-/* [service] With a token, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
+static bool is_introduced(struct mrl_exchange *x)
+{
+    const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
+
+    return facts != NULL && facts->introduced.len > 0;
+}
+
+/* [service] With a token, or else with a certificate: of its maker, or of ours. RFC 7030 3.2.3,
+ * 3.3.2 */
 static void authenticate(struct mrl_exchange *x, run_function *run)
 {
     MRL_SCOPED(mrl_est_login) login = {0};
@@ -262,6 +275,8 @@ static void authenticate(struct mrl_exchange *x, run_function *run)
     e.token = login.token;
     if (login.present)
         run(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
+    else if (is_introduced(x))
+        run(x, mrl_maker_enrol, &e, MRL_COUNTER_ENROLLED);
     else
         run(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
 }
