@@ -402,6 +402,39 @@ static void retained_messages_are_kept_replaced_and_removed(void **state)
     done(&d);
 }
 
+static bool send_from_server(struct door *d, const char *topic)
+{
+    const struct mrl_publication message = {
+        .topic = mrl_str(topic), .payload = MRL_LIT("x"), .qos = 1};
+    struct mrl_publication *p = mrl_publication_new(&message);
+    bool sent = mrl_session_send(d->session, p);
+
+    mrl_publication_unref(p);
+    return sent;
+}
+
+static void what_the_server_sends_to_one_session_no_other_sees(void **state)
+{
+    struct fixture *f = *state;
+    struct door one = {0}, other = {0};
+
+    attach(f->hubs[0], &one, &(struct wish){.principal = "d", .client = "c"});
+    attach(f->hubs[0], &other, &(struct wish){.principal = "d", .client = "e"});
+    subscribe(&one, "$a/b", 1, 7);
+    subscribe(&one, "$a/+", 1, 0);
+    subscribe(&other, "$a/b", 1, 0);
+    assert_true(send_from_server(&one, "$a/b"));
+    assert_saw(&one, "P1-- 1 $a/b x #7;"); /* of the subscription to exactly this topic */
+    assert_saw(&other, "");
+    assert_false(send_from_server(&one, "$a/c")); /* a wildcard does not ask for it */
+    assert_saw(&one, "");
+    subscribe(&other, "$a/b", 0, 0);
+    assert_true(send_from_server(&other, "$a/b"));
+    assert_saw(&other, "P0-- 0 $a/b x;");
+    done(&one);
+    done(&other);
+}
+
 static void an_expired_retained_message_leaves_its_place(void **state)
 {
     struct fixture *f = *state;
@@ -829,6 +862,7 @@ int main(void)
         CASE(every_identifier_is_named),
         CASE(limits_of_subscriptions_and_sessions),
         CASE(retained_messages_are_kept_replaced_and_removed),
+        CASE(what_the_server_sends_to_one_session_no_other_sees),
         CASE(an_expired_retained_message_leaves_its_place),
         CASE(expired_ones_go_a_few_at_a_time),
         CASE(messages_reach_the_other_worker),
