@@ -61,6 +61,10 @@ static const struct mrl_cli_option step_options[] = {
     {"reason", "TEXT", "Why, for the audit log."},
     {NULL},
 };
+static const struct mrl_cli_option lift_options[] = {
+    {"reason", "TEXT", "Why, for the audit log; needed."},
+    {NULL},
+};
 static const char *const record_members[] = {"group", "note", NULL};
 
 static mrl_exit add(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
@@ -173,6 +177,13 @@ static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return MRL_EXIT_OK;
 }
 
+static mrl_exit lift(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    if (mrl_cli_value(given, "reason") == NULL)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "give --reason: it goes into the audit log");
+    return step(cli, given);
+}
+
 const struct mrl_cli_command mrl_cli_device_commands[] = {
     {"device", "add", "ID", add_options, "Makes a device known, so that it may enrol.", add},
     {"device", "list", NULL, list_options, "Lists devices.", list},
@@ -193,6 +204,11 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
      "told of it before; names the first line that differs.",
      mrl_device_log_verify},
     {"device", "retire", "ID", step_options,
-     "Takes a device out of service for ever; its id never comes back.", step},
+     "Takes a device out of service: its certificates, sessions and retained messages go, and its "
+     "id, "
+     "keys and hardware never enrol again.",
+     step},
+    {"device", "lift", "ID", lift_options,
+     "Lifts the end of a retired device: it is expected again.", lift},
     {NULL},
 };

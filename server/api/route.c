@@ -35,6 +35,7 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/devices/{id}/release", MRL_MAY_QUARANTINE_DEVICES, mrl_api_device_step, MRL_DEVICE_RELEASE},
     {"POST", "/v1/devices/{id}/revoke", MRL_MAY_REVOKE_DEVICES, mrl_api_device_step, MRL_DEVICE_REVOKE},
     {"POST", "/v1/devices/{id}/retire", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_RETIRE},
+    {"POST", "/v1/devices/{id}/lift", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_LIFT},
     {"GET", "/v1/devices/{id}/hardware", MRL_MAY_READ_CREDENTIALS, mrl_api_hardware_list},
     {"POST", "/v1/devices/{id}/hardware/lift", MRL_MAY_RETIRE_DEVICES, mrl_api_hardware_lift},
     {"POST", "/v1/devices/{id}/psks", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_psk_add},

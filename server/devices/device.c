@@ -21,6 +21,7 @@ static const enum mrl_audit_action audit_actions[MRL_DEVICE_ACTION_COUNT_] = {
     [MRL_DEVICE_RELEASE] = MRL_AUDIT_DEVICE_RELEASED,
     [MRL_DEVICE_REVOKE] = MRL_AUDIT_DEVICE_REVOKED,
     [MRL_DEVICE_RETIRE] = MRL_AUDIT_DEVICE_RETIRED,
+    [MRL_DEVICE_LIFT] = MRL_AUDIT_DEVICE_LIFTED,
 };
 
 static mrl_err check_group(mrl_bytes group, struct mrl_why *why)
@@ -244,6 +245,8 @@ mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor,
 
     if (action == MRL_DEVICE_ACTIVATE || (size_t)action >= MRL_DEVICE_ACTION_COUNT_)
         return mrl_fail(why, MRL_ERR_INVALID, "a device becomes active by enrolling");
+    if (action == MRL_DEVICE_LIFT && reason.len == 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "a reason is needed");
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
     MRL_TRY(mrl_text_check(reason, MRL_REASON_MAX, "reason", why));

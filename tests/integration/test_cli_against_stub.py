@@ -68,7 +68,7 @@ SIMPLE = [
     ("device show a/b", "GET", "/v1/devices/a/b", {}, None, DEVICE),
     ("device edit pump-7 --note=", "PATCH", "/v1/devices/pump-7", {}, {"note": ""}, DEVICE),
     *[(f"device {step} pump-7 --reason why", "POST", f"/v1/devices/pump-7/{step}", {}, {"reason": "why"}, DEVICE)
-      for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire")],
+      for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire", "lift")],
     ("device set pump-7 attr.site=berlin attr.floor= group=pumps note=by=the=door", "PATCH", "/v1/devices/pump-7", {},
      {"group": "pumps", "note": "by=the=door", "attributes": {"site": "berlin", "floor": ""}}, DEVICE),
     ("device revoke pump-7", "POST", "/v1/devices/pump-7/revoke", {}, {}, DEVICE),
