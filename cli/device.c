@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/device_history.h"
 #include "cli/device_log.h"
 #include "cli/request.h"
 
@@ -208,6 +209,8 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
      "id, "
      "keys and hardware never enrol again.",
      step},
+    {"device", "history", "ID", mrl_device_history_options,
+     "Shows the life of a device, from the audit log, on one page.", mrl_device_history},
     {"device", "lift", "ID", lift_options,
      "Lifts the end of a retired device: it is expected again.", lift},
     {NULL},
