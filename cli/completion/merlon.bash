@@ -18,11 +18,11 @@ _merlon() {
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
-    hardware) words="list lift" ;;
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     maker) words="add list show crl remove" ;;
     approval) words="list approve refuse" ;;
+    hardware) words="list lift" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
