@@ -9,8 +9,6 @@
 #include "base/clock.h"
 #include "crypto/pkcs7.h"
 
-enum { BACKDATE_S = 3600 }; /* clocks of devices are often a little behind */
-
 struct mrl_issuing {
     struct mrl_issuing_config config;
     struct mrl_arena arena; /* names and keys below */
@@ -43,7 +41,7 @@ static void set_life(struct mrl_keys_issue *want, uint64_t life_s)
 {
     int64_t now = mrl_wall_s();
 
-    want->not_before = now - BACKDATE_S;
+    want->not_before = now - MRL_ISSUING_BACKDATE_S;
     want->not_after = now + (int64_t)life_s;
 }
 

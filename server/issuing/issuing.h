@@ -13,7 +13,10 @@
 
 struct mrl_issuing;
 
-enum { MRL_SERVER_NAMES_MAX = 16 };
+enum {
+    MRL_SERVER_NAMES_MAX = 16,
+    MRL_ISSUING_BACKDATE_S = 3600, /* notBefore: clocks of devices are often a little behind */
+};
 
 struct mrl_issuing_config { /* copied, but keys, which outlives it */
     struct mrl_keys_client *keys;

@@ -180,6 +180,9 @@ static const struct mrl_config_key enrolment_keys[] = {
      "Address and port of EST over HTTPS.", 1, 128, NULL},
     {"body_bytes", MRL_CONFIG_SIZE, KEY(enrolment, body_bytes), "\"64KiB\"",
      "Largest request body.", 1024, 1 << 24, NULL},
+    {"grace", MRL_CONFIG_DURATION, KEY(enrolment, grace_s), "\"0d\"",
+     "How long past its end a certificate still renews itself, and does nothing else.", 0,
+     10 * (int64_t)YEAR_S, NULL},
     {"proxies", MRL_CONFIG_STRINGS, KEY(enrolment, proxies), "[]",
      "Networks of load balancers in front of this port, as in [mqtt].", 0, 64, NULL},
 };

@@ -87,6 +87,7 @@ struct mrl_config {
     struct {
         mrl_bytes listen;
         uint64_t body_bytes;
+        uint64_t grace_s;
         struct mrl_config_strings proxies;
     } enrolment;
     struct {

@@ -188,7 +188,11 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
-    s->onboarding = (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, false};
+    s->onboarding = (struct mrl_onboarding){.store = s->store,
+                                            .registry = s->registry,
+                                            .issuing = s->issuing,
+                                            .audit = s->audit,
+                                            .grace_s = c->enrolment.grace_s};
     return MRL_OK;
 }
 

@@ -61,7 +61,7 @@ struct port_rule {
 static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
     [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL},
     [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, "enrolment", alpn_both,
-                            2, mrl_mqtt_door_judge},
+                            2, mrl_device_port_judge_mqtt},
     [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "management", alpn_http, 1,
                              NULL},
 };
@@ -72,7 +72,8 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
     const struct mrl_tls_server_config config = {
         .client_certificate = rule->client_certificate,
         .judge = rule->judge,
-        .judge_context = w->shared.registry,
+        .judge_context =
+            port == MRL_PORT_ENROLMENT ? (void *)w->shared.onboarding : (void *)w->shared.registry,
         .roots = mrl_issuing_roots(w->shared.issuing),
         .alpn = rule->alpn,
         .alpn_count = rule->alpn_count,

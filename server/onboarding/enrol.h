@@ -16,6 +16,7 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
+    uint64_t grace_s;      /* how long past its end a certificate still renews itself */
     bool binding_required; /* challengePassword with the channel binding in every first request */
 };
 

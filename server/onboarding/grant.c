@@ -37,18 +37,22 @@ struct grant_job {
 static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    struct mrl_audit_detail details[4];
+    struct mrl_audit_detail details[5];
+    size_t count = 0;
     struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
 
     MRL_ENSURE(j->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
     mrl_hex(mrl_fingerprint_bytes(&j->cert->fingerprint), fingerprint);
     mrl_hex(j->cert->serial, serial);
-    details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
-    details[1] = MRL_AUDIT_INT("not_after", j->cert->not_after);
-    details[2] = MRL_AUDIT_TEXT("serial", mrl_str(serial));
-    details[3] = MRL_AUDIT_TEXT("token", j->grant->token);
+    details[count++] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
+    if (j->grant->late_s > 0)
+        details[count++] = MRL_AUDIT_INT("late", j->grant->late_s);
+    details[count++] = MRL_AUDIT_INT("not_after", j->cert->not_after);
+    details[count++] = MRL_AUDIT_TEXT("serial", mrl_str(serial));
+    if (j->grant->token.len > 0)
+        details[count++] = MRL_AUDIT_TEXT("token", j->grant->token);
     event.details = details;
-    event.details_count = MRL_COUNT(details) - (j->grant->token.len == 0);
+    event.details_count = count;
     MRL_TRY(mrl_audit_digest(
         tx,
         "SELECT fingerprint, serial, kind, principal, not_before, not_after, state, reason, "

@@ -9,6 +9,7 @@
 #include "crypto/csrattrs.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/est_offer.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
 #include "wire/http1.h"
@@ -103,6 +104,7 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     mrl_guard_proven(est->guard, mrl_exchange_peer(x));
     mrl_count(est->metrics, est->index, counter);
     answer_certificate(x, mrl_buf_bytes(&der));
+    mrl_est_offer_renewal(x, est->onboarding, mrl_buf_bytes(&der));
 }
 
 /* [service] With the token of HTTP Basic, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
@@ -190,6 +192,7 @@ static const struct operation {
 void mrl_est_handle(void *context, struct mrl_exchange *x)
 {
     (void)context;
+    mrl_est_offer_time(x);
     for (size_t i = 0; i < MRL_COUNT(operations); i++) {
         if (!mrl_bytes_eq(operations[i].path, mrl_exchange_path(x)))
             continue;
@@ -217,12 +220,13 @@ void mrl_est_refused(void *context, const struct mrl_peer *peer,
         mrl_guard_failed(est->guard, peer);
 }
 
-enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp)
+enum mrl_tls_refusal mrl_est_judge(void *onboarding, const struct mrl_fingerprint *fp)
 {
+    const struct mrl_onboarding *o = onboarding;
     enum mrl_judgement judged;
 
     mrl_rcu_read_begin();
-    judged = mrl_registry_judge_renewal(registry, fp, mrl_wall_s(), /*grace=*/0, NULL);
+    judged = mrl_registry_judge_renewal(o->registry, fp, mrl_wall_s(), (int64_t)o->grace_s, NULL);
     mrl_rcu_read_end();
     return mrl_refusal_of(judged);
 }

@@ -25,7 +25,8 @@ struct mrl_est { /* borrowed; one per worker */
 void mrl_est_handle(void *context, struct mrl_exchange *x);
 void mrl_est_refused(void *context, const struct mrl_peer *peer,
                      const struct mrl_conn_closed *closed, unsigned status, const char *why);
-/* context: the registry. A device's certificate opens this door while it may be renewed. */
-enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp);
+/* context: the onboarding. A device's certificate opens this door while it may be renewed: past its
+ * end, too, as long as the grace lasts. */
+enum mrl_tls_refusal mrl_est_judge(void *onboarding, const struct mrl_fingerprint *fp);
 
 #endif
