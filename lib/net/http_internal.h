@@ -85,6 +85,8 @@ struct mrl_exchange {
     size_t header_count;
     struct mrl_buf answer;
     bool broken; /* a header that cannot be sent: our bug */
+    void (*at_end)(struct mrl_exchange *x, void *context); /* or NULL */
+    void *at_end_context;
 };
 
 struct mrl_http_stream {

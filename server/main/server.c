@@ -175,6 +175,9 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
         .server_names = c->server.names.at,
         .server_name_count = c->server.names.count,
     };
+    const struct mrl_admission_config admission = {.waiting = (size_t)c->enrolment.waiting,
+                                                   .of_source =
+                                                       (size_t)c->enrolment.waiting_of_source};
 
     MRL_TRY(open_audit(s, why));
     MRL_TRY(mrl_collector_new(c, s->store, s->audit, &s->collector, why));
@@ -192,6 +195,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
                                             .registry = s->registry,
                                             .issuing = s->issuing,
                                             .audit = s->audit,
+                                            .admission = mrl_admission_new(&admission),
                                             .grace_s = c->enrolment.grace_s};
     return MRL_OK;
 }
@@ -528,6 +532,7 @@ static void stop(struct mrl_server *s)
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);
+    mrl_admission_free(s->onboarding.admission);
     mrl_issuing_free(s->issuing);
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);

@@ -56,6 +56,8 @@
     X(ENROLLED, "merlon_enrolments_total", "kind=\"enrol\"", "Certificates issued over EST.")    \
     X(REENROLLED, "merlon_enrolments_total", "kind=\"reenrol\"", "")                             \
     X(ENROL_REFUSED, "merlon_enrolments_refused_total", "", "EST requests refused.")             \
+    X(ENROL_DEFERRED, "merlon_enrolments_deferred_total", "",                                    \
+      "EST requests sent away for a while: too many waited.")                                    \
     X(API_REQUESTS, "merlon_api_requests_total", "", "Requests to the management API.")          \
     X(TELEMETRY_REFUSED, "merlon_telemetry_refused_total", "",                                   \
       "Readings not exposed: series cap reached, or no number at the named field.")

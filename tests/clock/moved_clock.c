@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into programs under test: their wall clock is ahead of the machine's by as many seconds
- * as stand in the file MERLON_TEST_CLOCK, an int64_t that a test changes while they run. The file is
- * mapped before main, so this works behind seccomp and Landlock. Monotonic clocks stay. */
+ * as stand in the file MERLON_TEST_CLOCK, an int64_t that a test changes while they run. The file
+ * is mapped before main, so this works behind seccomp and Landlock. Monotonic clocks stay. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,8 +19,7 @@ __attribute__((constructor)) static void open_clock(void)
 {
     const char *path = getenv("MERLON_TEST_CLOCK");
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    void *map =
-        fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
+    void *map = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
 
     *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
     if (map == MAP_FAILED || real == NULL)

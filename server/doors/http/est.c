@@ -9,6 +9,7 @@
 #include "crypto/csrattrs.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/est_admit.h"
 #include "doors/http/est_offer.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
@@ -60,7 +61,7 @@ static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_exchange_set_header(x, "WWW-Authenticate", MRL_LIT("Basic realm=\"merlon enrolment\""));
     if (refusal == MRL_ENROL_UNAVAILABLE)
-        mrl_exchange_set_header(x, "Retry-After", MRL_LIT("10"));
+        mrl_est_come_later(x);
 }
 
 static void answer_certificate(struct mrl_exchange *x, mrl_bytes der)
@@ -167,13 +168,13 @@ static bool is_pkcs10(struct mrl_exchange *x)
 
 static void on_simpleenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !is_kept_out(x))
+    if (is_pkcs10(x) && !is_kept_out(x) && mrl_est_admit(x))
         mrl_exchange_defer(x, simpleenroll);
 }
 
 static void on_simplereenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !is_kept_out(x))
+    if (is_pkcs10(x) && !is_kept_out(x) && mrl_est_admit(x))
         mrl_exchange_defer(x, simplereenroll);
 }
 
