@@ -14,7 +14,7 @@ _merlon() {
         fi
     done
     case $noun in
-    ca) words="show" ;;
+    ca) words="show renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     app) words="add list show disable enable revoke renew" ;;
@@ -26,13 +26,15 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics device token app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics ca device token app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
     fi
     case "$noun $verb" in
     "ca show") options+=" --pem" ;;
+    "ca renew-now") options+=" --rate --group --all --detach" ;;
+    "ca renewal-show") options+=" --follow" ;;
     "device add") options+=" --group --note" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;

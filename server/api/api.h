@@ -30,6 +30,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_exports *exports;     /* may be NULL: none */
     struct mrl_onboarding *onboarding;
     struct mrl_issuing *issuing;
+    struct mrl_renewals *renewals;
     struct mrl_metrics *metrics;
     struct mrl_guard *guard; /* may be NULL */
     struct mrl_telemetry *telemetry;

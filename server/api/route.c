@@ -29,6 +29,12 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/devices/{id}/revoke", MRL_MAY_REVOKE_DEVICES, mrl_api_device_step, MRL_DEVICE_REVOKE},
     {"POST", "/v1/devices/{id}/retire", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_RETIRE},
 
+    {"POST", "/v1/renewals", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_begin},
+    {"GET", "/v1/renewals", MRL_MAY_READ_DEVICES, mrl_api_renewal_list},
+    {"GET", "/v1/renewals/{id}", MRL_MAY_READ_DEVICES, mrl_api_renewal_show},
+    {"POST", "/v1/renewals/{id}/cancel", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_cancel},
+    {"POST", "/v1/renewals/{id}/resume", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_resume},
+
     {"POST", "/v1/tokens", MRL_MAY_CREATE_TOKENS, mrl_api_token_create},
     {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},
     {"DELETE", "/v1/tokens/{id}", MRL_MAY_CANCEL_TOKENS, mrl_api_token_cancel},

@@ -51,6 +51,10 @@
     X(OPERATOR_ADDED, "operator.added", "An operator was made known.") \
     X(OPERATOR_CHANGED, "operator.changed", "The record or a credential of an operator changed.") \
     X(OPERATOR_DELETED, "operator.deleted", "An operator was removed; the credentials no longer work.") \
+    X(RENEWAL_ORDERED, "renewal.ordered", "An operator had all devices, or a group, renew their certificates.") \
+    X(RENEWAL_CANCELLED, "renewal.cancelled", "An order to renew was stopped; devices it has not come to keep their certificates.") \
+    X(RENEWAL_RESUMED, "renewal.resumed", "An order to renew that was stopped goes on.") \
+    X(RENEWAL_ENDED, "renewal.ended", "All devices of an order to renew have renewed.") \
     X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
     X(KEYS_ROTATION_STARTED, "keys.rotation_started", "A new data key was made; everything sealed is sealed again under it.") \
     X(KEYS_ROTATED, "keys.rotated", "A rotation of data keys ended; failed counts what does not open and was left.") \

@@ -115,6 +115,19 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),
 
+    PUBLIC("renewals", "id"),
+    PUBLIC("renewals", "grp"),
+    PUBLIC("renewals", "per_hour"),
+    PUBLIC("renewals", "state"),
+    PUBLIC("renewals", "started"),
+    PUBLIC("renewals", "ended"),
+    PUBLIC("renewals", "last"),
+    PUBLIC("renewals", "walked"),
+    PUBLIC("renewals", "total"),
+    PUBLIC("renewal_turns", "renewal"),
+    PUBLIC("renewal_turns", "device"),
+    PUBLIC("renewal_turns", "state"),
+
     /* Who is subscribed to what, and how much waits, is needed to find it again; what was said is
      * sealed, the topic with it. */
     PUBLIC("mqtt_sessions", "id"),

@@ -203,6 +203,7 @@ static void on_tick(struct mrl_timer *t)
 
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
     mrl_rotation_tick(s->rotation);
+    mrl_renewing_tick(s->renewing, s->workers[0]);
     mrl_ledger_tick(s->ledger);
     mrl_retention_tick(s->retention, mrl_monotonic_ms());
     submit_chore(s);

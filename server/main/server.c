@@ -191,10 +191,12 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
+    MRL_TRY(mrl_renewals_open(s->store, mrl_issuing_audit_key(s->issuing), &s->renewals, why));
     s->onboarding = (struct mrl_onboarding){.store = s->store,
                                             .registry = s->registry,
                                             .issuing = s->issuing,
                                             .audit = s->audit,
+                                            .renewals = s->renewals,
                                             .admission = mrl_admission_new(&admission),
                                             .grace_s = c->enrolment.grace_s};
     return MRL_OK;
@@ -295,6 +297,7 @@ static void fill_api(struct mrl_server *s)
         .exports = s->exports,
         .onboarding = &s->onboarding,
         .issuing = s->issuing,
+        .renewals = s->renewals,
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
@@ -327,6 +330,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .service = s->service,
         .tickets = s->tickets,
         .issuing = s->issuing,
+        .renewals = s->renewals,
         .onboarding = &s->onboarding,
         .api = &s->api,
         .telemetry = s->telemetry,
@@ -375,6 +379,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
+    s->renewing = mrl_renewing_new(s->renewals, s->service);
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
     s->retention = mrl_retention_new(s->store, s->exports, s->service, c->audit.keep_s);
     return MRL_OK;
@@ -525,6 +530,7 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_renewing_free(s->renewing);
     mrl_retention_free(s->retention);
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
@@ -533,6 +539,7 @@ static void stop(struct mrl_server *s)
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);
     mrl_admission_free(s->onboarding.admission);
+    mrl_renewals_free(s->renewals);
     mrl_issuing_free(s->issuing);
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);

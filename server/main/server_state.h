@@ -11,6 +11,7 @@
 #include "guard/guard.h"
 #include "main/collector.h"
 #include "main/config.h"
+#include "main/renewing.h"
 #include "main/retention.h"
 #include "main/rotation.h"
 #include "main/worker.h"
@@ -44,6 +45,8 @@ struct mrl_server {
     struct mrl_tls_tickets *tickets;
     struct mrl_service *service;
     struct mrl_rotation *rotation;
+    struct mrl_renewals *renewals;
+    struct mrl_renewing *renewing;
     struct mrl_retention *retention;
     struct mrl_backup *backup;
     struct mrl_worker *workers[MRL_WORKERS_MAX];

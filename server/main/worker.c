@@ -145,6 +145,7 @@ static void make_door(struct mrl_worker *w)
         .retained = w->shared.retained,
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
+        .renewals = w->shared.renewals,
         .limits = &w->shared.mqtt_limits,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
         .observe_context = w,
@@ -402,6 +403,11 @@ void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind,
     rejudge->kind = kind;
     (void)mrl_name_set(&rejudge->id, id); /* empty: all of this kind */
     mrl_mailbox_post(w->mailbox, &rejudge->message);
+}
+
+void mrl_worker_post(struct mrl_worker *w, struct mrl_message *m)
+{
+    mrl_mailbox_post(w->mailbox, m);
 }
 
 struct identity_message {

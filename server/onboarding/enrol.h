@@ -8,6 +8,7 @@
 
 #include "devices/registry.h"
 #include "issuing/issuing.h"
+#include "issuing/renewals.h"
 #include "onboarding/admission.h"
 #include "onboarding/token.h"
 #include "watch/metrics.h"
@@ -17,6 +18,7 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
+    struct mrl_renewals *renewals;
     struct mrl_admission *admission;
     uint64_t grace_s;      /* how long past its end a certificate still renews itself */
     bool binding_required; /* challengePassword with the channel binding in every first request */

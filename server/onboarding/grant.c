@@ -80,6 +80,8 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
     MRL_TRY(mrl_registry_credential_add(tx, &credential, j->why));
     if (j->grant->token.len > 0)
         MRL_TRY(mrl_token_answered_tx(tx, j->grant->token, j->grant->id, &j->cert->fingerprint));
+    if (j->grant->kind == MRL_PRINCIPAL_DEVICE)
+        MRL_TRY(mrl_renewals_renewed_tx(tx, j->grant->id));
     MRL_TRY(append_entry(tx, j));
     return mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "issuing/window.h"
 
 void mrl_est_offer_time(struct mrl_exchange *x)
 {
@@ -20,16 +19,18 @@ void mrl_est_offer_renewal(struct mrl_exchange *x, const struct mrl_onboarding *
 {
     MRL_AUTO(mrl_cert) cert = NULL;
     const struct mrl_cert_facts *f;
-    struct mrl_window_of of;
+    struct mrl_renewal_asks asks = {0};
     struct mrl_window w;
     char text[96];
 
     if (mrl_cert_from_der(certificate, &cert) != MRL_OK)
         return;
     f = mrl_cert_facts(cert);
-    of = (struct mrl_window_of){f->cn, mrl_fingerprint_bytes(&f->fingerprint), f->not_before,
-                                f->not_after};
-    if (mrl_window_of(mrl_issuing_audit_key(o->issuing), &of, &w) != MRL_OK)
+    asks.device = f->cn;
+    asks.fingerprint = mrl_fingerprint_bytes(&f->fingerprint);
+    asks.not_before = f->not_before;
+    asks.not_after = f->not_after;
+    if (mrl_renewals_window(o->renewals, &asks, &w) != MRL_OK)
         return; /* a device renews without it, too */
     (void)snprintf(text, sizeof(text), "start=%" PRId64 ", end=%" PRId64 ", grace=%" PRIu64,
                    w.start, w.end, o->grace_s); /* fits: three numbers */

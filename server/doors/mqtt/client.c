@@ -62,7 +62,9 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         !mrl_snapshot_credential(c->door->config.registry, fp, &credential, &p))
         return false;
     take_subject(c, &p->subject);
+    c->not_before = credential->not_before;
     c->not_after = credential->not_after;
+    mrl_client_plan_renewal(c);
     c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
@@ -267,10 +269,12 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
     mrl_conn_close(c->conn);
 }
 
-/* Wakes up when the keep-alive time is over at the earliest, or the certificate ends. */
+/* Wakes up when the keep-alive time is over at the earliest, or the certificate is to be renewed,
+ * or ends. */
 static void arm(struct mrl_client *c, uint64_t idle_ms)
 {
-    int64_t left_s = c->not_after - mrl_wall_s() + 1;
+    int64_t next = c->renew_at < c->not_after + 1 ? c->renew_at : c->not_after + 1;
+    int64_t left_s = next - mrl_wall_s();
     uint64_t wait = left_s > 0 ? (uint64_t)left_s * 1000 : 0;
     uint64_t now = mrl_monotonic_ms(), until = UINT64_MAX;
 
@@ -304,6 +308,10 @@ static void on_open_timer(struct mrl_client *c)
         mrl_client_end(c, MRL_MQTT_KEEP_ALIVE_TIMEOUT,
                        "keep alive timeout"); /* MQTT 5.0 3.1.2-22 */
         return;
+    }
+    if (c->renew_at <= mrl_wall_s()) {
+        c->renew_at = INT64_MAX;
+        mrl_client_tell_renewal(c, MRL_BYTES_NONE);
     }
     arm(c, idle);
 }
