@@ -60,9 +60,9 @@ static void open_rotation(struct fixture *f)
 
 static void open_store(struct fixture *f)
 {
-    const struct mrl_migration_list lists[] = {mrl_seal_migrations, mrl_audit_migrations,
+    const struct mrl_migration_list lists[] = {mrl_seal_migrations,   mrl_audit_migrations,
                                                mrl_access_migrations, mrl_devices_migrations,
-                                               mrl_token_migrations, mrl_renewals_migrations};
+                                               mrl_token_migrations,  mrl_renewals_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
     struct mrl_seal_root root;
@@ -98,13 +98,12 @@ static void open_duties(struct fixture *f)
     assert_ok(mrl_renewals_open(f->api.store, mrl_issuing_audit_key(f->api.issuing),
                                 &f->api.renewals, NULL));
     assert_ok(mrl_telemetry_new(mappings, MRL_COUNT(mappings), &f->api.telemetry, NULL));
-    f->onboarding =
-        (struct mrl_onboarding){.store = f->api.store,
-                                .registry = f->api.registry,
-                                .issuing = f->api.issuing,
-                                .audit = f->api.audit,
-                                .renewals = f->api.renewals,
-                                .admission = mrl_admission_new(&admission)};
+    f->onboarding = (struct mrl_onboarding){.store = f->api.store,
+                                            .registry = f->api.registry,
+                                            .issuing = f->api.issuing,
+                                            .audit = f->api.audit,
+                                            .renewals = f->api.renewals,
+                                            .admission = mrl_admission_new(&admission)};
     f->api.onboarding = &f->onboarding;
     f->api.metrics = mrl_metrics_new(1);
     f->api.retained = mrl_retained_new(100, 1 << 20);
