@@ -38,13 +38,27 @@ static mrl_err of_status(const struct mrl_http_result *r, struct mrl_why *why)
     return mrl_fail(why, err, "the server answered %u: %.*s", r->status, MRL_FMT(text));
 }
 
+static void read_told(const struct mrl_http_result *r, struct mrl_est_told *told)
+{
+    mrl_bytes value;
+
+    *told = (struct mrl_est_told){0};
+    if (mrl_http_result_header(r, "Merlon-Renewal", &value))
+        (void)mrl_offer_read_field(value, &told->offer); /* what is none is none */
+    if (mrl_http_result_header(r, "Merlon-Time", &value))
+        (void)mrl_offer_read_seconds(value, &told->time_s);
+    if (mrl_http_result_header(r, "Retry-After", &value))
+        (void)mrl_offer_read_seconds(value, &told->retry_after_s);
+}
+
 static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
-                   struct mrl_cert_list *out, struct mrl_why *why)
+                   struct mrl_cert_list *out, struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_http_result) r = {0};
     mrl_err err;
 
     MRL_TRY(mrl_http_client_request(c, call, &r, why));
+    read_told(&r, told);
     MRL_TRY(of_status(&r, why));
     err = mrl_est_read(mrl_buf_bytes(&r.body), out);
     return err == MRL_OK ? MRL_OK
@@ -55,12 +69,14 @@ mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out, st
 {
     const struct mrl_http_call call = {.method = "GET",
                                        .target = MRL_LIT("/.well-known/est/cacerts")};
+    struct mrl_est_told told;
 
-    return ask(c, &call, out, why);
+    return ask(c, &call, out, &told, why);
 }
 
 static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *call, mrl_bytes csr,
-                               struct mrl_cert **out, struct mrl_why *why)
+                               struct mrl_cert **out, struct mrl_est_told *told,
+                               struct mrl_why *why)
 {
     MRL_SCOPED(mrl_cert_list) got = {0};
     MRL_SCOPED(mrl_buf) body = {0};
@@ -69,7 +85,7 @@ static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *
     call->method = "POST";
     call->content_type = "application/pkcs10";
     call->body = mrl_buf_bytes(&body);
-    MRL_TRY(ask(c, call, &got, why));
+    MRL_TRY(ask(c, call, &got, told, why));
     if (got.count != 1) /* RFC 7030 4.2.3 */
         return mrl_fail(why, MRL_ERR_MALFORMED, "the server sent %zu certificates, not one",
                         got.count);
@@ -95,7 +111,8 @@ static mrl_err first_request(struct mrl_http_client *c, mrl_bytes device, const 
 }
 
 mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes token,
-                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why)
+                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
+                      struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) csr = {0};
     MRL_SCOPED(mrl_buf) basic = {0};
@@ -110,7 +127,7 @@ mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes tok
                                      .field_count = 1,
                                      .bound = true};
 
-        err = ask_certificate(c, &call, mrl_buf_bytes(&csr), out, why);
+        err = ask_certificate(c, &call, mrl_buf_bytes(&csr), out, told, why);
     } else {
         err = mrl_fail(why, err, "the token is not clean text");
     }
@@ -146,12 +163,14 @@ static mrl_err open_client(const struct mrl_home *h, struct mrl_tls_context **tl
                                                   .server_name = mrl_str(h->settings.name),
                                                   .timeout_ms = MRL_EST_TIMEOUT_MS,
                                                   .body_limit = BODY_LIMIT};
+    const struct mrl_tls_clock clock = {h->clock.ahead_ms / 1000, !h->clock.known};
     struct mrl_http_client_config full = config;
     MRL_SCOPED(mrl_cert_list) chain = {0};
 
     MRL_TRY(mrl_home_chain(h, h->identity.cert, &chain));
     MRL_TRY(mrl_tls_client_new(&trust, tls, why));
     MRL_TRY(mrl_tls_context_set_identity(*tls, &chain, h->identity.key, why));
+    mrl_tls_client_set_clock(*tls, &clock);
     full.tls = *tls;
     return mrl_http_client_new(&full, out, why);
 }
@@ -178,7 +197,8 @@ static mrl_err same_request(const struct mrl_cert_facts *present, const struct m
 }
 
 static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
-                          const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why)
+                          const struct mrl_key *key, struct mrl_cert **out,
+                          struct mrl_est_told *told, struct mrl_why *why)
 {
     struct mrl_http_call call = {.target = MRL_LIT("/.well-known/est/simplereenroll")};
     MRL_AUTO(mrl_cert) cert = NULL;
@@ -186,8 +206,9 @@ static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
     const struct mrl_cert_facts *present = mrl_cert_facts(h->identity.cert);
 
     MRL_TRY(same_request(present, key, &csr, why));
-    MRL_TRY(ask_certificate(c, &call, mrl_buf_bytes(&csr), &cert, why));
-    MRL_TRY(mrl_est_judge(cert, key, present->cn, &h->ca, &h->roots, mrl_wall_s(), why));
+    MRL_TRY(ask_certificate(c, &call, mrl_buf_bytes(&csr), &cert, told, why));
+    MRL_TRY(
+        mrl_est_judge(cert, key, present->cn, &h->ca, &h->roots, mrl_device_now_s(&h->clock), why));
     if (!mrl_bytes_eq(mrl_cert_facts(cert)->san, present->san))
         return mrl_fail(why, MRL_ERR_CRYPTO,
                         "the certificate has other names than the present one");
@@ -195,12 +216,30 @@ static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
     return MRL_OK;
 }
 
+mrl_err mrl_est_time(const struct mrl_home *h, struct mrl_device_clock *clock, struct mrl_why *why)
+{
+    const struct mrl_http_call call = {.method = "GET",
+                                       .target = MRL_LIT("/.well-known/est/cacerts")};
+    MRL_AUTO(mrl_tls_context) tls = NULL;
+    MRL_AUTO(mrl_http_client) c = NULL;
+    MRL_SCOPED(mrl_cert_list) certs = {0};
+    struct mrl_est_told told;
+    int64_t from, until;
+
+    MRL_TRY(open_client(h, &tls, &c, why));
+    MRL_TRY(ask(c, &call, &certs, &told, why));
+    if (told.time_s == 0)
+        return mrl_fail(why, MRL_ERR_UNSUPPORTED, "the server does not tell the time");
+    MRL_TRY(mrl_tls_client_validity(tls, &from, &until));
+    return mrl_device_clock_learn(clock, told.time_s, from, until, mrl_wall_ms(), why);
+}
+
 mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
-                      struct mrl_why *why)
+                      struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_AUTO(mrl_tls_context) tls = NULL;
     MRL_AUTO(mrl_http_client) c = NULL;
 
     MRL_TRY(open_client(h, &tls, &c, why));
-    return renew_over(c, h, key, out, why);
+    return renew_over(c, h, key, out, told, why);
 }

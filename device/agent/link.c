@@ -108,11 +108,13 @@ static mrl_err begin(struct mrl_link *l, const struct mrl_home *h, const struct 
                      struct mrl_why *why)
 {
     const struct mrl_tls_client_config trust = {.roots = &h->roots};
+    const struct mrl_tls_clock clock = {.ahead_s = h->clock.ahead_ms / 1000};
     MRL_SCOPED(mrl_cert_list) chain = {0};
 
     MRL_TRY(mrl_home_chain(h, i->cert, &chain));
     MRL_TRY(mrl_tls_client_new(&trust, &l->context, why));
     MRL_TRY(mrl_tls_context_set_identity(l->context, &chain, i->key, why));
+    mrl_tls_client_set_clock(l->context, &clock);
     MRL_TRY(dial(l, mrl_str(h->settings.mqtt), why));
     return mrl_tls_connect(l->context, l->fd, mrl_str(h->settings.name), &l->tls);
 }
