@@ -32,8 +32,13 @@ static const struct mrl_cli_column shown[] = {
     {NULL},
 };
 static const struct mrl_cli_column credentials[] = {
-    {"CERTIFICATE", "fingerprint"}, {"STATE", "state"},   {"FROM", "not_before"},
-    {"UNTIL", "not_after"},         {"REASON", "reason"}, {NULL},
+    {"CREDENTIAL", "fingerprint"},
+    {"KIND", "kind"},
+    {"STATE", "state"},
+    {"FROM", "not_before"},
+    {"UNTIL", "not_after"},
+    {"REASON", "reason"},
+    {NULL},
 };
 
 static const struct mrl_cli_option add_options[] = {
@@ -149,7 +154,7 @@ static mrl_exit show(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
         return MRL_EXIT_OK;
     mrl_cli_say(cli, "%s", "");
     mrl_cli_print_table(cli, credentials, mrl_cli_member(answer.json, "credentials"),
-                        "certificates");
+                        "credentials");
     return MRL_EXIT_OK;
 }
 

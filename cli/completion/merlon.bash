@@ -17,6 +17,7 @@ _merlon() {
     ca) words="show renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
+    psk) words="add list revoke" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
@@ -26,7 +27,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics ca device token app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics ca device token psk app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -45,6 +46,8 @@ _merlon() {
     "device revoke") options+=" --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --token-only" ;;
+    "psk add") options+=" --identity --key-file --life --key-only" ;;
+    "psk revoke") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;

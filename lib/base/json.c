@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/secret.h"
+
+static void free_wiped(void *memory)
+{
+    mrl_wipe(memory, malloc_usable_size(memory)); /* of NULL: 0 */
+    free(memory);
+}
+
+void mrl_json_wipe_what_is_freed(void)
+{
+    json_set_alloc_funcs(malloc, free_wiped);
+}
 
 /* Before the parser: it recurses, and its own limit is fixed. Brackets inside strings do not count;
  * text that is no JSON is for the parser to refuse. */

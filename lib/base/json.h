@@ -17,6 +17,10 @@ static inline void json_t_free(struct json_t *json)
 }
 MRL_AUTO_DEFINE(json_t);
 
+/* For programs that read or write secrets as JSON: from here on all memory that jansson frees, its
+ * parser's included, is wiped. Before the first use of anything else here. */
+void mrl_json_wipe_what_is_freed(void);
+
 struct mrl_json_limits {
     size_t bytes;
     size_t depth; /* {} and [] inside each other */

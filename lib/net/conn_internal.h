@@ -42,17 +42,24 @@ struct mrl_conn {
     bool last_words; /* the peer should be able to read what was sent last: linger */
 };
 
+/* Empty buffers that have memory. */
+struct mrl_spare {
+    struct mrl_buf *stack;
+    size_t count, most;
+};
+
 struct mrl_conns {
     struct mrl_conns_config config;
     struct mrl_list all;
     struct mrl_conns_counts counts;
     struct mrl_conn *current; /* shown to its user right now; NULL when it was detached there */
-    struct mrl_buf *spare;    /* stack of empty buffers with memory */
-    size_t spare_count;
+    struct mrl_spare large, small;
 };
 
 /* net/conn_pool.c: buffers of the worker. */
-void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b); /* b has no memory: it gets some */
+enum { MRL_CONN_OUT = 1024 /* a write most often is a few small packets; it grows */ };
+/* A buffer without memory gets some: MRL_TLS_READ to read into, MRL_CONN_OUT to write from. */
+void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b, size_t size);
 void mrl_conns_take_back(struct mrl_conns *cs, struct mrl_buf *b); /* no memory: no-op */
 
 /* net/conn_open.c: from a new socket to an open connection. */

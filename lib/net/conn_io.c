@@ -120,7 +120,7 @@ void mrl_conn_readable(struct mrl_conn *c)
             return;
         c->read_wants_write = false;
         c->in.secret = c->kind->secret;
-        mrl_conns_lend(c->conns, &c->in);
+        mrl_conns_lend(c->conns, &c->in, MRL_TLS_READ);
         err = c->tls == NULL ? read_plain(c) : mrl_tls_read(c->tls, &c->in, MRL_TLS_READ);
         if (err != MRL_OK) {
             read_failed(c, err);
@@ -217,7 +217,7 @@ mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data)
         return MRL_ERR_LIMIT;
     }
     c->out.secret = c->kind->secret;
-    mrl_conns_lend(c->conns, &c->out);
+    mrl_conns_lend(c->conns, &c->out, MRL_CONN_OUT);
     MRL_TRY(c->ws != NULL ? mrl_ws_link_write(c->ws, data, &c->out)
                           : mrl_buf_append(&c->out, data));
     if (!c->blocked)

@@ -5,53 +5,77 @@
 #include "net/conn_internal.h"
 
 enum {
-    SPARE_MAX = 64,
+    SPARE_LARGE = 64,
+    SPARE_SMALL = 1024,       /* a message to a thousand: each connection has one for a moment */
     SPARE_LARGEST = 64 << 10, /* larger ones are rare and not kept */
-    FIRST_SIZE = MRL_TLS_READ,
 };
 
-void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b)
+static struct mrl_spare *spare_of(struct mrl_conns *cs, size_t size)
 {
+    return size < MRL_TLS_READ ? &cs->small : &cs->large;
+}
+
+void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b, size_t size)
+{
+    struct mrl_spare *spare = spare_of(cs, size);
     const struct mrl_buf of = *b;
     uint8_t *to;
 
     if (b->data != NULL)
         return;
-    if (cs->spare_count > 0)
-        *b = cs->spare[--cs->spare_count];
+    if (spare->count > 0)
+        *b = spare->stack[--spare->count];
     b->limit = of.limit;
     b->secret = of.secret;
-    (void)mrl_buf_reserve(b, FIRST_SIZE, &to); /* within every limit */
+    (void)mrl_buf_reserve(b, size, &to); /* within every limit */
     cs->counts.buffers++;
 }
 
 void mrl_conns_take_back(struct mrl_conns *cs, struct mrl_buf *b)
 {
+    struct mrl_spare *spare = spare_of(cs, b->cap);
+
     if (b->data == NULL)
         return;
     cs->counts.buffers--;
-    if (b->cap > SPARE_LARGEST || cs->spare_count == SPARE_MAX) {
+    if (b->cap > SPARE_LARGEST || spare->count == spare->most) {
         mrl_buf_done(b);
         return;
     }
     if (b->secret)
         mrl_wipe(b->data, b->cap);
     mrl_buf_clear(b);
-    cs->spare[cs->spare_count] = *b;
-    cs->spare[cs->spare_count++].secret = false;
+    spare->stack[spare->count] = *b;
+    spare->stack[spare->count++].secret = false;
     *b = (struct mrl_buf){.limit = b->limit};
+}
+
+static struct mrl_spare make_spare(size_t most)
+{
+    struct mrl_spare spare = {.stack = calloc(most, sizeof(*spare.stack)), .most = most};
+
+    if (spare.stack == NULL)
+        abort();
+    return spare;
+}
+
+static void free_spare(struct mrl_spare *spare)
+{
+    for (size_t i = 0; i < spare->count; i++)
+        mrl_buf_done(&spare->stack[i]);
+    free(spare->stack);
 }
 
 mrl_err mrl_conns_new(const struct mrl_conns_config *config, struct mrl_conns **out)
 {
     enum { DEFAULT_TIMEOUT_MS = 10000, DEFAULT_HANDSHAKES = 1000 };
     struct mrl_conns *cs = calloc(1, sizeof(*cs));
-    struct mrl_buf *spare = calloc(SPARE_MAX, sizeof(*spare));
 
-    if (cs == NULL || spare == NULL)
+    if (cs == NULL)
         abort();
     cs->config = *config;
-    cs->spare = spare;
+    cs->large = make_spare(SPARE_LARGE);
+    cs->small = make_spare(SPARE_SMALL);
     mrl_list_init(&cs->all);
     if (cs->config.handshake_timeout_ms == 0)
         cs->config.handshake_timeout_ms = DEFAULT_TIMEOUT_MS;
@@ -73,9 +97,8 @@ void mrl_conns_free(struct mrl_conns *cs)
         mrl_conn_finish(c, MRL_END_SHUTDOWN);
         mrl_conn_destroy(c);
     }
-    for (size_t i = 0; i < cs->spare_count; i++)
-        mrl_buf_done(&cs->spare[i]);
-    free(cs->spare);
+    free_spare(&cs->large);
+    free_spare(&cs->small);
     free(cs);
 }
 

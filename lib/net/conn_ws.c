@@ -16,7 +16,7 @@ static bool flush_answers(struct mrl_conn *c)
 bool mrl_conn_ws_read(struct mrl_conn *c, size_t from)
 {
     c->out.secret = c->kind->secret;
-    mrl_conns_lend(c->conns, &c->out);
+    mrl_conns_lend(c->conns, &c->out, MRL_CONN_OUT);
     if (mrl_ws_link_read(c->ws, &c->in, from, &c->out) != MRL_OK) {
         mrl_conn_finish(c, MRL_END_BACKLOG);
         return false;
@@ -44,7 +44,7 @@ mrl_err mrl_conn_ws_flush(struct mrl_conn *c)
     mrl_ws_link_end_frame(c->ws, &c->out);
     if (c->state != CONN_CLOSING)
         return MRL_OK;
-    mrl_conns_lend(c->conns, &c->out);
+    mrl_conns_lend(c->conns, &c->out, MRL_CONN_OUT);
     return mrl_ws_link_close(c->ws, &c->out);
 }
 

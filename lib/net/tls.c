@@ -63,6 +63,7 @@ void mrl_tls_free(struct mrl_tls *t)
     mrl_tls_records_free(t->records);
     mrl_secret_pool_give(t->context->secrets, t->secrets);
     mrl_tls_resume_done(t);
+    free(t->psk_identity);
     mrl_tls_context_free(t->context);
     free(t->name);
     free(t->binding);
@@ -76,6 +77,8 @@ static enum mrl_tls_refusal refusal_of(const struct mrl_tls *t, unsigned long er
 
     if (t->refusal != MRL_TLS_ACCEPTED)
         return t->refusal;
+    if (mrl_tls_psk_is_wrong(t, reason))
+        return MRL_TLS_WRONG_PSK;
     if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
         return MRL_TLS_NO_CERTIFICATE;
     if (reason == SSL_R_BAD_SIGNATURE)
@@ -118,13 +121,13 @@ static mrl_err failed(struct mrl_tls *t, int result, bool shaking_hands)
     return MRL_ERR_AUTH;
 }
 
-/* A certificate counts when it was verified in this handshake, or when the handshake resumed a
- * session whose ticket holds it. */
+/* A certificate counts when it was verified in this handshake, a pre-shared key when it was used in
+ * it, and either when the handshake resumed a session whose ticket holds it. */
 static void note_peer(struct mrl_tls *t)
 {
-    bool verified = t->verified;
+    bool verified = t->verified, psk = !t->context->is_client && mrl_tls_psk_used(t);
 
-    t->facts.resumed = SSL_session_reused(t->ssl) == 1;
+    t->facts.resumed = SSL_session_reused(t->ssl) == 1 && !psk;
     if (t->context->is_client) {
         t->facts.has_certificate = true; /* OpenSSL verified it, or resumed what it verified */
         t->facts.showed_certificate = true;
@@ -132,10 +135,12 @@ static void note_peer(struct mrl_tls *t)
     }
     if (t->facts.resumed && t->offered != NULL) { /* nothing resumes but what was offered */
         verified = t->offered->has_certificate;
+        psk = t->offered->has_psk;
         t->facts.fingerprint = t->offered->fingerprint;
     }
+    t->facts.has_psk = psk;
     t->facts.has_certificate = t->facts.showed_certificate = verified;
-    if (!verified)
+    if (!verified && !psk)
         t->facts.fingerprint = (struct mrl_fingerprint){0};
 }
 
@@ -184,10 +189,15 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
     mrl_tls_handover_end();
     if (result != 1)
         return failed(t, result, /*shaking_hands=*/true);
+    if (mrl_tls_psk_is_refused(t)) {
+        t->failed = true;
+        return MRL_ERR_AUTH;
+    }
     note_facts(t);
     if (!t->context->is_client) {
         mrl_tls_resume_store(t);
         mrl_tls_resume_done(t);
+        mrl_tls_psk_forget(t);
         mrl_tls_hand_over(t);
         if (t->ssl != NULL)
             drop_session(t);

@@ -28,6 +28,8 @@ enum mrl_tls_refusal {
     MRL_TLS_RETIRED,
     MRL_TLS_SUSPENDED,
     MRL_TLS_UNREGISTERED, /* issued by one of our roots, yet nobody knows it */
+    MRL_TLS_UNKNOWN_PSK,  /* nobody has this identity of a pre-shared key */
+    MRL_TLS_WRONG_PSK,    /* the peer does not hold its key */
     MRL_TLS_WRONG_NAME,   /* seen by clients: the server's certificate is for another name */
     MRL_TLS_PLAINTEXT,    /* first bytes are not TLS */
     MRL_TLS_PROTOCOL,     /* no version or suite in common, broken messages, peer's own alert */
@@ -41,6 +43,15 @@ const char *mrl_tls_refusal_name(enum mrl_tls_refusal r); /* "unknown-ca" */
  * refused, and checked against the roots only to name the reason. Any other value is the answer.
  * Called on the worker; must not block and must not touch the connection. */
 typedef enum mrl_tls_refusal (*mrl_tls_judge)(void *context, const struct mrl_fingerprint *fp);
+
+/* Asked inside a handshake that offers a pre-shared key, for each identity: 1 to
+ * MRL_TLS_PSK_IDENTITY_MAX printable ASCII characters without space. Sets *fp, which stands for the
+ * identity wherever that of a certificate would, and gives *key, 1 to MRL_TLS_PSK_MAX bytes:
+ * whoever is refused gets one that nobody knows, so that the peer cannot tell why it failed. */
+typedef enum mrl_tls_refusal (*mrl_tls_psk_find)(void *context, mrl_bytes identity,
+                                                 struct mrl_fingerprint *fp,
+                                                 struct mrl_secret **key);
+enum { MRL_TLS_PSK_IDENTITY_MAX = 128, MRL_TLS_PSK_MAX = 64 };
 
 enum mrl_tls_client_certificate {
     MRL_CLIENT_CERT_NONE,     /* not asked for */
@@ -58,6 +69,8 @@ struct mrl_tls_server_config {
     enum mrl_tls_client_certificate client_certificate;
     enum mrl_tls_version min_version; /* 0: TLS 1.2 */
     mrl_tls_judge judge;              /* NULL only with MRL_CLIENT_CERT_NONE */
+    mrl_tls_psk_find psk;             /* NULL: no pre-shared keys. Who comes with one is not asked
+                                         for a certificate; judge answers for its resumptions */
     void *judge_context;              /* borrowed, outlives the context */
     const struct mrl_cert_list
         *roots;            /* borrowed, outlives the context (and mrl_..._set_roots); may be NULL */
@@ -89,7 +102,10 @@ void mrl_tls_context_set_roots(struct mrl_tls_context *c, const struct mrl_cert_
 
 /* What is known of the peer of an open connection. */
 struct mrl_tls_facts {
-    struct mrl_fingerprint fingerprint; /* of the leaf the peer showed; zero without one */
+    struct mrl_fingerprint fingerprint; /* of the leaf the peer showed, or for its pre-shared key;
+                                           zero without either */
+    bool has_psk;                       /* it came with a pre-shared key */
+    const char *psk_identity;           /* of a refused handshake that offered one; else NULL */
     bool has_certificate;               /* and it was good */
     bool showed_certificate;            /* good or not: for the record of a refusal */
     bool resumed;

@@ -8,9 +8,11 @@
 
 enum { PEER_CHAIN_MAX = 16 << 10, SECURITY_LEVEL = 2 /* 112 bits */ };
 
-static const char suites_1_2[] =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+#define SUITES_1_2                                                                             \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+/* The only one of ECDHE_PSK with an AEAD that OpenSSL has. */
+#define SUITES_1_2_WITH_PSK SUITES_1_2 ":ECDHE-PSK-CHACHA20-POLY1305"
 static const char suites_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char groups[] = "X25519:P-256:P-384";
@@ -96,7 +98,7 @@ static bool common_settings(const struct mrl_tls_context *c, SSL_CTX *ssl)
     SSL_CTX_set_max_cert_list(ssl, PEER_CHAIN_MAX);
     return SSL_CTX_set_min_proto_version(ssl, (int)c->min_version) == 1 &&
            SSL_CTX_set_max_proto_version(ssl, (int)c->max_version) == 1 &&
-           SSL_CTX_set_cipher_list(ssl, suites_1_2) == 1 &&
+           SSL_CTX_set_cipher_list(ssl, c->psk != NULL ? SUITES_1_2_WITH_PSK : SUITES_1_2) == 1 &&
            SSL_CTX_set_ciphersuites(ssl, suites_1_3) == 1 &&
            SSL_CTX_set1_groups_list(ssl, groups) == 1 &&
            SSL_CTX_set1_sigalgs_list(ssl, signatures) == 1;
@@ -116,6 +118,7 @@ static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
     if (c->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(ssl, select_alpn, c);
     mrl_tls_resume_settings(c, ssl);
+    mrl_tls_psk_settings(c, ssl);
     if (!c->keep_library)
         mrl_tls_handover_settings(c, ssl);
     return SSL_CTX_set_session_id_context(ssl, (const unsigned char *)&c->scope,
@@ -141,6 +144,8 @@ static mrl_err check_server_config(const struct mrl_tls_server_config *config, s
         return mrl_fail(why, MRL_ERR_INVALID, "client_certificate: no such choice");
     if (config->judge == NULL && config->client_certificate != MRL_CLIENT_CERT_NONE)
         return mrl_fail(why, MRL_ERR_INVALID, "client certificates need a judge");
+    if (config->judge == NULL && config->psk != NULL)
+        return mrl_fail(why, MRL_ERR_INVALID, "pre-shared keys need a judge");
     if (config->strict_alpn.len > MRL_ALPN_NAME_MAX ||
         (config->strict_alpn.len > 0) != (config->strict_judge != NULL))
         return mrl_fail(why, MRL_ERR_INVALID, "a strict protocol needs a judge of its own");
@@ -162,6 +167,7 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     c->max_version = MRL_TLS_1_3;
     c->judge = config->judge;
     c->judge_context = config->judge_context;
+    c->psk = config->psk;
     c->strict_judge = config->strict_judge;
     (void)mrl_bytes_to_cstr(config->strict_alpn, c->strict_alpn, sizeof(c->strict_alpn)); /* fits */
     c->roots = config->roots;

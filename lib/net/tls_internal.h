@@ -54,6 +54,7 @@ struct mrl_tls_context {
     uint32_t scope;
     bool channel_binding;
     bool keep_library;
+    mrl_tls_psk_find psk;            /* NULL: certificates only */
     struct mrl_secret_pool *secrets; /* of connections with records of their own */
     /* client */
     struct mrl_cert_list client_roots; /* references of our own */
@@ -80,6 +81,8 @@ struct mrl_tls {
     bool verified;
     bool strict;                    /* the protocol agreed on has its own judge */
     struct mrl_tls_ticket *offered; /* owned; NULL: none, or over; its secret is not kept */
+    bool psk_offered;               /* the same of the last pre-shared key; not both are set */
+    char *psk_identity;             /* of it; owned, NULL: none, or over */
     char *name;                     /* client: of the server */
     /* During the handshake of a server: what is needed to hand over. */
     int fd;                             /* -1: on BIOs */
@@ -125,6 +128,17 @@ int mrl_tls_x509_error(enum mrl_tls_refusal r);                  /* gives the ri
 enum mrl_tls_refusal mrl_tls_refusal_from_x509(long error);
 enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c, bool strict,
                                     const struct mrl_fingerprint *fp);
+
+/* net/tls_psk.c */
+void mrl_tls_psk_settings(const struct mrl_tls_context *c, SSL_CTX *ssl);
+/* The handshake is so far that this is decided: is it by a pre-shared key? */
+bool mrl_tls_psk_used(const struct mrl_tls *t);
+/* The handshake is over by OpenSSL, with a key of somebody who may not come in. */
+bool mrl_tls_psk_is_refused(const struct mrl_tls *t);
+/* An error of OpenSSL's: the peer does not hold the key it named. */
+bool mrl_tls_psk_is_wrong(const struct mrl_tls *t, int reason);
+/* What was offered does not count (any more). */
+void mrl_tls_psk_forget(struct mrl_tls *t);
 
 /* net/tls_resume.c */
 void mrl_tls_resume_settings(struct mrl_tls_context *c, SSL_CTX *ssl);

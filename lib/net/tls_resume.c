@@ -79,6 +79,9 @@ static bool may_resume(const struct mrl_tls_context *c, const SSL *ssl,
 {
     if (k->scope != c->scope || k->version != SSL_version(ssl))
         return false;
+    if (k->has_psk)
+        return c->psk != NULL &&
+               mrl_tls_judged(c, /*strict=*/false, &k->fingerprint) == MRL_TLS_ACCEPTED;
     if (!k->has_certificate)
         return c->client_certificate != MRL_CLIENT_CERT_REQUIRED;
     return c->client_certificate != MRL_CLIENT_CERT_NONE &&
@@ -110,6 +113,7 @@ static SSL_SESSION *get_session(SSL *ssl, const unsigned char *id, int len, int 
 
     *copy = 0; /* OpenSSL takes our reference */
     mrl_tls_resume_done(t);
+    mrl_tls_psk_forget(t);
     if (len <= 0 || mrl_tls_tickets_get(c->tickets, mrl_bytes_of(id, (size_t)len), mrl_wall_s(),
                                         &ticket) != MRL_OK)
         return NULL;
@@ -133,6 +137,7 @@ static void store(struct mrl_tls *t, const SSL_SESSION *session)
         .scope = c->scope,
         .created = resumed ? t->offered->created : mrl_wall_s(),
         .has_certificate = resumed ? t->offered->has_certificate : t->verified,
+        .has_psk = resumed ? t->offered->has_psk : mrl_tls_psk_used(t),
         .fingerprint = resumed ? t->offered->fingerprint : t->facts.fingerprint,
     };
 

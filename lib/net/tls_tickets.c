@@ -194,6 +194,24 @@ void mrl_tls_tickets_remove(struct mrl_tls_tickets *t, mrl_bytes id)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void sweep_shard(struct shard *s, mrl_tls_tickets_keep *keep, void *context)
+{
+    MRL_LIST_EACH(slot, &s->oldest, struct slot, age)
+    {
+        if (!keep(context, &slot->ticket))
+            forget(s, slot);
+    }
+}
+
+void mrl_tls_tickets_sweep(struct mrl_tls_tickets *t, mrl_tls_tickets_keep *keep, void *context)
+{
+    for (size_t i = 0; i < MRL_TICKET_SHARDS; i++) {
+        pthread_mutex_lock(&t->shards[i].lock);
+        sweep_shard(&t->shards[i], keep, context);
+        pthread_mutex_unlock(&t->shards[i].lock);
+    }
+}
+
 size_t mrl_tls_tickets_count(struct mrl_tls_tickets *t)
 {
     size_t count = 0;

@@ -19,11 +19,12 @@ struct mrl_tls_ticket {
     uint8_t id_len;
     uint8_t secret_len;
     bool has_certificate;
+    bool has_psk;
     uint16_t version;                   /* 0x0303, 0x0304 */
     uint16_t cipher;                    /* as on the wire */
     uint32_t scope;                     /* only contexts of the same scope resume it */
     int64_t created;                    /* wall clock seconds of the full handshake */
-    struct mrl_fingerprint fingerprint; /* of the client's certificate */
+    struct mrl_fingerprint fingerprint; /* of the client's certificate or pre-shared key */
 };
 
 struct mrl_tls_tickets;
@@ -45,6 +46,10 @@ mrl_err mrl_tls_tickets_put(struct mrl_tls_tickets *t, const struct mrl_tls_tick
 mrl_err mrl_tls_tickets_get(struct mrl_tls_tickets *t, mrl_bytes id, int64_t now_s,
                             struct mrl_tls_ticket *out);
 void mrl_tls_tickets_remove(struct mrl_tls_tickets *t, mrl_bytes id); /* unknown: no-op */
+/* Removes all that keep does not answer true for. It is called with a lock held that handshakes
+ * wait for: it is quick, and calls nothing here. */
+typedef bool mrl_tls_tickets_keep(void *context, const struct mrl_tls_ticket *ticket);
+void mrl_tls_tickets_sweep(struct mrl_tls_tickets *t, mrl_tls_tickets_keep *keep, void *context);
 size_t mrl_tls_tickets_count(struct mrl_tls_tickets *t);
 
 #endif

@@ -20,6 +20,8 @@ static const struct refusal {
     [MRL_TLS_RETIRED] = {"retired", X509_V_ERR_CERT_REVOKED},                            /* 44 */
     [MRL_TLS_SUSPENDED] = {"suspended", X509_V_ERR_CERT_REJECTED},                       /* 42 */
     [MRL_TLS_UNREGISTERED] = {"unregistered", X509_V_ERR_SUBTREE_MINMAX},                /* 46 */
+    [MRL_TLS_UNKNOWN_PSK] = {"unknown-psk", X509_V_ERR_UNSPECIFIED},
+    [MRL_TLS_WRONG_PSK] = {"wrong-psk", X509_V_ERR_UNSPECIFIED},
     [MRL_TLS_WRONG_NAME] = {"wrong-name", X509_V_ERR_HOSTNAME_MISMATCH},
     [MRL_TLS_PLAINTEXT] = {"plaintext", X509_V_ERR_UNSPECIFIED},
     [MRL_TLS_PROTOCOL] = {"protocol", X509_V_ERR_UNSPECIFIED},
@@ -124,6 +126,7 @@ int mrl_tls_verify_client(X509_STORE_CTX *store, void *context)
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
 
     t->verified = false;
+    mrl_tls_psk_forget(t);
     t->facts.showed_certificate =
         leaf != NULL && mrl_cert_native_fingerprint(leaf, &t->facts.fingerprint) == MRL_OK;
     t->refusal = t->facts.showed_certificate ? mrl_tls_judged(c, t->strict, &t->facts.fingerprint)

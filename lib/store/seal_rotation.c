@@ -169,7 +169,6 @@ static void batch_clear(struct batch *b)
         mrl_buf_done(&b->rows[i].key.text);
         mrl_buf_done(&b->rows[i].sealed);
     }
-    mrl_wipe(b->plain.data, b->plain.cap);
     mrl_buf_done(&b->plain);
     mrl_buf_done(&b->again);
     free(b->rows);
@@ -403,7 +402,8 @@ static mrl_err end(const struct mrl_seal_rotation_config *c, const struct mrl_se
 
 mrl_err mrl_seal_rotation_step(struct mrl_seal_rotation *r, bool *more, struct mrl_why *why)
 {
-    struct batch b = {.write = {.run = run_batch, .why = why}, .config = &r->config};
+    struct batch b = {
+        .write = {.run = run_batch, .why = why}, .config = &r->config, .plain = {.secret = true}};
     mrl_err err;
 
     b.rows = calloc(r->config.batch_rows, sizeof(*b.rows));

@@ -36,6 +36,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     struct mrl_telemetry *telemetry;
     struct mrl_retained *retained;
     const struct mrl_ledger *ledger; /* NULL: messages are in memory only */
+    bool psk;                        /* the MQTT port takes pre-shared keys */
     struct mrl_seal_rotation *rotation;
     struct mrl_seal_root seal_root;
     struct mrl_backup *backup;

@@ -18,6 +18,7 @@ json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credenti
         json_t *o = mrl_json_object();
 
         mrl_api_put_hex(r, o, "fingerprint", mrl_fingerprint_bytes(&list[i].fingerprint));
+        mrl_api_put_text(r, o, "kind", list[i].psk ? MRL_LIT("psk") : MRL_LIT("certificate"));
         mrl_api_put_hex(r, o, "serial", list[i].serial);
         mrl_api_put_text(r, o, "state", mrl_str(mrl_credential_state_name(list[i].state)));
         mrl_api_put_text(r, o, "reason", list[i].reason);

@@ -28,6 +28,9 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/devices/{id}/release", MRL_MAY_QUARANTINE_DEVICES, mrl_api_device_step, MRL_DEVICE_RELEASE},
     {"POST", "/v1/devices/{id}/revoke", MRL_MAY_REVOKE_DEVICES, mrl_api_device_step, MRL_DEVICE_REVOKE},
     {"POST", "/v1/devices/{id}/retire", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_RETIRE},
+    {"POST", "/v1/devices/{id}/psks", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_psk_add},
+    {"GET", "/v1/devices/{id}/psks", MRL_MAY_READ_CREDENTIALS, mrl_api_psk_list},
+    {"POST", "/v1/devices/{id}/psks/{identity}/revoke", MRL_MAY_REVOKE_CREDENTIALS, mrl_api_psk_revoke},
 
     {"POST", "/v1/renewals", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_begin},
     {"GET", "/v1/renewals", MRL_MAY_READ_DEVICES, mrl_api_renewal_list},

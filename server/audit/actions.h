@@ -11,6 +11,7 @@
     X(DEVICE_ADDED, "device.added", "A device was made known; it has no credential yet.") \
     X(DEVICE_ENROLLED, "device.enrolled", "A device got its first certificate.") \
     X(DEVICE_REENROLLED, "device.reenrolled", "A device renewed its certificate.") \
+    X(DEVICE_PSK_ADDED, "device.psk_added", "A device got a pre-shared key; the entry has its identity, never the key.") \
     X(DEVICE_ACTIVATED, "device.activated", "A device went from expected to active.") \
     X(DEVICE_SUSPENDED, "device.suspended", "An operator switched a device off.") \
     X(DEVICE_RESUMED, "device.resumed", "An operator switched a suspended device on again.") \

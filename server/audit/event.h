@@ -63,7 +63,8 @@ struct mrl_audit_event {
     struct {
         enum mrl_audit_actor_kind kind;
         mrl_bytes id;
-        mrl_bytes auth; /* "certificate:<fingerprint>", "token:<id>", "unix:uid=0" */
+        /* "certificate:<fingerprint>", "psk:<identity>", "token:<id>", "unix:uid=0" */
+        mrl_bytes auth;
     } actor;
     mrl_bytes source; /* address as text: "192.0.2.7:50112", "[2001:db8::1]:50112", "unix" */
     mrl_bytes target;

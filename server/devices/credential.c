@@ -14,8 +14,9 @@
 enum { HEX_SIZE = 2 * MRL_SHA256_SIZE + 1 };
 
 /* Columns that info_of_row reads. */
-#define COLUMNS \
-    "fingerprint, serial, kind, principal, not_before, not_after, state, changed, reason"
+#define COLUMNS                                                                             \
+    "fingerprint, serial, kind, principal, not_before, not_after, state, changed, reason, " \
+    "length(der)"
 
 static enum mrl_audit_action changed_action(enum mrl_principal_kind kind)
 {
@@ -40,6 +41,7 @@ static mrl_err info_of_row(const struct mrl_rows *rows, struct mrl_credential_in
         .state = (enum mrl_credential_state)mrl_row_int(rows, 6),
         .changed_ms = mrl_row_int(rows, 7),
         .reason = mrl_row_bytes(rows, 8),
+        .psk = mrl_row_int(rows, 9) == 0,
     };
     memcpy(out->fingerprint.bytes, fingerprint.data, fingerprint.len);
     return MRL_OK;
@@ -98,10 +100,11 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
     MRL_AUTO(mrl_rows) rows = NULL;
     struct mrl_credential_info info;
 
-    MRL_TRY(mrl_tx_query_one(tx, "SELECT " COLUMNS ", der FROM credentials WHERE fingerprint = $1",
-                             MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(s->fingerprint))), &rows));
+    MRL_TRY(mrl_tx_query_one(
+        tx, "SELECT " COLUMNS ", der FROM credentials WHERE fingerprint = $1 AND length(der) > 0",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(s->fingerprint))), &rows));
     MRL_TRY(info_of_row(rows, &info));
-    s->visit(s->context, &info, mrl_row_bytes(rows, 9));
+    s->visit(s->context, &info, mrl_row_bytes(rows, 10));
     return MRL_OK;
 }
 
@@ -166,7 +169,7 @@ static mrl_err check_principal(struct mrl_tx *tx, const struct mrl_credential_ne
     MRL_TRY(err);
     if (c->kind == MRL_PRINCIPAL_DEVICE ? !mrl_device_may_enrol((enum mrl_device_state)state)
                                         : state != MRL_ACCOUNT_ACTIVE)
-        return mrl_fail(why, MRL_ERR_STATE, "%s %.*s may get no certificate in its state", kind,
+        return mrl_fail(why, MRL_ERR_STATE, "%s %.*s may get no credential in its state", kind,
                         MRL_FMT(c->id));
     return MRL_OK;
 }
@@ -184,7 +187,7 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
                                   MRL_INT(mrl_wall_s())),
                          &rows));
     if (mrl_row_int(rows, 0) >= MRL_CREDENTIALS_ACTIVE_MAX)
-        return mrl_fail(why, MRL_ERR_LIMIT, "%.*s has %d active certificates already",
+        return mrl_fail(why, MRL_ERR_LIMIT, "%.*s has %d active credentials already",
                         MRL_FMT(c->id), MRL_CREDENTIALS_ACTIVE_MAX);
     return MRL_OK;
 }
@@ -209,16 +212,13 @@ static mrl_err check_key(struct mrl_tx *tx, const struct mrl_credential_new *c, 
                     MRL_FMT(mrl_row_bytes(rows, 1)));
 }
 
-mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *c,
-                                    struct mrl_why *why)
+mrl_err mrl_credential_insert(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
+                              struct mrl_why *why)
 {
-    uint8_t key[MRL_SHA256_SIZE];
     uint64_t added;
 
-    MRL_TRY(check_new(c, why));
-    MRL_TRY(mrl_sha256(c->spki, key));
     MRL_TRY(check_principal(tx, c, why));
-    MRL_TRY(check_key(tx, c, mrl_bytes_of(key, sizeof(key)), why));
+    MRL_TRY(check_key(tx, c, key, why));
     MRL_TRY(check_room(tx, c, why));
     MRL_TRY(mrl_tx_exec(
         tx,
@@ -229,11 +229,22 @@ mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credenti
         MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&c->fingerprint)), MRL_BLOB(c->serial),
                  MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(c->not_before), MRL_INT(c->not_after),
                  MRL_INT(MRL_CREDENTIAL_ACTIVE), MRL_INT(mrl_wall_ms()), MRL_BLOB(c->der),
-                 MRL_BLOB(mrl_bytes_of(key, sizeof(key)))),
+                 MRL_BLOB(key)),
         &added));
     if (added == 0)
-        return mrl_fail(why, MRL_ERR_EXISTS, "this certificate is known already");
+        return mrl_fail(why, MRL_ERR_EXISTS, "this %s is known already",
+                        c->der.len > 0 ? "certificate" : "identity");
     return MRL_OK;
+}
+
+mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *c,
+                                    struct mrl_why *why)
+{
+    uint8_t key[MRL_SHA256_SIZE];
+
+    MRL_TRY(check_new(c, why));
+    MRL_TRY(mrl_sha256(c->spki, key));
+    return mrl_credential_insert(tx, c, mrl_bytes_of(key, sizeof(key)), why);
 }
 
 /* --- keys of certificates that were stored without --- */
@@ -290,6 +301,7 @@ struct owned {
     enum mrl_principal_kind kind;
     struct mrl_name id;
     enum mrl_credential_state state;
+    bool psk;
 };
 
 static mrl_err find_owned(struct mrl_tx *tx, const struct mrl_fingerprint *f, struct owned *out,
@@ -297,7 +309,7 @@ static mrl_err find_owned(struct mrl_tx *tx, const struct mrl_fingerprint *f, st
 {
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err = mrl_tx_query_one(
-        tx, "SELECT kind, principal, state FROM credentials WHERE fingerprint = $1",
+        tx, "SELECT kind, principal, state, length(der) FROM credentials WHERE fingerprint = $1",
         MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f))), &rows);
 
     if (err == MRL_ERR_NOT_FOUND)
@@ -305,10 +317,12 @@ static mrl_err find_owned(struct mrl_tx *tx, const struct mrl_fingerprint *f, st
     MRL_TRY(err);
     out->kind = (enum mrl_principal_kind)mrl_row_int(rows, 0);
     out->state = (enum mrl_credential_state)mrl_row_int(rows, 2);
+    out->psk = mrl_row_int(rows, 3) == 0;
     MRL_ENSURE(mrl_name_set(&out->id, mrl_row_bytes(rows, 1)), MRL_ERR_CORRUPT);
     return MRL_OK;
 }
 
+/* A pre-shared key is no reason to end a certificate. */
 static mrl_err supersede_others(struct mrl_tx *tx, const struct owned *o,
                                 const struct mrl_fingerprint *newest, uint64_t *changed)
 {
@@ -316,6 +330,8 @@ static mrl_err supersede_others(struct mrl_tx *tx, const struct owned *o,
         tx,
         "UPDATE credentials SET state = $4, changed = $5 WHERE kind = $1 AND principal = $2 "
         "AND state = $6 AND fingerprint <> $3 "
+        "AND (length(der) = 0 OR"
+        " (SELECT length(der) FROM credentials WHERE fingerprint = $3) > 0) "
         "AND created <= (SELECT created FROM credentials WHERE fingerprint = $3)",
         MRL_ARGS(MRL_INT(o->kind), MRL_TEXT(mrl_name_bytes(&o->id)),
                  MRL_BLOB(mrl_fingerprint_bytes(newest)), MRL_INT(MRL_CREDENTIAL_SUPERSEDED),
@@ -474,7 +490,8 @@ static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c,
     char hex[HEX_SIZE];
 
     mrl_hex(mrl_fingerprint_bytes(c->fingerprint), hex);
-    details[0] = MRL_AUDIT_TEXT("change", MRL_LIT("certificate revoked"));
+    details[0] = MRL_AUDIT_TEXT("change", c->owned.psk ? MRL_LIT("pre-shared key revoked")
+                                                       : MRL_LIT("certificate revoked"));
     details[1] = MRL_AUDIT_TEXT("fingerprint", mrl_str(hex));
     e.reason = c->reason;
     e.details = details;
@@ -491,7 +508,8 @@ static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_change *change)
 
     MRL_TRY(find_owned(tx, c->fingerprint, &c->owned, change->why));
     if (c->owned.state == MRL_CREDENTIAL_REVOKED)
-        return mrl_fail(change->why, MRL_ERR_STATE, "this certificate is revoked already");
+        return mrl_fail(change->why, MRL_ERR_STATE, "this %s is revoked already",
+                        c->owned.psk ? "key" : "certificate");
     change->kind = c->owned.kind;
     change->id = mrl_name_bytes(&c->owned.id);
     MRL_TRY(mrl_credential_digest(tx, c->fingerprint, &before));

@@ -64,6 +64,7 @@ struct mrl_credential_info {
     struct mrl_fingerprint fingerprint;
     mrl_bytes serial; /* big-endian */
     enum mrl_principal_kind kind;
+    bool psk; /* a pre-shared key (devices/psk.h): serial is empty */
     mrl_bytes id;
     int64_t not_before, not_after; /* seconds */
     enum mrl_credential_state state;

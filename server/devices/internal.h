@@ -51,6 +51,7 @@ struct mrl_registry {
     struct mrl_sealer *sealer; /* borrowed */
     struct mrl_access *access; /* borrowed */
     struct mrl_snapshot snapshot;
+    struct mrl_psk_table *psks;
     mrl_registry_changed *changed;
     void *context;
     struct {
@@ -68,6 +69,17 @@ mrl_err mrl_registry_run_also(struct mrl_registry *r, struct mrl_tx *tx,
 mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,
                                 enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes reason,
                                 uint64_t *revoked, struct mrl_why *why);
+
+/* Of any kind: the row, after the checks of principal, key and room. key: what two devices must not
+ * have in common. */
+struct mrl_credential_new;
+mrl_err mrl_credential_insert(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
+                              struct mrl_why *why);
+
+/* devices/psk.c */
+mrl_err mrl_psks_load(struct mrl_registry *r);
+/* [writer] The credential has ended: its key goes. */
+mrl_err mrl_psk_erase_tx(struct mrl_tx *tx, const struct mrl_fingerprint *f);
 
 /* Certificates stored before their keys were: once, at the start after that. */
 mrl_err mrl_credentials_fill_keys(struct mrl_registry *r, struct mrl_why *why);

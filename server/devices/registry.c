@@ -8,6 +8,7 @@
 #include "access/attributes.h"
 #include "devices/credential.h"
 #include "devices/internal.h"
+#include "devices/psk_table.h"
 
 struct mrl_registry_update {
     struct mrl_name id;
@@ -68,6 +69,7 @@ static mrl_err credential_of_row(const struct mrl_rows *rows, struct mrl_credent
     out->not_before = mrl_row_int(rows, 2);
     out->not_after = mrl_row_int(rows, 3);
     out->seen = mrl_row_int(rows, 4) != 0;
+    out->psk = mrl_row_int(rows, 5) == 0;
     return MRL_OK;
 }
 
@@ -102,15 +104,15 @@ static mrl_err load_credentials(struct mrl_tx *tx, const struct loading *l)
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT fingerprint, state, not_before, not_after, seen, kind, principal "
-                         "FROM credentials",
+                         "SELECT fingerprint, state, not_before, not_after, seen, length(der), "
+                         "kind, principal FROM credentials",
                          MRL_NO_ARGS, &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
         struct mrl_credential c;
 
         if (credential_of_row(rows, &c) != MRL_OK ||
-            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 5),
-                                        mrl_row_bytes(rows, 6), &c) != MRL_OK)
+            mrl_snapshot_put_credential(l->snapshot, (enum mrl_principal_kind)mrl_row_int(rows, 6),
+                                        mrl_row_bytes(rows, 7), &c) != MRL_OK)
             return mrl_fail(l->why, MRL_ERR_CORRUPT,
                             "a stored certificate cannot be read or belongs to nobody");
     }
@@ -172,8 +174,8 @@ static mrl_err stage_credentials(struct mrl_tx *tx, struct mrl_registry_update *
     mrl_err err;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT fingerprint, state, not_before, not_after, seen FROM credentials "
-                         "WHERE kind = $1 AND principal = $2",
+                         "SELECT fingerprint, state, not_before, not_after, seen, length(der) "
+                         "FROM credentials WHERE kind = $1 AND principal = $2",
                          MRL_ARGS(MRL_INT(u->record.kind), MRL_TEXT(u->record.id)), &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
         struct mrl_credential c;
@@ -182,6 +184,15 @@ static mrl_err stage_credentials(struct mrl_tx *tx, struct mrl_registry_update *
         MRL_TRY(add_staged(u, &c));
     }
     return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+/* Whatever ended a pre-shared key, nothing of it stays. */
+static mrl_err erase_ended(struct mrl_tx *tx, const struct mrl_registry_update *u)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (u->credentials[i].psk && u->credentials[i].state != MRL_CREDENTIAL_ACTIVE)
+            MRL_TRY(mrl_psk_erase_tx(tx, &u->credentials[i].fingerprint));
+    return MRL_OK;
 }
 
 mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
@@ -193,6 +204,7 @@ mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_
         abort();
     MRL_TRY(stage_record(tx, kind, id, u));
     MRL_TRY(stage_credentials(tx, u));
+    MRL_TRY(erase_ended(tx, u));
     *out = MRL_TAKE(u);
     return MRL_OK;
 }
@@ -208,6 +220,15 @@ void mrl_registry_update_free(struct mrl_registry_update *u)
 
 /* --- publishing --- */
 
+static void publish_credential(struct mrl_registry *r, const struct mrl_registry_update *u,
+                               const struct mrl_credential *c)
+{
+    /* Its principal is there: published before. */
+    (void)mrl_snapshot_put_credential(&r->snapshot, u->record.kind, u->record.id, c);
+    if (c->psk && c->state != MRL_CREDENTIAL_ACTIVE)
+        mrl_psk_table_drop(r->psks, &c->fingerprint);
+}
+
 /* The record first: a step that takes rights from record and certificates (revoke, retire) closes
  * the door at once, and no step gives by the one while it takes by the other. */
 void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_update *u)
@@ -217,9 +238,7 @@ void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_upda
     mrl_rcu_register();
     known = mrl_snapshot_put(&r->snapshot, &u->record);
     for (size_t i = 0; i < u->count; i++)
-        (void)mrl_snapshot_put_credential(
-            &r->snapshot, u->record.kind, u->record.id,
-            &u->credentials[i]); /* its principal is there: line above */
+        publish_credential(r, u, &u->credentials[i]);
     if (known && r->changed != NULL)
         r->changed(r->context, u->record.kind, u->record.id);
 }
@@ -249,6 +268,7 @@ mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_sealer *sealer,
     MRL_TRY(mrl_snapshot_init(&r->snapshot, access, why));
     MRL_TRY(mrl_store_read(store, load, &l));
     MRL_TRY(mrl_credentials_fill_keys(r, why));
+    MRL_TRY(mrl_psks_load(r));
     mrl_access_on_change(access, roles_changed, r);
     *out = MRL_TAKE(r);
     return MRL_OK;
@@ -260,6 +280,7 @@ void mrl_registry_free(struct mrl_registry *r)
         return;
     mrl_access_on_change(r->access, NULL, NULL);
     mrl_snapshot_done(&r->snapshot);
+    mrl_psk_table_free(r->psks);
     free(r);
 }
 

@@ -42,6 +42,7 @@ struct mrl_principal {
 struct mrl_credential {
     struct mrl_fingerprint fingerprint;
     enum mrl_credential_state state;
+    bool psk;           /* a pre-shared key: devices/psk.h */
     bool seen;          /* in use on a connection: mrl_credential_seen */
     int64_t not_before; /* seconds since 1970, both ends included (RFC 5280 4.1.2.5) */
     int64_t not_after;

@@ -30,6 +30,8 @@ static const enum mrl_counter counters[MRL_TLS_REFUSAL_COUNT_] = {
     [MRL_TLS_RETIRED] = MRL_COUNTER_REFUSED_RETIRED,
     [MRL_TLS_SUSPENDED] = MRL_COUNTER_REFUSED_SUSPENDED,
     [MRL_TLS_UNREGISTERED] = MRL_COUNTER_REFUSED_UNREGISTERED,
+    [MRL_TLS_UNKNOWN_PSK] = MRL_COUNTER_REFUSED_UNKNOWN_PSK,
+    [MRL_TLS_WRONG_PSK] = MRL_COUNTER_REFUSED_WRONG_PSK,
     [MRL_TLS_PLAINTEXT] = MRL_COUNTER_REFUSED_PLAINTEXT,
     [MRL_TLS_PROTOCOL] = MRL_COUNTER_REFUSED_PROTOCOL,
     [MRL_TLS_TIMEOUT] = MRL_COUNTER_REFUSED_OTHER,
@@ -45,6 +47,7 @@ bool mrl_refusal_is_of_stranger(const struct mrl_conn_closed *closed)
     static const bool strangers[MRL_TLS_REFUSAL_COUNT_] = {
         [MRL_TLS_NO_CERTIFICATE] = true, [MRL_TLS_UNKNOWN_CA] = true,
         [MRL_TLS_BAD_SIGNATURE] = true,  [MRL_TLS_UNREGISTERED] = true,
+        [MRL_TLS_UNKNOWN_PSK] = true,    [MRL_TLS_WRONG_PSK] = true,
         [MRL_TLS_PLAINTEXT] = true,      [MRL_TLS_PROTOCOL] = true,
     };
 
@@ -59,13 +62,40 @@ static const char *reason_of(const struct mrl_conn_closed *closed, unsigned stat
                                           : mrl_conn_end_name(closed->end);
 }
 
+static void put_identity(struct mrl_registry *r, const struct mrl_tls_facts *facts,
+                         struct mrl_writer *w)
+{
+    if (facts->psk_identity != NULL) {
+        mrl_put_text(w, "psk:%s", facts->psk_identity);
+        return;
+    }
+    mrl_rcu_read_begin();
+    mrl_put_text(w, "psk:%.*s", MRL_FMT(mrl_psk_identity(r, &facts->fingerprint)));
+    mrl_rcu_read_end();
+}
+
+mrl_bytes mrl_auth_text(struct mrl_registry *r, const struct mrl_tls_facts *facts,
+                        char memory[static MRL_AUTH_TEXT])
+{
+    struct mrl_writer w = mrl_writer_on(memory, MRL_AUTH_TEXT);
+    char hex[2 * MRL_SHA256_SIZE + 1];
+
+    if (facts == NULL)
+        return MRL_BYTES_NONE;
+    if (facts->showed_certificate) {
+        mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), hex);
+        mrl_put_text(&w, "certificate:%s", hex);
+    } else if (facts->has_psk || facts->psk_identity != NULL) {
+        put_identity(r, facts, &w);
+    }
+    return mrl_bytes_of(memory, w.len);
+}
+
 void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsigned shard,
                       mrl_bytes door, const struct mrl_peer *peer,
                       const struct mrl_conn_closed *closed, unsigned status, const char *why)
 {
-    char source[MRL_PEER_TEXT], auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE],
-        hex[2 * MRL_SHA256_SIZE + 1];
-    struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
+    char source[MRL_PEER_TEXT], auth[MRL_AUTH_TEXT];
     const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("door", door);
     struct mrl_audit_event e = {
         .action = MRL_AUDIT_CONNECTION_REFUSED,
@@ -77,11 +107,7 @@ void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsi
 
     mrl_peer_format(peer, source);
     e.source = mrl_str(source);
-    if (closed->facts != NULL && closed->facts->showed_certificate) {
-        mrl_hex(mrl_fingerprint_bytes(&closed->facts->fingerprint), hex);
-        mrl_put_text(&w, "certificate:%s", hex);
-        e.actor.auth = mrl_bytes_of(auth, w.len);
-    }
+    e.actor.auth = mrl_auth_text(/*r=*/NULL, closed->facts, auth); /* no keys at these doors */
     mrl_audit_note(audit, &e);
     mrl_count(metrics, shard,
               status != 0 ? MRL_COUNTER_REFUSED_PROTOCOL : mrl_refusal_counter(closed->refusal));

@@ -5,7 +5,7 @@
 #define MRL_DOORS_REFUSAL_H
 
 #include "audit/audit.h"
-#include "devices/snapshot.h"
+#include "devices/psk.h"
 #include "net/conn.h"
 #include "watch/metrics.h"
 
@@ -15,6 +15,12 @@ enum mrl_counter mrl_refusal_counter(enum mrl_tls_refusal refusal);
  * may not come in (any more) is not meant: a device that was revoked must not keep out the others
  * behind its address. */
 bool mrl_refusal_is_of_stranger(const struct mrl_conn_closed *closed);
+
+/* How a peer showed who it is, as entries say it: "certificate:<fingerprint>", "psk:<identity>"
+ * (also one that it only claims); empty: not at all. In memory. */
+enum { MRL_AUTH_TEXT = sizeof("psk:") + MRL_PSK_IDENTITY_MAX };
+mrl_bytes mrl_auth_text(struct mrl_registry *r, const struct mrl_tls_facts *facts,
+                        char memory[static MRL_AUTH_TEXT]);
 
 /* Counts and notes a connection of an HTTP door that never became a request: refused in the
  * handshake (status 0) or for its bytes. door names it in the entry. */

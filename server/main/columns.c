@@ -102,6 +102,12 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "seen"),
     PUBLIC("credentials", "key"),
 
+    PUBLIC("psks", "identity"),
+    PUBLIC("psks", "fingerprint"),
+    SEALED("psks", "secret", NULL, "identity"),
+    PUBLIC("psk_digest_key", "id"),
+    SEALED("psk_digest_key", "sealed", "id", NULL),
+
     HASHED("tokens", "hash"), /* SHA-256 of 32 random bytes */
     PUBLIC("tokens", "id"),
     PUBLIC("tokens", "device"),

@@ -118,6 +118,8 @@ static const struct mrl_config_key mqtt_keys[] = {
      "\"https://app.example.org\"; "
      "clients that are no browsers send none.",
      0, 64, NULL},
+    {"psk", MRL_CONFIG_BOOL, KEY(mqtt, psk), "false",
+     "Devices may come with a pre-shared key instead of a certificate.", 0, 0, NULL},
     {"proxies", MRL_CONFIG_STRINGS, KEY(mqtt, proxies), "[]",
      "Networks of load balancers, such as \"10.0.0.0/8\": from them a PROXY header is demanded, "
      "from others none is read.",

@@ -62,6 +62,7 @@ struct mrl_config {
         uint64_t retained_bytes;
         struct mrl_config_strings origins;
         struct mrl_config_strings proxies;
+        bool psk;
     } mqtt;
     struct {
         int64_t connects;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "main/tickets.h"
 
 enum { TICK_MS = 1000, RETRY_S = 60 };
 
@@ -160,6 +161,8 @@ static void run_chore(struct mrl_job *j)
 
     mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
+    if (atomic_exchange(&s->tickets_stale, false))
+        mrl_tickets_sweep(s->tickets, s->registry);
     if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {
         mrl_log_error("server.certificate_not_renewed", MRL_FIELD_STR("why", why.text));
         atomic_store(&s->renew_at, mrl_wall_s() + RETRY_S);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "main/init.h"
 #include "main/server.h"
@@ -86,6 +87,7 @@ int main(int argc, char **argv)
     bool has_reason = argc == 6 && strcmp(argv[4], "--accept-rollback") == 0 && argv[5][0] != '\0';
 
     mrl_log_set_program("merlond");
+    mrl_json_wipe_what_is_freed();  /* tokens and keys of the API */
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of a write */
     if (argc == 2)
         return without_options(argv[1]);

@@ -4,6 +4,7 @@
 #include "access/access.h"
 #include "audit/audit.h"
 #include "devices/device_log.h"
+#include "devices/psk.h"
 #include "devices/registry.h"
 #include "export/export.h"
 #include "issuing/renewals.h"
@@ -14,9 +15,10 @@
 void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
 {
     const struct mrl_migration_list lists[MRL_SCHEMA_LISTS] = {
-        mrl_seal_migrations,       mrl_audit_migrations,    mrl_access_migrations,
-        mrl_devices_migrations,    mrl_token_migrations,    mrl_export_migrations,
-        mrl_device_log_migrations, mrl_messages_migrations, mrl_renewals_migrations};
+        mrl_seal_migrations,       mrl_audit_migrations, mrl_access_migrations,
+        mrl_devices_migrations,    mrl_token_migrations, mrl_export_migrations,
+        mrl_device_log_migrations, mrl_psk_migrations,   mrl_messages_migrations,
+        mrl_renewals_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)
         out[i] = lists[i];

@@ -102,6 +102,7 @@ static void on_principal_changed(void *context, enum mrl_principal_kind kind, mr
 
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_post_rejudge(s->workers[i], kind, id);
+    atomic_store(&s->tickets_stale, true);
 }
 
 /* [server] node, else the name of this machine. */
@@ -303,6 +304,7 @@ static void fill_api(struct mrl_server *s)
         .retained = s->retained,
         .guard = s->guard,
         .ledger = s->ledger,
+        .psk = s->config->mqtt.psk,
         .rotation = mrl_rotation_of(s->rotation),
         .seal_root = mrl_sealing_root(s->keys),
         .backup = s->backup,
@@ -335,6 +337,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .api = &s->api,
         .telemetry = s->telemetry,
         .mqtt_limits = mqtt_limits(c),
+        .psk = c->mqtt.psk,
         .handshake_timeout_ms = c->tls.handshake_timeout_s * 1000,
         .handshakes = (size_t)c->tls.handshakes,
         .enrolment_body_bytes = c->enrolment.body_bytes,

@@ -43,6 +43,7 @@ struct mrl_server {
     struct mrl_ledger *ledger;
     struct mrl_routes *routes;
     struct mrl_tls_tickets *tickets;
+    _Atomic bool tickets_stale; /* somebody changed since the last sweep */
     struct mrl_service *service;
     struct mrl_rotation *rotation;
     struct mrl_renewals *renewals;

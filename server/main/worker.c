@@ -74,6 +74,7 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
         .judge = rule->judge,
         .judge_context =
             port == MRL_PORT_ENROLMENT ? (void *)w->shared.onboarding : (void *)w->shared.registry,
+        .psk = port == MRL_PORT_MQTT && w->shared.psk ? mrl_mqtt_door_psk : NULL,
         .roots = mrl_issuing_roots(w->shared.issuing),
         .alpn = rule->alpn,
         .alpn_count = rule->alpn_count,

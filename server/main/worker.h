@@ -30,6 +30,7 @@ struct mrl_worker_shared {
     struct mrl_api *api;
     struct mrl_telemetry *telemetry;
     struct mrl_mqtt_limits mqtt_limits;
+    bool psk; /* the MQTT port takes pre-shared keys */
     uint64_t handshake_timeout_ms;
     size_t handshakes;
     size_t enrolment_body_bytes;

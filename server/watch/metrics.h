@@ -26,6 +26,8 @@
     X(REFUSED_RETIRED, "merlon_connections_refused_total", "reason=\"retired\"", "")             \
     X(REFUSED_SUSPENDED, "merlon_connections_refused_total", "reason=\"suspended\"", "")         \
     X(REFUSED_UNREGISTERED, "merlon_connections_refused_total", "reason=\"unregistered\"", "")   \
+    X(REFUSED_UNKNOWN_PSK, "merlon_connections_refused_total", "reason=\"unknown-psk\"", "")     \
+    X(REFUSED_WRONG_PSK, "merlon_connections_refused_total", "reason=\"wrong-psk\"", "")         \
     X(REFUSED_PLAINTEXT, "merlon_connections_refused_total", "reason=\"plaintext\"", "")         \
     X(REFUSED_PROTOCOL, "merlon_connections_refused_total", "reason=\"protocol\"", "")           \
     X(REFUSED_LIMIT, "merlon_connections_refused_total", "reason=\"limit\"", "")                 \

@@ -15,6 +15,11 @@ from harness.mqtt import Mqtt
 from harness.waiting import wait_until
 
 
+@pytest.fixture
+def merlon(start_merlon):
+    return start_merlon({"mqtt": {"psk": True}})
+
+
 def text(name: str) -> Secret:
     return Secret(name, f"{name}-{os.urandom(12).hex()}".encode())
 
@@ -23,6 +28,7 @@ def fill(merlon) -> list[Secret]:
     """Everything private that the daemon takes, by all doors. Reasons of steps are not: they are for the audit log."""
     note, other_note, app_note, operator_note = text("note"), text("other-note"), text("app-note"), text("operator-note")
     retained, queued, will = text("retained"), text("queued"), text("will")
+    given = Secret("given key", os.urandom(32))
     merlon.api.post("/v1/devices", {"id": "pump-7", "note": note.value.decode()})
     merlon.api.post("/v1/devices", {"id": "pump-8", "note": "before"})
     merlon.api.do("PATCH", "/v1/devices/pump-8", {"note": other_note.value.decode()})
@@ -30,6 +36,9 @@ def fill(merlon) -> list[Secret]:
     merlon.api.post("/v1/operators", {"id": "alice", "roles": ["viewer"], "note": operator_note.value.decode()})
     used, cancelled, waiting = merlon.token("pump-7"), merlon.api.post("/v1/tokens", {"device": "pump-8"}), merlon.token("pump-8")
     merlon.api.do("DELETE", f"/v1/tokens/{cancelled['id']}")
+    keys = [merlon.api.post("/v1/devices/pump-8/psks", {"identity": name}) for name in ("stays", "revoked")]
+    merlon.api.post("/v1/devices/pump-8/psks", {"identity": "given", "key": given.value.hex()})
+    merlon.api.post("/v1/devices/pump-8/psks/revoked/revoke", {})
     device = merlon.enrol("pump-7", used)
     merlon.allow("device:pump-7", publish=("x/#",), subscribe=("x/#",))
     merlon.reader = reader = merlon.application("reader", subscribe=("x/#",))
@@ -42,7 +51,8 @@ def fill(merlon) -> list[Secret]:
         assert client.publish("x/queued", queued.value, 1) == 0
         client.cut()
     tokens = [Secret(f"token {n}", t.encode()) for n, t in enumerate((used, cancelled["token"], waiting))]
-    return [note, other_note, app_note, operator_note, retained, queued, will, *tokens]
+    psks = [given, *(Secret(f"key {k['identity']}", bytes.fromhex(k["key"])) for k in keys)]
+    return [note, other_note, app_note, operator_note, retained, queued, will, *tokens, *psks]
 
 
 def wait_for_messages(merlon, secrets: list[Secret]) -> None:

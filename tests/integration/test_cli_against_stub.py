@@ -44,6 +44,7 @@ RENEWAL = {"id": 3, "state": "telling", "group": "pumps", "per_hour": 360000, "s
 TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
+PSK = {"device": "pump-7", "identity": "p#1", "key": "ef" * 32, "mqtt_address": "*:8883", "server_name": "broker.example"}
 
 # What a command asks: arguments, method, path, query, body, answer.
 SIMPLE = [
@@ -75,6 +76,10 @@ SIMPLE = [
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
     ("token list", "GET", "/v1/tokens", {"limit": "500"}, None, {"items": []}),
     ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
+    ("psk add pump-7", "POST", "/v1/devices/pump-7/psks", {}, {}, PSK),
+    ("psk add pump-7 --identity p#1 --life 30d", "POST", "/v1/devices/pump-7/psks", {}, {"identity": "p#1", "life": "30d"}, PSK),
+    ("psk list pump-7", "GET", "/v1/devices/pump-7/psks", {"limit": "500"}, None, {"items": []}),
+    ("psk revoke pump-7 p#1 --reason why", "POST", "/v1/devices/pump-7/psks/p#1/revoke", {}, {"reason": "why"}, None),
     ("app list", "GET", "/v1/applications", {"limit": "500"}, None, {"items": [ACCOUNT]}),
     ("app show grafana", "GET", "/v1/applications/grafana", {}, None, ACCOUNT),
     ("app disable grafana --reason why", "POST", "/v1/applications/grafana/disable", {}, {"reason": "why"}, ACCOUNT),
@@ -182,6 +187,20 @@ def test_every_command_of_the_program_is_tested_here(merlon):
     tested = {" ".join(case[0].split()[:2]) for case in SIMPLE} | {case[0].split()[0] for case in SIMPLE} | ELSEWHERE
     assert len(commands) > 40
     assert commands - tested == set()
+
+
+def test_a_key_is_read_from_a_file_and_shown_once_with_a_line_to_try_it(stub, merlon, workdir):
+    stub.answers["POST", "/v1/devices/pump-7/psks"] = Answer(PSK, status=201)
+    (workdir / "key").write_text("EF" * 32 + "\n", encoding="ascii")
+    shown = merlon("psk", "add", "pump-7", "--key-file", "key").stdout
+    assert stub.requests[-1].body == {"key": "EF" * 32}
+    assert PSK["key"] in shown.splitlines()[1]
+    assert shown.splitlines()[-1].strip() == "mosquitto_pub -h broker.example -p 8883 -t TOPIC -m TEXT --psk-identity 'p#1' --psk KEY"
+    assert merlon("psk", "add", "pump-7", "--key-only").stdout == PSK["key"] + "\n"
+    (workdir / "empty").write_text("\n", encoding="ascii")
+    assert merlon("psk", "add", "pump-7", "--key-file", "empty").returncode == USAGE
+    (workdir / "long").write_text("0" * 1025, encoding="ascii")
+    assert merlon("psk", "add", "pump-7", "--key-file", "long").returncode == REFUSED
 
 
 def test_the_json_of_the_api_is_printed_as_it_is(stub, merlon):

@@ -10,6 +10,7 @@ import pytest
 from harness import mqtt_wire as wire
 from harness.client import TLS_1_3, tls_context
 from harness.mqtt import Closed, Mqtt
+from harness.psk import add_psk
 from harness.waiting import DEADLINE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +110,31 @@ def test_wolfssl_changes_keys_in_both_directions(merlon, wolfclient):
                            wire.connect(4, "pump-7").hex(), "100"], capture_output=True, text=True, check=False, timeout=DEADLINE_S)
     assert (done.returncode, done.stdout) == (0, "ok 100\n"), done.stderr
     assert merlon.wait_for_entry("connection.closed", actor_id="pump-7")["reason"] == "peer"
+
+
+def test_wolfssl_changes_keys_after_a_pre_shared_key(start_merlon, wolfclient):
+    merlon = start_merlon({"mqtt": {"psk": True}})
+    psk = add_psk(merlon, "pump-7")
+    done = subprocess.run([wolfclient, str(merlon.mqtt_port), "psk", psk.identity, psk.key, wire.connect(4, "pump-7").hex(), "100"],
+                          capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    assert (done.returncode, done.stdout) == (0, "ok 100\n"), done.stderr
+    assert merlon.wait_for_entry("connection.closed", actor_id="pump-7")["reason"] == "peer"
+
+
+def test_openssl_changes_keys_after_a_pre_shared_key(start_merlon, tool):
+    merlon = start_merlon({"mqtt": {"psk": True}})
+    psk = add_psk(merlon, "pump-7")
+    client = tool("openssl", "s_client", "-connect", f"127.0.0.1:{merlon.mqtt_port}", "-psk_identity", psk.identity, "-psk", psk.key, "-tls1_3")
+    client.wait_for(b"Verify return code")
+    client.type(wire.connect(4, "pump-7"))
+    client.wait_for(CONNACK)
+    for count in range(1, 9):
+        client.type(b"K\n")
+        client.wait_for(b"KEYUPDATE\n", count)
+        client.type(PINGREQ)
+        client.wait_for(PINGRESP, count)
+    client.type(b"Q\n")
+    client.end()
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was secret and is over is nowhere in the daemon any more: its memory is read as root reads it. There are no
-pre-shared keys yet; one-time tokens and data keys are what comes and goes."""
+"""What was secret and is over is nowhere in the daemon any more: its memory is read as root reads it."""
 import base64
 import os
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from harness.memory import Secret, in_process
+from harness.psk import Psk, PskMqtt, add_psk
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of another account's process")
@@ -66,3 +69,96 @@ def test_a_token_made_over_tls_is_forgotten(merlon):
     made = api.post("/v1/tokens", {"device": "pump-7"})
     merlon.api.do("DELETE", f"/v1/tokens/{made['id']}")
     assert_forgotten(merlon, secrets_of(made["token"]))
+
+
+# --- pre-shared keys
+
+
+@pytest.fixture
+def with_keys(start_merlon):
+    return start_merlon({"mqtt": {"psk": True}})
+
+
+def secret_of(psk: Psk) -> list[Secret]:
+    return [Secret(f"key of {psk.identity}", bytes.fromhex(psk.key))]
+
+
+def secret_of_ticket(file: Path) -> Secret:
+    """What a client holds to resume: both sides have it or have what it is made of."""
+    text = subprocess.run(["openssl", "sess_id", "-in", str(file), "-noout", "-text"], capture_output=True, text=True, check=True).stdout
+    [secret] = re.findall(r"(?:Resumption PSK|Master-Key): ([0-9A-F]{16,})", text)
+    return Secret("secret of a ticket", bytes.fromhex(secret))
+
+
+def revoke(merlon, psk: Psk) -> None:
+    done = merlon.cli("psk", "revoke", psk.device, psk.identity)
+    assert done.code == 0, done
+
+
+def assert_nowhere(merlon, secrets: list[Secret]) -> None:
+    """Neither in the daemon nor in the key process."""
+    assert_forgotten(merlon, secrets)
+    assert not in_process(merlon.key_process(), secrets)
+
+
+@pytest.mark.parametrize("tls", ["tls1_3", "tls1_2"])
+def test_a_key_is_open_nowhere_even_while_it_is_used_and_gone_when_revoked(with_keys, workdir, tls):
+    merlon, ticket = with_keys, workdir / "ticket"
+    psk = add_psk(merlon, "pump-7")
+    for _ in range(3):
+        with PskMqtt(merlon, psk, tls, "-sess_out", str(ticket)) as client:
+            assert client.connect("x").reason == 0
+            wait_until(ticket.exists, "the session to be written")
+            assert_nowhere(merlon, secret_of(psk))  # sealed, and opened for a handshake only
+    with PskMqtt(merlon, psk, tls, "-sess_in", str(ticket)) as client:
+        assert client.connect("x").reason == 0
+        revoke(merlon, psk)
+        assert client.ends() == 0x98
+    assert_nowhere(merlon, secret_of(psk))
+
+
+@pytest.mark.parametrize("tls", ["tls1_3", "tls1_2"])
+def test_the_tickets_of_a_key_go_with_it_and_others_stay(with_keys, workdir, tls):
+    merlon = with_keys
+    mine, others = add_psk(merlon, "pump-7"), add_psk(merlon, "pump-8")
+    secrets = []
+    for psk in (mine, others):
+        ticket = workdir / psk.device
+        with PskMqtt(merlon, psk, tls, "-sess_out", str(ticket)) as client:
+            assert client.connect("x").reason == 0
+            wait_until(ticket.exists, "the session to be written")
+        secrets.append(secret_of_ticket(ticket))
+    assert all(in_process(merlon.process.pid, [s]) for s in secrets)
+    revoke(merlon, mine)
+    assert_nowhere(merlon, [secrets[0]])
+    assert in_process(merlon.process.pid, [secrets[1]])
+
+
+def test_a_key_that_was_brought_along_is_forgotten(with_keys, workdir):
+    merlon = with_keys
+    over_tls = merlon.https(merlon.operator("alice", "admin"))
+    merlon.add_device("pump-7")
+    keys = [os.urandom(32).hex() for _ in range(3)]
+    merlon.api.post("/v1/devices/pump-7/psks", {"identity": "one", "key": keys[0]})
+    over_tls.post("/v1/devices/pump-7/psks", {"identity": "two", "key": keys[1].upper()})
+    file = workdir / "key"
+    file.write_text(keys[2], encoding="ascii")
+    assert merlon.cli("psk", "add", "pump-7", "--identity", "three", "--key-file", file).code == 0
+    assert_nowhere(merlon, [Secret("key", bytes.fromhex(key)) for key in keys])
+
+
+def test_a_refused_key_is_forgotten(with_keys):
+    merlon = with_keys
+    key = bytes(range(7, 71))
+    merlon.add_device("pump-7")
+    assert merlon.api.ask("POST", "/v1/devices/pump-7/psks", {"key": key.hex()}).status == 400
+    assert_nowhere(merlon, [Secret("key", key)])
+
+
+def test_rotations_and_restarts_leave_no_key_behind(with_keys):
+    merlon = with_keys
+    psk = add_psk(merlon, "pump-7")
+    merlon.restart()
+    assert merlon.cli("keys", "rotate").code == 0
+    wait_until(lambda: not merlon.api.get("/v1/keys")["rotation"]["running"], "the end of the rotation")
+    assert_nowhere(merlon, secret_of(psk))

@@ -52,7 +52,8 @@ static mrl_err auth_new(const struct mrl_client *c, mrl_bytes method, struct mrl
     enum mrl_tls_binding kind;
     struct mrl_client_auth *a;
 
-    MRL_ENSURE(m != NULL, MRL_ERR_UNSUPPORTED);
+    /* A pre-shared key proves itself by the handshake alone. */
+    MRL_ENSURE(m != NULL && !mrl_conn_facts(c->conn)->has_psk, MRL_ERR_UNSUPPORTED);
     MRL_TRY(mrl_conn_channel_binding(c->conn, &binding, &kind));
     peer.binding = mrl_buf_bytes(&binding);
     a = calloc(1, sizeof(*a));

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "base/log.h"
 #include "base/writer.h"
 #include "devices/snapshot.h"
@@ -28,6 +27,22 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
     judged = mrl_registry_judge(registry, fp, mrl_wall_s(), DOOR_KINDS, NULL);
     mrl_rcu_read_end();
     return mrl_refusal_of(judged);
+}
+
+enum mrl_tls_refusal mrl_mqtt_door_psk(void *registry, mrl_bytes identity,
+                                       struct mrl_fingerprint *fp, struct mrl_secret **key)
+{
+    enum mrl_judgement judged;
+
+    if (mrl_psk_fingerprint(identity, fp) != MRL_OK)
+        return MRL_TLS_PROTOCOL; /* without a key: OpenSSL cannot go on either */
+    mrl_rcu_read_begin();
+    judged =
+        mrl_registry_judge(registry, fp, mrl_wall_s(), MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE), NULL);
+    mrl_rcu_read_end();
+    if (mrl_psk_open(registry, fp, judged, key) != MRL_OK)
+        return MRL_TLS_PROTOCOL;
+    return judged == MRL_JUDGED_UNKNOWN ? MRL_TLS_UNKNOWN_PSK : mrl_refusal_of(judged);
 }
 
 /* A copy: the snapshot it comes from may go. */
@@ -86,7 +101,7 @@ bool mrl_client_identify(struct mrl_client *c, const char **why)
 /* Texts an event borrows while it is handed over. */
 struct who {
     char source[MRL_PEER_TEXT];
-    char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
+    char auth[MRL_AUTH_TEXT];
 };
 
 static const enum mrl_audit_actor_kind actor_kinds[] = {
@@ -99,19 +114,13 @@ static const enum mrl_audit_actor_kind actor_kinds[] = {
 static struct mrl_audit_event event_of(const struct mrl_client *c,
                                        const struct mrl_tls_facts *facts, struct who *who)
 {
-    struct mrl_writer w = mrl_writer_on(who->auth, sizeof(who->auth));
     struct mrl_audit_event e = {.target = c->subject.id};
-    char hex[2 * MRL_SHA256_SIZE + 1];
 
     mrl_peer_format(mrl_conn_peer(c->conn), who->source);
     e.source = mrl_str(who->source);
     e.actor.id = c->subject.id;
     e.actor.kind = actor_kinds[c->subject.kind];
-    if (facts != NULL && facts->showed_certificate) {
-        mrl_hex(mrl_fingerprint_bytes(&facts->fingerprint), hex);
-        mrl_put_text(&w, "certificate:%s", hex);
-        e.actor.auth = mrl_bytes_of(who->auth, w.len);
-    }
+    e.actor.auth = mrl_auth_text(c->door->config.registry, facts, who->auth);
     return e;
 }
 
@@ -179,12 +188,12 @@ static void record_closed(const struct mrl_client *c, const struct mrl_conn_clos
     mrl_client_count(c, MRL_COUNTER_CONNECTIONS_CLOSED);
 }
 
-/* Whom the refused certificate names, where the registry knows it: the entry should say so. */
+/* Whom the refused credential names, where the registry knows it: the entry should say so. */
 static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts)
 {
     const struct mrl_principal *p = NULL;
 
-    if (facts == NULL || !facts->showed_certificate)
+    if (facts == NULL || !(facts->showed_certificate || facts->psk_identity != NULL))
         return;
     mrl_rcu_read_begin();
     (void)mrl_registry_judge(c->door->config.registry, &facts->fingerprint, mrl_wall_s(),

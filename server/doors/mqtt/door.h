@@ -75,6 +75,9 @@ void mrl_mqtt_door_take(struct mrl_mqtt_door *d, struct mrl_conn *conn);
 enum mrl_tls_refusal mrl_mqtt_door_ask(struct mrl_mqtt_door *d, struct mrl_conn *conn);
 /* context: the registry. Devices and applications come in here, operators do not. */
 enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp);
+/* The same of a pre-shared key, as mrl_tls_psk_find. Devices only. */
+enum mrl_tls_refusal mrl_mqtt_door_psk(void *registry, mrl_bytes identity,
+                                       struct mrl_fingerprint *fp, struct mrl_secret **key);
 
 /* A principal or its policy changed: its sessions on this worker are judged again; one that may not
  * stay is ended with DISCONNECT "administrative action". */

@@ -49,6 +49,31 @@ static WOLFSSL_CTX *make_context(char **files)
     return c;
 }
 
+static size_t from_hex(const char *hex, unsigned char *to, size_t room);
+
+static const char *psk_identity, *psk_hex;
+
+static unsigned give_key(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_max,
+                         unsigned char *key, unsigned key_max)
+{
+    (void)ssl;
+    (void)hint;
+    must(strlen(psk_identity) < identity_max, "identity is too long");
+    memcpy(identity, psk_identity, strlen(psk_identity) + 1);
+    return (unsigned)from_hex(psk_hex, key, key_max);
+}
+
+static WOLFSSL_CTX *make_psk_context(char **psk)
+{
+    WOLFSSL_CTX *c = wolfSSL_CTX_new(wolfTLSv1_3_client_method());
+
+    must(c != NULL, "context");
+    psk_identity = psk[0];
+    psk_hex = psk[1];
+    wolfSSL_CTX_set_psk_client_callback(c, give_key);
+    return c;
+}
+
 static size_t from_hex(const char *hex, unsigned char *to, size_t room)
 {
     size_t len = strlen(hex) / 2;
@@ -86,10 +111,12 @@ int main(int argc, char **argv)
     WOLFSSL_CTX *c;
     WOLFSSL *ssl;
 
-    must(argc == 7, "usage: wolfclient PORT CA CERT KEY CONNECT-HEX ROUNDS");
+    must(
+        argc == 7,
+        "usage: wolfclient PORT CA CERT KEY CONNECT-HEX ROUNDS, or psk IDENTITY KEY-HEX for files");
     len = from_hex(argv[5], hello, sizeof(hello));
     must(wolfSSL_Init() == WOLFSSL_SUCCESS, "init");
-    c = make_context(&argv[2]);
+    c = strcmp(argv[2], "psk") == 0 ? make_psk_context(&argv[3]) : make_context(&argv[2]);
     ssl = wolfSSL_new(c);
     must(ssl != NULL && wolfSSL_set_fd(ssl, dial(number(argv[1]))) == WOLFSSL_SUCCESS,
          "connection");

@@ -8,7 +8,7 @@
 #include "audit/read.h"
 #include <string.h>
 
-#include "devices/registry.h"
+#include "devices/psk.h"
 #include "tests/unit/audit/log_fixture.h"
 
 static const struct mrl_actor admin = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("root"),
@@ -23,9 +23,9 @@ static struct log_on_store duties_log MRL_UNUSED;
 
 static inline struct mrl_store *duties_store(const struct place *p)
 {
-    struct mrl_migration_list lists[4] = {mrl_audit_migrations, mrl_access_migrations,
-                                          mrl_devices_migrations};
-    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 3};
+    struct mrl_migration_list lists[5] = {mrl_audit_migrations, mrl_access_migrations,
+                                          mrl_devices_migrations, mrl_psk_migrations};
+    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 4};
     struct mrl_store *s = NULL;
     struct mrl_why why = {{0}};
 

@@ -83,6 +83,34 @@ static void impossible_lengths_are_refused(void **state)
     mrl_tls_tickets_free(t);
 }
 
+static bool is_not_b(void *context, const struct mrl_tls_ticket *k)
+{
+    ++*(unsigned *)context;
+    return k->secret[0] != 'b';
+}
+
+static void a_sweep_takes_what_is_not_to_be_kept_from_every_shard(void **state)
+{
+    struct mrl_tls_tickets *t = NULL;
+    struct mrl_tls_ticket k, out;
+    unsigned asked = 0;
+
+    (void)state;
+    assert_ok(mrl_tls_tickets_new(64, LIFETIME, &t));
+    for (unsigned i = 0; i < 3 * MRL_TICKET_SHARDS; i++) {
+        k = ticket((uint8_t)('a' + i % 3), (uint8_t)(i / 3));
+        assert_ok(mrl_tls_tickets_put(t, &k));
+    }
+    mrl_tls_tickets_sweep(t, is_not_b, &asked);
+    assert_int_equal(asked, 3 * MRL_TICKET_SHARDS);
+    assert_int_equal(mrl_tls_tickets_count(t), 2 * MRL_TICKET_SHARDS);
+    k = ticket('b', 3);
+    assert_int_equal(mrl_tls_tickets_get(t, id_of(&k), NOW, &out), MRL_ERR_NOT_FOUND);
+    k = ticket('c', 3);
+    assert_ok(mrl_tls_tickets_get(t, id_of(&k), NOW, &out));
+    mrl_tls_tickets_free(t);
+}
+
 static void *use(void *argument)
 {
     struct mrl_tls_tickets *t = argument;
@@ -121,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_ticket_lives_for_its_lifetime_and_not_a_second_longer),
         cmocka_unit_test(the_oldest_goes_first_when_a_shard_is_full),
         cmocka_unit_test(impossible_lengths_are_refused),
+        cmocka_unit_test(a_sweep_takes_what_is_not_to_be_kept_from_every_shard),
         cmocka_unit_test(threads_share_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

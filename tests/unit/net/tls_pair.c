@@ -27,9 +27,12 @@ static void make_client(struct tls_pair *p, const struct tls_pair_options *o)
 
 void tls_pair_init(struct tls_pair *p, const struct pki *pki, const struct tls_pair_options *o)
 {
-    struct mrl_tls_server_config config = {.client_certificate = MRL_CLIENT_CERT_NONE,
-                                           .keep_library = o->keep_library,
-                                           .channel_binding = o->channel_binding};
+    struct mrl_tls_server_config config = {
+        .client_certificate = o->psk != NULL ? MRL_CLIENT_CERT_REQUIRED : MRL_CLIENT_CERT_NONE,
+        .psk = o->psk,
+        .judge = o->judge,
+        .keep_library = o->keep_library,
+        .channel_binding = o->channel_binding};
 
     *p = (struct tls_pair){0};
     must(mrl_tls_tickets_new(0, 0, &p->tickets) == MRL_OK);

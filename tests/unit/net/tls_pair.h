@@ -13,7 +13,9 @@ struct tls_pair_options {
     bool tickets;
     bool keep_library;
     bool channel_binding;
-    const char *suites; /* of the client; NULL: all */
+    mrl_tls_psk_find psk; /* not NULL: whoever has no key needs a certificate */
+    mrl_tls_judge judge;  /* not NULL with psk */
+    const char *suites;   /* of the client; NULL: all */
     const char *groups;
     int newest; /* TLS1_2_VERSION; 0: 1.3 */
 };
