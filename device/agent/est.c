@@ -6,8 +6,9 @@
 #include "crypto/csr.h"
 #include "crypto/pkcs7.h"
 #include "wire/http1_auth.h"
+#include "wire/http1_date.h"
 
-enum { BODY_LIMIT = 512 << 10, COLUMNS = 76 };
+enum { BODY_LIMIT = 512 << 10, COLUMNS = 76, FIELDS_MAX = 4 };
 
 mrl_err mrl_est_read(mrl_bytes body, struct mrl_cert_list *out)
 {
@@ -55,9 +56,18 @@ static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
                    struct mrl_cert_list *out, struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_http_result) r = {0};
+    struct mrl_http_field fields[FIELDS_MAX];
+    struct mrl_http_call dated = *call;
+    char date[MRL_HTTP_DATE_TEXT];
     mrl_err err;
 
-    MRL_TRY(mrl_http_client_request(c, call, &r, why));
+    MRL_ENSURE(call->field_count < FIELDS_MAX, MRL_ERR_LIMIT);
+    for (size_t i = 0; i < call->field_count; i++)
+        fields[i] = call->fields[i];
+    mrl_http_date_format(mrl_wall_s(), date); /* of the machine, so that the server sees it */
+    fields[dated.field_count++] = (struct mrl_http_field){"Date", mrl_str(date)};
+    dated.fields = fields;
+    MRL_TRY(mrl_http_client_request(c, &dated, &r, why));
     read_told(&r, told);
     MRL_TRY(of_status(&r, why));
     err = mrl_est_read(mrl_buf_bytes(&r.body), out);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -142,6 +143,10 @@ static mrl_err shake(struct mrl_link *l, uint64_t now_ms, struct mrl_why *why)
         return err;
     if (err != MRL_OK) {
         l->alert = mrl_tls_peer_alert(l->tls);
+        if (mrl_tls_client_off_by(l->context) != 0)
+            return mrl_fail(why, err, "TLS: %s, by our clock for %lld s",
+                            mrl_tls_refusal_name(mrl_tls_refused(l->tls)),
+                            llabs((long long)mrl_tls_client_off_by(l->context)));
         return mrl_fail(why, l->alert != 0 ? MRL_ERR_AUTH : err, "TLS: %s, alert %u",
                         mrl_tls_refusal_name(mrl_tls_refused(l->tls)), l->alert);
     }

@@ -8,6 +8,7 @@
 #include "net/http_server.h"
 #include "wire/http1.h"
 #include "wire/http1_body.h"
+#include "wire/http1_date.h"
 #include "wire/http1_uri.h"
 #include "wire/http1_write.h"
 
@@ -36,8 +37,6 @@ struct http_conn {
     bool paused;
 };
 
-enum { HTTP_DATE_TEXT = 32 };
-
 struct mrl_http_server {
     struct mrl_http_server_config config;
     struct mrl_http_limits limits;
@@ -46,7 +45,7 @@ struct mrl_http_server {
     size_t count;
     uint64_t next_id;
     int64_t date_at; /* the second date was made for */
-    char date[HTTP_DATE_TEXT];
+    char date[MRL_HTTP_DATE_TEXT];
     bool stopping;
 };
 

@@ -47,6 +47,21 @@ static int verify_pinned(X509_STORE_CTX *store, void *context)
     return good;
 }
 
+static void note_off_by(struct mrl_tls_context *c, const struct mrl_cert_facts *f, int error)
+{
+    int64_t now_s = mrl_wall_s() + c->clock.ahead_s;
+
+    if (error == X509_V_ERR_CERT_HAS_EXPIRED)
+        c->off_by = now_s - f->not_after;
+    else if (error == X509_V_ERR_CERT_NOT_YET_VALID)
+        c->off_by = now_s - f->not_before;
+}
+
+int64_t mrl_tls_client_off_by(const struct mrl_tls_context *c)
+{
+    return c->off_by;
+}
+
 /* For each certificate of the chain: narrows the time in which all are valid. */
 static int note_validity(int good, X509_STORE_CTX *store)
 {
@@ -55,9 +70,13 @@ static int note_validity(int good, X509_STORE_CTX *store)
     MRL_AUTO(mrl_cert) cert = NULL;
     const struct mrl_cert_facts *f;
 
-    if (good != 1 || mrl_cert_from_native(X509_STORE_CTX_get_current_cert(store), &cert) != MRL_OK)
+    if (mrl_cert_from_native(X509_STORE_CTX_get_current_cert(store), &cert) != MRL_OK)
         return good;
     f = mrl_cert_facts(cert);
+    if (good != 1) {
+        note_off_by(c, f, X509_STORE_CTX_get_error(store));
+        return good;
+    }
     if (f->not_before > c->valid_from)
         c->valid_from = f->not_before;
     if (c->valid_until == 0 || f->not_after < c->valid_until)
@@ -82,7 +101,7 @@ static void set_time(struct mrl_tls_context *c, SSL *ssl)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 
-    c->valid_from = c->valid_until = 0;
+    c->valid_from = c->valid_until = c->off_by = 0;
     if (c->clock.unknown)
         (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME); /* cannot fail */
     else if (c->clock.ahead_s != 0)

@@ -261,8 +261,8 @@ static void refused_proxy(void *context, const struct mrl_peer *proxy, const cha
     const struct port *p = context;
     const struct mrl_conn_closed closed = {.end = MRL_END_LOCAL};
 
-    mrl_refusal_note(p->worker->shared.audit, p->worker->shared.metrics, p->worker->index, p->door,
-                     proxy, &closed, /*status=*/400, why);
+    mrl_refusal_note(p->worker->shared.registry, p->worker->shared.audit, p->worker->shared.metrics,
+                     p->worker->index, p->door, proxy, &closed, /*status=*/400, why);
 }
 
 /* Between the listener and what it was to call. */

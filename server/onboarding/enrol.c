@@ -16,8 +16,12 @@
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
 {
+    /* Coarse, so that equal entries stay equal. */
+    const struct mrl_audit_detail skew = MRL_AUDIT_INT("clock_skew", e->skew_s / 60 * 60);
     const struct mrl_audit_event event = {
         .action = action,
+        .details = &skew,
+        .details_count = mrl_enrol_skew_counts(e->skew_s),
         .outcome = MRL_AUDIT_DENIED,
         .actor = {.kind = MRL_ACTOR_UNKNOWN, .id = e->device},
         .source = e->source,
@@ -152,6 +156,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .action = g->action,
         .token = mrl_str(g->token.id),
         .late_s = g->late_s,
+        .skew_s = g->e->skew_s,
         .before = run_grant,
         .context = g,
     };

@@ -24,6 +24,8 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     bool binding_required; /* challengePassword with the channel binding in every first request */
 };
 
+enum { MRL_ENROL_SKEW_S = 60 };
+
 struct mrl_enrolment {
     mrl_bytes device;                      /* who asks, as it says */
     mrl_bytes token;                       /* empty: by certificate */
@@ -31,8 +33,15 @@ struct mrl_enrolment {
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
+    int64_t skew_s; /* the same: by how much its clock is ahead; 0: unknown */
     mrl_bytes request_id;
 };
+
+/* Worth to be named: 1, else 0. */
+static inline size_t mrl_enrol_skew_counts(int64_t skew_s)
+{
+    return skew_s >= MRL_ENROL_SKEW_S || skew_s <= -MRL_ENROL_SKEW_S;
+}
 
 /* What to tell the device: an HTTP status, and a sentence in why. */
 enum mrl_enrol_refusal {

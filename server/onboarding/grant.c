@@ -37,13 +37,15 @@ struct grant_job {
 static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    struct mrl_audit_detail details[5];
+    struct mrl_audit_detail details[6];
     size_t count = 0;
     struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
 
     MRL_ENSURE(j->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
     mrl_hex(mrl_fingerprint_bytes(&j->cert->fingerprint), fingerprint);
     mrl_hex(j->cert->serial, serial);
+    if (mrl_enrol_skew_counts(j->grant->skew_s))
+        details[count++] = MRL_AUDIT_INT("clock_skew", j->grant->skew_s);
     details[count++] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
     if (j->grant->late_s > 0)
         details[count++] = MRL_AUDIT_INT("late", j->grant->late_s);

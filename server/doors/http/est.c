@@ -13,6 +13,7 @@
 #include "doors/http/est_offer.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
+#include "doors/skew.h"
 #include "wire/http1.h"
 #include "wire/http1_auth.h"
 
@@ -55,9 +56,11 @@ static void on_csrattrs(struct mrl_exchange *x)
 static void refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
+    char skew[MRL_SKEW_TEXT];
 
     mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
-    mrl_exchange_fail(x, (unsigned)refusal, "%s\n", why); /* RFC 7030 4.2.3: text/plain */
+    mrl_skew_text(mrl_est_skew(x), skew);
+    mrl_exchange_fail(x, (unsigned)refusal, "%s%s\n", why, skew); /* RFC 7030 4.2.3: text/plain */
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_exchange_set_header(x, "WWW-Authenticate", MRL_LIT("Basic realm=\"merlon enrolment\""));
     if (refusal == MRL_ENROL_UNAVAILABLE)
@@ -93,6 +96,7 @@ static void run_enrol(struct mrl_exchange *x, enrol_function *enrol, struct mrl_
     e->source = mrl_str(source);
     e->request_id = mrl_exchange_request_id(x);
     e->request = mrl_exchange_body(x);
+    e->skew_s = mrl_est_skew(x);
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
     refusal = enrol(est->onboarding, e, &der, &why);
@@ -215,8 +219,8 @@ void mrl_est_refused(void *context, const struct mrl_peer *peer,
 {
     const struct mrl_est *est = context;
 
-    mrl_refusal_note(est->onboarding->audit, est->metrics, est->index, MRL_LIT("enrolment"), peer,
-                     closed, status, why);
+    mrl_refusal_note(est->onboarding->registry, est->onboarding->audit, est->metrics, est->index,
+                     MRL_LIT("enrolment"), peer, closed, status, why);
     if (mrl_refusal_is_of_stranger(closed))
         mrl_guard_failed(est->guard, peer);
 }

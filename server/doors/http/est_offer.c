@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "wire/http1_date.h"
 
 void mrl_est_offer_time(struct mrl_exchange *x)
 {
@@ -12,6 +13,16 @@ void mrl_est_offer_time(struct mrl_exchange *x)
 
     (void)snprintf(text, sizeof(text), "%" PRId64, mrl_wall_s()); /* fits: one number */
     mrl_exchange_set_header(x, "Merlon-Time", mrl_str(text));
+}
+
+int64_t mrl_est_skew(const struct mrl_exchange *x)
+{
+    mrl_bytes value;
+    int64_t date;
+
+    if (!mrl_exchange_header(x, "Date", &value) || mrl_http_date_read(value, &date) != MRL_OK)
+        return 0;
+    return date - mrl_wall_s();
 }
 
 void mrl_est_offer_renewal(struct mrl_exchange *x, const struct mrl_onboarding *o,

@@ -10,6 +10,9 @@
 
 /* Merlon-Time: seconds since 1970. On every answer of EST. */
 void mrl_est_offer_time(struct mrl_exchange *x);
+/* How much later than ours the clock of the client is, by its Date (RFC 9110 6.6.1: clients may
+ * send one); 0 without one. Seconds. */
+int64_t mrl_est_skew(const struct mrl_exchange *x);
 /* Merlon-Renewal: start=..., end=..., grace=... (RFC 9651 dictionary of integers): renew between
  * these seconds since 1970; so many seconds past its end the certificate still renews itself.
  * certificate in DER; of another principal than a device: nothing. */

@@ -60,8 +60,8 @@ static void refuse_page(struct mrl_exchange *x, const struct mrl_est *est)
 {
     const struct mrl_conn_closed closed = {.end = MRL_END_LOCAL, .facts = mrl_exchange_facts(x)};
 
-    mrl_refusal_note(est->onboarding->audit, est->metrics, est->index, MRL_LIT("mqtt-ws"),
-                     mrl_exchange_peer(x), &closed, 403, "origin not allowed");
+    mrl_refusal_note(est->onboarding->registry, est->onboarding->audit, est->metrics, est->index,
+                     MRL_LIT("mqtt-ws"), mrl_exchange_peer(x), &closed, 403, "origin not allowed");
     answer_problem(x, 403, "cross-site", "this origin is not in [mqtt] origins");
 }
 

@@ -11,6 +11,7 @@
 #include "base/writer.h"
 #include "devices/snapshot.h"
 #include "doors/refusal.h"
+#include "doors/skew.h"
 
 enum { DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) };
 
@@ -205,6 +206,7 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
 
 void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
+    struct mrl_audit_detail details[MRL_SKEW_DETAILS_MAX];
     struct mrl_audit_event e;
     struct who who;
 
@@ -212,6 +214,8 @@ void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed 
     e = event_of(c, closed->facts, &who);
     e.action = MRL_AUDIT_CONNECTION_REFUSED;
     e.outcome = MRL_AUDIT_DENIED;
+    e.details = details;
+    e.details_count = mrl_skew_details(c->door->config.registry, closed, details);
     e.reason = mrl_str(closed->end == MRL_END_REFUSED ? mrl_tls_refusal_name(closed->refusal)
                                                       : mrl_conn_end_name(closed->end));
     mrl_audit_note(c->door->config.audit, &e);
@@ -282,8 +286,8 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
  * or ends. */
 static void arm(struct mrl_client *c, uint64_t idle_ms)
 {
-    int64_t next = c->renew_at < c->not_after + 1 ? c->renew_at : c->not_after + 1;
-    int64_t left_s = next - mrl_wall_s();
+    int64_t next = c->renew_at < c->not_after ? c->renew_at : c->not_after;
+    int64_t left_s = next - mrl_wall_s() + 1;
     uint64_t wait = left_s > 0 ? (uint64_t)left_s * 1000 : 0;
     uint64_t now = mrl_monotonic_ms(), until = UINT64_MAX;
 

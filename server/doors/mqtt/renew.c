@@ -16,14 +16,20 @@ static struct mrl_renewal_asks asks_of(const struct mrl_client *c)
     };
 }
 
+/* Devices with a certificate: a pre-shared key is not renewed by its holder. */
+static bool may_renew(const struct mrl_client *c)
+{
+    return c->subject.kind == MRL_PRINCIPAL_DEVICE && c->door->config.renewals != NULL &&
+           mrl_conn_facts(c->conn)->has_certificate;
+}
+
 void mrl_client_plan_renewal(struct mrl_client *c)
 {
     struct mrl_renewal_asks asks = asks_of(c);
     struct mrl_window w;
 
     c->renew_at = INT64_MAX;
-    if (c->subject.kind == MRL_PRINCIPAL_DEVICE && c->door->config.renewals != NULL &&
-        mrl_renewals_window(c->door->config.renewals, &asks, &w) == MRL_OK &&
+    if (may_renew(c) && mrl_renewals_window(c->door->config.renewals, &asks, &w) == MRL_OK &&
         w.start > mrl_wall_s())
         c->renew_at = w.start;
 }
@@ -46,8 +52,7 @@ void mrl_client_tell_renewal(struct mrl_client *c, mrl_bytes filter)
 
     if (filter.len > 0 && !mrl_filter_is_own_channel(&c->subject, filter))
         return;
-    if (c->subject.kind != MRL_PRINCIPAL_DEVICE || c->door->config.renewals == NULL ||
-        !mrl_renewals_due(c->door->config.renewals, &asks, now_s, &offer) ||
+    if (!may_renew(c) || !mrl_renewals_due(c->door->config.renewals, &asks, now_s, &offer) ||
         mrl_renewal_offer_write(&offer, &json) != MRL_OK)
         return;
     a.payload = mrl_buf_bytes(&json);
