@@ -43,7 +43,7 @@ _merlon() {
     "device resume") options+=" --reason" ;;
     "device quarantine") options+=" --reason" ;;
     "device release") options+=" --reason" ;;
-    "device revoke") options+=" --reason" ;;
+    "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;

@@ -136,6 +136,7 @@ mrl_err mrl_api_device_step(struct mrl_api_request *r); /* argument: enum mrl_de
 mrl_err mrl_api_psk_add(struct mrl_api_request *r);
 mrl_err mrl_api_psk_list(struct mrl_api_request *r);
 mrl_err mrl_api_psk_revoke(struct mrl_api_request *r);
+mrl_err mrl_api_revoke_many(struct mrl_api_request *r);
 mrl_err mrl_api_renewal_begin(struct mrl_api_request *r);
 mrl_err mrl_api_renewal_list(struct mrl_api_request *r);
 mrl_err mrl_api_renewal_show(struct mrl_api_request *r);

@@ -71,6 +71,8 @@ SIMPLE = [
     ("ca renewal-show 3", "GET", "/v1/renewals/3", {}, None, RENEWAL),
     ("ca renewal-cancel 3", "POST", "/v1/renewals/3/cancel", {}, None, RENEWAL),
     ("ca renewal-resume 3", "POST", "/v1/renewals/3/resume", {}, None, RENEWAL),
+    ("device revoke --group pumps --reason stolen", "POST", "/v1/revocations", {}, {"group": "pumps", "reason": "stolen"},
+     {"devices": 7}),
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
