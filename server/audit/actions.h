@@ -64,6 +64,9 @@
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
+    X(SERVER_CLOCK_DOUBTED, "server.clock_doubted", "The clock of the server jumped by more than an hour; the daemon goes on with the time it knows and issues nothing.") \
+    X(SERVER_CLOCK_GOOD, "server.clock_good", "The clock of the server is right again.") \
+    X(SERVER_CLOCK_ACCEPTED, "server.clock_accepted", "An operator let the daemon start although its clock is far from what the store has seen last.") \
     X(BACKUP_CREATED, "backup.created", "A backup of the store was made; the entry has its recipients, sizes and hash.") \
     X(BACKUP_RESTORED, "backup.restored", "The daemon started with a store out of a backup; what happened after the backup was made is not in it.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \

@@ -37,6 +37,15 @@ static uint64_t life_of(const struct mrl_issuing *i, enum mrl_principal_kind kin
                                              : i->config.operator_life_s;
 }
 
+/* The key process lives by the clock of the machine and would refuse, or worse, not. */
+static mrl_err check_clock(struct mrl_why *why)
+{
+    if (!mrl_clock_is_doubted())
+        return MRL_OK;
+    return mrl_fail(why, MRL_ERR_BUSY,
+                    "the clock of the server jumped: nothing is issued until it is right");
+}
+
 static void set_life(struct mrl_keys_issue *want, uint64_t life_s)
 {
     int64_t now = mrl_wall_s();
@@ -162,6 +171,7 @@ mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes
 {
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
+    MRL_TRY(check_clock(why));
     set_life(&want, life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
 }
@@ -174,6 +184,7 @@ mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_ide
     MRL_SCOPED(mrl_buf) der = {0};
     struct mrl_keys_issue want = i->server;
 
+    MRL_TRY(check_clock(why));
     MRL_TRY(mrl_key_generate(MRL_KEY_P256, &made.key, why));
     MRL_TRY(mrl_key_to_spki(made.key, &spki));
     want.spki = mrl_buf_bytes(&spki);

@@ -121,6 +121,9 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),
 
+    PUBLIC("server_clock", "id"),
+    PUBLIC("server_clock", "seen"),
+
     PUBLIC("renewals", "id"),
     PUBLIC("renewals", "grp"),
     PUBLIC("renewals", "per_hour"),

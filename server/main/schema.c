@@ -8,6 +8,7 @@
 #include "devices/registry.h"
 #include "export/export.h"
 #include "issuing/renewals.h"
+#include "main/clock_watch.h"
 #include "messages/ledger.h"
 #include "onboarding/token.h"
 #include "store/seal_keys.h"
@@ -18,7 +19,7 @@ void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
         mrl_seal_migrations,       mrl_audit_migrations, mrl_access_migrations,
         mrl_devices_migrations,    mrl_token_migrations, mrl_export_migrations,
         mrl_device_log_migrations, mrl_psk_migrations,   mrl_messages_migrations,
-        mrl_renewals_migrations};
+        mrl_renewals_migrations,   mrl_clock_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)
         out[i] = lists[i];

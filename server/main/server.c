@@ -151,6 +151,20 @@ static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, st
     return mrl_restored_check(s, paths, why);
 }
 
+static mrl_err check_clock(struct mrl_server *s, struct mrl_why *why)
+{
+    return s->accept_clock != NULL ? MRL_OK : mrl_clock_check_start(s->store, mrl_wall_ms(), why);
+}
+
+static mrl_err record_clock(struct mrl_server *s)
+{
+    struct mrl_audit_event e =
+        mrl_actor_event(&system_actor, MRL_AUDIT_SERVER_CLOCK_ACCEPTED, MRL_BYTES_NONE);
+
+    e.reason = mrl_str(s->accept_clock);
+    return mrl_housekeeping_record(s, &e);
+}
+
 static mrl_err check_witnesses(struct mrl_server *s, struct mrl_why *why)
 {
     return mrl_collector_check_start(s->collector, s->accept_rollback, why);
@@ -452,6 +466,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_become(&account, why));
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
+    MRL_TRY(check_clock(s, why));
     MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(open_exports(s, why));
     MRL_TRY(make_shared(s, &paths, why));
@@ -464,6 +479,9 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
+    if (s->accept_clock != NULL)
+        MRL_TRY(record_clock(s));
+    mrl_clock_start(&s->clock, s->store);
     mrl_housekeeping_checkpoint(s);   /* from here on there is one to verify against */
     MRL_TRY(check_witnesses(s, why)); /* of a log that was empty: there was nothing to ask with */
     mrl_rotation_wake(s->rotation);   /* one may have been running */
@@ -558,7 +576,7 @@ static void stop(struct mrl_server *s)
     free(s);
 }
 
-mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollback,
+mrl_err mrl_server_run(const struct mrl_config *config, const struct mrl_server_accepts *accepts,
                        struct mrl_why *why)
 {
     struct mrl_server *s = calloc(1, sizeof(*s));
@@ -567,7 +585,8 @@ mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollb
     if (s == NULL)
         abort();
     s->config = config;
-    s->accept_rollback = accept_rollback;
+    s->accept_rollback = accepts->rollback;
+    s->accept_clock = accepts->clock;
     (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
     mrl_rcu_register();
     err = start(s, why);

@@ -9,6 +9,7 @@
 #include "audit/checkpoint.h"
 #include "export/export.h"
 #include "guard/guard.h"
+#include "main/clock_watch.h"
 #include "main/collector.h"
 #include "main/config.h"
 #include "main/renewing.h"
@@ -22,7 +23,9 @@ enum { MRL_WORKERS_MAX = 256 };
 struct mrl_server {
     const struct mrl_config *config;
     const char *accept_rollback; /* or NULL */
-    char *checkpoint_file;       /* owned */
+    const char *accept_clock;    /* the same */
+    struct mrl_clock_watch clock;
+    char *checkpoint_file; /* owned */
     struct mrl_keys_client *keys;
     struct mrl_store *store;
     struct mrl_sealer *sealer; /* opened with the store, freed after it */

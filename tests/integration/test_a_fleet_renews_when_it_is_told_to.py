@@ -75,7 +75,7 @@ def test_a_connected_device_is_told_when_its_window_begins(make_merlon):
 
 
 def test_whoever_comes_inside_its_window_finds_the_message_when_it_subscribes(make_merlon: Callable[..., Merlon], workdir: Path):
-    clock = MovedClock(workdir)
+    clock = MovedClock(workdir, -29 * 86400)
     merlon = clock.rule(make_merlon({"issuing": {"device_life": "30d", "server_life": "90d"}}))
     merlon.init()
     merlon.start()
@@ -84,7 +84,7 @@ def test_whoever_comes_inside_its_window_finds_the_message_when_it_subscribes(ma
         each.listen()
         assert each.client.nothing_comes()
         each.leave()
-    clock.set(29 * 86400)
+    clock.restart(merlon, 0)
     assert device.listen().told(retained=True)["reason"] == "window"
     device.leave()
     assert kept.listen(subscribe=False).told()["reason"] == "window"  # its subscription was kept

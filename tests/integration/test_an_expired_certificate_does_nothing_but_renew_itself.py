@@ -29,10 +29,10 @@ def graceful(make_merlon: Callable[..., Merlon], clock: MovedClock) -> Merlon:
     return merlon.start()
 
 
-def move_past_end(clock: MovedClock, identity: Identity, past_s: int) -> None:
+def move_past_end(merlon: Merlon, clock: MovedClock, identity: Identity, past_s: int) -> None:
     """The clock of the daemon goes on from so many seconds past the end of the certificate."""
     end = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).not_valid_after
-    clock.set(calendar.timegm(end.timetuple()) + past_s - int(time.time()))
+    clock.restart(merlon, calendar.timegm(end.timetuple()) + past_s - int(time.time()))
 
 
 def renew(merlon: Merlon, identity: Identity, operation: str = "simplereenroll") -> CurlAnswer:
@@ -56,7 +56,7 @@ def connect(port: int, merlon: Merlon, identity: Identity, alpn: str = "") -> in
 def test_within_the_grace_curl_renews_and_every_door_of_mqtt_stays_closed(graceful, clock, workdir):
     pump = graceful.device("pump-7")
     assert connect(graceful.mqtt_port, graceful, pump) == 0
-    move_past_end(clock, pump, 3 * DAY_S)
+    move_past_end(graceful, clock, pump, 3 * DAY_S)
     for port, alpn in ((graceful.mqtt_port, ""), (graceful.enrolment_port, "mqtt")):
         with pytest.raises((Closed, OSError)):
             connect(port, graceful, pump, alpn)
@@ -71,15 +71,15 @@ def test_within_the_grace_curl_renews_and_every_door_of_mqtt_stays_closed(gracef
 
 def test_simpleenroll_with_the_expired_certificate_renews_it_as_well(graceful, clock):
     pump = graceful.device("pump-7")
-    move_past_end(clock, pump, 3 * DAY_S)
+    move_past_end(graceful, clock, pump, 3 * DAY_S)
     assert renew(graceful, pump, "simpleenroll").status == 200
 
 
 def test_the_grace_ends_and_then_only_a_new_token_helps(graceful, clock):
     pump = graceful.device("pump-7")
-    move_past_end(clock, pump, GRACE_S - 10)
+    move_past_end(graceful, clock, pump, GRACE_S - 10)
     assert renew(graceful, pump).status == 200
-    move_past_end(clock, pump, GRACE_S + 1)
+    move_past_end(graceful, clock, pump, GRACE_S + 1)
     answer = renew(graceful, pump)
     assert answer.status == 0 and "expired" in answer.error, answer
     graceful.wait_for_entry("connection.refused", reason="expired")
@@ -90,7 +90,7 @@ def test_the_grace_ends_and_then_only_a_new_token_helps(graceful, clock):
 def test_a_revoked_certificate_has_no_grace(graceful, clock):
     pump = graceful.device("pump-7")
     graceful.api.post("/v1/devices/pump-7/revoke", {})
-    move_past_end(clock, pump, DAY_S)
+    move_past_end(graceful, clock, pump, DAY_S)
     assert renew(graceful, pump).status == 0
 
 
@@ -99,6 +99,6 @@ def test_without_a_policy_there_is_no_grace(make_merlon, clock):
     merlon.init()
     merlon.start()
     pump = merlon.device("pump-7")
-    move_past_end(clock, pump, 1)
+    move_past_end(merlon, clock, pump, 1)
     assert renew(merlon, pump).status == 0
     merlon.wait_for_entry("connection.refused", reason="expired")

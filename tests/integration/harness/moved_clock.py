@@ -28,6 +28,12 @@ class MovedClock:
             file.write(struct.pack("=q", ahead_s))
         self.ahead_s = ahead_s
 
+    def restart(self, merlon: Merlon, ahead_s: int) -> None:
+        """A daemon that runs does not follow a jump: it is started anew."""
+        merlon.stop()
+        self.set(ahead_s)
+        merlon.start("--accept-clock", "a test")
+
     def now(self) -> float:
         return time.time() + self.ahead_s
 
