@@ -11,6 +11,7 @@ extern const struct mrl_cli_command
     mrl_cli_renew_commands[]; /* ca renew-now and what belongs to it */
 extern const struct mrl_cli_command mrl_cli_device_commands[];
 extern const struct mrl_cli_command mrl_cli_token_commands[];
+extern const struct mrl_cli_command mrl_cli_claim_commands[];
 extern const struct mrl_cli_command mrl_cli_psk_commands[];
 extern const struct mrl_cli_command mrl_cli_app_commands[];
 extern const struct mrl_cli_command mrl_cli_operator_commands[];

@@ -323,6 +323,14 @@ mrl_err mrl_keys_sign_checkpoint(struct mrl_keys_client *c, const struct mrl_key
     return call(c, &q, take_signature, signature, why);
 }
 
+mrl_err mrl_keys_sign_crl(struct mrl_keys_client *c, const struct mrl_keys_crl *want,
+                          struct mrl_buf *out, struct mrl_why *why)
+{
+    struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_CRL, .crl = *want};
+
+    return call(c, &q, take_bytes, out, why);
+}
+
 mrl_err mrl_keys_wrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes key,
                       struct mrl_buf *sealed, struct mrl_why *why)
 {

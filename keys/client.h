@@ -60,6 +60,13 @@ mrl_err mrl_keys_sign_checkpoint(struct mrl_keys_client *c, const struct mrl_key
                                  uint8_t signature[static MRL_KEYS_SIGNATURE_SIZE],
                                  struct mrl_why *why);
 
+/* One step of a revocation list: what it is answered with is appended to out. MRL_ERR_DENIED: its
+ * number is not above the last of its kind, or its times are not acceptable; MRL_ERR_INVALID: no
+ * such CA, or a value is not acceptable; MRL_ERR_STATE: ADD or END without BEGIN, or not the
+ * entries that were announced. */
+mrl_err mrl_keys_sign_crl(struct mrl_keys_client *c, const struct mrl_keys_crl *want,
+                          struct mrl_buf *out, struct mrl_why *why);
+
 /* Seals a 32-byte key under the sealing root key; context (1 to MRL_KEYS_CONTEXT_MAX bytes) must be
  * given again to unwrap. Appends to sealed. */
 mrl_err mrl_keys_wrap(struct mrl_keys_client *c, mrl_bytes context, mrl_bytes key,

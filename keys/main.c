@@ -92,13 +92,16 @@ static mrl_err serve_keystore(struct mrl_keystore *k, const struct mrl_keys_argu
 {
     struct mrl_keys_server server = {.keystore = k,
                                      .policy = mrl_policy_start(&a->limits, mrl_monotonic_ms())};
+    mrl_err err;
 
     MRL_TRY(mrl_keys_warm_up(k, why));
     MRL_TRY(mrl_sandbox_landlock(&server.landlock_abi, why));
     log_start(k, a->source.kind,
               server.landlock_abi); /* also loads what the C library needs to format time */
     MRL_TRY(mrl_sandbox_seccomp(why));
-    if (mrl_keys_serve(&server, MRL_SANDBOX_CHANNEL) != MRL_OK)
+    err = mrl_keys_serve(&server, MRL_SANDBOX_CHANNEL);
+    mrl_keys_crls_done(&server.crls);
+    if (err != MRL_OK)
         return mrl_fail(why, MRL_ERR_IO, "the socket to the daemon failed");
     mrl_log_info("keys.stop", MRL_FIELD_INT("served", server.served),
                  MRL_FIELD_INT("refused", server.refused),

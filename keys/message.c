@@ -174,6 +174,56 @@ static mrl_err read_wrap(struct mrl_reader *r, struct mrl_keys_request *q)
     return read_exact(r, MRL_KEYS_WRAPPED_SIZE, &q->wrap.key);
 }
 
+static void put_crl(const struct mrl_keys_request *q, struct mrl_writer *w)
+{
+    const struct mrl_keys_crl *c = &q->crl;
+
+    mrl_put_u8(w, (uint8_t)c->step);
+    if (c->step == MRL_KEYS_CRL_ADD)
+        mrl_put_blob16(w, c->entries);
+    if (c->step != MRL_KEYS_CRL_BEGIN)
+        return;
+    mrl_put_blob16(w, c->ca);
+    mrl_put_u8(w, (uint8_t)c->kind);
+    mrl_put_u8(w, c->shard);
+    mrl_put_u64(w, c->number);
+    mrl_put_u64(w, c->base);
+    mrl_put_u64(w, (uint64_t)c->this_update);
+    mrl_put_u64(w, (uint64_t)c->next_update);
+    mrl_put_u64(w, c->entries_len);
+}
+
+static mrl_err read_crl_begin(struct mrl_reader *r, struct mrl_keys_crl *c)
+{
+    uint8_t kind;
+
+    MRL_TRY(read_limited(r, 1, MRL_KEYS_CA_MAX, &c->ca));
+    MRL_TRY(mrl_read_u8(r, &kind));
+    MRL_ENSURE(kind >= MRL_KEYS_CRL_FULL && kind < MRL_KEYS_CRL_KIND_END_, MRL_ERR_MALFORMED);
+    c->kind = (enum mrl_keys_crl_kind)kind;
+    MRL_TRY(mrl_read_u8(r, &c->shard));
+    MRL_TRY(mrl_read_u64(r, &c->number));
+    MRL_TRY(mrl_read_u64(r, &c->base));
+    MRL_TRY(read_time(r, &c->this_update));
+    MRL_TRY(read_time(r, &c->next_update));
+    return mrl_read_u64(r, &c->entries_len);
+}
+
+static mrl_err read_crl(struct mrl_reader *r, struct mrl_keys_request *q)
+{
+    struct mrl_keys_crl *c = &q->crl;
+    uint8_t step;
+
+    MRL_TRY(mrl_read_u8(r, &step));
+    MRL_ENSURE(step >= MRL_KEYS_CRL_BEGIN && step < MRL_KEYS_CRL_STEP_END_, MRL_ERR_MALFORMED);
+    c->step = (enum mrl_keys_crl_step)step;
+    if (c->step == MRL_KEYS_CRL_BEGIN)
+        return read_crl_begin(r, c);
+    if (c->step == MRL_KEYS_CRL_ADD)
+        return read_limited(r, 1, MRL_KEYS_CRL_ENTRIES_MAX, &c->entries);
+    return MRL_OK;
+}
+
 static void put_unwrap(const struct mrl_keys_request *q, struct mrl_writer *w)
 {
     mrl_put_blob16(w, q->unwrap.context);
@@ -266,6 +316,7 @@ static const struct body_rule rules[MRL_KEYS_TYPE_END_] = {
     [MRL_KEYS_UNWRAP] = {put_unwrap, read_unwrap, put_answer_bytes, read_key},
     [MRL_KEYS_SIGN_CHECKPOINT] = {put_checkpoint, read_checkpoint, put_answer_bytes,
                                   read_signature},
+    [MRL_KEYS_SIGN_CRL] = {put_crl, read_crl, put_answer_bytes, read_answer_bytes},
 };
 
 static bool known_type(unsigned type)

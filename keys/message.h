@@ -29,6 +29,8 @@ enum {
     MRL_KEYS_NOTE_MAX = 16384,    /* bytes of a stored checkpoint with its signatures */
     MRL_KEYS_SIGNATURE_SIZE = 64, /* Ed25519 */
     MRL_KEYS_AUDIT_KEY_SIZE = 32,
+    MRL_KEYS_CA_MAX = 32,             /* bytes of a subject key identifier */
+    MRL_KEYS_CRL_ENTRIES_MAX = 60000, /* bytes of one MRL_KEYS_CRL_ADD */
 };
 
 enum mrl_keys_type {
@@ -38,6 +40,7 @@ enum mrl_keys_type {
     MRL_KEYS_SIGN_CHECKPOINT,
     MRL_KEYS_WRAP,
     MRL_KEYS_UNWRAP,
+    MRL_KEYS_SIGN_CRL,
     MRL_KEYS_TYPE_END_,
 };
 
@@ -46,7 +49,9 @@ enum mrl_keys_kind {
     MRL_KEYS_DEVICE = 1,
     MRL_KEYS_APPLICATION,
     MRL_KEYS_OPERATOR,
-    MRL_KEYS_SERVER,
+    MRL_KEYS_CLAIM,  /* shared by many devices, which get certificates of their own with it */
+    MRL_KEYS_SERVER, /* from here on no principals: no URI */
+    MRL_KEYS_OCSP,   /* the delegate that signs OCSP answers: RFC 6960 4.2.2.2 */
     MRL_KEYS_KIND_END_,
 };
 
@@ -71,12 +76,41 @@ struct mrl_keys_checkpoint {
     mrl_bytes note;  /* the newest stored checkpoint, for the first request; empty: there is none */
 };
 
+/* A revocation list goes to the key process in pieces: BEGIN, any number of ADD, END. Other
+ * requests may come between; another BEGIN starts anew. */
+enum mrl_keys_crl_step {
+    MRL_KEYS_CRL_BEGIN = 1, /* answered with the head of the list: crypto/crl.h */
+    MRL_KEYS_CRL_ADD,       /* answered with nothing */
+    MRL_KEYS_CRL_END,       /* answered with its end */
+    MRL_KEYS_CRL_STEP_END_,
+};
+enum mrl_keys_crl_kind {
+    MRL_KEYS_CRL_FULL = 1,
+    MRL_KEYS_CRL_DELTA, /* to the full one */
+    MRL_KEYS_CRL_SHARD, /* certificates whose serial begins with one byte */
+    MRL_KEYS_CRL_KIND_END_,
+};
+struct mrl_keys_crl {
+    enum mrl_keys_crl_step step;
+    /* BEGIN */
+    mrl_bytes ca; /* subject key identifier of the CA it is of */
+    enum mrl_keys_crl_kind kind;
+    uint8_t shard;   /* first byte of the serials, of a shard */
+    uint64_t number; /* CRLNumber */
+    uint64_t base;   /* BaseCRLNumber of a delta, else 0 */
+    int64_t this_update, next_update;
+    uint64_t entries_len; /* of all that will be added */
+    /* ADD: whole entries */
+    mrl_bytes entries;
+};
+
 struct mrl_keys_request {
     uint64_t id;
     enum mrl_keys_type type;
     union {
         struct mrl_keys_issue issue;
         struct mrl_keys_checkpoint checkpoint;
+        struct mrl_keys_crl crl;
         struct {
             mrl_bytes context;
             mrl_bytes key;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/operations.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "crypto/cert_build.h"
 
@@ -44,18 +46,39 @@ static mrl_err info(struct mrl_keys_server *s, const struct mrl_keys_request *q,
 }
 
 static const enum mrl_cert_kind cert_kinds[MRL_KEYS_KIND_END_] = {
-    [MRL_KEYS_DEVICE] = MRL_CERT_DEVICE,
-    [MRL_KEYS_APPLICATION] = MRL_CERT_APPLICATION,
-    [MRL_KEYS_OPERATOR] = MRL_CERT_OPERATOR,
-    [MRL_KEYS_SERVER] = MRL_CERT_SERVER,
+    [MRL_KEYS_DEVICE] = MRL_CERT_DEVICE,     [MRL_KEYS_APPLICATION] = MRL_CERT_APPLICATION,
+    [MRL_KEYS_OPERATOR] = MRL_CERT_OPERATOR, [MRL_KEYS_SERVER] = MRL_CERT_SERVER,
+    [MRL_KEYS_CLAIM] = MRL_CERT_APPLICATION, /* a client, too */
+    [MRL_KEYS_OCSP] = MRL_CERT_OCSP,
 };
 
 _Static_assert((int)MRL_KEYS_ID_MAX <= (int)MRL_CN_MAX, "an id is also the common name");
 
+struct revocation_urls {
+    char crl[MRL_KEYS_CRL_URL_MAX];
+    char ocsp[MRL_KEYS_URL_MAX + sizeof("/ocsp")];
+};
+
+/* Where outsiders find out: its shard, by its own serial, and the responder. */
+static void say_revocation(const struct mrl_keys_server *s, struct mrl_cert_profile *p,
+                           struct revocation_urls *urls)
+{
+    mrl_bytes url = mrl_str(s->policy.limits.revocation_url);
+
+    if (url.len == 0)
+        return;
+    mrl_keys_crl_url(url, mrl_cert_facts(s->keystore->issuing_cert)->ski, MRL_KEYS_CRL_SHARD,
+                     p->serial[0], urls->crl);
+    (void)snprintf(urls->ocsp, sizeof(urls->ocsp), "%.*s/ocsp", MRL_FMT(url)); /* fits */
+    p->crl_url = mrl_str(urls->crl);
+    p->ocsp_url = mrl_str(urls->ocsp);
+}
+
 /* want has passed the policy: what is built here is only what it says. */
-static mrl_err build(const struct mrl_keystore *k, const struct mrl_keys_issue *want,
+static mrl_err build(const struct mrl_keys_server *s, const struct mrl_keys_issue *want,
                      struct mrl_buf *out, struct mrl_why *why)
 {
+    const struct mrl_keystore *k = s->keystore;
     struct mrl_cert_profile p = {.kind = cert_kinds[want->kind],
                                  .cn = want->id,
                                  .dns = {want->dns, want->dns_count},
@@ -64,14 +87,17 @@ static mrl_err build(const struct mrl_keystore *k, const struct mrl_keys_issue *
                                  .not_before = want->not_before,
                                  .not_after = want->not_after};
     char uri_text[MRL_KEYS_URI_MAX];
+    struct revocation_urls urls;
     mrl_bytes uri;
 
-    if (want->kind != MRL_KEYS_SERVER) {
+    if (want->kind < MRL_KEYS_SERVER) {
         MRL_TRY(mrl_keys_uri(want->kind, mrl_str(k->tenant), want->id, uri_text));
         uri = mrl_str(uri_text);
         p.uris = (struct mrl_names){&uri, 1};
     }
     mrl_serial_random(p.serial);
+    if (want->kind != MRL_KEYS_OCSP)
+        say_revocation(s, &p, &urls);
     return mrl_cert_build(&p, k->issuing_cert, k->issuing, out, why);
 }
 
@@ -94,7 +120,7 @@ static mrl_err issue(struct mrl_keys_server *s, const struct mrl_keys_request *q
                                    mrl_cert_facts(k->issuing_cert)->not_after, why));
     if (check_subject_key(k, q->issue.spki, why) != MRL_OK)
         return MRL_ERR_DENIED; /* weak, of another kind, or our own: why says which */
-    MRL_TRY(build(k, &q->issue, &o->bytes, why));
+    MRL_TRY(build(s, &q->issue, &o->bytes, why));
     a->bytes = mrl_buf_bytes(&o->bytes);
     return MRL_OK;
 }
@@ -125,6 +151,17 @@ static mrl_err sign_checkpoint(struct mrl_keys_server *s, const struct mrl_keys_
     return MRL_OK;
 }
 
+static mrl_err sign_crl(struct mrl_keys_server *s, const struct mrl_keys_request *q,
+                        struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
+{
+    if (q->crl.step == MRL_KEYS_CRL_BEGIN)
+        MRL_TRY(mrl_policy_take_token(&s->policy, mrl_monotonic_ms(), why));
+    MRL_TRY(mrl_keys_crl_step(&s->crls, s->keystore, mrl_str(s->policy.limits.revocation_url),
+                              &q->crl, &o->bytes, why));
+    a->bytes = mrl_buf_bytes(&o->bytes);
+    return MRL_OK;
+}
+
 static mrl_err wrap(struct mrl_keys_server *s, const struct mrl_keys_request *q,
                     struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why)
 {
@@ -150,9 +187,10 @@ typedef mrl_err operation(struct mrl_keys_server *s, const struct mrl_keys_reque
                           struct mrl_operation *o, struct mrl_keys_answer *a, struct mrl_why *why);
 
 static operation *const operations[MRL_KEYS_TYPE_END_] = {
-    [MRL_KEYS_PING] = ping,     [MRL_KEYS_INFO] = info,
-    [MRL_KEYS_ISSUE] = issue,   [MRL_KEYS_WRAP] = wrap,
-    [MRL_KEYS_UNWRAP] = unwrap, [MRL_KEYS_SIGN_CHECKPOINT] = sign_checkpoint,
+    [MRL_KEYS_PING] = ping,         [MRL_KEYS_INFO] = info,
+    [MRL_KEYS_ISSUE] = issue,       [MRL_KEYS_WRAP] = wrap,
+    [MRL_KEYS_UNWRAP] = unwrap,     [MRL_KEYS_SIGN_CHECKPOINT] = sign_checkpoint,
+    [MRL_KEYS_SIGN_CRL] = sign_crl,
 };
 
 mrl_err mrl_operation_run(struct mrl_keys_server *s, const struct mrl_keys_request *q,

@@ -26,8 +26,9 @@ const char mrl_keys_usage[] =
     "--pin-credential NAME]\n"
     "       pkcs11      --pkcs11-module PATH --pkcs11-token LABEL --pkcs11-key LABEL\n"
     "                   --pin-file PATH | --pin-credential NAME [--pkcs11-env NAME=VALUE]...\n"
-    "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server; for example device=90d)\n"
-    "       --issue-rate PER_SECOND --issue-burst COUNT\n"
+    "LIMITS --max-lifetime KIND=DURATION (device, app, operator, server, claim, ocsp; for example "
+    "device=90d)\n"
+    "       --issue-rate PER_SECOND --issue-burst COUNT --revocation-url URL\n"
     "init makes a root CA, an issuing CA, an audit key and a sealing key, and never replaces any.\n"
     "serve is started by merlond.\n"
     "rekey, only while merlond is stopped, makes the keystore open with another source; a copy of\n"
@@ -138,9 +139,10 @@ static mrl_err take_lifetime(struct mrl_keys_arguments *a, const char *value, st
                 a->limits.max_lifetime_s[i] = seconds;
                 return MRL_OK;
             }
-    return mrl_fail(why, MRL_ERR_INVALID,
-                    "--max-lifetime takes KIND=DURATION with device, app, operator or server, for "
-                    "example device=90d");
+    return mrl_fail(
+        why, MRL_ERR_INVALID,
+        "--max-lifetime takes KIND=DURATION with device, app, operator, server, claim or ocsp, "
+        "for example device=90d");
 }
 
 static mrl_err take_count(const char *name, const char *value, uint64_t most, uint32_t *out,
@@ -163,6 +165,19 @@ static mrl_err take_rate(struct mrl_keys_arguments *a, const char *value, struct
 static mrl_err take_burst(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
 {
     return take_count("--issue-burst", value, MRL_POLICY_BURST_MOST, &a->limits.issue_burst, why);
+}
+
+static mrl_err take_revocation_url(struct mrl_keys_arguments *a, const char *value,
+                                   struct mrl_why *why)
+{
+    if (!mrl_keys_url_valid(mrl_str(value)))
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "--revocation-url takes http://HOST[:PORT][/PATH] without / at the end, of "
+                        "at most %d characters",
+                        MRL_KEYS_URL_MAX);
+    (void)mrl_bytes_to_cstr(mrl_str(value), a->limits.revocation_url,
+                            sizeof(a->limits.revocation_url)); /* fits */
+    return MRL_OK;
 }
 
 static mrl_err take_export_fd(struct mrl_keys_arguments *a, const char *value, struct mrl_why *why)
@@ -221,6 +236,7 @@ static const struct {
     {"max-lifetime", FOR_SERVE, take_lifetime},
     {"issue-rate", FOR_SERVE, take_rate},
     {"issue-burst", FOR_SERVE, take_burst},
+    {"revocation-url", FOR_SERVE, take_revocation_url},
     {"export-passphrase-fd", FOR_EXPORT, take_export_fd},
     {"export-passphrase-file", FOR_EXPORT, take_export_file},
     {"out", FOR_EXPORT, take_out},

@@ -14,6 +14,7 @@ struct mrl_policy_limits mrl_policy_defaults(void)
 
     for (size_t kind = 0; kind < MRL_KEYS_KIND_END_; kind++)
         l.max_lifetime_s[kind] = MRL_POLICY_LIFETIME_S;
+    l.max_lifetime_s[MRL_KEYS_OCSP] = MRL_POLICY_OCSP_LIFETIME_S;
     return l;
 }
 
@@ -80,13 +81,13 @@ static mrl_err check_names(const struct mrl_keys_issue *want, struct mrl_why *wh
     return MRL_OK;
 }
 
-static mrl_err check_start(int64_t not_before, int64_t now, struct mrl_why *why)
+mrl_err mrl_policy_check_start(int64_t start, int64_t now, const char *what, struct mrl_why *why)
 {
-    if (not_before < now - MRL_POLICY_PAST_S)
-        return mrl_fail(why, MRL_ERR_DENIED, "notBefore is more than %d minutes ago",
+    if (start < now - MRL_POLICY_PAST_S)
+        return mrl_fail(why, MRL_ERR_DENIED, "%s is more than %d minutes ago", what,
                         MRL_POLICY_PAST_S / 60);
-    if (not_before > now + MRL_POLICY_FUTURE_S)
-        return mrl_fail(why, MRL_ERR_DENIED, "notBefore is more than %d minutes ahead",
+    if (start > now + MRL_POLICY_FUTURE_S)
+        return mrl_fail(why, MRL_ERR_DENIED, "%s is more than %d minutes ahead", what,
                         MRL_POLICY_FUTURE_S / 60);
     return MRL_OK;
 }
@@ -96,7 +97,7 @@ static mrl_err check_times(const struct mrl_policy *p, const struct mrl_keys_iss
 {
     uint64_t most = p->limits.max_lifetime_s[want->kind];
 
-    MRL_TRY(check_start(want->not_before, now, why));
+    MRL_TRY(mrl_policy_check_start(want->not_before, now, "notBefore", why));
     if (want->not_after <= want->not_before || want->not_after <= now)
         return mrl_fail(why, MRL_ERR_INVALID, "notAfter is not after notBefore, or has passed");
     if ((uint64_t)(want->not_after - want->not_before) > most)

@@ -4,12 +4,14 @@
 #define MRL_KEYS_SERVE_H
 
 #include "base/buf.h"
+#include "keys/crl.h"
 #include "keys/keystore.h"
 #include "keys/policy.h"
 
 struct mrl_keys_server {
     struct mrl_keystore *keystore; /* borrowed */
     struct mrl_policy policy;
+    struct mrl_keys_crls crls;
     uint16_t landlock_abi;
     uint64_t served;
     uint64_t refused;

@@ -33,7 +33,7 @@ static void add(struct command *c, const char *name, const char *value)
 {
     if (value == NULL)
         return;
-    c->argv[c->count++] = name; /* at most 2 + 2 * 10 besides the source: fits */
+    c->argv[c->count++] = name; /* at most 2 + 2 * 12 besides the source: fits */
     c->argv[c->count++] = value;
 }
 
@@ -89,6 +89,7 @@ static void make_command(const struct mrl_keys_options *o, struct command *c)
     add_lifetimes(c, o);
     add_number(c, "--issue-rate", o->issue_rate);
     add_number(c, "--issue-burst", o->issue_burst);
+    add(c, "--revocation-url", o->revocation_url);
     c->environment[0] = credentials_variable();
 }
 

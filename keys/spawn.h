@@ -14,11 +14,12 @@ struct mrl_keys_options {
     struct mrl_unlock_source source; /* descriptors are not passed on */
     /* Longest certificate life by enum mrl_keys_kind, in seconds. */
     uint64_t max_lifetime_s[MRL_KEYS_KIND_END_];
-    uint32_t issue_rate;       /* certificates per second */
-    uint32_t issue_burst;      /* certificates at once */
-    unsigned start_timeout_ms; /* until the first INFO is answered; 0: 10 s (scrypt takes its time)
-                                */
-    unsigned call_timeout_ms;  /* of each later call; 0: 5 s */
+    uint32_t issue_rate;        /* certificates per second */
+    uint32_t issue_burst;       /* certificates at once */
+    const char *revocation_url; /* where revocation is told: keys/text.h */
+    unsigned start_timeout_ms;  /* until the first INFO is answered; 0: 10 s (scrypt takes its time)
+                                 */
+    unsigned call_timeout_ms;   /* of each later call; 0: 5 s */
 };
 
 /* Returns when the key process has opened its keystore, closed its sandbox and answered INFO.

@@ -74,10 +74,9 @@ bool mrl_keys_dns_valid(mrl_bytes name)
 const char *mrl_keys_kind_name(enum mrl_keys_kind kind)
 {
     static const char *const names[MRL_KEYS_KIND_END_] = {
-        [MRL_KEYS_DEVICE] = "device",
-        [MRL_KEYS_APPLICATION] = "app",
-        [MRL_KEYS_OPERATOR] = "operator",
-        [MRL_KEYS_SERVER] = "server",
+        [MRL_KEYS_DEVICE] = "device",     [MRL_KEYS_APPLICATION] = "app",
+        [MRL_KEYS_OPERATOR] = "operator", [MRL_KEYS_SERVER] = "server",
+        [MRL_KEYS_CLAIM] = "claim",       [MRL_KEYS_OCSP] = "ocsp",
     };
 
     return (unsigned)kind < MRL_KEYS_KIND_END_ ? names[kind] : NULL;
@@ -93,11 +92,48 @@ mrl_err mrl_keys_uri(enum mrl_keys_kind kind, mrl_bytes tenant, mrl_bytes id,
 {
     const char *name = mrl_keys_kind_name(kind);
 
-    MRL_ENSURE(name != NULL && kind != MRL_KEYS_SERVER, MRL_ERR_INVALID);
+    MRL_ENSURE(name != NULL && kind < MRL_KEYS_SERVER, MRL_ERR_INVALID);
     MRL_ENSURE(mrl_keys_tenant_valid(tenant) && mrl_keys_id_valid(id), MRL_ERR_INVALID);
     (void)snprintf(to, MRL_KEYS_URI_MAX, "urn:merlon:%.*s:%s:%.*s", MRL_FMT(tenant), name,
                    MRL_FMT(id)); /* at most 11 + 64 + 10 + 64: fits always */
     return MRL_OK;
+}
+
+void mrl_keys_crl_name(mrl_bytes ca, enum mrl_keys_crl_kind kind, uint8_t shard,
+                       char to[static MRL_KEYS_CRL_NAME_MAX])
+{
+    enum { NAMED = 8 };
+    char hex[2 * NAMED + 1];
+
+    mrl_hex(mrl_bytes_sub(ca, 0, NAMED), hex);
+    if (kind == MRL_KEYS_CRL_SHARD)
+        (void)snprintf(to, MRL_KEYS_CRL_NAME_MAX, "%s-%02x.crl", hex, shard); /* all fit */
+    else
+        (void)snprintf(to, MRL_KEYS_CRL_NAME_MAX, "%s%s.crl", hex,
+                       kind == MRL_KEYS_CRL_DELTA ? "-delta" : "");
+}
+
+static bool is_url_char(uint8_t c)
+{
+    return c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\' && c != '?' &&
+           c != '#';
+}
+
+bool mrl_keys_url_valid(mrl_bytes url)
+{
+    mrl_bytes rest = mrl_bytes_sub(url, 7, SIZE_MAX);
+
+    return mrl_bytes_starts(url, MRL_LIT("http://")) && url.len <= MRL_KEYS_URL_MAX &&
+           rest.len > 0 && all_of(rest, is_url_char) && rest.data[rest.len - 1] != '/';
+}
+
+void mrl_keys_crl_url(mrl_bytes url, mrl_bytes ca, enum mrl_keys_crl_kind kind, uint8_t shard,
+                      char to[static MRL_KEYS_CRL_URL_MAX])
+{
+    char name[MRL_KEYS_CRL_NAME_MAX];
+
+    mrl_keys_crl_name(ca, kind, shard, name);
+    (void)snprintf(to, MRL_KEYS_CRL_URL_MAX, "%.*s/crl/%s", MRL_FMT(url), name); /* all fit */
 }
 
 mrl_err mrl_keys_wrapped_by(mrl_bytes wrapped, uint32_t *number)

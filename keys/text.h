@@ -9,6 +9,9 @@ enum {
     MRL_KEYS_TENANT_MAX = 64,
     MRL_KEYS_URI_MAX = 256,
     MRL_KEYS_ORIGIN_MAX = MRL_KEYS_TENANT_MAX + 16,
+    MRL_KEYS_URL_MAX = 128,     /* where revocation is told, as configured */
+    MRL_KEYS_CRL_NAME_MAX = 32, /* with its NUL */
+    MRL_KEYS_CRL_URL_MAX = MRL_KEYS_URL_MAX + 5 + MRL_KEYS_CRL_NAME_MAX,
 };
 
 /* "urn:merlon:<tenant>:<device|app|operator>:<id>" with a NUL; a server has none (MRL_ERR_INVALID).
@@ -26,7 +29,16 @@ bool mrl_keys_id_valid(mrl_bytes id);
 bool mrl_keys_tenant_valid(mrl_bytes tenant);
 /* Lower-case DNS name of labels [a-z0-9-]; the first label may be "*". RFC 1035 2.3.1 */
 bool mrl_keys_dns_valid(mrl_bytes name);
-/* "device", "app", "operator", "server"; NULL for anything else. */
+/* "device", "app", "operator", "server", "ocsp"; NULL for anything else. */
 const char *mrl_keys_kind_name(enum mrl_keys_kind kind);
+/* File name of a revocation list: the first 8 bytes of the CA's key identifier in hex, then ".crl",
+ * "-delta.crl" or "-<shard>.crl". Borrows ca, which has at least 8 bytes. */
+void mrl_keys_crl_name(mrl_bytes ca, enum mrl_keys_crl_kind kind, uint8_t shard,
+                       char to[static MRL_KEYS_CRL_NAME_MAX]);
+/* "http://" and 1 to 121 visible characters that may stand in a URL, no "/" at the end. */
+bool mrl_keys_url_valid(mrl_bytes url);
+/* Where that list is: <url>/crl/<name>. url is valid. */
+void mrl_keys_crl_url(mrl_bytes url, mrl_bytes ca, enum mrl_keys_crl_kind kind, uint8_t shard,
+                      char to[static MRL_KEYS_CRL_URL_MAX]);
 
 #endif

@@ -17,6 +17,8 @@ _merlon() {
     ca) words="show renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
+    claim) words="create list show revoke" ;;
+    template) words="set list show delete" ;;
     psk) words="add list revoke" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
@@ -27,7 +29,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics ca device token psk app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics ca device token claim template psk app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -46,6 +48,8 @@ _merlon() {
     "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --token-only" ;;
+    "claim create") options+=" --template --uses --expires --csr --out" ;;
+    "claim revoke") options+=" --reason" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;

@@ -33,6 +33,8 @@ static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
 
     if (!mrl_device_id_valid(mrl_str(o->device)))
         return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no device id", o->device);
+    if (o->profile != NULL && !mrl_profile_valid(mrl_str(o->profile)))
+        return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no label of a profile", o->profile);
     MRL_TRY(mrl_address_split(mrl_str(o->server), &host, &port, why));
     if (o->mqtt != NULL)
         MRL_TRY(mrl_address_split(mrl_str(o->mqtt), &ignored, &port, why));
@@ -43,6 +45,8 @@ static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
     MRL_TRY(set(s->server, sizeof(s->server), mrl_str(o->server), "--server", why));
     MRL_TRY(
         set(s->mqtt, sizeof(s->mqtt), mrl_str(o->mqtt != NULL ? o->mqtt : mqtt), "--mqtt", why));
+    if (o->profile != NULL)
+        MRL_TRY(set(s->profile, sizeof(s->profile), mrl_str(o->profile), "--profile", why));
     return set(s->name, sizeof(s->name), o->name != NULL ? mrl_str(o->name) : host, "--name", why);
 }
 
@@ -206,8 +210,8 @@ static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_tls_cont
 
     MRL_TRY(mrl_home_next_key(h, &i->key, why));
     say("asking for a certificate");
-    MRL_TRY(
-        explain(mrl_est_enrol(c, device, token, i->key, &i->cert, &told, why), &h->settings, why));
+    MRL_TRY(explain(mrl_est_enrol(c, &h->settings, token, i->key, &i->cert, &told, why),
+                    &h->settings, why));
     MRL_TRY(learn_time(tls, h, i->cert, &told, why));
     MRL_TRY(mrl_est_judge(i->cert, i->key, device, &h->ca, &h->roots, mrl_device_now_s(&h->clock),
                           why));
@@ -240,6 +244,7 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     say("fetching the CA certificates");
     MRL_TRY(get_bundle(c, &root, h, why));
     MRL_TRY(save_home(h, why));
+    MRL_TRY(mrl_est_key_type(c, &h->settings, &h->next_type, why));
     return get_identity(c, tls, h, mrl_secret_bytes(token), i, why);
 }
 

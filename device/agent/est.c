@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/csr.h"
+#include "crypto/csrattrs.h"
 #include "crypto/pkcs7.h"
 #include "wire/http1_auth.h"
 #include "wire/http1_date.h"
@@ -50,6 +51,14 @@ static void read_told(const struct mrl_http_result *r, struct mrl_est_told *told
         (void)mrl_offer_read_seconds(value, &told->time_s);
     if (mrl_http_result_header(r, "Retry-After", &value))
         (void)mrl_offer_read_seconds(value, &told->retry_after_s);
+}
+
+/* "/.well-known/est[/label]/operation": RFC 7030 3.2.2 */
+static mrl_err target_of(const struct mrl_settings *s, const char *operation, struct mrl_buf *out)
+{
+    const char *slash = s->profile[0] != '\0' ? "/" : "";
+
+    return mrl_buf_printf(out, "/.well-known/est/%s%s%s", s->profile, slash, operation);
 }
 
 static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
@@ -104,38 +113,81 @@ static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *
     return MRL_OK;
 }
 
-static mrl_err first_request(struct mrl_http_client *c, mrl_bytes device, const struct mrl_key *key,
-                             struct mrl_buf *csr, struct mrl_why *why)
+/* 204 and 404 mean that nothing is asked for, and so does an empty list. RFC 7030 4.5.2 */
+static mrl_err read_wishes(const struct mrl_http_result *r, struct mrl_csrattrs *out,
+                           struct mrl_buf *der, struct mrl_why *why)
+{
+    mrl_err err;
+
+    if (r->status == 204 || r->status == 404)
+        return MRL_OK;
+    MRL_TRY(of_status(r, why));
+    err = mrl_base64_read(mrl_buf_bytes(&r->body), der);
+    if (err == MRL_OK)
+        err = mrl_csrattrs_read(mrl_buf_bytes(der), out);
+    if (err == MRL_ERR_UNSUPPORTED)
+        return mrl_fail(why, err, "the server asks for a kind of key that is not known here");
+    return err == MRL_OK ? MRL_OK : mrl_fail(why, err, "the server's csrattrs cannot be read");
+}
+
+mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s,
+                         enum mrl_key_type *out, struct mrl_why *why)
+{
+    struct mrl_http_call call = {.method = "GET"};
+    MRL_SCOPED(mrl_buf) der = {.limit = MRL_CSRATTRS_DER_MAX};
+    MRL_SCOPED(mrl_buf) target = {0};
+    MRL_SCOPED(mrl_http_result) r = {0};
+    struct mrl_csrattrs want = {0};
+
+    MRL_TRY(target_of(s, "csrattrs", &target));
+    call.target = mrl_buf_bytes(&target);
+    MRL_TRY(mrl_http_client_request(c, &call, &r, why));
+    MRL_TRY(read_wishes(&r, &want, &der, why));
+    *out = want.has_key ? want.key : MRL_KEY_P256;
+    return MRL_OK;
+}
+
+/* RFC 7030 3.5 */
+static mrl_err challenge_of(const struct mrl_http_client *c, struct mrl_buf *out,
+                            struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) binding = {0};
-    MRL_SCOPED(mrl_buf) challenge = {0};
-    struct mrl_csr_request request = {.cn = device};
     enum mrl_tls_binding kind;
     mrl_err err = mrl_http_client_binding(c, &binding, &kind);
 
     if (err != MRL_OK)
         return mrl_fail(why, err, "the connection has no channel binding: %s", mrl_err_name(err));
-    MRL_TRY(mrl_base64_write(mrl_buf_bytes(&binding), 0, &challenge));
+    return mrl_base64_write(mrl_buf_bytes(&binding), 0, out);
+}
+
+static mrl_err first_request(const struct mrl_http_client *c, mrl_bytes device,
+                             const struct mrl_key *key, struct mrl_buf *csr, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) challenge = {0};
+    struct mrl_csr_request request = {.cn = device};
+
+    MRL_TRY(challenge_of(c, &challenge, why));
     request.challenge = mrl_buf_bytes(&challenge);
     return mrl_csr_write(&request, key, csr);
 }
 
-mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes token,
+mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, mrl_bytes token,
                       const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
                       struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) csr = {0};
     MRL_SCOPED(mrl_buf) basic = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+    mrl_bytes device = mrl_str(s->device);
     mrl_err err;
 
+    MRL_TRY(target_of(s, "simpleenroll", &target));
     MRL_TRY(first_request(c, device, key, &csr, why));
     err = mrl_http_basic_write(device, token, &basic);
     if (err == MRL_OK) {
         const struct mrl_http_field fields[] = {{"Authorization", mrl_buf_bytes(&basic)}};
-        struct mrl_http_call call = {.target = MRL_LIT("/.well-known/est/simpleenroll"),
-                                     .fields = fields,
-                                     .field_count = 1,
-                                     .bound = true};
+        struct mrl_http_call call = {
+            .target = mrl_buf_bytes(&target), .fields = fields, .field_count = 1, .bound = true};
 
         err = ask_certificate(c, &call, mrl_buf_bytes(&csr), out, told, why);
     } else {
@@ -189,10 +241,10 @@ enum { URIS_MAX = 8 };
 
 /* Subject and SAN as in the present certificate: RFC 7030 4.2.2 */
 static mrl_err same_request(const struct mrl_cert_facts *present, const struct mrl_key *key,
-                            struct mrl_buf *out, struct mrl_why *why)
+                            mrl_bytes challenge, struct mrl_buf *out, struct mrl_why *why)
 {
     mrl_bytes uris[URIS_MAX], value;
-    struct mrl_csr_request request = {.cn = present->cn, .uris = {uris, 0}};
+    struct mrl_csr_request request = {.cn = present->cn, .uris = {uris, 0}, .challenge = challenge};
     enum mrl_san_kind kind;
     struct mrl_san names;
 
@@ -210,12 +262,18 @@ static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
                           const struct mrl_key *key, struct mrl_cert **out,
                           struct mrl_est_told *told, struct mrl_why *why)
 {
-    struct mrl_http_call call = {.target = MRL_LIT("/.well-known/est/simplereenroll")};
     MRL_AUTO(mrl_cert) cert = NULL;
     MRL_SCOPED(mrl_buf) csr = {0};
+    MRL_SCOPED(mrl_buf) target = {0};
+    MRL_SCOPED(mrl_buf) challenge = {0};
+    struct mrl_http_call call = {.bound = true};
     const struct mrl_cert_facts *present = mrl_cert_facts(h->identity.cert);
 
-    MRL_TRY(same_request(present, key, &csr, why));
+    MRL_TRY(target_of(&h->settings, "simplereenroll", &target));
+    call.target = mrl_buf_bytes(&target);
+    MRL_TRY(mrl_http_client_connect(c, why));
+    MRL_TRY(challenge_of(c, &challenge, why));
+    MRL_TRY(same_request(present, key, mrl_buf_bytes(&challenge), &csr, why));
     MRL_TRY(ask_certificate(c, &call, mrl_buf_bytes(&csr), &cert, told, why));
     MRL_TRY(
         mrl_est_judge(cert, key, present->cn, &h->ca, &h->roots, mrl_device_now_s(&h->clock), why));

@@ -23,14 +23,18 @@ mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out, st
  * valid at the time it tells. MRL_ERR_CRYPTO: the server's time cannot be; MRL_ERR_UNSUPPORTED: it
  * tells none. */
 mrl_err mrl_est_time(const struct mrl_home *h, struct mrl_device_clock *clock, struct mrl_why *why);
+/* The kind of key that the server asks for (csrattrs, 4.5; RFC 9908); P-256 when it does not care.
+ * MRL_ERR_UNSUPPORTED: one that is not made here. */
+mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s,
+                         enum mrl_key_type *out, struct mrl_why *why);
 /* First certificate for key (4.2.1), by token and bound to the open connection of c (3.5). Gives
  * *out, not judged yet. MRL_ERR_AUTH, MRL_ERR_DENIED, MRL_ERR_BUSY, MRL_ERR_INVALID: the server
  * said no, in why. */
-mrl_err mrl_est_enrol(struct mrl_http_client *c, mrl_bytes device, mrl_bytes token,
+mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, mrl_bytes token,
                       const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
                       struct mrl_why *why);
-/* A further one with the same names as the present (4.2.2); opens its own connection, in which the
- * present certificate is shown. Judged already. */
+/* A further one with the same names as the present (4.2.2), bound as well; opens its own
+ * connection, in which the present certificate is shown. Judged already. */
 mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_est_told *told, struct mrl_why *why);
 

@@ -24,6 +24,20 @@ bool mrl_device_id_valid(mrl_bytes id)
     return true;
 }
 
+bool mrl_profile_valid(mrl_bytes name)
+{
+    if (name.len == 0 || name.len > MRL_PROFILE_MAX || name.data[0] == '.')
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '-' && c != '.' && c != '_')
+            return false;
+    }
+    return true;
+}
+
 /* ---- settings ---- */
 
 static mrl_err read_text(const json_t *root, const char *key, char *to, size_t cap,
@@ -39,9 +53,9 @@ static mrl_err read_text(const json_t *root, const char *key, char *to, size_t c
 
 mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why)
 {
-    static const char *const keys[] = {"device", "server", "mqtt", "name", NULL};
+    static const char *const keys[] = {"device", "server", "mqtt", "name", "profile", NULL};
     MRL_AUTO(json_t) root = NULL;
-    struct mrl_settings s;
+    struct mrl_settings s = {0};
 
     MRL_TRY(mrl_json_read(json, &MRL_JSON_LIMITS_DEFAULT, &root, why));
     MRL_TRY(mrl_json_only(root, keys, why));
@@ -49,8 +63,12 @@ mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_w
     MRL_TRY(read_text(root, "server", s.server, sizeof(s.server), why));
     MRL_TRY(read_text(root, "mqtt", s.mqtt, sizeof(s.mqtt), why));
     MRL_TRY(read_text(root, "name", s.name, sizeof(s.name), why));
+    if (json_object_get(root, "profile") != NULL)
+        MRL_TRY(read_text(root, "profile", s.profile, sizeof(s.profile), why));
     if (!mrl_device_id_valid(mrl_str(s.device)))
         return mrl_fail(why, MRL_ERR_INVALID, "device is no valid id");
+    if (s.profile[0] != '\0' && !mrl_profile_valid(mrl_str(s.profile)))
+        return mrl_fail(why, MRL_ERR_INVALID, "profile is no valid label");
     *out = s;
     return MRL_OK;
 }
@@ -63,6 +81,8 @@ mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out)
     MRL_TRY(mrl_json_set_str(root, "server", mrl_str(s->server)));
     MRL_TRY(mrl_json_set_str(root, "mqtt", mrl_str(s->mqtt)));
     MRL_TRY(mrl_json_set_str(root, "name", mrl_str(s->name)));
+    if (s->profile[0] != '\0')
+        MRL_TRY(mrl_json_set_str(root, "profile", mrl_str(s->profile)));
     return mrl_json_write(root, out);
 }
 
@@ -150,7 +170,8 @@ static mrl_err load_next_key(const struct mrl_home *h, struct mrl_key **out)
         err = mrl_key_from_pem(mrl_buf_bytes(&pem), MRL_BYTES_NONE, &key);
     mrl_wipe(pem.data, pem.len);
     MRL_TRY(err);
-    if (h->identity.key != NULL && mrl_key_public_eq(key, h->identity.key))
+    if (mrl_key_type(key) != h->next_type ||
+        (h->identity.key != NULL && mrl_key_public_eq(key, h->identity.key)))
         return MRL_ERR_EXISTS;
     *out = MRL_TAKE(key);
     return MRL_OK;
@@ -164,7 +185,7 @@ mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct
     /* One that was cut short is as good as none: no certificate can belong to it. */
     if (load_next_key(h, out) == MRL_OK)
         return MRL_OK;
-    MRL_TRY(mrl_key_generate(MRL_KEY_P256, &key, why));
+    MRL_TRY(mrl_key_generate(h->next_type, &key, why));
     MRL_TRY(mrl_key_to_pem(key, MRL_BYTES_NONE, &pem));
     MRL_TRY(mrl_disk_replace(h->disk, h->dir, MRL_HOME_NEXT_KEY, mrl_secret_bytes(pem), why));
     *out = MRL_TAKE(key);
@@ -195,7 +216,9 @@ static mrl_err load(struct mrl_home *h, struct mrl_why *why)
     if (h->roots.count != 1)
         return mrl_fail(why, MRL_ERR_CORRUPT, "root.pem holds %zu certificates", h->roots.count);
     MRL_TRY(load_certs(h->dir, "ca.pem", &h->ca, why));
-    return mrl_home_load_identity(h, MRL_HOME_IDENTITY, &h->identity, why);
+    MRL_TRY(mrl_home_load_identity(h, MRL_HOME_IDENTITY, &h->identity, why));
+    h->next_type = mrl_key_type(h->identity.key);
+    return MRL_OK;
 }
 
 mrl_err mrl_home_open(struct mrl_home *h, const char *dir, const struct mrl_disk *disk,

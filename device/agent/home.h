@@ -25,18 +25,21 @@
 #define MRL_HOME_NEXT_KEY "next.key"
 #define MRL_HOME_RENEWAL "renewal.json"
 
-enum { MRL_SETTING_MAX = 256, MRL_DEVICE_ID_MAX = 64 };
+enum { MRL_SETTING_MAX = 256, MRL_DEVICE_ID_MAX = 64, MRL_PROFILE_MAX = 64 };
 
 struct mrl_settings {
     char device[MRL_DEVICE_ID_MAX + 1];
-    char server[MRL_SETTING_MAX]; /* EST, host:port */
-    char mqtt[MRL_SETTING_MAX];   /* host:port */
-    char name[MRL_SETTING_MAX];   /* in the server's certificate */
+    char server[MRL_SETTING_MAX];      /* EST, host:port */
+    char mqtt[MRL_SETTING_MAX];        /* host:port */
+    char name[MRL_SETTING_MAX];        /* in the server's certificate */
+    char profile[MRL_PROFILE_MAX + 1]; /* label of EST; "": none */
 };
 mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why);
 mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out);
 /* What may be part of a topic and a common name. */
 bool mrl_device_id_valid(mrl_bytes id);
+/* What may be a label in a path of EST. RFC 7030 3.2.2 */
+bool mrl_profile_valid(mrl_bytes name);
 
 struct mrl_identity {
     struct mrl_key *key;
@@ -57,6 +60,7 @@ struct mrl_home {
     struct mrl_cert_list ca;
     struct mrl_identity identity;
     struct mrl_device_clock clock;
+    enum mrl_key_type next_type; /* of the key that is made next; that of the present one */
 };
 /* Everything that running needs. MRL_ERR_NOT_FOUND: not enrolled. */
 mrl_err mrl_home_open(struct mrl_home *h, const char *dir, const struct mrl_disk *disk,
@@ -66,7 +70,8 @@ mrl_err mrl_home_load_identity(const struct mrl_home *h, const char *name, struc
                                struct mrl_why *why);
 mrl_err mrl_home_save_identity(const struct mrl_home *h, const char *name,
                                const struct mrl_identity *i, struct mrl_why *why);
-/* The key of next.key, made and on the disk when it is not there yet or that of the identity.
+/* The key of next.key, made and on the disk when it is not there yet, of another type or that of
+ * the identity.
  * Gives *out. */
 mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why);
 /* Looks at the clock of the machine: not before the identity was made. */

@@ -26,12 +26,13 @@ enum exit_code {
 static const char help[] =
     "usage: merlon-agent enrol --server HOST:PORT --device ID --token-file FILE|-\n"
     "                          (--root-sha256 HEX | --root FILE) --dir DIR\n"
-    "                          [--name SERVER_NAME] [--mqtt HOST:PORT]\n"
+    "                          [--name SERVER_NAME] [--mqtt HOST:PORT] [--profile LABEL]\n"
     "       merlon-agent run --dir DIR [--interval 1s]\n"
     "       merlon-agent show --dir DIR\n"
     "       merlon-agent log show|verify --dir DIR\n"
     "\n"
     "enrol  gets this machine an identity: a key made here, a certificate by a one-time token.\n"
+    "       --profile chooses what the server gives (a label of EST).\n"
     "       The server is known by the SHA-256 of its root certificate, or by that certificate.\n"
     "run    publishes readings of this machine to devices/ID/readings, logs commands, renews the\n"
     "       certificate in time. SIGTERM ends it, SIGUSR1 renews now.\n"
@@ -201,11 +202,17 @@ static bool is_called(const struct command *c, int argc, char **argv)
 static bool read_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"server", required_argument, NULL, 's'},      {"device", required_argument, NULL, 'd'},
-        {"token-file", required_argument, NULL, 't'},  {"root", required_argument, NULL, 'r'},
-        {"root-sha256", required_argument, NULL, 'x'}, {"name", required_argument, NULL, 'n'},
-        {"mqtt", required_argument, NULL, 'm'},        {"dir", required_argument, NULL, 'D'},
-        {"interval", required_argument, NULL, 'i'},    {0},
+        {"server", required_argument, NULL, 's'},
+        {"device", required_argument, NULL, 'd'},
+        {"token-file", required_argument, NULL, 't'},
+        {"root", required_argument, NULL, 'r'},
+        {"root-sha256", required_argument, NULL, 'x'},
+        {"name", required_argument, NULL, 'n'},
+        {"mqtt", required_argument, NULL, 'm'},
+        {"dir", required_argument, NULL, 'D'},
+        {"interval", required_argument, NULL, 'i'},
+        {"profile", required_argument, NULL, 'p'},
+        {0},
     };
     const struct {
         int letter;
@@ -214,6 +221,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         {'s', &o->enrol.server},    {'d', &o->enrol.device}, {'t', &o->enrol.token_file},
         {'r', &o->enrol.root_file}, {'n', &o->enrol.name},   {'x', &o->enrol.root_sha256},
         {'m', &o->enrol.mqtt},      {'D', &o->enrol.dir},    {'i', &o->interval},
+        {'p', &o->enrol.profile},
     };
     int letter;
 

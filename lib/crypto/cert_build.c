@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "crypto/algorithm.h"
+#include "crypto/crl.h"
 #include "crypto/oid.h"
 #include "crypto/openssl.h"
 
@@ -26,6 +27,8 @@ static const struct rule {
                            MRL_LIT_INIT(MRL_OID_CLIENT_AUTH)},
     [MRL_CERT_SERVER] = {NO_PATH_LENGTH, MRL_LIT_INIT("\x07\x80"),
                          MRL_LIT_INIT(MRL_OID_SERVER_AUTH)},
+    [MRL_CERT_OCSP] = {NO_PATH_LENGTH, MRL_LIT_INIT("\x07\x80"),
+                       MRL_LIT_INIT(MRL_OID_OCSP_SIGNING)},
 };
 
 /* Everything a certificate is made of, checked. */
@@ -75,6 +78,8 @@ static mrl_err check_profile(const struct mrl_cert_profile *p, struct mrl_why *w
         return invalid(why, "the serial number is zero");
     if (is_ca(p) && names > 0)
         return invalid(why, "a CA certificate carries no alternative names");
+    if ((is_ca(p) || p->kind == MRL_CERT_OCSP) && p->crl_url.len + p->ocsp_url.len > 0)
+        return invalid(why, "this kind of certificate says nothing about revocation");
     if (p->kind == MRL_CERT_SERVER && hosts == 0)
         return invalid(why, "a server certificate needs a DNS name or an IP address");
     return MRL_OK;
@@ -107,18 +112,6 @@ static mrl_err check_subject_key(const struct plan *plan, struct mrl_why *why)
     if (is_ca(plan->profile) && mrl_key_type(key) == MRL_KEY_RSA)
         return invalid(why, "a CA key is P-256, P-384 or Ed25519");
     return MRL_OK;
-}
-
-/* RFC 5280 4.2.1.2 (1): SHA-1 over the bits of the key. */
-static mrl_err key_id(mrl_bytes spki, uint8_t out[static MRL_SHA1_SIZE])
-{
-    struct mrl_reader r = {spki, 0}, inside;
-    mrl_bytes algorithm, bits;
-
-    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &inside));
-    MRL_TRY(mrl_der_read(&inside, MRL_DER_SEQUENCE, &algorithm));
-    MRL_TRY(mrl_der_read_bits(&inside, &bits));
-    return mrl_sha1_key_id(bits, out);
 }
 
 static void begin_extension(struct mrl_der *d, mrl_bytes oid, bool critical)
@@ -185,6 +178,38 @@ static void put_names(struct mrl_der *d, const struct mrl_cert_profile *p)
     end_extension(d);
 }
 
+/* RFC 5280 4.2.1.13: one point, its full name. */
+static void put_crl_point(struct mrl_der *d, mrl_bytes url)
+{
+    if (url.len == 0)
+        return;
+    begin_extension(d, MRL_LIT(MRL_OID_CRL_POINTS), /*critical=*/false);
+    mrl_der_begin(d, MRL_DER_SEQUENCE);
+    mrl_crl_point_write(d, url);
+    mrl_der_end(d);
+    end_extension(d);
+}
+
+static void put_revocation(struct mrl_der *d, const struct mrl_cert_profile *p)
+{
+    put_crl_point(d, p->crl_url);
+    if (p->ocsp_url.len > 0) {
+        begin_extension(d, MRL_LIT(MRL_OID_AUTHORITY_INFO), /*critical=*/false);
+        mrl_der_begin(d, MRL_DER_SEQUENCE);
+        mrl_der_begin(d, MRL_DER_SEQUENCE);
+        mrl_der_put(d, MRL_DER_OID, MRL_LIT(MRL_OID_OCSP));
+        mrl_der_put(d, MRL_DER_CONTEXT(6), p->ocsp_url);
+        mrl_der_end(d);
+        mrl_der_end(d);
+        end_extension(d);
+    }
+    if (p->kind == MRL_CERT_OCSP) {
+        begin_extension(d, MRL_LIT(MRL_OID_OCSP_NO_CHECK), /*critical=*/false);
+        mrl_der_put(d, MRL_DER_NULL, MRL_BYTES_NONE);
+        end_extension(d);
+    }
+}
+
 static void put_extensions(struct mrl_der *d, const struct plan *plan)
 {
     mrl_der_begin(d, MRL_DER_CONTEXT_CONSTRUCTED(3));
@@ -193,6 +218,7 @@ static void put_extensions(struct mrl_der *d, const struct plan *plan)
     put_usage(d, plan->rule);
     put_key_ids(d, plan);
     put_names(d, plan->profile);
+    put_revocation(d, plan->profile);
     mrl_der_end(d);
     mrl_der_end(d);
 }
@@ -274,7 +300,7 @@ static mrl_err make_plan(const struct mrl_cert_profile *p, const struct mrl_cert
     }
     MRL_TRY(check_self_issued(&plan, why));
     MRL_TRY(check_subject_key(&plan, why));
-    MRL_TRY(key_id(plan.spki, plan.ski));
+    MRL_TRY(mrl_spki_key_id(plan.spki, plan.ski));
     *out = plan;
     return MRL_OK;
 }

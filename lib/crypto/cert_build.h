@@ -18,6 +18,7 @@ enum mrl_cert_kind {
     MRL_CERT_APPLICATION, /* likewise */
     MRL_CERT_OPERATOR,    /* likewise */
     MRL_CERT_SERVER,      /* digitalSignature, serverAuth; needs a DNS name or an IP */
+    MRL_CERT_OCSP,        /* digitalSignature, OCSPSigning, ocsp-nocheck (RFC 6960 4.2.2.2.1) */
 };
 enum { MRL_SERIAL_SIZE = 16 };
 
@@ -30,6 +31,8 @@ struct mrl_cert_profile { /* everything is borrowed */
     mrl_bytes spki;     /* of the subject, of a type mrl_key_from_spki accepts; not RSA for a CA */
     int64_t not_before; /* seconds since 1970 */
     int64_t not_after;  /* above not_before; not above the issuer's. MRL_TIME_NEVER: 9999 */
+    mrl_bytes crl_url;  /* cRLDistributionPoints; empty: none. Never of a CA or MRL_CERT_OCSP */
+    mrl_bytes ocsp_url; /* of authorityInfoAccess; likewise */
     uint8_t serial[MRL_SERIAL_SIZE]; /* from mrl_serial_random; zero is refused */
 };
 #define MRL_TIME_NEVER INT64_C(253402300799) /* 99991231235959Z, RFC 5280 4.1.2.5 */

@@ -136,6 +136,48 @@ static mrl_err on_change_subject_name(struct mrl_reader *value, struct mrl_csr_f
     return mrl_reader_end(&inside);
 }
 
+static mrl_err read_key_id(struct mrl_reader *value, mrl_bytes *out)
+{
+    MRL_TRY(mrl_der_read(value, MRL_DER_OCTET_STRING, out));
+    MRL_ENSURE(out->len > 0 && out->len <= MRL_KEY_ID_MAX, MRL_ERR_MALFORMED);
+    return MRL_OK;
+}
+
+/* RFC 4108 2.2.5 */
+static mrl_err on_decrypt_key_id(struct mrl_reader *value, struct mrl_csr_facts *f)
+{
+    mrl_bytes id;
+
+    f->shared_key_asked = true;
+    return read_key_id(value, &id);
+}
+
+/* RFC 7030 4.4.1.2 */
+static mrl_err on_asymmetric_decrypt_key_id(struct mrl_reader *value, struct mrl_csr_facts *f)
+{
+    return read_key_id(value, &f->recipient);
+}
+
+/* RFC 8551 2.5.2: SEQUENCE OF SEQUENCE { capabilityID, parameters OPTIONAL } */
+static mrl_err on_capabilities(struct mrl_reader *value, struct mrl_csr_facts *f)
+{
+    struct mrl_reader list, one;
+    mrl_bytes oid;
+
+    MRL_ENSURE(mrl_der_next_is(value, MRL_DER_SEQUENCE), MRL_ERR_MALFORMED);
+    MRL_TRY(mrl_der_read_any(value, NULL, &list.in, &f->capabilities));
+    list.at = 0;
+    for (size_t n = 0; mrl_reader_left(&list) > 0; n++) {
+        MRL_ENSURE(n < MRL_CAPABILITIES_MAX, MRL_ERR_LIMIT);
+        MRL_TRY(mrl_der_enter(&list, MRL_DER_SEQUENCE, &one));
+        MRL_TRY(mrl_der_read(&one, MRL_DER_OID, &oid));
+        if (mrl_reader_left(&one) > 0)
+            MRL_TRY(mrl_der_read_any(&one, NULL, NULL, NULL));
+        MRL_TRY(mrl_reader_end(&one));
+    }
+    return MRL_OK;
+}
+
 static const struct {
     mrl_bytes oid;
     mrl_err (*read)(struct mrl_reader *value, struct mrl_csr_facts *f);
@@ -143,6 +185,9 @@ static const struct {
     {MRL_LIT_INIT(MRL_OID_EXTENSION_REQUEST), on_extension_request},
     {MRL_LIT_INIT(MRL_OID_CHALLENGE_PASSWORD), on_challenge_password},
     {MRL_LIT_INIT(MRL_OID_CHANGE_SUBJECT_NAME), on_change_subject_name},
+    {MRL_LIT_INIT(MRL_OID_DECRYPT_KEY_ID), on_decrypt_key_id},
+    {MRL_LIT_INIT(MRL_OID_ASYMM_DECRYPT_KEY_ID), on_asymmetric_decrypt_key_id},
+    {MRL_LIT_INIT(MRL_OID_SMIME_CAPABILITIES), on_capabilities},
 };
 
 /* An attribute we know has exactly one value and comes once (bit of *seen); others are skipped. */

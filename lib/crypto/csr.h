@@ -16,6 +16,8 @@ enum {
     MRL_CSR_TEXT_MAX = 32 << 10, /* bytes of base64 or PEM, white space included */
     MRL_CSR_ATTRIBUTES_MAX = 16,
     MRL_CHALLENGE_PASSWORD_MAX = 255, /* RFC 2985 5.4.1 */
+    MRL_KEY_ID_MAX = 64,
+    MRL_CAPABILITIES_MAX = 32,
 };
 
 enum mrl_csr_reason {
@@ -54,6 +56,10 @@ struct mrl_csr_facts {
     bool change_subject_name; /* attribute ChangeSubjectName, RFC 6402 2.8, RFC 7030 4.2.2 */
     mrl_bytes new_subject;    /* from it: Name DER; empty: not given */
     mrl_bytes new_san;        /* from it: GeneralNames DER; empty: not given */
+    /* How a key that the server makes is to travel, RFC 7030 4.4.1. */
+    bool shared_key_asked;  /* DecryptKeyIdentifier: a secret that both have */
+    mrl_bytes recipient;    /* AsymmetricDecryptKeyIdentifier: names a public key; empty: none */
+    mrl_bytes capabilities; /* SMIMECapabilities, the whole SEQUENCE; empty: none */
 };
 const struct mrl_csr_facts *mrl_csr_facts(const struct mrl_csr *c);
 

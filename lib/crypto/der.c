@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/der.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -198,26 +199,47 @@ void mrl_der_bits(struct mrl_der *d, mrl_bytes bits)
     mrl_der_end(d);
 }
 
-void mrl_der_time(struct mrl_der *d, int64_t seconds)
+void mrl_der_header(struct mrl_der *d, uint8_t tag, size_t len)
+{
+    uint8_t length[5];
+
+    if (len > UINT32_MAX) {
+        keep(d, MRL_ERR_LIMIT);
+        return;
+    }
+    mrl_der_raw(d, mrl_bytes_of(&tag, 1));
+    mrl_der_raw(d, mrl_bytes_of(length, encode_length(len, length)));
+}
+
+static void put_time(struct mrl_der *d, int64_t seconds, bool short_year)
 {
     time_t at = (time_t)seconds;
-    MRL_SCOPED(mrl_buf) text = {0};
+    char text[sizeof("19700101000000Z") + 16];
     struct tm tm;
-    int year;
+    int year, len;
 
     if (gmtime_r(&at, &tm) == NULL || tm.tm_year < 1 - 1900 || tm.tm_year > 9999 - 1900) {
         keep(d, MRL_ERR_INVALID);
         return;
     }
     year = tm.tm_year + 1900;
-    if (year >= 1950 && year <= 2049)
-        keep(d, mrl_buf_printf(&text, "%02d", year % 100));
-    else
-        keep(d, mrl_buf_printf(&text, "%04d", year));
-    keep(d, mrl_buf_printf(&text, "%02d%02d%02d%02d%02dZ", tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-                           tm.tm_min, tm.tm_sec));
-    mrl_der_put(d, text.len == 13 ? MRL_DER_UTC_TIME : MRL_DER_GENERALIZED_TIME,
-                mrl_buf_bytes(&text));
+    short_year = short_year && year >= 1950 && year <= 2049;
+    len = snprintf(text, sizeof(text),
+                   short_year ? "%02d%02d%02d%02d%02d%02dZ" : "%04d%02d%02d%02d%02d%02dZ",
+                   short_year ? year % 100 : year, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+                   tm.tm_sec);
+    mrl_der_put(d, short_year ? MRL_DER_UTC_TIME : MRL_DER_GENERALIZED_TIME,
+                mrl_bytes_of((const uint8_t *)text, (size_t)len));
+}
+
+void mrl_der_time(struct mrl_der *d, int64_t seconds)
+{
+    put_time(d, seconds, /*short_year=*/true);
+}
+
+void mrl_der_generalized_time(struct mrl_der *d, int64_t seconds)
+{
+    put_time(d, seconds, /*short_year=*/false);
 }
 
 mrl_err mrl_der_finish(const struct mrl_der *d)

@@ -17,6 +17,7 @@ enum {
     MRL_DER_OCTET_STRING = 0x04,
     MRL_DER_NULL = 0x05,
     MRL_DER_OID = 0x06,
+    MRL_DER_ENUMERATED = 0x0a,
     MRL_DER_UTF8 = 0x0c,
     MRL_DER_PRINTABLE = 0x13,
     MRL_DER_T61 = 0x14,
@@ -68,6 +69,10 @@ void mrl_der_bits(struct mrl_der *d, mrl_bytes bits);          /* BIT STRING of 
 /* RFC 5280 4.1.2.5: UTCTime from 1950 to 2049, GeneralizedTime otherwise. MRL_ERR_INVALID outside
  * of the years 1..9999. */
 void mrl_der_time(struct mrl_der *d, int64_t seconds);
+/* GeneralizedTime whatever the year, without fractions (RFC 6960 4.2.2.1). */
+void mrl_der_generalized_time(struct mrl_der *d, int64_t seconds);
+/* Tag and length only: len bytes of content follow, here or somewhere else. */
+void mrl_der_header(struct mrl_der *d, uint8_t tag, size_t len);
 /* MRL_OK when everything was written and closed; out is otherwise unusable. */
 mrl_err mrl_der_finish(const struct mrl_der *d);
 

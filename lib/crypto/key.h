@@ -27,7 +27,8 @@ enum mrl_sign_alg {
 enum {
     MRL_RSA_LEAST_BITS = 2048,
     MRL_RSA_MOST_BITS = 4096, /* a peer's key must not be a way to burn our time */
-    MRL_KEY_SPKI_MAX = 2048,  /* bytes of SubjectPublicKeyInfo; MRL_ERR_LIMIT above */
+    MRL_KEY_ID_SIZE = 20,
+    MRL_KEY_SPKI_MAX = 2048, /* bytes of SubjectPublicKeyInfo; MRL_ERR_LIMIT above */
 };
 
 /* P-256, P-384 or Ed25519 (RSA: MRL_ERR_UNSUPPORTED). MRL_ERR_CRYPTO for ever when the random
@@ -55,6 +56,9 @@ mrl_err mrl_key_to_spki(const struct mrl_key *k, struct mrl_buf *out);
  * MRL_ERR_UNSUPPORTED: another algorithm, curve, point form or a weak RSA key; MRL_ERR_MALFORMED:
  * not DER, a point off the curve, trailing bytes. why names the reason for a person. */
 mrl_err mrl_key_from_spki(mrl_bytes der, struct mrl_key **out, struct mrl_why *why);
+
+/* Names a public key: SHA-1 over its bits, RFC 5280 4.2.1.2 (1). MRL_ERR_MALFORMED: no SPKI. */
+mrl_err mrl_spki_key_id(mrl_bytes spki, uint8_t out[static MRL_KEY_ID_SIZE]);
 
 /* PKCS#8 PrivateKeyInfo DER (RFC 5958), only ever inside a secret. */
 mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private keys in and out. Between OpenSSL and a mrl_secret the bytes lie only in buffers OpenSSL
- * clears when it frees them (PKCS8_PRIV_KEY_INFO, memory BIO). */
+ * clears when it frees them (memory BIO), but for PKCS#8 of keys that come from elsewhere. */
+#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <string.h>
 
+#include "crypto/der.h"
 #include "crypto/key_internal.h"
 #include "crypto/openssl.h"
 
@@ -35,16 +37,99 @@ static mrl_err adopt_private(EVP_PKEY *given, struct mrl_key **out)
     return mrl_key_adopt(MRL_TAKE(pkey), mrl_key_type(public), /*is_private=*/true, out);
 }
 
-mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out)
+/* ---- PrivateKeyInfo, RFC 5958 2 ---- */
+
+enum { SCALAR_MAX = 48, VERSION = 0, EC_VERSION = 1 };
+
+static size_t scalar_size(enum mrl_key_type type)
 {
-    OWNED(PKCS8_PRIV_KEY_INFO) info = NULL;
+    return type == MRL_KEY_P384 ? SCALAR_MAX : 32;
+}
+
+/* The private number, big-endian. */
+static mrl_err get_scalar(const struct mrl_key *k, uint8_t scalar[static SCALAR_MAX])
+{
+    size_t len = scalar_size(mrl_key_type(k));
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, scalar, len),
+                           OSSL_PARAM_construct_end()};
+
+    if (mrl_key_type(k) == MRL_KEY_ED25519)
+        return EVP_PKEY_get_raw_private_key(mrl_key_native(k), scalar, &len) == 1 ? MRL_OK
+                                                                                  : MRL_ERR_CRYPTO;
+    MRL_ENSURE(EVP_PKEY_get_params(mrl_key_native(k), params) == 1, MRL_ERR_CRYPTO);
+    for (size_t i = 0; i < len / 2; i++) { /* it came in the order of this machine */
+        uint8_t low = scalar[i];
+
+        if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+            break;
+        scalar[i] = scalar[len - 1 - i];
+        scalar[len - 1 - i] = low;
+    }
+    return MRL_OK;
+}
+
+/* RFC 5915 3: ECPrivateKey, without parameters; RFC 8410 7: CurvePrivateKey */
+static void put_private(struct mrl_der *d, enum mrl_key_type type, mrl_bytes scalar,
+                        mrl_bytes point)
+{
+    mrl_der_begin(d, MRL_DER_OCTET_STRING);
+    if (type == MRL_KEY_ED25519) {
+        mrl_der_put(d, MRL_DER_OCTET_STRING, scalar);
+    } else {
+        mrl_der_begin(d, MRL_DER_SEQUENCE);
+        mrl_der_small(d, EC_VERSION);
+        mrl_der_put(d, MRL_DER_OCTET_STRING, scalar);
+        mrl_der_begin(d, MRL_DER_CONTEXT_CONSTRUCTED(1));
+        mrl_der_bits(d, point);
+        mrl_der_end(d);
+        mrl_der_end(d);
+    }
+    mrl_der_end(d);
+}
+
+static mrl_err put_info(struct mrl_der *d, const struct mrl_key *k, mrl_bytes scalar)
+{
+    MRL_SCOPED(mrl_buf) spki = {0};
+    struct mrl_reader r, inside;
+    mrl_bytes algorithm, point;
+
+    MRL_TRY(mrl_key_to_spki(k, &spki));
+    r = (struct mrl_reader){mrl_buf_bytes(&spki), 0};
+    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &inside));
+    MRL_TRY(mrl_der_read_any(&inside, NULL, NULL, &algorithm));
+    MRL_TRY(mrl_der_read_bits(&inside, &point));
+    mrl_der_begin(d, MRL_DER_SEQUENCE);
+    mrl_der_small(d, VERSION);
+    mrl_der_raw(d, algorithm);
+    put_private(d, mrl_key_type(k), scalar, point);
+    mrl_der_end(d);
+    return mrl_der_finish(d);
+}
+
+/* Not by OpenSSL, which frees the bytes it encoded without wiping them. */
+static mrl_err write_info(const struct mrl_key *k, struct mrl_secret **out)
+{
+    MRL_SCOPED(mrl_buf) der = {.secret = true};
+    struct mrl_der d = mrl_der_on(&der);
+    uint8_t scalar[SCALAR_MAX];
+    mrl_err err = get_scalar(k, scalar);
+
+    if (err == MRL_OK)
+        err = put_info(&d, k, mrl_bytes_of(scalar, scalar_size(mrl_key_type(k))));
+    mrl_wipe(scalar, sizeof(scalar));
+    if (err == MRL_OK)
+        *out = mrl_secret_copy(mrl_buf_bytes(&der));
+    return err;
+}
+
+/* RSA: only somebody else's key file has such a key, none is made here. */
+static mrl_err rsa_info(const struct mrl_key *k, struct mrl_secret **out)
+{
+    OWNED(PKCS8_PRIV_KEY_INFO) info = EVP_PKEY2PKCS8(mrl_key_native(k));
     MRL_AUTO(mrl_secret) der = NULL;
     uint8_t *to;
     int len;
 
-    MRL_OPENSSL_SCOPE();
-    MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
-    info = EVP_PKEY2PKCS8(mrl_key_native(k));
     MRL_ENSURE(info != NULL, MRL_ERR_CRYPTO);
     len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
     MRL_ENSURE(len > 0, MRL_ERR_CRYPTO);
@@ -53,6 +138,13 @@ mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out)
     MRL_ENSURE(i2d_PKCS8_PRIV_KEY_INFO(info, &to) == len, MRL_ERR_CRYPTO);
     *out = MRL_TAKE(der);
     return MRL_OK;
+}
+
+mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out)
+{
+    MRL_OPENSSL_SCOPE();
+    MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
+    return mrl_key_type(k) == MRL_KEY_RSA ? rsa_info(k, out) : write_info(k, out);
 }
 
 mrl_err mrl_key_from_pkcs8(mrl_bytes der, struct mrl_key **out)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "crypto/der.h"
+#include "crypto/hash.h"
 #include "crypto/key_internal.h"
 #include "crypto/oid.h"
 #include "crypto/openssl.h"
@@ -273,4 +274,15 @@ mrl_err mrl_key_to_spki(const struct mrl_key *k, struct mrl_buf *out)
     MRL_ENSURE(i2d_PUBKEY(mrl_key_native(k), &to) == len, MRL_ERR_CRYPTO);
     mrl_buf_added(out, (size_t)len);
     return MRL_OK;
+}
+
+mrl_err mrl_spki_key_id(mrl_bytes spki, uint8_t out[static MRL_KEY_ID_SIZE])
+{
+    struct mrl_reader r = {spki, 0}, inside;
+    mrl_bytes algorithm, bits;
+
+    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &inside));
+    MRL_TRY(mrl_der_read(&inside, MRL_DER_SEQUENCE, &algorithm));
+    MRL_TRY(mrl_der_read_bits(&inside, &bits));
+    return mrl_sha1_key_id(bits, out);
 }

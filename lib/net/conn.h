@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection on a loop: TLS server, TLS client, or plain UNIX socket. Plain TCP cannot be made.
- * Layer: net. Thread: the worker whose struct mrl_conns it is in.
+/* A connection on a loop: TLS server, TLS client, plain UNIX socket, or plain TCP for what is
+ * signed and for everybody. Nothing connects to plain TCP. Layer: net. Thread: the worker whose
+ * struct mrl_conns it is in.
  *
  * Life: made -> (handshake) -> on_open -> on_data, on_drained ... -> on_closed, always last and
  * exactly once, also when the handshake fails (then without on_open). A connection is never freed
@@ -88,6 +89,10 @@ mrl_err mrl_conn_accept_tls(struct mrl_conns *cs, int fd, const struct mrl_peer 
 /* A connected UNIX socket, without TLS. MRL_ERR_INVALID: it is of another family. */
 mrl_err mrl_conn_accept_unix(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
                              const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out);
+/* A connected TCP socket, without TLS: only for a door that neither takes nor gives anything that
+ * has to be kept from others. MRL_ERR_INVALID: it is of another family. */
+mrl_err mrl_conn_accept_plain(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
+                              const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out);
 /* Connects; failures after that come as on_closed. tls is a client context, name what the server's
  * certificate must hold. */
 mrl_err mrl_conn_connect_tls(struct mrl_conns *cs, const struct mrl_address *to,

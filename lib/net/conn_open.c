@@ -94,21 +94,31 @@ mrl_err mrl_conn_accept_tls(struct mrl_conns *cs, int fd, const struct mrl_peer 
     return start(c, CONN_PEEKING, EPOLLIN, out);
 }
 
-static bool is_unix_socket(int fd)
+static int domain_of(int fd)
 {
-    int domain = 0;
+    int domain = AF_UNSPEC;
     socklen_t len = sizeof(domain);
 
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 ? domain : AF_UNSPEC;
 }
 
 mrl_err mrl_conn_accept_unix(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
                              const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out)
 {
-    if (!is_unix_socket(fd))
+    if (domain_of(fd) != AF_UNIX)
         return give_up(fd, MRL_ERR_INVALID);
     MRL_TRY(start(mrl_conn_make(cs, fd, peer, kind, user), CONN_CONNECTING, EPOLLOUT, out));
     return MRL_OK;
+}
+
+mrl_err mrl_conn_accept_plain(struct mrl_conns *cs, int fd, const struct mrl_peer *peer,
+                              const struct mrl_conn_kind *kind, void *user, struct mrl_conn **out)
+{
+    int domain = domain_of(fd);
+
+    if (domain != AF_INET && domain != AF_INET6)
+        return give_up(fd, MRL_ERR_INVALID);
+    return start(mrl_conn_make(cs, fd, peer, kind, user), CONN_CONNECTING, EPOLLOUT, out);
 }
 
 static mrl_err start_connect(const struct mrl_address *to, int *out)

@@ -50,6 +50,19 @@ static void set_sentence(struct mrl_exchange *x, unsigned status, const char *se
         mrl_buf_clear(&x->answer); /* the status says enough */
 }
 
+void mrl_exchange_lend(struct mrl_exchange *x, mrl_bytes body, void (*release)(void *context),
+                       void *context)
+{
+    x->lent = body;
+    x->release = release;
+    x->release_context = context;
+}
+
+static mrl_bytes body_of(const struct mrl_exchange *x)
+{
+    return x->release != NULL ? x->lent : mrl_buf_bytes(&x->answer);
+}
+
 void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *format, ...)
 {
     char sentence[SENTENCE_MAX];
@@ -59,6 +72,12 @@ void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *form
     (void)vsnprintf(sentence, sizeof(sentence), format, args); /* may be cut */
     va_end(args);
     set_sentence(x, status, sentence);
+}
+
+void mrl_http_date(int64_t at, char to[static MRL_HTTP_DATE])
+{
+    _Static_assert((int)MRL_HTTP_DATE == (int)MRL_HTTP_DATE_TEXT, "one size");
+    mrl_http_date_format(at, to);
 }
 
 static mrl_bytes date_of(struct mrl_http_server *s)
@@ -105,7 +124,7 @@ static mrl_err write_head(struct mrl_exchange *x, bool close, struct mrl_buf *ou
 
     MRL_ENSURE(!x->broken, MRL_ERR_INVALID);
     reply.header_count = mrl_exchange_headers(x, headers);
-    return mrl_http_write_reply_head(&reply, x->answer.len, out);
+    return mrl_http_write_reply_head(&reply, body_of(x).len, out);
 }
 
 /* A bug of the handler must not become bytes another party reads in its own way. */
@@ -113,6 +132,7 @@ static mrl_err write_bug(struct mrl_exchange *x, bool close, struct mrl_buf *out
 {
     x->broken = false;
     x->header_count = 0;
+    x->lent = MRL_BYTES_NONE;
     set_sentence(x, 500, "the answer could not be made");
     return write_head(x, close, out);
 }
@@ -124,15 +144,23 @@ static mrl_err put_answer(struct mrl_exchange *x, bool close)
     if (write_head(x, close, &head) != MRL_OK)
         MRL_TRY(write_bug(x, close, &head));
     MRL_TRY(mrl_conn_write(x->h->conn, mrl_buf_bytes(&head)));
-    return mrl_exchange_is_head(x) ? MRL_OK : mrl_conn_write(x->h->conn, mrl_buf_bytes(&x->answer));
+    if (mrl_exchange_is_head(x) || x->release != NULL)
+        return MRL_OK; /* a lent body follows by itself */
+    return mrl_conn_write(x->h->conn, mrl_buf_bytes(&x->answer));
 }
 
 static void send_answer(struct mrl_exchange *x, bool close)
 {
     struct http_conn *h = x->h;
+    bool put = h != NULL && put_answer(x, close) == MRL_OK;
 
+    if (put && x->release != NULL && !mrl_exchange_is_head(x)) {
+        x->close = close;
+        mrl_http_lend_more(h);
+        return;
+    }
     /* The connection is closed or closing otherwise: on_closed follows. */
-    if (h != NULL && put_answer(x, close) != MRL_OK)
+    if (h != NULL && !put)
         mrl_conn_abort(h->conn);
     mrl_exchange_free(x);
     if (h != NULL)

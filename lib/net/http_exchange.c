@@ -45,6 +45,8 @@ void mrl_exchange_free(struct mrl_exchange *x)
     mrl_buf_done(&x->answer);
     mrl_buf_done(&x->binding);
     mrl_arena_done(&x->arena);
+    if (x->release != NULL)
+        x->release(x->release_context);
     free(x);
 }
 
@@ -83,6 +85,10 @@ mrl_err mrl_exchange_read_head(struct mrl_exchange *x, mrl_bytes head, unsigned 
     MRL_TRY(mrl_http_read_request(mrl_buf_bytes(&x->head), &x->h->server->limits, &x->request,
                                   status, why));
     *status = 400;
+    if (x->h->server->config.opaque_path) {
+        (void)mrl_bytes_split(x->request.target, '?', &x->target.path, &x->target.query);
+        return MRL_OK;
+    }
     MRL_TRY(mrl_http_target_read(x->request.target, &x->arena, &x->target, why));
     return read_query(x, why);
 }

@@ -17,6 +17,7 @@ enum http_state {
     HTTP_IDLE,
     HTTP_READING, /* x is NULL until the head is whole */
     HTTP_ANSWERING,
+    HTTP_LENDING, /* a lent body is under way */
     HTTP_STREAMING,
     HTTP_CLOSING,
     HTTP_GIVEN_AWAY, /* the connection is another's; this one is freed by on_data */
@@ -29,7 +30,7 @@ struct http_conn {
     struct mrl_exchange *x;         /* being read or answered */
     struct mrl_http_stream *stream; /* of HTTP_STREAMING, and until on_closed */
     struct mrl_http_body body;
-    struct mrl_timer timer; /* HTTP_IDLE, _READING, _CLOSING */
+    struct mrl_timer timer; /* HTTP_IDLE, _READING, _LENDING, _CLOSING */
     size_t left;            /* bytes on_data left behind */
     size_t backlog;         /* when the idle timer was set: does the client take its answer? */
     uint8_t state;          /* enum http_state */
@@ -83,6 +84,10 @@ struct mrl_exchange {
     struct mrl_http_header headers[MRL_HTTP_ANSWER_HEADERS];
     size_t header_count;
     struct mrl_buf answer;
+    mrl_bytes lent; /* the body instead of answer; while HTTP_LENDING what is left of it */
+    void (*release)(void *context); /* NULL: nothing is lent */
+    void *release_context;
+    bool close;  /* HTTP_LENDING: the connection ends with this answer */
     bool broken; /* a header that cannot be sent: our bug */
     void (*at_end)(struct mrl_exchange *x, void *context); /* or NULL */
     void *at_end_context;
@@ -98,6 +103,12 @@ struct mrl_http_stream {
 /* net/http_server.c. answered: the exchange of h is over, the next request may come. */
 void mrl_http_answered(struct http_conn *h, bool close);
 void mrl_http_close(struct http_conn *h);
+
+/* Waits for the client to take something. */
+void mrl_http_wait(struct http_conn *h, enum http_state state);
+
+/* net/http_lent.c: sends the next piece of the lent body of h->x, or ends that exchange. */
+void mrl_http_lend_more(struct http_conn *h);
 
 /* net/http_exchange.c */
 struct mrl_exchange *mrl_exchange_new(struct http_conn *h);

@@ -19,7 +19,7 @@ enum {
     BACKLOG_MAX = 64 << 10,
 };
 
-static void wait_idle(struct http_conn *h, enum http_state state)
+void mrl_http_wait(struct http_conn *h, enum http_state state)
 {
     h->state = (uint8_t)state;
     h->backlog = mrl_conn_backlog(h->conn);
@@ -30,7 +30,7 @@ static void wait_idle(struct http_conn *h, enum http_state state)
  * once that left. */
 void mrl_http_close(struct http_conn *h)
 {
-    wait_idle(h, HTTP_CLOSING);
+    mrl_http_wait(h, HTTP_CLOSING);
     if (h->backlog == 0)
         mrl_conn_close(h->conn);
 }
@@ -52,7 +52,7 @@ void mrl_http_answered(struct http_conn *h, bool close)
         mrl_http_close(h);
         return;
     }
-    wait_idle(h, HTTP_IDLE);
+    mrl_http_wait(h, HTTP_IDLE);
     if (!h->showing)
         show_again(h);
 }
@@ -185,7 +185,7 @@ static void on_data(struct mrl_conn *c, struct mrl_buf *in)
     }
     h->left = in->len;
     if (in->len > h->server->limits.head_bytes &&
-        (h->state == HTTP_ANSWERING || h->state == HTTP_IDLE)) {
+        (h->state == HTTP_ANSWERING || h->state == HTTP_LENDING || h->state == HTTP_IDLE)) {
         h->paused = true;
         mrl_conn_pause(c);
     }
@@ -197,6 +197,8 @@ static void on_drained(struct mrl_conn *c)
 
     if (h->state == HTTP_IDLE)
         show_again(h);
+    else if (h->state == HTTP_LENDING)
+        mrl_http_lend_more(h);
     else if (h->state == HTTP_CLOSING)
         mrl_conn_close(c);
 }
@@ -218,7 +220,7 @@ static void on_open(struct mrl_conn *c)
     if (h->server->stopping) {
         mrl_http_close(h);
     } else if (is_http(c) || config->other == NULL) {
-        wait_idle(h, HTTP_IDLE);
+        mrl_http_wait(h, HTTP_IDLE);
     } else {
         free_connection(h);
         config->other(config->context, c);
@@ -242,7 +244,7 @@ static void on_closed(struct mrl_conn *c, const struct mrl_conn_closed *closed)
         h->stream->gone(h->stream->context, h->stream);
         free(h->stream);
     }
-    if (h->x != NULL && h->state == HTTP_READING)
+    if (h->x != NULL && (h->state == HTTP_READING || h->state == HTTP_LENDING))
         mrl_exchange_free(h->x);
     else if (h->x != NULL)
         abandon(h->x);
@@ -254,10 +256,10 @@ static void on_idle(struct http_conn *h)
 {
     size_t waiting = mrl_conn_backlog(h->conn);
 
-    if (waiting == 0)
+    if (waiting == 0 && h->state != HTTP_LENDING)
         mrl_http_close(h);
     else if (waiting < h->backlog)
-        wait_idle(h, h->state);
+        mrl_http_wait(h, h->state);
     else
         mrl_conn_abort(h->conn);
 }
@@ -321,6 +323,19 @@ void mrl_http_accept_unix(struct mrl_http_server *s, int fd, const struct mrl_pe
     }
     h = new_connection(s);
     if (mrl_conn_accept_unix(s->config.conns, fd, peer, &s->kind, h, &h->conn) != MRL_OK)
+        free_connection(h);
+}
+
+void mrl_http_accept_plain(struct mrl_http_server *s, int fd, const struct mrl_peer *peer)
+{
+    struct http_conn *h;
+
+    if (s->stopping) {
+        (void)close(fd);
+        return;
+    }
+    h = new_connection(s);
+    if (mrl_conn_accept_plain(s->config.conns, fd, peer, &s->kind, h, &h->conn) != MRL_OK)
         free_connection(h);
 }
 

@@ -37,6 +37,7 @@ struct mrl_http_server_config { /* everything is borrowed and outlives the serve
      * another's by mrl_conn_set_kind and mrl_conn_set_user. NULL: it is taken for HTTP. */
     void (*other)(void *context, struct mrl_conn *c);
     void *context;
+    bool opaque_path;            /* mrl_exchange_path is as it was sent: the handler decodes it */
     size_t head_bytes;           /* request line and header fields; 0: 16 KiB */
     size_t body_bytes;           /* 0: 64 KiB */
     uint64_t request_timeout_ms; /* from the first byte to the last of a request; 0: 30 s */
@@ -57,6 +58,8 @@ size_t mrl_http_server_connections(const struct mrl_http_server *s);
 void mrl_http_accept_tls(struct mrl_http_server *s, int fd, const struct mrl_peer *peer,
                          struct mrl_tls_context *tls);
 void mrl_http_accept_unix(struct mrl_http_server *s, int fd, const struct mrl_peer *peer);
+/* Without TLS: see mrl_conn_accept_plain. */
+void mrl_http_accept_plain(struct mrl_http_server *s, int fd, const struct mrl_peer *peer);
 
 /* The request: views that live as long as the exchange, from any thread. */
 mrl_bytes mrl_exchange_method(const struct mrl_exchange *x);
@@ -87,7 +90,15 @@ void mrl_exchange_set_status(struct mrl_exchange *x, unsigned status);
  * (Content-Length, Transfer-Encoding, Connection). */
 enum { MRL_HTTP_ANSWER_HEADERS = 24 };
 void mrl_exchange_set_header(struct mrl_exchange *x, const char *name, mrl_bytes value);
+/* A time as a header has it: RFC 9110 5.6.7 */
+enum { MRL_HTTP_DATE = 32 };
+void mrl_http_date(int64_t seconds, char to[static MRL_HTTP_DATE]);
 struct mrl_buf *mrl_exchange_answer(struct mrl_exchange *x); /* the body, appended to */
+/* The body is these bytes instead, which are not copied but sent piece by piece: whatever a client
+ * takes its time for stays small here. release(context) is called once, on the worker, when they
+ * are no longer needed. */
+void mrl_exchange_lend(struct mrl_exchange *x, mrl_bytes body, void (*release)(void *context),
+                       void *context);
 /* Status, Content-Type text/plain and a sentence, instead of what the answer held: for errors. */
 void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *format, ...)
     MRL_PRINTF(3, 4);

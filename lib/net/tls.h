@@ -97,6 +97,9 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
  * together; the old identity then stays. */
 mrl_err mrl_tls_context_set_identity(struct mrl_tls_context *c, const struct mrl_cert_list *chain,
                                      const struct mrl_key *key, struct mrl_why *why);
+/* The OCSP response about the leaf that this side shows, for clients that ask for it (RFC 6066 8,
+ * RFC 8446 4.4.2.1); copied; empty: none. A new identity has none until it is set. */
+void mrl_tls_context_set_staple(struct mrl_tls_context *c, mrl_bytes response);
 /* Roots for naming the reason of refusals from now on; as in the configuration. */
 void mrl_tls_context_set_roots(struct mrl_tls_context *c, const struct mrl_cert_list *roots);
 

@@ -47,6 +47,7 @@ void mrl_tls_context_free(struct mrl_tls_context *c)
     mrl_secret_pool_free(c->secrets);
     mrl_cert_list_done(&c->client_roots);
     free(c->ticket_name);
+    mrl_buf_done(&c->staple);
     mrl_tls_library_done(&c->library); /* last: everything above came from it */
     free(c);
 }
@@ -104,6 +105,28 @@ static bool common_settings(const struct mrl_tls_context *c, SSL_CTX *ssl)
            SSL_CTX_set1_sigalgs_list(ssl, signatures) == 1;
 }
 
+/* A handshake that began with another certificate gets no answer about this one. */
+static int give_staple(SSL *ssl, void *context)
+{
+    const struct mrl_tls_context *c = context;
+    unsigned char *copy;
+
+    if (c->staple.len == 0 || SSL_get_SSL_CTX(ssl) != c->ssl)
+        return SSL_TLSEXT_ERR_NOACK;
+    copy = OPENSSL_memdup(c->staple.data, c->staple.len);
+    if (copy == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    (void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)c->staple.len); /* takes the copy */
+    return SSL_TLSEXT_ERR_OK;
+}
+
+void mrl_tls_context_set_staple(struct mrl_tls_context *c, mrl_bytes response)
+{
+    mrl_buf_clear(&c->staple);
+    if (mrl_buf_append(&c->staple, response) != MRL_OK)
+        mrl_buf_clear(&c->staple);
+}
+
 static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
 {
     static const int modes[] = {
@@ -117,6 +140,8 @@ static bool server_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
     SSL_CTX_set_cert_verify_callback(ssl, mrl_tls_verify_client, c);
     if (c->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(ssl, select_alpn, c);
+    (void)SSL_CTX_set_tlsext_status_cb(ssl, give_staple); /* these two cannot fail */
+    (void)SSL_CTX_set_tlsext_status_arg(ssl, c);
     mrl_tls_resume_settings(c, ssl);
     mrl_tls_psk_settings(c, ssl);
     if (!c->keep_library)
@@ -213,6 +238,7 @@ mrl_err mrl_tls_context_set_identity(struct mrl_tls_context *c, const struct mrl
         ERR_clear_error();
         return mrl_fail(why, MRL_ERR_INVALID, "certificate and key do not belong together");
     }
+    mrl_buf_clear(&c->staple);
     SSL_CTX_free(c->ssl); /* connections hold their own reference */
     c->ssl = fresh;
     return MRL_OK;

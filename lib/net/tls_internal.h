@@ -54,6 +54,7 @@ struct mrl_tls_context {
     uint32_t scope;
     bool channel_binding;
     bool keep_library;
+    struct mrl_buf staple;           /* OCSP response; empty: none */
     mrl_tls_psk_find psk;            /* NULL: certificates only */
     struct mrl_secret_pool *secrets; /* of connections with records of their own */
     /* client */

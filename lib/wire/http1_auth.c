@@ -16,6 +16,12 @@ bool mrl_http_auth_is(mrl_bytes value, const char *scheme, mrl_bytes *credential
     return true;
 }
 
+static bool is_token68(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
+}
+
 static bool has_control(mrl_bytes text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -79,6 +85,34 @@ mrl_err mrl_http_basic_read(mrl_bytes value, struct mrl_http_basic *out, struct 
     MRL_TRY(split(&b, why));
     *out = b;
     b = (struct mrl_http_basic){0};
+    return MRL_OK;
+}
+
+/* RFC 6750 2.1: b64token, which is the token68 of RFC 9110 11.2. */
+static bool is_b64token(mrl_bytes token)
+{
+    size_t i = 0;
+
+    while (i < token.len && is_token68(token.data[i]))
+        i++;
+    if (i == 0)
+        return false;
+    while (i < token.len && token.data[i] == '=')
+        i++;
+    return i == token.len;
+}
+
+mrl_err mrl_http_bearer_read(mrl_bytes value, mrl_bytes *token, struct mrl_why *why)
+{
+    mrl_bytes text;
+
+    if (!mrl_http_auth_is(value, "Bearer", &text))
+        return mrl_fail(why, MRL_ERR_UNSUPPORTED, "authorization is not Bearer");
+    if (text.len > CREDENTIALS_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "Bearer token over %d bytes", CREDENTIALS_MAX);
+    if (!is_b64token(text))
+        return mrl_fail(why, MRL_ERR_MALFORMED, "Bearer token with characters that it cannot have");
+    *token = text;
     return MRL_OK;
 }
 

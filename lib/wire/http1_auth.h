@@ -22,6 +22,9 @@ struct mrl_http_basic {
  * content. Give *out back with mrl_http_basic_done, best as MRL_SCOPED(mrl_http_basic). RFC 7617 2
  */
 mrl_err mrl_http_basic_read(mrl_bytes value, struct mrl_http_basic *out, struct mrl_why *why);
+/* "Bearer <token>": *token is borrowed from value. MRL_ERR_UNSUPPORTED: another scheme;
+ * MRL_ERR_MALFORMED: no token of RFC 6750 2.1; MRL_ERR_LIMIT: over 1 KiB. */
+mrl_err mrl_http_bearer_read(mrl_bytes value, mrl_bytes *token, struct mrl_why *why);
 /* Writes such a value; the caller wipes out. MRL_ERR_INVALID: colon in user, control characters. */
 mrl_err mrl_http_basic_write(mrl_bytes user, mrl_bytes password, struct mrl_buf *out);
 void mrl_http_basic_done(struct mrl_http_basic *b); /* wipes; an empty struct is fine */

@@ -11,6 +11,7 @@ const char *mrl_principal_kind_name(enum mrl_principal_kind k)
         [MRL_PRINCIPAL_DEVICE] = "device",
         [MRL_PRINCIPAL_APPLICATION] = "application",
         [MRL_PRINCIPAL_OPERATOR] = "operator",
+        [MRL_PRINCIPAL_CLAIM] = "claim",
     };
     return (size_t)k < MRL_COUNT(names) && names[k] != NULL ? names[k] : "unknown";
 }

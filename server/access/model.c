@@ -289,7 +289,7 @@ struct mrl_policy *mrl_model_policy(struct mrl_model *m, const struct mrl_subjec
         set[count++] = m->built_in[MRL_OPERATOR_DEFAULT];
     } else if (quarantined) {
         set[count++] = m->built_in[MRL_DEVICE_QUARANTINED_ROLE];
-    } else {
+    } else if (who->kind == MRL_PRINCIPAL_DEVICE) {
         /* first, because nearly every message of a device is decided by it */
         set[count++] = m->built_in[MRL_DEVICE_DEFAULT];
         count = add_roles(m, MRL_ROLE_TO_DEVICE, who->id, set, 1, count);

@@ -31,6 +31,9 @@ enum mrl_permission {
     MRL_MAY_READ_TOKENS,
     MRL_MAY_CREATE_TOKENS,
     MRL_MAY_CANCEL_TOKENS,
+    MRL_MAY_READ_CLAIMS, /* and provisioning templates, as the next */
+    MRL_MAY_MANAGE_CLAIMS,
+    MRL_MAY_REVOKE_CLAIMS,
     MRL_MAY_READ_CREDENTIALS,
     MRL_MAY_ISSUE_CREDENTIALS, /* certificates of applications and operators */
     MRL_MAY_REVOKE_CREDENTIALS,

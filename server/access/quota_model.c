@@ -42,6 +42,17 @@ static const struct mrl_quota *defaults_for(const struct mrl_quota_model *m,
     return kind == MRL_ROLE_TO_APPLICATION ? m->application : m->device;
 }
 
+/* Many devices hold a claim: what is one session to another principal is a whole factory here. What
+ * each may do is counted elsewhere: certificates that wait, uses. */
+static const struct mrl_quota_override for_claim = {
+    .given = 1u << MRL_QUOTA_CONNECTS | 1u << MRL_QUOTA_MESSAGES | 1u << MRL_QUOTA_BYTES |
+             1u << MRL_QUOTA_SESSIONS | 1u << MRL_QUOTA_RETAINED | 1u << MRL_QUOTA_SUBSCRIPTIONS |
+             1u << MRL_QUOTA_PACKET,
+    .of = {[MRL_QUOTA_SESSIONS] = MRL_QUOTA_CLAIM_SESSIONS,
+           [MRL_QUOTA_SUBSCRIPTIONS] = MRL_QUOTA_CLAIM_SUBSCRIPTIONS,
+           [MRL_QUOTA_PACKET] = MRL_QUOTA_CLAIM_PACKET},
+};
+
 /* Applications serve many devices: no rates. */
 void mrl_quota_model_init(struct mrl_quota_model *m)
 {
@@ -49,7 +60,8 @@ void mrl_quota_model_init(struct mrl_quota_model *m)
         .given = 1u << MRL_QUOTA_CONNECTS | 1u << MRL_QUOTA_MESSAGES | 1u << MRL_QUOTA_BYTES};
 
     *m = (struct mrl_quota_model){.device = mrl_quota_new(NULL, NULL),
-                                  .application = mrl_quota_new(NULL, &no_rates)};
+                                  .application = mrl_quota_new(NULL, &no_rates),
+                                  .claim = mrl_quota_new(NULL, &for_claim)};
 }
 
 void mrl_quota_model_done(struct mrl_quota_model *m)
@@ -59,6 +71,7 @@ void mrl_quota_model_done(struct mrl_quota_model *m)
     mrl_map_done(&m->given);
     mrl_quota_unref(m->device);
     mrl_quota_unref(m->application);
+    mrl_quota_unref(m->claim);
 }
 
 static void merge_again(const struct mrl_quota_model *m, struct holder *h)
@@ -113,8 +126,11 @@ const struct mrl_quota *mrl_quota_model_of(const struct mrl_quota_model *m,
 {
     bool application = who->kind == MRL_PRINCIPAL_APPLICATION;
     enum mrl_role_target_kind kind = application ? MRL_ROLE_TO_APPLICATION : MRL_ROLE_TO_DEVICE;
-    const struct holder *own = find(m, kind, who->id), *group = NULL;
+    const struct holder *own, *group = NULL;
 
+    if (who->kind == MRL_PRINCIPAL_CLAIM)
+        return mrl_quota_ref(m->claim);
+    own = find(m, kind, who->id);
     if (who->group.len > 0)
         group = find(m, MRL_ROLE_TO_GROUP, who->group);
     if (own != NULL && group != NULL)

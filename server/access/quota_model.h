@@ -7,10 +7,17 @@
 #include "access/quotas.h"
 #include "base/map.h"
 
+enum {                                   /* of a claim, and nobody changes them */
+       MRL_QUOTA_CLAIM_SESSIONS = 10000, /* on one worker */
+       MRL_QUOTA_CLAIM_SUBSCRIPTIONS = 32,
+       MRL_QUOTA_CLAIM_PACKET = 64 << 10,
+};
+
 struct mrl_quota_model {
     struct mrl_map given; /* by target */
     const struct mrl_quota *device;
     const struct mrl_quota *application;
+    const struct mrl_quota *claim;
 };
 
 void mrl_quota_model_init(struct mrl_quota_model *m);

@@ -10,6 +10,8 @@ enum mrl_principal_kind {
     MRL_PRINCIPAL_DEVICE = 1,
     MRL_PRINCIPAL_APPLICATION = 2,
     MRL_PRINCIPAL_OPERATOR = 3,
+    MRL_PRINCIPAL_CLAIM =
+        4, /* one certificate that many devices share, good for provisioning only */
 };
 const char *mrl_principal_kind_name(enum mrl_principal_kind k); /* "device"; never NULL */
 

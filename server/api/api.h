@@ -29,6 +29,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     bool require_witness;            /* no change while the log is not cosigned */
     struct mrl_exports *exports;     /* may be NULL: none */
     struct mrl_onboarding *onboarding;
+    struct mrl_sealer *sealer;
     struct mrl_issuing *issuing;
     struct mrl_renewals *renewals;
     struct mrl_metrics *metrics;

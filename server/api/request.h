@@ -145,6 +145,14 @@ mrl_err mrl_api_renewal_resume(struct mrl_api_request *r);
 mrl_err mrl_api_token_create(struct mrl_api_request *r);
 mrl_err mrl_api_token_list(struct mrl_api_request *r);
 mrl_err mrl_api_token_cancel(struct mrl_api_request *r);
+mrl_err mrl_api_claim_create(struct mrl_api_request *r);
+mrl_err mrl_api_claim_list(struct mrl_api_request *r);
+mrl_err mrl_api_claim_show(struct mrl_api_request *r);
+mrl_err mrl_api_claim_revoke(struct mrl_api_request *r);
+mrl_err mrl_api_template_set(struct mrl_api_request *r);
+mrl_err mrl_api_template_list(struct mrl_api_request *r);
+mrl_err mrl_api_template_show(struct mrl_api_request *r);
+mrl_err mrl_api_template_delete(struct mrl_api_request *r);
 /* argument: enum mrl_principal_kind */
 mrl_err mrl_api_account_add(struct mrl_api_request *r);
 mrl_err mrl_api_account_list(struct mrl_api_request *r);

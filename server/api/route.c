@@ -43,6 +43,15 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},
     {"DELETE", "/v1/tokens/{id}", MRL_MAY_CANCEL_TOKENS, mrl_api_token_cancel},
 
+    {"POST", "/v1/claims", MRL_MAY_MANAGE_CLAIMS, mrl_api_claim_create},
+    {"GET", "/v1/claims", MRL_MAY_READ_CLAIMS, mrl_api_claim_list},
+    {"GET", "/v1/claims/{name}", MRL_MAY_READ_CLAIMS, mrl_api_claim_show},
+    {"POST", "/v1/claims/{name}/revoke", MRL_MAY_REVOKE_CLAIMS, mrl_api_claim_revoke},
+    {"GET", "/v1/templates", MRL_MAY_READ_CLAIMS, mrl_api_template_list},
+    {"GET", "/v1/templates/{name}", MRL_MAY_READ_CLAIMS, mrl_api_template_show},
+    {"PUT", "/v1/templates/{name}", MRL_MAY_MANAGE_CLAIMS, mrl_api_template_set},
+    {"DELETE", "/v1/templates/{name}", MRL_MAY_MANAGE_CLAIMS, mrl_api_template_delete},
+
     ACCOUNTS("/v1/applications", MRL_PRINCIPAL_APPLICATION, MRL_MAY_READ_APPLICATIONS, MRL_MAY_MANAGE_APPLICATIONS),
     {"POST", "/v1/applications/{id}/certificates", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_account_certify, MRL_PRINCIPAL_APPLICATION},
     ACCOUNTS("/v1/operators", MRL_PRINCIPAL_OPERATOR, MRL_MAY_READ_OPERATORS, MRL_MAY_MANAGE_OPERATORS),

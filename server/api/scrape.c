@@ -100,8 +100,9 @@ static mrl_err write_expiry(struct mrl_api *api, struct mrl_buf *out)
         ends[i] = now + buckets[i].seconds;
     MRL_TRY(mrl_credential_count_ending(api->store, MRL_PRINCIPAL_DEVICE, ends, MRL_COUNT(ends),
                                         counts));
-    MRL_TRY(mrl_expose_family(out, name, "gauge",
-                              "Certificates in use by devices that end within this time."));
+    MRL_TRY(mrl_expose_family(
+        out, name, "gauge",
+        "Certificates and pre-shared keys in use by devices that end within this time."));
     for (size_t i = 0; i < MRL_COUNT(buckets); i++)
         MRL_TRY(mrl_expose_sample(out, name, buckets[i].label, (double)counts[i]));
     return MRL_OK;
@@ -135,7 +136,7 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
         (const struct gauge[]){
             {"merlon_applications", "Applications that are known.", (double)counts.applications},
             {"merlon_operators", "Operators that are known.", (double)counts.operators},
-            {"merlon_credentials", "Certificates that are known, in any state.",
+            {"merlon_credentials", "Certificates and pre-shared keys that are known, in any state.",
              (double)counts.credentials},
             {"merlon_sessions", "MQTT sessions, connected or kept.", (double)sessions},
             {"merlon_connections", "MQTT connections.", (double)connected},

@@ -30,6 +30,14 @@
     X(TOKEN_CREATED, "token.created", "A one-time enrolment token was made; the entry has its id, never its text.") \
     X(TOKEN_DELETED, "token.deleted", "An unused enrolment token was withdrawn.") \
     X(TOKEN_REFUSED, "token.refused", "An enrolment token was unknown, used, expired or for another device.") \
+    X(CLAIM_CREATED, "claim.created", "A claim certificate was made, for many devices to get their own with.") \
+    X(CLAIM_REVOKED, "claim.revoked", "A claim certificate was revoked; its connections are closed.") \
+    X(TEMPLATE_SET, "template.set", "A provisioning template was made or replaced; the details are what it says now, without its secret.") \
+    X(TEMPLATE_DELETED, "template.deleted", "A provisioning template was deleted.") \
+    X(PROVISIONING_CERTIFIED, "provisioning.certified", "A certificate was made for the holder of a claim; it is nobody's until it is registered.") \
+    X(PROVISIONING_REGISTERED, "provisioning.registered", "The holder of a claim became a device; the details are the template and its version.") \
+    X(PROVISIONING_EXPIRED, "provisioning.expired", "Certificates made for holders of a claim were not registered in time; nothing accepts them.") \
+    X(PROVISIONING_REFUSED, "provisioning.refused", "A holder of a claim was refused a certificate or a registration.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
     X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
@@ -67,6 +75,7 @@
     X(SERVER_CLOCK_DOUBTED, "server.clock_doubted", "The clock of the server jumped by more than an hour; the daemon goes on with the time it knows and issues nothing.") \
     X(SERVER_CLOCK_GOOD, "server.clock_good", "The clock of the server is right again.") \
     X(SERVER_CLOCK_ACCEPTED, "server.clock_accepted", "An operator let the daemon start although its clock is far from what the store has seen last.") \
+    X(OCSP_CERTIFICATE_ISSUED, "server.ocsp_certificate_issued", "The daemon got a certificate to sign OCSP answers with.") \
     X(BACKUP_CREATED, "backup.created", "A backup of the store was made; the entry has its recipients, sizes and hash.") \
     X(BACKUP_RESTORED, "backup.restored", "The daemon started with a store out of a backup; what happened after the backup was made is not in it.") \
     X(AUDIT_VERIFIED, "audit.verified", "Someone had this log verified; the outcome is the verdict.") \

@@ -17,7 +17,7 @@ enum {
 static const char *const kinds[] = {
     [MRL_ACTOR_UNKNOWN] = "unknown",         [MRL_ACTOR_DEVICE] = "device",
     [MRL_ACTOR_APPLICATION] = "application", [MRL_ACTOR_OPERATOR] = "operator",
-    [MRL_ACTOR_SYSTEM] = "system",
+    [MRL_ACTOR_SYSTEM] = "system",           [MRL_ACTOR_CLAIM] = "claim",
 };
 static const char *const outcomes[] = {
     [MRL_AUDIT_OK] = "ok", [MRL_AUDIT_DENIED] = "denied", [MRL_AUDIT_FAILED] = "failed"};

@@ -18,6 +18,7 @@ enum mrl_audit_actor_kind {
     MRL_ACTOR_APPLICATION,
     MRL_ACTOR_OPERATOR,
     MRL_ACTOR_SYSTEM, /* Merlon itself */
+    MRL_ACTOR_CLAIM,  /* one of the devices that hold a claim certificate */
     MRL_ACTOR_COUNT_
 };
 enum mrl_audit_outcome {

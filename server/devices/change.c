@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all operations of the registry share. */
+#include "devices/device.h"
+
 #include "audit/digest.h"
 #include "base/clock.h"
 #include "base/utf8.h"

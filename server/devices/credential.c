@@ -179,10 +179,12 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
 {
     MRL_AUTO(mrl_rows) rows = NULL;
 
+    /* The + keeps SQLite to the few certificates of this principal: it would rather walk all of the
+     * fleet's that have not ended. */
     MRL_TRY(
         mrl_tx_query_one(tx,
                          "SELECT COUNT(*) FROM credentials"
-                         " WHERE kind = $1 AND principal = $2 AND state = $3 AND not_after >= $4",
+                         " WHERE kind = $1 AND principal = $2 AND state = $3 AND +not_after >= $4",
                          MRL_ARGS(MRL_INT(c->kind), MRL_TEXT(c->id), MRL_INT(MRL_CREDENTIAL_ACTIVE),
                                   MRL_INT(mrl_wall_s())),
                          &rows));
@@ -194,15 +196,14 @@ static mrl_err check_room(struct mrl_tx *tx, const struct mrl_credential_new *c,
 
 /* Two devices with one key are one device to every peer: a copied image, or a random source that
  * gives all of them the same. */
-static mrl_err check_key(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
-                         struct mrl_why *why)
+static mrl_err check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                         mrl_bytes key, struct mrl_why *why)
 {
     MRL_AUTO(mrl_rows) rows = NULL;
-    mrl_err err =
-        mrl_tx_query_one(tx,
-                         "SELECT kind, principal FROM credentials"
-                         " WHERE key = $1 AND NOT (kind = $2 AND principal = $3) LIMIT 1",
-                         MRL_ARGS(MRL_BLOB(key), MRL_INT(c->kind), MRL_TEXT(c->id)), &rows);
+    mrl_err err = mrl_tx_query_one(tx,
+                                   "SELECT kind, principal FROM credentials"
+                                   " WHERE key = $1 AND NOT (kind = $2 AND principal = $3) LIMIT 1",
+                                   MRL_ARGS(MRL_BLOB(key), MRL_INT(kind), MRL_TEXT(id)), &rows);
 
     if (err == MRL_ERR_NOT_FOUND)
         return MRL_OK;
@@ -212,13 +213,22 @@ static mrl_err check_key(struct mrl_tx *tx, const struct mrl_credential_new *c, 
                     MRL_FMT(mrl_row_bytes(rows, 1)));
 }
 
+mrl_err mrl_credential_check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                                 mrl_bytes spki, struct mrl_why *why)
+{
+    uint8_t key[MRL_SHA256_SIZE];
+
+    MRL_TRY(mrl_sha256(spki, key));
+    return check_key(tx, kind, id, mrl_bytes_of(key, sizeof(key)), why);
+}
+
 mrl_err mrl_credential_insert(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
                               struct mrl_why *why)
 {
     uint64_t added;
 
     MRL_TRY(check_principal(tx, c, why));
-    MRL_TRY(check_key(tx, c, key, why));
+    MRL_TRY(check_key(tx, c->kind, c->id, key, why));
     MRL_TRY(check_room(tx, c, why));
     MRL_TRY(mrl_tx_exec(
         tx,

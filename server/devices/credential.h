@@ -28,6 +28,10 @@ struct mrl_credential_new {
  * or its key is or ever was that of another principal; MRL_ERR_LIMIT: 16 active ones already. */
 mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *credential,
                                     struct mrl_why *why);
+/* [writer] MRL_ERR_EXISTS: this key (SubjectPublicKeyInfo) is or ever was that of another principal
+ * than kind and id. */
+mrl_err mrl_credential_check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
+                                 mrl_bytes spki, struct mrl_why *why);
 /* [writer] A newer certificate was seen in use: all other active ones of the same principal that
  * were issued no later become superseded. MRL_ERR_NOT_FOUND: unknown; MRL_ERR_STATE: newest is not
  * active itself. Nothing to supersede is no error and no audit entry. The job stages and publishes.

@@ -173,7 +173,7 @@ mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     if (err != MRL_ERR_NOT_FOUND)
         return err;
     MRL_TRY(check_new(device, why));
-    MRL_ENSURE(device->note.len == 0 && device->attributes.len == 0, MRL_ERR_INVALID);
+    MRL_ENSURE(device->note.len == 0, MRL_ERR_INVALID);
     MRL_TRY(insert(tx, /*sealer=*/NULL, device, why));
     return audit_added(tx, &a);
 }

@@ -14,6 +14,10 @@ enum {
     MRL_DEVICE_BATCH_MAX = 100000, /* devices added in one transaction */
 };
 
+/* Notes and reasons: at most max bytes of UTF-8 without control characters, may be empty.
+ * MRL_ERR_INVALID. */
+mrl_err mrl_text_check(mrl_bytes text, size_t max, const char *what, struct mrl_why *why);
+
 struct mrl_device_new {
     mrl_bytes id;
     mrl_bytes group; /* empty: none */
@@ -35,8 +39,8 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
  */
 mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                           enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why);
-/* The same step for many (1 to MRL_DEVICE_STEPS_MAX, MRL_ERR_LIMIT), each with its own entry, all in
- * one transaction or none: why names the one that cannot. */
+/* The same step for many (1 to MRL_DEVICE_STEPS_MAX, MRL_ERR_LIMIT), each with its own entry, all
+ * in one transaction or none: why names the one that cannot. */
 mrl_err mrl_device_change_many(struct mrl_registry *r, const struct mrl_actor *actor,
                                const mrl_bytes *ids, size_t count, enum mrl_device_action action,
                                mrl_bytes reason, struct mrl_why *why);
@@ -60,8 +64,8 @@ mrl_err mrl_device_set_attributes(struct mrl_registry *r, const struct mrl_actor
                                   size_t count, struct mrl_why *why);
 
 /* [writer] Inside the write job of an enrolment that names a group: a device that is not known yet
- * is added like mrl_device_add does; a known one must be of this group. It
- * has no note and no attributes. MRL_ERR_INVALID, MRL_ERR_DENIED. The job stages and publishes. */
+ * is added like mrl_device_add does; a known one must be of this group, and keeps its attributes.
+ * It has no note. MRL_ERR_INVALID, MRL_ERR_DENIED. The job stages and publishes. */
 mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                              const struct mrl_device_new *device, struct mrl_why *why);
 /* [writer] First enrolment, inside the write job of the enrolment: expected becomes active with its

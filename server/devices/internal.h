@@ -29,7 +29,7 @@ struct mrl_snapshot {
     struct mrl_access *access;    /* borrowed */
     uint64_t version;
     uint64_t by_state[MRL_DEVICE_RETIRED + 1]; /* written atomically, read by any thread */
-    uint64_t by_kind[MRL_PRINCIPAL_OPERATOR + 1];
+    uint64_t by_kind[MRL_PRINCIPAL_CLAIM + 1];
     uint64_t credential_count;
 };
 
@@ -110,10 +110,6 @@ mrl_err mrl_registry_digest(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl
     "fingerprint, serial, kind, principal, not_before, not_after, state, reason, created, changed"
 mrl_err mrl_credential_digest(struct mrl_tx *tx, const struct mrl_fingerprint *f,
                               struct mrl_audit_digest *out);
-
-/* Notes and reasons: at most max bytes of UTF-8 without control characters, may be empty.
- * MRL_ERR_INVALID. */
-mrl_err mrl_text_check(mrl_bytes text, size_t max, const char *what, struct mrl_why *why);
 
 /* All credentials of a principal, newest first, into the arena. */
 struct mrl_credential_info;

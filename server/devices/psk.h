@@ -6,7 +6,8 @@
  * revoked and superseded alike, under a fingerprint that stands for its identity. A certificate
  * that is seen in use ends the keys before it; a key ends only keys, so that a device never falls
  * back to less than it had. The key itself lies sealed in a table of its own and is erased when the
- * credential ends. */
+ * credential ends. Its row has no serial and no DER: who wants certificates only asks for
+ * length(der) > 0. */
 #ifndef MRL_DEVICES_PSK_H
 #define MRL_DEVICES_PSK_H
 

@@ -243,6 +243,24 @@ void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_upda
         r->changed(r->context, u->record.kind, u->record.id);
 }
 
+void mrl_registry_put_guest(struct mrl_registry *r, const struct mrl_registry_guest *g)
+{
+    const struct mrl_record record = {
+        .kind = g->kind,
+        .id = g->id,
+        .attributes = g->attributes,
+        .account_state = g->active ? MRL_ACCOUNT_ACTIVE : MRL_ACCOUNT_DISABLED,
+    };
+    bool known;
+
+    mrl_rcu_register();
+    known = mrl_snapshot_put(&r->snapshot, &record);
+    (void)mrl_snapshot_put_credential(&r->snapshot, g->kind, g->id,
+                                      &g->credential); /* its principal is there: line above */
+    if (known && r->changed != NULL)
+        r->changed(r->context, g->kind, g->id);
+}
+
 static void roles_changed(void *context, const struct mrl_role_target *target)
 {
     struct mrl_registry *r = context;

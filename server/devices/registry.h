@@ -53,6 +53,18 @@ void mrl_registry_publish(struct mrl_registry *r,
 void mrl_registry_update_free(struct mrl_registry_update *u);   /* any */
 MRL_AUTO_DEFINE(mrl_registry_update);
 
+/* A principal that another module stores, in the snapshot only: claims (onboarding/claim.h). It is
+ * judged like an account. */
+struct mrl_registry_guest {
+    enum mrl_principal_kind kind;
+    mrl_bytes id;
+    mrl_bytes attributes; /* access/attributes.h; empty: none */
+    bool active;
+    struct mrl_credential credential;
+};
+/* [writer] Makes the snapshot say this, and tells on_change when it was known. */
+void mrl_registry_put_guest(struct mrl_registry *r, const struct mrl_registry_guest *g);
+
 struct mrl_registry_counts {
     uint64_t devices;
     uint64_t by_state[MRL_DEVICE_RETIRED + 1]; /* index: enum mrl_device_state */

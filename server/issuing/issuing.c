@@ -2,6 +2,7 @@
 #include "issuing/issuing.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ struct mrl_issuing {
     mrl_bytes audit_key;
     mrl_bytes tenant;
     struct mrl_keys_issue server; /* its names, ready to be asked for */
+    pthread_mutex_t lock;
+    struct mrl_server_identity present; /* under lock */
 };
 
 static const struct {
@@ -27,6 +30,7 @@ static const struct {
     [MRL_PRINCIPAL_DEVICE] = {MRL_KEYS_DEVICE, "device"},
     [MRL_PRINCIPAL_APPLICATION] = {MRL_KEYS_APPLICATION, "app"},
     [MRL_PRINCIPAL_OPERATOR] = {MRL_KEYS_OPERATOR, "operator"},
+    [MRL_PRINCIPAL_CLAIM] = {MRL_KEYS_CLAIM, "claim"},
 };
 
 static uint64_t life_of(const struct mrl_issuing *i, enum mrl_principal_kind kind)
@@ -121,6 +125,7 @@ mrl_err mrl_issuing_new(const struct mrl_issuing_config *config, struct mrl_issu
 
     if (i == NULL)
         abort();
+    (void)pthread_mutex_init(&i->lock, NULL); /* no attributes: cannot fail */
     i->config = *config;
     MRL_TRY(set_server_names(i, why));
     MRL_TRY(take_info(i, why));
@@ -135,6 +140,8 @@ void mrl_issuing_free(struct mrl_issuing *i)
     mrl_cert_list_done(&i->roots);
     mrl_cert_list_done(&i->intermediates);
     mrl_buf_done(&i->cacerts);
+    mrl_server_identity_done(&i->present);
+    (void)pthread_mutex_destroy(&i->lock);
     mrl_arena_done(&i->arena);
     free(i);
 }
@@ -167,13 +174,37 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
 }
 
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
-                  struct mrl_buf *der, struct mrl_why *why)
+                  uint64_t life_s, struct mrl_buf *der, struct mrl_why *why)
 {
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
     MRL_TRY(check_clock(why));
-    set_life(&want, life_of(i, kind));
+    set_life(&want, life_s > 0 ? life_s : life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
+}
+
+static mrl_err keep_identity(struct mrl_issuing *i, const struct mrl_server_identity *made)
+{
+    MRL_SCOPED(mrl_server_identity) old = {0};
+    struct mrl_server_identity copy;
+
+    MRL_TRY(mrl_server_identity_copy(made, &copy));
+    (void)pthread_mutex_lock(&i->lock);
+    old = i->present;
+    i->present = copy;
+    (void)pthread_mutex_unlock(&i->lock);
+    return MRL_OK;
+}
+
+mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_identity *out)
+{
+    mrl_err err = MRL_ERR_STATE;
+
+    (void)pthread_mutex_lock(&i->lock);
+    if (i->present.key != NULL)
+        err = mrl_server_identity_copy(&i->present, out);
+    (void)pthread_mutex_unlock(&i->lock);
+    return err;
 }
 
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
@@ -193,6 +224,7 @@ mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_ide
     MRL_TRY(mrl_keys_issue(i->config.keys, &want, &der, why));
     MRL_TRY(add_cert(&made.chain, mrl_buf_bytes(&der)));
     MRL_TRY(add_cert(&made.chain, mrl_cert_facts(i->intermediates.certs[0])->der));
+    MRL_TRY(keep_identity(i, &made));
     *out = made;
     made = (struct mrl_server_identity){0};
     return MRL_OK;

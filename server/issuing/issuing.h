@@ -41,14 +41,16 @@ const struct mrl_cert_list *mrl_issuing_intermediates(const struct mrl_issuing *
 mrl_bytes mrl_issuing_cacerts(const struct mrl_issuing *i);
 /* Raw Ed25519 key that signs heads of the audit log. */
 mrl_bytes mrl_issuing_audit_key(const struct mrl_issuing *i);
-/* "urn:merlon:<tenant>:<device|app|operator>:<id>", the URI in each certificate. RFC 8141 */
+/* "urn:merlon:<tenant>:<device|app|operator|claim>:<id>", the URI in each certificate. RFC 8141 */
 mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id,
                         struct mrl_buf *out);
 
 /* [service] A certificate for this principal and key, DER appended to der. It is nobody's
- * credential until the registry holds it. Errors are those of mrl_keys_issue. */
+ * credential until the registry holds it. life_s 0: that of the kind, which a
+ * claim has not. Errors are those of
+ * mrl_keys_issue. */
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
-                  struct mrl_buf *der, struct mrl_why *why);
+                  uint64_t life_s, struct mrl_buf *der, struct mrl_why *why);
 
 /* The server's own identity: a key made here that never leaves memory, its chain, and when to ask
  * for the next one. */
@@ -60,6 +62,8 @@ struct mrl_server_identity {
 /* [service] */
 mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_identity *out,
                                     struct mrl_why *why);
+/* [service] A copy of the last one that was made. MRL_ERR_STATE: none yet. */
+mrl_err mrl_issuing_present_identity(struct mrl_issuing *i, struct mrl_server_identity *out);
 void mrl_server_identity_done(struct mrl_server_identity *s);
 mrl_err mrl_server_identity_copy(const struct mrl_server_identity *from,
                                  struct mrl_server_identity *out);

@@ -102,6 +102,10 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "seen"),
     PUBLIC("credentials", "key"),
 
+    PUBLIC("crl_numbers", "ca"),
+    PUBLIC("crl_numbers", "number"),
+    PUBLIC("crl_numbers", "changed"),
+
     PUBLIC("psks", "identity"),
     PUBLIC("psks", "fingerprint"),
     SEALED("psks", "secret", NULL, "identity"),
@@ -136,6 +140,35 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("renewal_turns", "renewal"),
     PUBLIC("renewal_turns", "device"),
     PUBLIC("renewal_turns", "state"),
+    PUBLIC("provisioning_templates", "name"),
+    PUBLIC("provisioning_templates", "version"),
+    PUBLIC("provisioning_templates", "body"),
+    SEALED("provisioning_templates", "secret", NULL, "name"), /* of the hook */
+    PUBLIC("provisioning_templates", "created"),
+    PUBLIC("provisioning_templates", "changed"),
+    PUBLIC("claims", "name"),
+    PUBLIC("claims", "templates"),
+    PUBLIC("claims", "uses"),
+    PUBLIC("claims", "used"),
+    PUBLIC("claims", "state"),
+    PUBLIC("claims", "reason"),
+    PUBLIC("claims", "fingerprint"),
+    PUBLIC("claims", "serial"),
+    PUBLIC("claims", "not_before"),
+    PUBLIC("claims", "not_after"),
+    PUBLIC("claims", "der"),
+    PUBLIC("claims", "key"),
+    PUBLIC("claims", "created"),
+    PUBLIC("claims", "changed"),
+    PUBLIC("provisioning_pending", "fingerprint"),
+    HASHED("provisioning_pending", "token"), /* SHA-256 of 32 random bytes */
+    PUBLIC("provisioning_pending", "claim"),
+    PUBLIC("provisioning_pending", "der"),
+    PUBLIC("provisioning_pending", "device"),
+    PUBLIC("provisioning_pending", "asked"),
+    PUBLIC("provisioning_pending", "answer"), /* what the template gives every device */
+    PUBLIC("provisioning_pending", "created"),
+    PUBLIC("provisioning_pending", "expires"),
 
     /* Who is subscribed to what, and how much waits, is needed to find it again; what was said is
      * sealed, the topic with it. */

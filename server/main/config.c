@@ -212,6 +212,27 @@ static const struct mrl_config_key issuing_keys[] = {
      (int64_t)YEAR_S, NULL},
 };
 
+static const struct mrl_config_key revocation_keys[] = {
+    {"listen", MRL_CONFIG_STRING, KEY(revocation, listen), "\"\"",
+     "Address and port of plain HTTP for revocation lists and OCSP, such as \"*:80\"; empty: none.",
+     0, 128, NULL},
+    {"url", MRL_CONFIG_STRING, KEY(revocation, url), "\"\"",
+     "Under which outsiders reach it, such as \"http://pki.example.org\": stands in certificates.",
+     0, 128, NULL},
+    {"list_life", MRL_CONFIG_DURATION, KEY(revocation, list_life_s), "\"1d\"",
+     "How long a revocation list is good for.", 600, 30 * 86400, NULL},
+    {"list_every", MRL_CONFIG_DURATION, KEY(revocation, list_every_s), "\"1h\"",
+     "How often all lists are made anew; at most a quarter of list_life.", 10, 7 * 86400, NULL},
+    {"delta_every", MRL_CONFIG_DURATION, KEY(revocation, delta_every_s), "\"10s\"",
+     "Time between two delta lists, where something was revoked.", 1, 86400, NULL},
+    {"answer_life", MRL_CONFIG_DURATION, KEY(revocation, answer_life_s), "\"12h\"",
+     "How long an OCSP answer is good for; it is signed again after half of that.", 600, 7 * 86400,
+     NULL},
+    {"answers", MRL_CONFIG_INTEGER, KEY(revocation, answers), "200000",
+     "OCSP answers of each CA that are signed before anybody asks, and kept.", 0, INT64_C(1) << 28,
+     NULL},
+};
+
 static const struct mrl_config_key tls_keys[] = {
     {"handshake_timeout", MRL_CONFIG_DURATION, KEY(tls, handshake_timeout_s), "\"10s\"",
      "A handshake that takes longer is cut off.", 1, 600, NULL},
@@ -258,6 +279,29 @@ static const struct mrl_config_key telemetry_keys[] = {
      "HELP text of the gauge.", 1, 256, NULL},
     {"series", MRL_CONFIG_INTEGER, TELEMETRY(series), "1000",
      "Devices shown at most; further ones are counted only.", 1, 1000000, NULL},
+};
+
+static const char *const profile_proofs[] = {"if-present", "first", "always", NULL};
+#define PROFILE(field) offsetof(struct mrl_config_profile, field)
+static const struct mrl_config_key profile_keys[] = {
+    {"name", MRL_CONFIG_STRING, PROFILE(name), NULL,
+     "Label in /.well-known/est/LABEL/; \"default\" is that of requests without one.", 1,
+     MRL_PROFILE_NAME_MAX, NULL},
+    {"life", MRL_CONFIG_DURATION, PROFILE(life_s), "\"0s\"",
+     "Life of its certificates; 0s: [issuing] device_life.", 0, 30 * (int64_t)YEAR_S, NULL},
+    {"groups", MRL_CONFIG_STRINGS, PROFILE(groups), "[]",
+     "Groups whose devices may use it; empty: every device.", 0, 64, NULL},
+    {"keys", MRL_CONFIG_STRINGS, PROFILE(keys), "[\"P-256\", \"P-384\", \"Ed25519\", \"RSA\"]",
+     "Kinds of keys that are certified; csrattrs asks for the first.", 1, MRL_PROFILE_KEYS_MAX,
+     NULL},
+    {"proof", MRL_CONFIG_CHOICE, PROFILE(proof), "\"if-present\"",
+     "Which requests must carry the channel binding of their connection: those that have one "
+     "anyway, first enrolments, always.",
+     0, 0, profile_proofs},
+    {"csrattrs", MRL_CONFIG_BOOL, PROFILE(csrattrs), "true",
+     "Tell what a request should hold; false: csrattrs is an empty list.", 0, 0, NULL},
+    {"serverkeygen", MRL_CONFIG_BOOL, PROFILE(serverkeygen), "false",
+     "Make keys for devices that ask for it.", 0, 0, NULL},
 };
 
 /* clang-format off */
@@ -311,6 +355,7 @@ static const struct mrl_config_section sections[] = {
     SECTION(enrolment, "The enrolment door."),
     SECTION(management, "Where operators come in."),
     SECTION(issuing, "Certificates."),
+    SECTION(revocation, "Revocation for outsiders: off while neither listen nor url is set."),
     SECTION(tls, "TLS of all doors."),
     {"telemetry", "Readings of devices as Prometheus gauges, one table a mapping.", telemetry_keys,
      MRL_COUNT(telemetry_keys), AT(telemetry), MRL_TELEMETRY_MAPPINGS_MAX,
@@ -321,6 +366,10 @@ static const struct mrl_config_section sections[] = {
     {"export", "Where entries of the audit log go, one table a sink.", export_keys,
      MRL_COUNT(export_keys), AT(exports), MRL_EXPORTS_MAX, sizeof(struct mrl_config_export),
      AT(export_count)},
+    {"profile",
+     "What a label of EST gives and to whom, one table each; see docs/operate/enrolment.md.",
+     profile_keys, MRL_COUNT(profile_keys), AT(profiles), MRL_PROFILES_MAX,
+     sizeof(struct mrl_config_profile), AT(profile_count)},
 };
 
 const struct mrl_config_schema mrl_config_schema = {sections, MRL_COUNT(sections),

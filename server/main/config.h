@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "export/export.h"
+#include "issuing/profile.h"
 
 enum { MRL_TELEMETRY_MAPPINGS_MAX = 64, MRL_CONFIG_WITNESSES_MAX = 16, MRL_CONFIG_EXEMPT_MAX = 64 };
 
@@ -104,6 +105,15 @@ struct mrl_config {
         uint64_t server_life_s;
     } issuing;
     struct {
+        mrl_bytes listen;
+        mrl_bytes url;
+        uint64_t list_life_s;
+        uint64_t list_every_s;
+        uint64_t delta_every_s;
+        uint64_t answer_life_s;
+        int64_t answers;
+    } revocation;
+    struct {
         uint64_t handshake_timeout_s;
         int64_t handshakes;
         uint64_t ticket_life_s;
@@ -147,6 +157,16 @@ struct mrl_config {
         uint64_t message_bytes;
     } exports[MRL_EXPORTS_MAX];
     size_t export_count;
+    struct mrl_config_profile {
+        mrl_bytes name;
+        uint64_t life_s;
+        struct mrl_config_strings groups;
+        struct mrl_config_strings keys;
+        int proof; /* enum mrl_profile_proof */
+        bool csrattrs;
+        bool serverkeygen;
+    } profiles[MRL_PROFILES_MAX];
+    size_t profile_count;
 };
 
 extern const struct mrl_config_schema mrl_config_schema;

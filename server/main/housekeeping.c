@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "main/tickets.h"
 
-enum { TICK_MS = 1000, RETRY_S = 60 };
+enum { TICK_MS = 1000, RETRY_S = 60, PROVISIONING_MS = 60000 };
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
@@ -89,6 +89,7 @@ mrl_err mrl_housekeeping_first_identity(struct mrl_server *s, struct mrl_why *wh
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_set_identity(s->workers[i], &identity, why));
+    mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
 }
 
@@ -99,6 +100,7 @@ static mrl_err renew_identity(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(make_identity(s, &identity, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_post_identity(s->workers[i], &identity));
+    mrl_revocation_set_own(s->revocation, identity.chain.certs[0]);
     return MRL_OK;
 }
 
@@ -153,6 +155,19 @@ void mrl_housekeeping_checkpoint(struct mrl_server *s)
 
 static void submit_chore(struct mrl_server *s);
 
+/* Certificates that nobody registered: nothing accepts them, so a minute more is nothing. */
+static void expire_provisioning(struct mrl_server *s)
+{
+    uint64_t now = mrl_monotonic_ms();
+
+    if (now - s->provisioning_ms < PROVISIONING_MS)
+        return;
+    s->provisioning_ms = now;
+    if (mrl_provision_expire(&s->provisioning) != MRL_OK) /* the next minute tries again */
+        mrl_log_warn("provisioning.not_expired",
+                     MRL_FIELD_STR("why", "the store does not take it"));
+}
+
 /* On a service thread. */
 static void run_chore(struct mrl_job *j)
 {
@@ -161,6 +176,7 @@ static void run_chore(struct mrl_job *j)
 
     mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
+    expire_provisioning(s);
     if (atomic_exchange(&s->tickets_stale, false))
         mrl_tickets_sweep(s->tickets, s->registry);
     if (mrl_wall_s() >= atomic_load(&s->renew_at) && renew_identity(s, &why) != MRL_OK) {

@@ -57,6 +57,7 @@ mrl_err mrl_paths_of(const struct mrl_config *config, struct mrl_paths *out, str
     MRL_TRY(join(out->state, "store", out->store, why));
     MRL_TRY(join(out->store, "merlon.db", out->database, why));
     MRL_TRY(join(out->store, "audit.checkpoint", out->checkpoint, why));
+    MRL_TRY(join(out->state, "crl", out->lists, why));
     MRL_TRY(join(out->state, "root.pem", out->root_pem, why));
     MRL_TRY(take(config->management.socket, "socket in [management]", out->socket, why));
     if (out->socket[0] == '\0')

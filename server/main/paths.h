@@ -14,6 +14,7 @@ struct mrl_paths {
     char database[MRL_PATH];
     char checkpoint[MRL_PATH];   /* the newest of the audit log, beside the database */
     char socket[MRL_PATH];       /* of the management API */
+    char lists[MRL_PATH];        /* 0755, revocation lists */
     char root_pem[MRL_PATH];     /* root certificate, for clients */
     char keys_program[MRL_PATH]; /* merlon-keys */
 };

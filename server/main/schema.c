@@ -10,15 +10,18 @@
 #include "issuing/renewals.h"
 #include "main/clock_watch.h"
 #include "messages/ledger.h"
+#include "onboarding/templates.h"
 #include "onboarding/token.h"
+#include "revocation/revocation.h"
 #include "store/seal_keys.h"
 
 void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
 {
     const struct mrl_migration_list lists[MRL_SCHEMA_LISTS] = {
-        mrl_seal_migrations,       mrl_audit_migrations, mrl_access_migrations,
-        mrl_devices_migrations,    mrl_token_migrations, mrl_export_migrations,
-        mrl_device_log_migrations, mrl_psk_migrations,   mrl_messages_migrations,
+        mrl_seal_migrations,       mrl_audit_migrations,      mrl_access_migrations,
+        mrl_devices_migrations,    mrl_token_migrations,      mrl_export_migrations,
+        mrl_device_log_migrations, mrl_psk_migrations,        mrl_messages_migrations,
+        mrl_lists_migrations,      mrl_revocation_migrations, mrl_provisioning_migrations,
         mrl_renewals_migrations,   mrl_clock_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)

@@ -21,8 +21,10 @@
 #include "main/durable.h"
 #include "main/housekeeping.h"
 #include "main/notify.h"
+#include "main/outsiders.h"
 #include "main/paths.h"
 #include "main/privileges.h"
+#include "main/profiles.h"
 #include "main/quotas.h"
 #include "main/restored.h"
 #include "main/schema.h"
@@ -30,10 +32,13 @@
 #include "main/server_state.h"
 #include "main/unlock_source.h"
 #include "main/worker.h"
+#include "onboarding/claim.h"
 
 enum {
-    SERVICE_THREADS = 4,
+    SERVICE_THREADS = 16, /* so many enrolments can share one commit */
     SERVICE_QUEUE = 4096,
+    PROVISIONING_THREADS = 4,  /* and so many hooks are asked at once */
+    PROVISIONING_QUEUE = 1024, /* above: devices are told to come later */
     STOP_GRACE_MS = 5000,      /* after the drain */
     HARDWARE_START_MS = 60000, /* longer than merlon-keys waits for the answer of a TPM */
     LIFE_MARGIN_S =
@@ -59,14 +64,18 @@ static mrl_err check_initialised(const struct mrl_paths *paths, struct mrl_why *
 static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
+    char revocation_url[MRL_KEYS_URL_MAX + 1];
     struct mrl_account account;
     struct mrl_keys_options options = {
         .program = paths->keys_program,
         .dir = paths->keys,
-        .max_lifetime_s = {[MRL_KEYS_DEVICE] = c->issuing.device_life_s + LIFE_MARGIN_S,
+        .max_lifetime_s = {[MRL_KEYS_DEVICE] =
+                               mrl_profiles_longest_life(&s->profiles, c->issuing.device_life_s) +
+                               LIFE_MARGIN_S,
                            [MRL_KEYS_APPLICATION] = c->issuing.application_life_s + LIFE_MARGIN_S,
                            [MRL_KEYS_OPERATOR] = c->issuing.operator_life_s + LIFE_MARGIN_S,
-                           [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S},
+                           [MRL_KEYS_SERVER] = c->issuing.server_life_s + LIFE_MARGIN_S,
+                           [MRL_KEYS_CLAIM] = MRL_CLAIM_LIFE_MAX_S + LIFE_MARGIN_S},
         .issue_rate = (uint32_t)c->keys.issue_rate,
         .issue_burst = (uint32_t)c->keys.issue_rate * 10,
     };
@@ -78,6 +87,9 @@ static mrl_err start_keys(struct mrl_server *s, const struct mrl_paths *paths, s
         mrl_log_warn(
             "keys.same_account",
             MRL_FIELD_STR("why", "not started by root: daemon and key process share one account"));
+    if (c->revocation.url.len > 0 &&
+        mrl_bytes_to_cstr(c->revocation.url, revocation_url, sizeof(revocation_url)))
+        options.revocation_url = revocation_url;
     MRL_TRY(mrl_unlock_source_of(c, &options.source, why));
     if (mrl_unlock_is_hardware(options.source.kind))
         options.start_timeout_ms = HARDWARE_START_MS;
@@ -211,10 +223,39 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
                                             .registry = s->registry,
                                             .issuing = s->issuing,
                                             .audit = s->audit,
+                                            .profiles = &s->profiles,
                                             .renewals = s->renewals,
                                             .admission = mrl_admission_new(&admission),
                                             .grace_s = c->enrolment.grace_s};
-    return MRL_OK;
+    s->provisioning = (struct mrl_provisioning){&s->onboarding, s->sealer};
+    return mrl_claims_load(s->store, s->registry, why);
+}
+
+static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes response)
+{
+    struct mrl_server *s = context;
+
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_post_staple(s->workers[i], leaf, response);
+}
+
+static mrl_err open_revocation(struct mrl_server *s, const struct mrl_paths *paths,
+                               struct mrl_why *why)
+{
+    struct mrl_revocation_config config = {
+        .store = s->store,
+        .audit = s->audit,
+        .keys = s->keys,
+        .cas = mrl_issuing_intermediates(s->issuing),
+        .folder = paths->lists,
+        .staple = staple,
+        .staple_context = s,
+    };
+
+    if (!mrl_revocation_wanted(s->config))
+        return MRL_OK;
+    mrl_revocation_of_config(s->config, &config);
+    return mrl_revocation_new(&config, &s->revocation, why);
 }
 
 static mrl_err open_telemetry(struct mrl_server *s, struct mrl_why *why)
@@ -311,6 +352,7 @@ static void fill_api(struct mrl_server *s)
         .require_witness = s->config->audit.require_witness,
         .exports = s->exports,
         .onboarding = &s->onboarding,
+        .sealer = s->sealer,
         .issuing = s->issuing,
         .renewals = s->renewals,
         .metrics = s->metrics,
@@ -348,7 +390,10 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .issuing = s->issuing,
         .renewals = s->renewals,
         .onboarding = &s->onboarding,
+        .provisioning = &s->provisioning,
+        .provisioning_service = s->provisioning_service,
         .api = &s->api,
+        .revocation = s->revocation,
         .telemetry = s->telemetry,
         .mqtt_limits = mqtt_limits(c),
         .psk = c->mqtt.psk,
@@ -394,6 +439,8 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(open_telemetry(s, why));
     MRL_TRY(mrl_tls_tickets_new((size_t)c->tls.tickets, c->tls.ticket_life_s, &s->tickets));
     MRL_TRY(mrl_service_new("service", SERVICE_THREADS, SERVICE_QUEUE, &s->service));
+    MRL_TRY(mrl_service_new("provisioning", PROVISIONING_THREADS, PROVISIONING_QUEUE,
+                            &s->provisioning_service));
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
     s->renewing = mrl_renewing_new(s->renewals, s->service);
@@ -428,6 +475,20 @@ static mrl_err listen_all(struct mrl_server *s, const struct mrl_paths *paths, s
     return mrl_worker_listen_socket(s->workers[0], &address, why);
 }
 
+static mrl_err listen_outside(struct mrl_server *s, struct mrl_why *why)
+{
+    mrl_bytes text = s->config->revocation.listen;
+    struct mrl_address address;
+
+    if (text.len == 0)
+        return MRL_OK;
+    MRL_TRY(mrl_address_parse(text, &address, why));
+    for (unsigned i = 0; i < s->worker_count; i++)
+        MRL_TRY(mrl_worker_listen_outside(s->workers[i], &address, why));
+    mrl_address_format(&address, s->outside_address);
+    return MRL_OK;
+}
+
 /* Clients need the root certificate; it is public, and the file only saves a step. */
 static mrl_err write_root(const struct mrl_server *s, const struct mrl_paths *paths,
                           struct mrl_why *why)
@@ -457,8 +518,10 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     struct mrl_paths paths;
 
     MRL_TRY(mrl_random_check(why));
+    MRL_TRY(mrl_revocation_check(s->config, why));
     MRL_TRY(mrl_paths_of(s->config, &paths, why));
     MRL_TRY(check_initialised(&paths, why));
+    MRL_TRY(mrl_profiles_of_config(s->config, &s->profiles, why));
     MRL_TRY(mrl_account_find(s->config->server.user, &account, why));
     MRL_TRY(
         start_keys(s, &paths, why)); /* while there is only one thread, and root is still root */
@@ -469,6 +532,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(check_clock(s, why));
     MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(open_exports(s, why));
+    MRL_TRY(open_revocation(s, &paths, why));
     MRL_TRY(make_shared(s, &paths, why));
     fill_api(s);
     MRL_TRY(make_workers(s, why));
@@ -476,6 +540,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_housekeeping_record_export(s, why));
     MRL_TRY(mrl_housekeeping_first_identity(s, why));
     MRL_TRY(listen_all(s, &paths, why));
+    MRL_TRY(listen_outside(s, why));
     MRL_TRY(write_root(s, &paths, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
@@ -488,7 +553,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_exports_start(s->exports, why));
     for (unsigned i = 0; i < s->worker_count; i++)
         MRL_TRY(mrl_worker_start(s->workers[i], why));
-    return MRL_OK;
+    return s->revocation == NULL ? MRL_OK : mrl_revocation_start(s->revocation, why);
 }
 
 /* The last entry of this run, and a checkpoint over it. */
@@ -507,6 +572,7 @@ static void announce(const struct mrl_server *s)
     mrl_log_info("server.ready", MRL_FIELD_STR("mqtt", s->api.mqtt_address),
                  MRL_FIELD_STR("enrolment", s->api.enrolment_address),
                  MRL_FIELD_STR("management", s->management_address),
+                 MRL_FIELD_STR("outside", s->outside_address),
                  MRL_FIELD_INT("workers", s->worker_count));
     mrl_notify("READY=1");
 }
@@ -517,6 +583,7 @@ static void stop_workers(struct mrl_server *s)
         mrl_worker_stop(s->workers[i], s->config->mqtt.drain_s * 1000 + STOP_GRACE_MS);
     for (unsigned i = 0; i < s->worker_count; i++)
         mrl_worker_wait(s->workers[i]);
+    mrl_service_free(s->provisioning_service);
     mrl_service_free(
         s->service); /* runs what waits; answers nobody takes any more are dropped below */
     for (unsigned i = 0; i < s->worker_count; i++)
@@ -542,6 +609,7 @@ static void stop(struct mrl_server *s)
 {
     mrl_notify("STOPPING=1");
     mrl_housekeeping_stop(s);
+    mrl_revocation_stop(s->revocation);
     stop_workers(s);
     mrl_exports_stop(s->exports);
     mrl_collector_stop(s->collector);
@@ -556,6 +624,7 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);

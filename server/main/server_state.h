@@ -38,7 +38,10 @@ struct mrl_server {
     struct mrl_guard *guard;
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
+    struct mrl_profiles profiles;
     struct mrl_onboarding onboarding;
+    struct mrl_provisioning provisioning;
+    struct mrl_service *provisioning_service; /* its own: a hook may take seconds */
     struct mrl_api api;
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;
@@ -53,10 +56,11 @@ struct mrl_server {
     struct mrl_renewing *renewing;
     struct mrl_retention *retention;
     struct mrl_backup *backup;
+    struct mrl_revocation *revocation; /* NULL: not wanted */
     struct mrl_worker *workers[MRL_WORKERS_MAX];
     struct mrl_mqtt_door *doors[MRL_WORKERS_MAX];
     unsigned worker_count, wanted_workers;
-    char management_address[MRL_ADDRESS_TEXT];
+    char management_address[MRL_ADDRESS_TEXT], outside_address[MRL_ADDRESS_TEXT];
     bool ready;
 
     /* Housekeeping, on the main thread. */
@@ -68,6 +72,7 @@ struct mrl_server {
     _Atomic bool chore_busy;
     pthread_mutex_t waking;
     bool awake;               /* under waking: between start and stop of housekeeping */
+    uint64_t provisioning_ms; /* when expired certificates were looked for last; the chore's */
     uint64_t remembered;      /* size of the checkpoint in checkpoint_file; the chore's */
     _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
     mrl_err result;           /* of the run: not MRL_OK when the key process died */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
+#include "main/outsiders.h"
 #include "net/proxy_gate.h"
 
 struct port {
@@ -37,7 +38,9 @@ struct mrl_worker {
     struct mrl_http_server *management;
     struct port ports[MRL_PORT_COUNT_];
     struct mrl_listener *socket;
-    struct mrl_timer drain; /* while stopping */
+    struct mrl_outsiders *outsiders; /* or NULL */
+    struct mrl_fingerprint leaf;     /* of the certificate shown now */
+    struct mrl_timer drain;          /* while stopping */
     uint64_t stop_at_ms;
     struct mrl_timer tally;
     _Atomic size_t sessions, connected; /* as of the last tally */
@@ -147,6 +150,8 @@ static void make_door(struct mrl_worker *w)
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
         .renewals = w->shared.renewals,
+        .provisioning = w->shared.provisioning,
+        .provisioning_service = w->shared.provisioning_service,
         .limits = &w->shared.mqtt_limits,
         .observe = w->shared.telemetry != NULL ? observe : NULL,
         .observe_context = w,
@@ -154,6 +159,22 @@ static void make_door(struct mrl_worker *w)
     };
 
     w->door = mrl_mqtt_door_new(&config);
+}
+
+static mrl_err make_outsiders(struct mrl_worker *w)
+{
+    const struct mrl_outsiders_config config = {
+        .loop = w->loop,
+        .conns = w->conns,
+        .mailbox = w->mailbox,
+        .service = w->shared.service,
+        .revocation = w->shared.revocation,
+        .metrics = w->shared.metrics,
+        .guard = w->shared.guard,
+        .index = w->index,
+    };
+
+    return w->shared.revocation == NULL ? MRL_OK : mrl_outsiders_new(&config, &w->outsiders);
 }
 
 static void on_tally(struct mrl_timer *t);
@@ -172,6 +193,7 @@ static mrl_err make(struct mrl_worker *w, struct mrl_why *why)
     MRL_TRY(mrl_mailbox_new(w->loop, w, &w->mailbox));
     make_door(w);
     MRL_TRY(make_http(w));
+    MRL_TRY(make_outsiders(w));
     for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
         MRL_TRY(make_port(w, (enum mrl_port)port, why));
     w->tally.fire = on_tally;
@@ -304,6 +326,12 @@ mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_a
     return MRL_OK;
 }
 
+mrl_err mrl_worker_listen_outside(struct mrl_worker *w, struct mrl_address *address,
+                                  struct mrl_why *why)
+{
+    return mrl_outsiders_listen(w->outsiders, address, why);
+}
+
 mrl_err mrl_worker_listen_socket(struct mrl_worker *w, const struct mrl_address *address,
                                  struct mrl_why *why)
 {
@@ -332,6 +360,7 @@ static mrl_err set_enrolment_identity(struct mrl_worker *w,
 mrl_err mrl_worker_set_identity(struct mrl_worker *w, const struct mrl_server_identity *identity,
                                 struct mrl_why *why)
 {
+    w->leaf = mrl_cert_facts(identity->chain.certs[0])->fingerprint;
     MRL_TRY(mrl_tls_context_set_identity(w->ports[MRL_PORT_MQTT].tls, &identity->chain,
                                          identity->key, why));
     MRL_TRY(mrl_tls_context_set_identity(w->ports[MRL_PORT_MANAGEMENT].tls, &identity->chain,
@@ -450,6 +479,43 @@ mrl_err mrl_worker_post_identity(struct mrl_worker *w, const struct mrl_server_i
     return MRL_OK;
 }
 
+struct staple_message {
+    struct mrl_message message;
+    struct mrl_fingerprint leaf;
+    struct mrl_buf response;
+};
+
+static void drop_staple(struct mrl_message *m)
+{
+    struct staple_message *s = MRL_CONTAINER(m, struct staple_message, message);
+
+    mrl_buf_done(&s->response);
+    free(s);
+}
+
+static void on_staple(struct mrl_message *m, void *owner)
+{
+    const struct staple_message *s = MRL_CONTAINER(m, struct staple_message, message);
+    struct mrl_worker *w = owner;
+
+    for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
+        if (mrl_bytes_eq(mrl_fingerprint_bytes(&s->leaf), mrl_fingerprint_bytes(&w->leaf)))
+            mrl_tls_context_set_staple(w->ports[port].tls, mrl_buf_bytes(&s->response));
+    drop_staple(m);
+}
+
+void mrl_worker_post_staple(struct mrl_worker *w, const struct mrl_fingerprint *leaf,
+                            mrl_bytes response)
+{
+    struct staple_message *s = calloc(1, sizeof(*s));
+
+    if (s == NULL || mrl_buf_append(&s->response, response) != MRL_OK)
+        abort(); /* a kilobyte, without a limit */
+    s->message = (struct mrl_message){.handle = on_staple, .drop = drop_staple};
+    s->leaf = *leaf;
+    mrl_mailbox_post(w->mailbox, &s->message);
+}
+
 static bool drained(const struct mrl_worker *w)
 {
     return mrl_conns_count(w->conns).open == 0 || mrl_loop_now(w->loop) >= w->stop_at_ms;
@@ -479,6 +545,7 @@ static void close_listeners(struct mrl_worker *w)
     }
     mrl_listener_close(w->socket);
     w->socket = NULL;
+    mrl_outsiders_close(w->outsiders);
 }
 
 static void on_stop(struct mrl_message *m, void *owner)
@@ -492,6 +559,7 @@ static void on_stop(struct mrl_message *m, void *owner)
     mrl_mqtt_door_stop(w->door);
     mrl_http_server_stop(w->enrolment);
     mrl_http_server_stop(w->management);
+    mrl_outsiders_stop(w->outsiders);
     mrl_loop_timer(w->loop, &w->drain, DRAIN_MS);
 }
 
@@ -541,6 +609,7 @@ void mrl_worker_free(struct mrl_worker *w)
     mrl_mqtt_door_free(w->door);
     mrl_http_server_free(w->enrolment);
     mrl_http_server_free(w->management);
+    mrl_outsiders_free(w->outsiders);
     for (unsigned port = 0; port < MRL_PORT_COUNT_; port++)
         mrl_tls_context_free(w->ports[port].tls);
     mrl_timer_cancel(&w->tally);

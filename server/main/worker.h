@@ -10,6 +10,7 @@
 #include "main/proxies.h"
 #include "net/listener.h"
 #include "net/service.h"
+#include "revocation/revocation.h"
 
 enum mrl_port { MRL_PORT_MQTT, MRL_PORT_ENROLMENT, MRL_PORT_MANAGEMENT, MRL_PORT_COUNT_ };
 
@@ -27,7 +28,10 @@ struct mrl_worker_shared {
     struct mrl_issuing *issuing;
     struct mrl_renewals *renewals;
     struct mrl_onboarding *onboarding;
+    struct mrl_provisioning *provisioning;
+    struct mrl_service *provisioning_service;
     struct mrl_api *api;
+    struct mrl_revocation *revocation; /* or NULL */
     struct mrl_telemetry *telemetry;
     struct mrl_mqtt_limits mqtt_limits;
     bool psk; /* the MQTT port takes pre-shared keys */
@@ -50,6 +54,9 @@ struct mrl_mqtt_door *mrl_worker_door(struct mrl_worker *w);
  * workers. */
 mrl_err mrl_worker_listen(struct mrl_worker *w, enum mrl_port port, struct mrl_address *address,
                           struct mrl_why *why);
+/* The door for outsiders; there is a revocation. */
+mrl_err mrl_worker_listen_outside(struct mrl_worker *w, struct mrl_address *address,
+                                  struct mrl_why *why);
 mrl_err mrl_worker_listen_socket(struct mrl_worker *w, const struct mrl_address *address,
                                  struct mrl_why *why);
 /* Before it runs. */
@@ -63,6 +70,10 @@ void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind,
 void mrl_worker_post(struct mrl_worker *w, struct mrl_message *m);
 /* Takes a copy of its own of what identity holds. */
 mrl_err mrl_worker_post_identity(struct mrl_worker *w, const struct mrl_server_identity *identity);
+/* Copies. The OCSP response about the certificate of that fingerprint: shown while it is the
+ * worker's. */
+void mrl_worker_post_staple(struct mrl_worker *w, const struct mrl_fingerprint *leaf,
+                            mrl_bytes response);
 void mrl_worker_counts(const struct mrl_worker *w, size_t *sessions, size_t *connected);
 
 /* Stops: no new connections, clients are told, the loop ends when all are gone or after grace_ms.

@@ -70,6 +70,9 @@ mrl_err mrl_session_pubcomp(struct mrl_session *s, uint16_t packet_id);
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o, bool *existed);
 void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter);
+/* One message of the server itself to this session alone, as its subscription to exactly this topic
+ * asks for. false: it has none, and gets nothing. */
+bool mrl_session_send(struct mrl_session *s, const struct mrl_publication *p);
 mrl_err mrl_session_unsubscribe(struct mrl_session *s,
                                 mrl_bytes filter); /* NOT_FOUND: there was none */
 

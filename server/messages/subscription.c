@@ -118,6 +118,23 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
     free(found);
 }
 
+bool mrl_session_send(struct mrl_session *s, const struct mrl_publication *p)
+{
+    const struct mrl_subscription *subscription = find(s, p->topic);
+    struct mrl_hit hit = {0};
+    uint32_t identifier;
+
+    if (subscription == NULL)
+        return false;
+    identifier = subscription->options.identifier;
+    hit.qos = subscription->options.qos;
+    hit.identifiers = &identifier;
+    hit.identifier_count = identifier != 0;
+    mrl_deliver(s, p, &hit, /*retain=*/false);
+    mrl_keep_forget_message(s->hub);
+    return true;
+}
+
 void mrl_subscriptions_clear(struct mrl_session *s)
 {
     for (struct mrl_map_node *n; (n = mrl_map_next(&s->subscriptions, NULL)) != NULL;)

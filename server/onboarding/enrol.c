@@ -12,6 +12,7 @@
 #include "devices/credential.h"
 #include "devices/snapshot.h"
 #include "onboarding/grant.h"
+#include "onboarding/terms.h"
 
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
@@ -41,27 +42,10 @@ static enum mrl_enrol_refusal bad_request(struct mrl_onboarding *o, const struct
     return MRL_ENROL_BAD_REQUEST;
 }
 
-static mrl_err check_binding(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                             const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
+void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            const char *reason)
 {
-    MRL_SCOPED(mrl_buf) expected = {0};
-
-    if (!facts->has_challenge) {
-        if (first && o->binding_required)
-            return mrl_fail(why, MRL_ERR_INVALID,
-                            "challengePassword with the channel binding is required");
-        return MRL_OK;
-    }
-    if (e->binding.len ==
-        0) /* RFC 7030 3.5: what is there must be checked, so it must be checkable */
-        return mrl_fail(
-            why, MRL_ERR_INVALID,
-            "challengePassword cannot be checked: TLS 1.2 without extended master secret");
-    MRL_TRY(mrl_base64_write(e->binding, 0, &expected));
-    if (!mrl_secret_eq(facts->challenge, mrl_buf_bytes(&expected)))
-        return mrl_fail(why, MRL_ERR_INVALID,
-                        "challengePassword is not the channel binding of this connection");
-    return MRL_OK;
+    note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
 }
 
 /* RFC 7030 4.2.2 */
@@ -126,6 +110,7 @@ static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
 
     MRL_TRY(use_token(tx, g));
     MRL_TRY(make_device(tx, g));
+    MRL_TRY(mrl_terms_admit_tx(tx, mrl_terms_profile(g->o, g->e), g->e->device, why));
     return mrl_device_activate_tx(tx, &g->actor, g->e->device, why);
 }
 
@@ -157,6 +142,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .token = mrl_str(g->token.id),
         .late_s = g->late_s,
         .skew_s = g->e->skew_s,
+        .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
     };
@@ -309,16 +295,54 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
 
 /* ---- both enrolments ---- */
 
-static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                             struct mrl_csr **csr, struct mrl_why *why)
+static mrl_err check_terms(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                           const struct mrl_csr_facts *facts, bool first, struct mrl_why *why)
 {
-    const struct mrl_csr_facts *facts;
+    const struct mrl_profile *p = mrl_terms_profile(o, e);
 
-    MRL_TRY(mrl_grant_read_request(e->request, e->device, csr, why));
-    facts = mrl_csr_facts(*csr);
     MRL_TRY(check_name_change(facts, why));
-    MRL_TRY(check_san(o, e, facts, why));
-    return check_binding(o, e, facts, /*first=*/true, why);
+    MRL_TRY(mrl_terms_check_key(p, facts, why));
+    return mrl_terms_check_binding(p, e->binding, facts, first, why);
+}
+
+struct request {
+    struct mrl_csr *csr;
+    struct mrl_csr_facts facts; /* spki: of the key that is to be certified */
+};
+
+static void request_done(struct request *r)
+{
+    mrl_csr_free(r->csr);
+}
+
+static mrl_err read_request(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+{
+    bool made_here = e->made_spki.len > 0;
+
+    MRL_TRY(made_here ? mrl_grant_read_names(e->request, e->device, &out->csr, why)
+                      : mrl_grant_read_request(e->request, e->device, &out->csr, why));
+    out->facts = *mrl_csr_facts(out->csr);
+    if (made_here)
+        out->facts.spki = e->made_spki;
+    return MRL_OK;
+}
+
+/* Its names are compared with those of the present certificate. */
+static mrl_err read_renewal(const struct mrl_enrolment *e, struct request *out, struct mrl_why *why)
+{
+    if (e->made_spki.len > 0)
+        return read_request(e, out, why);
+    MRL_TRY(mrl_grant_read_key(e->request, &out->csr, why));
+    out->facts = *mrl_csr_facts(out->csr);
+    return MRL_OK;
+}
+
+static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                             struct request *r, struct mrl_why *why)
+{
+    MRL_TRY(read_request(e, r, why));
+    MRL_TRY(check_san(o, e, &r->facts, why));
+    return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
 
 static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token_look *look,
@@ -347,23 +371,24 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
 {
     struct token_look look = {.e = e};
     enum mrl_enrol_refusal refusal = check_token(o, e, &look, why);
-    MRL_AUTO(mrl_csr) csr = NULL;
+    MRL_SCOPED(request) r = {0};
     mrl_err err;
 
     if (refusal != MRL_ENROL_OK)
         return refusal;
-    err = check_request(o, e, &csr, why);
-    if (err == MRL_OK && answer_again(o, e, &look, mrl_csr_facts(csr), der))
+    err = check_request(o, e, &r, why);
+    if (err == MRL_OK && answer_again(o, e, &look, &r.facts, der))
         return MRL_ENROL_OK;
     if (look.match.verdict != MRL_TOKEN_GOOD)
         return refuse_token(o, e, look.match.verdict, why);
-    return err == MRL_OK ? spend_token(o, &look, mrl_csr_facts(csr), der, why)
-                         : bad_request(o, e, why);
+    return err == MRL_OK ? spend_token(o, &look, &r.facts, der, why) : bad_request(o, e, why);
 }
 
 struct same_names {
     const struct mrl_csr_facts *facts;
+    mrl_bytes device;
     bool same;
+    bool provisional; /* the certificate has another name than the device */
 };
 
 /* RFC 7030 4.2.2: Subject and SubjectAltName are identical to those of the certificate being
@@ -377,6 +402,7 @@ static void compare_names(void *context, const struct mrl_credential_info *crede
     (void)credential;
     if (mrl_cert_from_der(der, &cert) != MRL_OK)
         return;
+    s->provisional = !mrl_bytes_eq(mrl_cert_facts(cert)->cn, s->device);
     s->same = mrl_bytes_eq(s->facts->subject, mrl_cert_facts(cert)->subject) &&
               mrl_bytes_eq(s->facts->san, mrl_cert_facts(cert)->san);
 }
@@ -384,9 +410,12 @@ static void compare_names(void *context, const struct mrl_credential_info *crede
 static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                 const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
-    struct same_names s = {.facts = facts};
+    struct same_names s = {.facts = facts, .device = e->device};
 
     MRL_TRY(mrl_credential_show(o->registry, e->present, compare_names, &s, why));
+    /* One made before the device had a name (onboarding/provision.h) is renewed to its name. */
+    if (s.provisional && facts->name.cn_count == 1 && mrl_bytes_eq(facts->name.cn, e->device))
+        return check_san(o, e, facts, why);
     if (!s.same)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "subject and subjectAltName must be those of the present certificate");
@@ -413,19 +442,17 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     char auth[sizeof("certificate:") + 2 * MRL_SHA256_SIZE];
     struct mrl_writer w = mrl_writer_on(auth, sizeof(auth));
     char hex[2 * MRL_SHA256_SIZE + 1];
-    MRL_AUTO(mrl_csr) csr = NULL;
+    MRL_SCOPED(request) r = {0};
     struct grant g;
 
-    if (mrl_grant_read_request(e->request, e->device, &csr, why) != MRL_OK ||
-        check_name_change(mrl_csr_facts(csr), why) != MRL_OK ||
-        check_same_names(o, e, mrl_csr_facts(csr), why) != MRL_OK ||
-        check_binding(o, e, mrl_csr_facts(csr), /*first=*/false, why) != MRL_OK)
+    if (read_renewal(e, &r, why) != MRL_OK || check_same_names(o, e, &r.facts, why) != MRL_OK ||
+        check_terms(o, e, &r.facts, /*first=*/false, why) != MRL_OK)
         return bad_request(o, e, why);
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_REENROLLED, why);
     g.late_s = late_by(o, e->present);
-    return refusal_of(&g, grant(&g, mrl_csr_facts(csr), der));
+    return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
 enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,

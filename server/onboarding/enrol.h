@@ -8,6 +8,7 @@
 
 #include "devices/registry.h"
 #include "issuing/issuing.h"
+#include "issuing/profile.h"
 #include "issuing/renewals.h"
 #include "onboarding/admission.h"
 #include "onboarding/token.h"
@@ -18,19 +19,21 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_registry *registry;
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
+    const struct mrl_profiles *profiles; /* NULL: only the default */
     struct mrl_renewals *renewals;
     struct mrl_admission *admission;
-    uint64_t grace_s;      /* how long past its end a certificate still renews itself */
-    bool binding_required; /* challengePassword with the channel binding in every first request */
+    uint64_t grace_s; /* how long past its end a certificate still renews itself */
 };
 
 enum { MRL_ENROL_SKEW_S = 60 };
 
 struct mrl_enrolment {
+    const struct mrl_profile *profile;     /* NULL: the one without a label */
     mrl_bytes device;                      /* who asks, as it says */
     mrl_bytes token;                       /* empty: by certificate */
     const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
+    mrl_bytes made_spki;                   /* certified instead of the request's key */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
     int64_t skew_s; /* the same: by how much its clock is ahead; 0: unknown */
@@ -52,6 +55,9 @@ enum mrl_enrol_refusal {
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 
+/* A refusal that was decided outside: the audit entry. */
+void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            const char *reason);
 /* First or further enrolment with a token (simpleenroll). The certificate's DER is appended to der.
  */
 enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,

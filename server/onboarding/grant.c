@@ -6,21 +6,55 @@
 #include "base/hex.h"
 #include "devices/credential.h"
 
+static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
+{
+    return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
+                    mrl_csr_reason_text(reason));
+}
+
+static mrl_err check_key(const struct mrl_csr *csr, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_key) key = NULL;
+    enum mrl_csr_reason reason;
+
+    return mrl_csr_check(csr, &key, &reason) == MRL_OK ? MRL_OK : refuse_request(reason, why);
+}
+
+mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
+        return refuse_request(reason, why);
+    MRL_TRY(check_key(csr, why));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
+mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
+                             struct mrl_why *why)
+{
+    MRL_AUTO(mrl_csr) csr = NULL;
+    const struct mrl_csr_facts *facts;
+    enum mrl_csr_reason reason;
+
+    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK)
+        return refuse_request(reason, why);
+    facts = mrl_csr_facts(csr);
+    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
+        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
+    *out = MRL_TAKE(csr);
+    return MRL_OK;
+}
+
 mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                                struct mrl_why *why)
 {
     MRL_AUTO(mrl_csr) csr = NULL;
-    MRL_AUTO(mrl_key) key = NULL;
-    const struct mrl_csr_facts *facts;
-    enum mrl_csr_reason reason;
 
-    if (mrl_csr_from_body(body, &csr, &reason) != MRL_OK ||
-        mrl_csr_check(csr, &key, &reason) != MRL_OK)
-        return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_csr_reason_name(reason),
-                        mrl_csr_reason_text(reason));
-    facts = mrl_csr_facts(csr);
-    if (facts->name.cn_count != 1 || !mrl_bytes_eq(facts->name.cn, id))
-        return mrl_fail(why, MRL_ERR_INVALID, "subject of the request is not CN=%.*s", MRL_FMT(id));
+    MRL_TRY(mrl_grant_read_names(body, id, &csr, why));
+    MRL_TRY(check_key(csr, why));
     *out = MRL_TAKE(csr);
     return MRL_OK;
 }
@@ -37,7 +71,7 @@ struct grant_job {
 static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    struct mrl_audit_detail details[6];
+    struct mrl_audit_detail details[10];
     size_t count = 0;
     struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
 
@@ -50,6 +84,8 @@ static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
     if (j->grant->late_s > 0)
         details[count++] = MRL_AUDIT_INT("late", j->grant->late_s);
     details[count++] = MRL_AUDIT_INT("not_after", j->cert->not_after);
+    if (j->grant->profile != NULL)
+        details[count++] = MRL_AUDIT_TEXT("profile", j->grant->profile->name);
     details[count++] = MRL_AUDIT_TEXT("serial", mrl_str(serial));
     if (j->grant->token.len > 0)
         details[count++] = MRL_AUDIT_TEXT("token", j->grant->token);
@@ -95,10 +131,9 @@ static void publish_grant(struct mrl_write *w)
     mrl_registry_publish(j->registry, j->update);
 }
 
-mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
-                        struct mrl_why *why)
+mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mrl_bytes der,
+                         struct mrl_why *why)
 {
-    MRL_SCOPED(mrl_buf) made = {0};
     MRL_AUTO(mrl_cert) cert = NULL;
     struct grant_job j = {.write = {.run = run_grant, .committed = publish_grant, .why = why},
                           .registry = o->registry,
@@ -106,11 +141,20 @@ mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, str
                           .why = why};
     mrl_err err;
 
-    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki, &made, why));
-    MRL_TRY(mrl_cert_from_der(mrl_buf_bytes(&made), &cert));
+    MRL_TRY(mrl_cert_from_der(der, &cert));
     j.cert = mrl_cert_facts(cert);
     err = mrl_store_write(o->store, &j.write);
     mrl_registry_update_free(j.update);
-    MRL_TRY(err);
+    return err;
+}
+
+mrl_err mrl_grant_write(struct mrl_onboarding *o, const struct mrl_grant *g, struct mrl_buf *der,
+                        struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_buf) made = {0};
+
+    MRL_TRY(mrl_issue(o->issuing, g->kind, g->id, g->spki,
+                      g->profile != NULL ? g->profile->life_s : 0, &made, why));
+    MRL_TRY(mrl_grant_record(o, g, mrl_buf_bytes(&made), why));
     return mrl_buf_append(der, mrl_buf_bytes(&made));
 }

@@ -60,6 +60,14 @@
     X(ENROL_REFUSED, "merlon_enrolments_refused_total", "", "EST requests refused.")             \
     X(ENROL_DEFERRED, "merlon_enrolments_deferred_total", "",                                    \
       "EST requests sent away for a while: too many waited.")                                    \
+    X(OCSP_ANSWERED, "merlon_ocsp_responses_total", "status=\"successful\"",                     \
+      "OCSP requests answered.")                                                                 \
+    X(OCSP_UNAUTHORIZED, "merlon_ocsp_responses_total", "status=\"unauthorized\"", "")           \
+    X(OCSP_OTHER, "merlon_ocsp_responses_total", "status=\"other\"", "")                         \
+    X(CRL_SENT, "merlon_crl_sent_total", "", "Revocation lists sent.")                           \
+    X(PROVISIONED, "merlon_provisionings_total", "", "Devices registered over MQTT.")            \
+    X(PROVISION_REFUSED, "merlon_provisionings_refused_total", "",                               \
+      "Provisioning requests refused.")                                                          \
     X(API_REQUESTS, "merlon_api_requests_total", "", "Requests to the management API.")          \
     X(TELEMETRY_REFUSED, "merlon_telemetry_refused_total", "",                                   \
       "Readings not exposed: series cap reached, or no number at the named field.")

@@ -37,6 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f = mrl_csr_facts(csr);
     walk(f->san);
     walk(f->new_san);
+    if (f->recipient.len > MRL_KEY_ID_MAX)
+        abort();
+    if (f->capabilities.len > 0 && f->capabilities.data[0] != MRL_DER_SEQUENCE)
+        abort();
     if (f->challenge.len > MRL_CHALLENGE_PASSWORD_MAX || f->der.len > MRL_CSR_DER_MAX)
         abort();
     err = mrl_csr_check(csr, &key, &reason);

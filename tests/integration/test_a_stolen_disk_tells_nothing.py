@@ -225,6 +225,26 @@ def test_a_dropped_data_key_is_not_left_in_the_file(merlon):
     assert not in_files(merlon.state, [old])
 
 
+def test_the_envelope_of_a_revoked_key_is_not_left_in_the_file(merlon):
+    def sealed() -> list[bytes | None]:
+        merlon.stop()
+        with sqlite3.connect(merlon.database) as connection:
+            found = [row[0] for row in connection.execute("SELECT secret FROM psks ORDER BY identity").fetchall()]
+        connection.close()
+        return found
+
+    merlon.api.post("/v1/devices", {"id": "pump-7"})
+    for identity in ("one", "two"):
+        merlon.api.post("/v1/devices/pump-7/psks", {"identity": identity})
+    first, second = (Secret("envelope", envelope) for envelope in sealed())
+    assert in_files(merlon.state, [first]) and in_files(merlon.state, [second])
+    merlon.start()
+    merlon.api.post("/v1/devices/pump-7/psks/one/revoke", {"reason": "lost"})
+    assert sealed() == [None, second.value]
+    assert not in_files(merlon.state, [first])
+    assert in_files(merlon.state, [second])
+
+
 # --- the sealing key itself
 
 

@@ -44,6 +44,9 @@ RENEWAL = {"id": 3, "state": "telling", "group": "pumps", "per_hour": 360000, "s
 TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
+CLAIM = {"name": "line-3", "state": "active", "templates": ["meters"], "uses": 100, "used": 3,
+         "expires": "2026-12-23T22:14:38.000Z"}
+TEMPLATE = {"name": "meters", "version": 2, "template": {"device": "meter-${SerialNumber}"}, "has_secret": False}
 PSK = {"device": "pump-7", "identity": "p#1", "key": "ef" * 32, "mqtt_address": "*:8883", "server_name": "broker.example"}
 
 # What a command asks: arguments, method, path, query, body, answer.
@@ -78,6 +81,12 @@ SIMPLE = [
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
     ("token list", "GET", "/v1/tokens", {"limit": "500"}, None, {"items": []}),
     ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
+    ("claim list", "GET", "/v1/claims", {"limit": "500"}, None, {"items": [CLAIM]}),
+    ("claim show line-3", "GET", "/v1/claims/line-3", {}, None, CLAIM),
+    ("claim revoke line-3 --reason stolen", "POST", "/v1/claims/line-3/revoke", {}, {"reason": "stolen"}, CLAIM),
+    ("template list", "GET", "/v1/templates", {"limit": "500"}, None, {"items": [TEMPLATE]}),
+    ("template show meters", "GET", "/v1/templates/meters", {}, None, TEMPLATE),
+    ("template delete meters", "DELETE", "/v1/templates/meters", {}, None, None),
     ("psk add pump-7", "POST", "/v1/devices/pump-7/psks", {}, {}, PSK),
     ("psk add pump-7 --identity p#1 --life 30d", "POST", "/v1/devices/pump-7/psks", {}, {"identity": "p#1", "life": "30d"}, PSK),
     ("psk list pump-7", "GET", "/v1/devices/pump-7/psks", {"limit": "500"}, None, {"items": []}),
@@ -179,6 +188,7 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
+             "claim create", "template set",  # test_devices_are_provisioned_over_mqtt_with_a_claim.py
              "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
              "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py
 

@@ -7,15 +7,26 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from harness.ca import openssl
+from harness.csr import ASYMM_DECRYPT_KEY_ID, csr_body, octets
+from harness.est import Est
 from harness.memory import Secret, in_process
 from harness.psk import Psk, PskMqtt, add_psk
+from harness.merlon import new_key
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of another account's process")
 
 
+def whole_and_half(name: str, secret: bytes) -> list[Secret]:
+    """The second half too: malloc writes over the beginning of what was freed."""
+    return [Secret(name, secret), Secret(f"half of {name}", secret[len(secret) // 2:])]
+
+
 def secrets_of(token: str) -> list[Secret]:
-    return [Secret("token text", token.encode()), Secret("token", base64.urlsafe_b64decode(token + "=="))]
+    return whole_and_half("token text", token.encode()) + whole_and_half("token", base64.urlsafe_b64decode(token + "=="))
 
 
 def assert_forgotten(merlon, secrets: list[Secret]) -> None:
@@ -80,7 +91,7 @@ def with_keys(start_merlon):
 
 
 def secret_of(psk: Psk) -> list[Secret]:
-    return [Secret(f"key of {psk.identity}", bytes.fromhex(psk.key))]
+    return whole_and_half(f"key of {psk.identity}", bytes.fromhex(psk.key))
 
 
 def secret_of_ticket(file: Path) -> Secret:
@@ -144,7 +155,7 @@ def test_a_key_that_was_brought_along_is_forgotten(with_keys, workdir):
     file = workdir / "key"
     file.write_text(keys[2], encoding="ascii")
     assert merlon.cli("psk", "add", "pump-7", "--identity", "three", "--key-file", file).code == 0
-    assert_nowhere(merlon, [Secret("key", bytes.fromhex(key)) for key in keys])
+    assert_nowhere(merlon, [s for n, key in enumerate(keys) for s in whole_and_half(f"key {n}", bytes.fromhex(key))])
 
 
 def test_a_refused_key_is_forgotten(with_keys):
@@ -152,7 +163,7 @@ def test_a_refused_key_is_forgotten(with_keys):
     key = bytes(range(7, 71))
     merlon.add_device("pump-7")
     assert merlon.api.ask("POST", "/v1/devices/pump-7/psks", {"key": key.hex()}).status == 400
-    assert_nowhere(merlon, [Secret("key", key)])
+    assert_nowhere(merlon, whole_and_half("key", key))
 
 
 def test_rotations_and_restarts_leave_no_key_behind(with_keys):
@@ -162,3 +173,26 @@ def test_rotations_and_restarts_leave_no_key_behind(with_keys):
     assert merlon.cli("keys", "rotate").code == 0
     wait_until(lambda: not merlon.api.get("/v1/keys")["rotation"]["running"], "the end of the rotation")
     assert_nowhere(merlon, secret_of(psk))
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
+def test_a_key_that_was_made_for_a_device_is_forgotten(start_merlon, encrypted):
+    merlon = start_merlon(tables=[("profile", {"name": "made", "serverkeygen": True})])
+    merlon.add_device("pump-7")
+    own = new_key()
+    attributes = [(ASYMM_DECRYPT_KEY_ID, octets(x509.SubjectKeyIdentifier.from_public_key(own.public_key()).digest))]
+    est = Est(merlon.enrolment_port, merlon.root)
+    est.url += "/made"
+    body = csr_body(own, "pump-7", attributes if encrypted else [])
+    answer = est.post("serverkeygen", body, "--user", f"pump-7:{merlon.token('pump-7')}")
+    assert answer.status == 200
+    part = answer.body.split(b"\r\n\r\n")[1].split(b"\r\n--")[0]
+    key_der = base64.b64decode(part)
+    if encrypted:
+        (merlon.folder / "own.key").write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        signed = openssl("cms", "-decrypt", "-inform", "DER", "-inkey", merlon.folder / "own.key", given=key_der)
+        at = signed.index(bytes.fromhex("020100301306072a8648ce3d0201"))  # version and algorithm of the one key in it
+        key_der = signed[at - 3:at + signed[at - 1]]
+    scalar = load_der_private_key(key_der, None).private_numbers().private_value.to_bytes(32, "big")
+    secrets = [Secret("private scalar", scalar), Secret("the same, as OpenSSL keeps it", scalar[::-1])]
+    if not encrypted:
+        secrets.append(Secret("base64 of the key", part[:60]))
+    assert_forgotten(merlon, secrets)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTPS port of devices. MQTT comes in here, too: http/mqtt_ws.h. EST: enrolment over HTTPS,
- * /.well-known/est/{cacerts,csrattrs,simpleenroll,simplereenroll}. RFC 7030, 8951. Layer: doors.
- * Thread: as in net/http_server.h. A device shows its one-time token as HTTP Basic (id and token),
- * or its present certificate in the TLS handshake. */
+ * /.well-known/est/[label/]{cacerts,csrattrs,simpleenroll,simplereenroll,serverkeygen}. RFC 7030,
+ * 8951, 9908. Layer: doors. Thread: as in net/http_server.h. A device shows its one-time token
+ * (doors/http/est_login.h), or its present certificate in the TLS handshake. */
 #ifndef MRL_DOORS_HTTP_EST_H
 #define MRL_DOORS_HTTP_EST_H
 
@@ -25,6 +25,10 @@ struct mrl_est { /* borrowed; one per worker */
 void mrl_est_handle(void *context, struct mrl_exchange *x);
 void mrl_est_refused(void *context, const struct mrl_peer *peer,
                      const struct mrl_conn_closed *closed, unsigned status, const char *why);
+/* For the other operations of this port: answers with a refusal and counts it; answers a source
+ * that guessed too often (true). */
+void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why);
+bool mrl_est_is_kept_out(struct mrl_exchange *x);
 /* context: the onboarding. A device's certificate opens this door while it may be renewed: past its
  * end, too, as long as the grace lasts. */
 enum mrl_tls_refusal mrl_est_judge(void *onboarding, const struct mrl_fingerprint *fp);

@@ -10,10 +10,14 @@
 #include "base/log.h"
 #include "base/writer.h"
 #include "devices/snapshot.h"
+#include "doors/mqtt/provisioning.h"
 #include "doors/refusal.h"
 #include "doors/skew.h"
 
-enum { DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) };
+enum {
+    DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) |
+                 MRL_KIND_BIT(MRL_PRINCIPAL_CLAIM)
+};
 
 void mrl_client_count(const struct mrl_client *c, enum mrl_counter counter)
 {
@@ -110,7 +114,13 @@ static const enum mrl_audit_actor_kind actor_kinds[] = {
     [MRL_PRINCIPAL_DEVICE] = MRL_ACTOR_DEVICE,
     [MRL_PRINCIPAL_APPLICATION] = MRL_ACTOR_APPLICATION,
     [MRL_PRINCIPAL_OPERATOR] = MRL_ACTOR_OPERATOR, /* only to be refused */
+    [MRL_PRINCIPAL_CLAIM] = MRL_ACTOR_CLAIM,
 };
+
+enum mrl_audit_actor_kind mrl_client_actor_kind(uint8_t principal_kind)
+{
+    return actor_kinds[principal_kind];
+}
 
 static struct mrl_audit_event event_of(const struct mrl_client *c,
                                        const struct mrl_tls_facts *facts, struct who *who)
@@ -212,6 +222,10 @@ void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed 
 
     name_refused(c, closed->facts);
     e = event_of(c, closed->facts, &who);
+    if (closed->facts != NULL && closed->facts->psk_identity != NULL) {
+        e.actor.kind = MRL_ACTOR_UNKNOWN; /* anybody can name an identity */
+        e.actor.id = MRL_BYTES_NONE;
+    }
     e.action = MRL_AUDIT_CONNECTION_REFUSED;
     e.outcome = MRL_AUDIT_DENIED;
     e.details = details;
@@ -314,7 +328,9 @@ static void on_open_timer(struct mrl_client *c)
     mrl_client_go_on(c);
     idle = c->held_back ? 0 : mrl_monotonic_ms() - c->packet_ms;
     if (c->not_after < mrl_wall_s()) {
-        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "certificate expired");
+        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED,
+                       mrl_conn_facts(c->conn)->has_psk ? "pre-shared key expired"
+                                                        : "certificate expired");
         return;
     }
     if (!mrl_client_is_slowed(c) && c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {
@@ -453,6 +469,7 @@ struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
     c->door = d;
     c->timer.fire = on_timer;
     mrl_answers_init(&c->answers);
+    mrl_list_init(&c->requests);
     c->maximum_packet = UINT32_MAX;
     c->seen_ms = c->packet_ms = mrl_monotonic_ms();
     mrl_list_add(&d->clients, &c->in_door);
@@ -463,6 +480,7 @@ void mrl_client_drop(struct mrl_client *c)
 {
     mrl_timer_cancel(&c->timer);
     mrl_answers_drop(&c->answers);
+    mrl_client_drop_requests(c);
     c->conn = NULL;
     if (c->state == MRL_CLIENT_RECORDING)
         return; /* the writer thread still points here: freed when its message comes */

@@ -72,7 +72,8 @@ struct mrl_client {
     struct mrl_client_auth *auth; /* NULL: the certificate alone */
     uint64_t log_head_ms;         /* when its event log was anchored last; 0: not yet */
     struct mrl_answers answers;
-    const char *ended; /* why it is over, for the log: static text */
+    struct mrl_list requests; /* of provisioning, under way */
+    const char *ended;        /* why it is over, for the log: static text */
 };
 
 /* client.c */
@@ -87,6 +88,8 @@ void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed 
  * [MQTT-3.1.2-29]; props is that of the packet. */
 mrl_err mrl_client_send_reason(struct mrl_client *c, struct mrl_mqtt_packet *p,
                                struct mrl_mqtt_props *props, const char *why);
+/* What the log calls an enum mrl_principal_kind. */
+enum mrl_audit_actor_kind mrl_client_actor_kind(uint8_t principal_kind);
 /* One audit entry about this connection; done as in mrl_audit_record. */
 void mrl_client_record(const struct mrl_client *c, enum mrl_audit_action action,
                        const struct mrl_audit_detail *details, size_t count,
@@ -154,6 +157,11 @@ struct mrl_publication mrl_client_publication(const struct mrl_mqtt_props *props
 void mrl_client_on_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p);
 void mrl_client_send_ack(struct mrl_client *c, enum mrl_mqtt_type type, uint16_t packet_id,
                          uint8_t reason, const char *why); /* why: static text or NULL */
+
+/* The server has taken a message for itself: its acknowledgement at QoS 1. */
+void mrl_client_take_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p);
+void mrl_client_on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p,
+                            const mrl_bytes *variables);
 
 /* deliver.c */
 extern const struct mrl_session_sink mrl_client_sink;

@@ -82,13 +82,20 @@ static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_co
 {
     if (p->has_username && !mrl_bytes_eq(p->username, c->subject.id))
         return (struct verdict){MRL_MQTT_BAD_CREDENTIALS,
-                                "user name is not the name in the certificate"};
+                                mrl_conn_facts(c->conn)->has_psk
+                                    ? "user name is not the device of the key"
+                                    : "user name is not the name in the certificate"};
     if (p->client_id.len == 0 && p->version == MRL_MQTT_311 && !p->clean_start)
         return (struct verdict){MRL_MQTT_CLIENT_ID_NOT_VALID,
                                 "an empty client id needs a clean session"};
     if (c->door->stopping)
         return (struct verdict){mrl_client_away_reason(c, p->version), "server shutting down"};
     return judge_will(c, p);
+}
+
+static bool is_shared(const struct mrl_client *c)
+{
+    return c->subject.kind == MRL_PRINCIPAL_CLAIM;
 }
 
 struct moved_message {
@@ -126,6 +133,8 @@ static bool move_home(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     struct moved_message *moved;
     struct mrl_conn_parcel *parcel;
 
+    if (is_shared(c)) /* its session is of this connection alone, and at home here */
+        return false;
     if (home == c->door->config.index || mrl_conn_detach(c->conn, &parcel) != MRL_OK)
         return false; /* a connection that cannot move is closing: this worker ends it */
     moved = calloc(1, sizeof(*moved));
@@ -254,8 +263,12 @@ static struct mrl_will will_of(const struct mrl_client *c, const struct mrl_mqtt
                              will_life_ms(&p->will.props)};
 }
 
-static uint32_t expiry_of(const struct mrl_mqtt_connect *p)
+/* Devices that never heard of each other hold the same certificate: whatever client id they choose,
+ * no one takes over the session of another, and none is kept. */
+static uint32_t expiry_of(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
+    if (is_shared(c))
+        return 0;
     if (p->version == MRL_MQTT_311) /* a kept session of 3.1.1 has no end: the limit gives it one */
         return p->clean_start ? 0 : UINT32_MAX;
     return p->props.session_expiry;
@@ -363,7 +376,7 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
     struct mrl_attach attach = {
         .key = {(uint8_t)c->subject.kind, c->subject.id, client_id},
         .clean_start = p->clean_start,
-        .expiry_s = expiry_of(p),
+        .expiry_s = expiry_of(c, p),
         .receive_maximum = p->version == MRL_MQTT_5 ? p->props.receive_maximum : UINT16_MAX,
         .most_sessions = (unsigned)c->quota->of[MRL_QUOTA_SESSIONS],
         .will = will_of(c, p),
@@ -412,7 +425,9 @@ static void open_session(struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     char assigned[2 * ASSIGNED_BYTES + 1];
 
-    attach(c, p, p->client_id.len > 0 ? p->client_id : assign_client_id(c, assigned));
+    bool own = p->client_id.len > 0 && !is_shared(c);
+
+    attach(c, p, own ? p->client_id : assign_client_id(c, assigned));
 }
 
 void mrl_client_attached(struct mrl_client *c, mrl_err result)

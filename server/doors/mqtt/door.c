@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "devices/snapshot.h"
 #include "doors/mqtt/client.h"
+#include "doors/mqtt/merlon_topics.h"
 
 /* A kept session without a connection is judged by its principal alone. */
 static bool principal_stands(struct mrl_mqtt_door *d, const struct mrl_session_key *key)
@@ -37,7 +38,8 @@ static bool may_connect(void *context, const struct mrl_session *s)
 static bool policy_allows(const struct mrl_principal *p, struct mrl_hub_question *q)
 {
     if (q->action == MRL_HUB_SUBSCRIBE)
-        return mrl_policy_may_subscribe(p->policy, &p->subject, q->name, &q->qos);
+        return mrl_merlon_may_subscribe(&p->subject, q->name, &q->qos) ||
+               mrl_policy_may_subscribe(p->policy, &p->subject, q->name, &q->qos);
     return mrl_policy_may_publish(p->policy, &p->subject, q->name,
                                   mrl_publish_needs(q->qos, q->retain, q->empty));
 }
@@ -64,19 +66,18 @@ static void note_withdrawn(const struct mrl_mqtt_door *d, const struct mrl_sessi
     static const char why[] = "no rule allows it any more";
     const struct mrl_client *c = mrl_session_door(s);
     const struct mrl_session_key *key = mrl_session_key(s);
-    bool device = key->principal_kind == MRL_PRINCIPAL_DEVICE;
 
     if (c != NULL)
         mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, why);
     else
-        mrl_audit_note(d->config.audit,
-                       &(struct mrl_audit_event){
-                           .action = MRL_AUDIT_SUBSCRIBE_DENIED,
-                           .outcome = MRL_AUDIT_DENIED,
-                           .actor = {.kind = device ? MRL_ACTOR_DEVICE : MRL_ACTOR_APPLICATION,
-                                     .id = key->principal},
-                           .target = filter,
-                           .reason = mrl_str(why)});
+        mrl_audit_note(
+            d->config.audit,
+            &(struct mrl_audit_event){
+                .action = MRL_AUDIT_SUBSCRIBE_DENIED,
+                .outcome = MRL_AUDIT_DENIED,
+                .actor = {.kind = mrl_client_actor_kind(key->principal_kind), .id = key->principal},
+                .target = filter,
+                .reason = mrl_str(why)});
 }
 
 static bool may(void *context, const struct mrl_session *s, struct mrl_hub_question *question)
@@ -97,9 +98,7 @@ static void note_full_queue(const struct mrl_mqtt_door *d, const struct mrl_sess
     const struct mrl_audit_event e = {
         .action = MRL_AUDIT_QUEUE_FULL,
         .outcome = MRL_AUDIT_FAILED,
-        .actor = {key->principal_kind == MRL_PRINCIPAL_DEVICE ? MRL_ACTOR_DEVICE
-                                                              : MRL_ACTOR_APPLICATION,
-                  key->principal, MRL_BYTES_NONE},
+        .actor = {mrl_client_actor_kind(key->principal_kind), key->principal, MRL_BYTES_NONE},
         .target = key->client_id,
         .reason = MRL_LIT("too many messages or bytes wait"),
     };

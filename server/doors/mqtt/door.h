@@ -15,6 +15,8 @@
 #include "issuing/renewals.h"
 #include "messages/hub.h"
 #include "net/conn.h"
+#include "net/service.h"
+#include "onboarding/provision.h"
 #include "watch/metrics.h"
 
 struct mrl_mqtt_limits {
@@ -48,7 +50,9 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_retained *retained;
     struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;
-    struct mrl_renewals *renewals; /* NULL: devices are not told when to renew */
+    struct mrl_renewals *renewals;         /* NULL: devices are not told when to renew */
+    struct mrl_provisioning *provisioning; /* NULL: there is none */
+    struct mrl_service *provisioning_service;
     const struct mrl_mqtt_limits *limits;
     mrl_mqtt_observe *observe; /* may be NULL */
     void *observe_context;

@@ -4,6 +4,7 @@
 #include "base/writer.h"
 #include "devices/device_log.h"
 #include "doors/mqtt/client.h"
+#include "doors/mqtt/merlon_topics.h"
 #include "messages/topic_tree.h"
 #include "wire/mqtt_topic.h"
 
@@ -215,19 +216,20 @@ static void on_qos2(struct mrl_client *c, const struct mrl_mqtt_publish *p)
     answer_publish(c, p, receivers, mrl_hub_watched(c->door->hub));
 }
 
-static bool is_log_head(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
+void mrl_client_take_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
-    return c->subject.kind == MRL_PRINCIPAL_DEVICE && p->qos < 2 &&
-           mrl_bytes_eq(p->topic, mrl_str(MRL_DEVICE_LOG_TOPIC));
+    if (p->qos == 1)
+        answer_publish(c, p, /*receivers=*/true, NULL);
 }
 
-/* For the server itself: no rule is asked, no subscriber sees it. Heads that come too often are
- * taken and let go: the next one covers them. */
-static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
+/* Heads that come too often are taken and let go: the next one covers them. */
+void mrl_client_on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p,
+                            const mrl_bytes *variables)
 {
     uint64_t now = mrl_monotonic_ms();
     struct mrl_device_log_head head;
 
+    (void)variables; /* its topic has none */
     if (mrl_device_log_read(p->payload, &head) != MRL_OK) {
         mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "not the head of an event log");
         refuse_publish(c, p, MRL_MQTT_PAYLOAD_FORMAT_INVALID, "not the head of an event log");
@@ -237,8 +239,7 @@ static void on_log_head(struct mrl_client *c, const struct mrl_mqtt_publish *p)
         c->log_head_ms = now;
         mrl_client_anchor_log(c, &head);
     }
-    if (p->qos == 1)
-        answer_publish(c, p, /*receivers=*/true, NULL);
+    mrl_client_take_publish(c, p);
 }
 
 /* Sets the topic an alias stands for. A denied message sets its alias, too: the client relies on
@@ -265,10 +266,8 @@ static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packe
 
     if (!resolve_alias(c, &resolved))
         return;
-    if (is_log_head(c, p)) {
-        on_log_head(c, p);
+    if (mrl_merlon_publish(c, p))
         return;
-    }
     if (!may_publish(c, p))
         return;
     if (p->qos == 2)
@@ -325,7 +324,8 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
     *send_retained = false;
     if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX)
         return MRL_MQTT_TOPIC_FILTER_INVALID;
-    if (!mrl_policy_may_subscribe(c->policy, &c->subject, s->filter, &options.qos)) {
+    if (!mrl_merlon_may_subscribe(&c->subject, s->filter, &options.qos) &&
+        !mrl_policy_may_subscribe(c->policy, &c->subject, s->filter, &options.qos)) {
         mrl_client_count(c, MRL_COUNTER_SUBSCRIBE_DENIED);
         mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "no rule allows it");
         return MRL_MQTT_NOT_AUTHORIZED;

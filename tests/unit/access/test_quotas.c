@@ -257,6 +257,27 @@ static void a_stored_value_that_cannot_be_does_not_hold(void **state)
 
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* Whatever was given to a device or an application of that name. */
+static void a_claim_has_limits_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    const struct mrl_subject claim = {.kind = MRL_PRINCIPAL_CLAIM, .id = MRL_LIT("same")};
+    const struct mrl_role_target device = to("device:same"), application = to("application:same");
+    const struct mrl_quota_override given = {
+        .given = 1u << MRL_QUOTA_SESSIONS | 1u << MRL_QUOTA_MESSAGES,
+        .of = {[MRL_QUOTA_SESSIONS] = 1, [MRL_QUOTA_MESSAGES] = 7}};
+    const struct mrl_quota *q;
+
+    assert_ok(mrl_quota_change(f->access, &admin, &device, &given, 0, NULL));
+    assert_ok(mrl_quota_change(f->access, &admin, &application, &given, 0, NULL));
+    q = mrl_access_quota(f->access, &claim);
+    assert_int_equal(q->of[MRL_QUOTA_SESSIONS], 10000);
+    assert_int_equal(q->of[MRL_QUOTA_SUBSCRIPTIONS], 32);
+    assert_int_equal(q->of[MRL_QUOTA_PACKET], 64 << 10);
+    assert_int_equal(q->of[MRL_QUOTA_MESSAGES], 0);
+    mrl_quota_unref(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +290,7 @@ int main(void)
         WITH_STORE(every_change_is_in_the_log),
         WITH_STORE(limits_are_given_to_at_most_100000_targets),
         WITH_STORE(a_stored_value_that_cannot_be_does_not_hold),
+        WITH_STORE(a_claim_has_limits_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "base/rcu.h"
 #include "keys/spawn.h"
 #include "messages/retained.h"
+#include "onboarding/templates.h"
 #include "tests/unit/keys/fixture.h"
 
 static const struct mrl_telemetry_mapping mappings[] = {{
@@ -61,8 +62,9 @@ static void open_rotation(struct fixture *f)
 static void open_store(struct fixture *f)
 {
     const struct mrl_migration_list lists[] = {
-        mrl_seal_migrations, mrl_audit_migrations, mrl_access_migrations,  mrl_devices_migrations,
-        mrl_psk_migrations,  mrl_token_migrations, mrl_renewals_migrations};
+        mrl_seal_migrations,         mrl_audit_migrations,   mrl_access_migrations,
+        mrl_devices_migrations,      mrl_psk_migrations,     mrl_token_migrations,
+        mrl_provisioning_migrations, mrl_renewals_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
     struct mrl_seal_root root;
@@ -105,6 +107,7 @@ static void open_duties(struct fixture *f)
                                             .renewals = f->api.renewals,
                                             .admission = mrl_admission_new(&admission)};
     f->api.onboarding = &f->onboarding;
+    f->api.sealer = f->sealer;
     f->api.metrics = mrl_metrics_new(1);
     f->api.retained = mrl_retained_new(100, 1 << 20);
     f->api.started_ms = mrl_wall_ms();

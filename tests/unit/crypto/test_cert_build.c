@@ -61,6 +61,54 @@ static void authorities_have_path_lengths_and_key_identifiers(void **state)
     hierarchy_done(&h);
 }
 
+static void a_certificate_points_to_its_list_and_its_responder(void **state)
+{
+    MRL_AUTO(mrl_key) key = make_key(MRL_KEY_P256);
+    struct mrl_cert_profile p = make_profile(MRL_CERT_DEVICE, "pump-7");
+    struct hierarchy h;
+
+    (void)state;
+    hierarchy_new(&h, MRL_KEY_P256);
+    p.crl_url = MRL_LIT("http://h/crl/a.crl");
+    p.ocsp_url = MRL_LIT("http://h/ocsp");
+    MRL_AUTO(mrl_cert) c = issue(p, key, issuing_of(&h), h.issuing_key);
+    STACK_OF(OPENSSL_STRING) *ocsp = X509_get1_ocsp(mrl_cert_native(c));
+    STACK_OF(DIST_POINT) *points =
+        X509_get_ext_d2i(mrl_cert_native(c), NID_crl_distribution_points, NULL, NULL);
+    const DIST_POINT *point = sk_DIST_POINT_value(points, 0);
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(point->distpoint->name.fullname, 0);
+
+    assert_int_equal(sk_OPENSSL_STRING_num(ocsp), 1);
+    assert_string_equal(sk_OPENSSL_STRING_value(ocsp, 0), "http://h/ocsp");
+    assert_int_equal(sk_DIST_POINT_num(points), 1);
+    assert_string_equal(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier),
+                        "http://h/crl/a.crl");
+    X509_email_free(ocsp);
+    CRL_DIST_POINTS_free(points);
+    hierarchy_done(&h);
+}
+
+static void a_delegate_signs_answers_and_is_not_checked(void **state)
+{
+    MRL_AUTO(mrl_key) key = make_key(MRL_KEY_P256);
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_cert_profile p = make_profile(MRL_CERT_OCSP, "ocsp");
+    struct hierarchy h;
+
+    (void)state;
+    hierarchy_new(&h, MRL_KEY_P256);
+    MRL_AUTO(mrl_cert) c = issue(p, key, issuing_of(&h), h.issuing_key);
+    assert_int_equal(X509_get_extended_key_usage(mrl_cert_native(c)), XKU_OCSP_SIGN);
+    assert_int_equal(X509_get_key_usage(mrl_cert_native(c)), KU_DIGITAL_SIGNATURE);
+    assert_true(X509_get_ext_by_NID(mrl_cert_native(c), NID_id_pkix_OCSP_noCheck, -1) >= 0);
+    assert_false(mrl_cert_facts(c)->is_ca || mrl_cert_facts(c)->client_auth);
+    p.spki = mrl_cert_facts(c)->spki;
+    p.crl_url = MRL_LIT("http://h/crl/a.crl");
+    assert_int_equal(mrl_cert_build(&p, issuing_of(&h), h.issuing_key, &der, NULL),
+                     MRL_ERR_INVALID);
+    hierarchy_done(&h);
+}
+
 static void a_certificate_may_live_to_the_end_of_time(void **state)
 {
     MRL_AUTO(mrl_key) key = make_key(MRL_KEY_P256);
@@ -186,6 +234,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked_for_is_in_the_certificate),
         cmocka_unit_test(authorities_have_path_lengths_and_key_identifiers),
+        cmocka_unit_test(a_certificate_points_to_its_list_and_its_responder),
+        cmocka_unit_test(a_delegate_signs_answers_and_is_not_checked),
         cmocka_unit_test(a_certificate_may_live_to_the_end_of_time),
         cmocka_unit_test(an_issuer_cannot_exceed_what_it_is),
         cmocka_unit_test(a_profile_that_breaks_a_rule_is_refused),

@@ -304,6 +304,61 @@ static void attributes_come_once_with_one_value_and_are_limited(void **state)
     assert_int_equal(read_attribute(1, challenge, MRL_BYTES_NONE, &none), MRL_ERR_MALFORMED);
 }
 
+/* RFC 7030 4.4.1 */
+static void wishes_for_a_key_made_elsewhere_are_read(void **state)
+{
+    const mrl_bytes capabilities = MRL_LIT("\x30\x0d\x30\x0b\x06\x09" MRL_OID_AES256_CBC);
+    MRL_AUTO(mrl_csr) shared = NULL;
+    MRL_AUTO(mrl_csr) asymmetric = NULL;
+    MRL_AUTO(mrl_csr) capable = NULL;
+
+    (void)state;
+    assert_ok(read_attribute(1, MRL_LIT(MRL_OID_DECRYPT_KEY_ID), MRL_LIT("\x04\x01k"), &shared));
+    assert_true(mrl_csr_facts(shared)->shared_key_asked);
+    assert_ok(read_attribute(1, MRL_LIT(MRL_OID_ASYMM_DECRYPT_KEY_ID), MRL_LIT("\x04\x02id"),
+                             &asymmetric));
+    assert_bytes_equal(mrl_csr_facts(asymmetric)->recipient, MRL_LIT("id"));
+    assert_false(mrl_csr_facts(asymmetric)->shared_key_asked);
+    assert_ok(read_attribute(1, MRL_LIT(MRL_OID_SMIME_CAPABILITIES), capabilities, &capable));
+    assert_bytes_equal(mrl_csr_facts(capable)->capabilities, capabilities);
+}
+
+static void a_key_identifier_has_64_bytes_and_not_65(void **state)
+{
+    for (size_t len = 0; len <= MRL_KEY_ID_MAX + 1; len++) {
+        static const uint8_t bytes[MRL_KEY_ID_MAX + 1];
+        MRL_SCOPED(mrl_buf) value = {0};
+        struct mrl_der d = mrl_der_on(&value);
+        MRL_AUTO(mrl_csr) csr = NULL;
+
+        (void)state;
+        mrl_der_put(&d, MRL_DER_OCTET_STRING, mrl_bytes_of(bytes, len));
+        assert_ok(mrl_der_finish(&d));
+        assert_int_equal(
+            read_attribute(1, MRL_LIT(MRL_OID_ASYMM_DECRYPT_KEY_ID), mrl_buf_bytes(&value), &csr),
+            len >= 1 && len <= MRL_KEY_ID_MAX ? MRL_OK : MRL_ERR_MALFORMED);
+    }
+}
+
+static void there_are_32_capabilities_and_not_33(void **state)
+{
+    (void)state;
+    for (size_t count = MRL_CAPABILITIES_MAX; count <= MRL_CAPABILITIES_MAX + 1; count++) {
+        MRL_SCOPED(mrl_buf) value = {0};
+        struct mrl_der d = mrl_der_on(&value);
+        MRL_AUTO(mrl_csr) csr = NULL;
+
+        mrl_der_begin(&d, MRL_DER_SEQUENCE);
+        for (size_t i = 0; i < count; i++)
+            mrl_der_raw(&d, MRL_LIT("\x30\x05\x06\x03\x2a\x03\x04"));
+        mrl_der_end(&d);
+        assert_ok(mrl_der_finish(&d));
+        assert_int_equal(
+            read_attribute(1, MRL_LIT(MRL_OID_SMIME_CAPABILITIES), mrl_buf_bytes(&value), &csr),
+            count <= MRL_CAPABILITIES_MAX ? MRL_OK : MRL_ERR_MALFORMED);
+    }
+}
+
 static void a_challenge_has_up_to_255_bytes(void **state)
 {
     MRL_SCOPED(mrl_buf) value = {0};
@@ -350,6 +405,9 @@ int main(void)
         cmocka_unit_test(the_key_of_somebody_else_cannot_be_claimed),
         cmocka_unit_test(change_subject_name_is_seen_with_both_its_parts),
         cmocka_unit_test(attributes_come_once_with_one_value_and_are_limited),
+        cmocka_unit_test(wishes_for_a_key_made_elsewhere_are_read),
+        cmocka_unit_test(a_key_identifier_has_64_bytes_and_not_65),
+        cmocka_unit_test(there_are_32_capabilities_and_not_33),
         cmocka_unit_test(a_challenge_has_up_to_255_bytes),
         cmocka_unit_test(an_unacceptable_wish_is_not_written),
     };

@@ -138,6 +138,37 @@ static void time_changes_its_form_at_1950_and_2050(void **state)
     assert_int_equal(mrl_der_finish(&beyond), MRL_ERR_INVALID);
 }
 
+static void generalized_time_is_one_form_in_every_year(void **state)
+{
+    MRL_SCOPED(mrl_buf) out = {0};
+    struct mrl_der d = mrl_der_on(&out);
+
+    (void)state;
+    mrl_der_generalized_time(&d, 0);
+    mrl_der_generalized_time(&d, INT64_C(253402300799));
+    assert_ok(mrl_der_finish(&d));
+    assert_bytes_equal(mrl_buf_bytes(&out), MRL_LIT("\x18\x0f"
+                                                    "19700101000000Z"
+                                                    "\x18\x0f"
+                                                    "99991231235959Z"));
+    mrl_der_generalized_time(&d, INT64_C(253402300800));
+    assert_int_equal(mrl_der_finish(&d), MRL_ERR_INVALID);
+}
+
+static void a_header_may_stand_for_content_elsewhere(void **state)
+{
+    MRL_SCOPED(mrl_buf) out = {0};
+    struct mrl_der d = mrl_der_on(&out);
+
+    (void)state;
+    mrl_der_header(&d, MRL_DER_SEQUENCE, 0x7f);
+    mrl_der_header(&d, MRL_DER_SEQUENCE, 0x12345678);
+    assert_ok(mrl_der_finish(&d));
+    assert_bytes_equal(mrl_buf_bytes(&out), MRL_LIT("\x30\x7f\x30\x84\x12\x34\x56\x78"));
+    mrl_der_header(&d, MRL_DER_SEQUENCE, (size_t)UINT32_MAX + 1);
+    assert_int_equal(mrl_der_finish(&d), MRL_ERR_LIMIT);
+}
+
 static void unbalanced_or_too_deep_writing_is_reported(void **state)
 {
     MRL_SCOPED(mrl_buf) out = {0};
@@ -168,6 +199,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_back_at_every_length_form),
         cmocka_unit_test(unsigned_integers_are_written_shortest_and_positive),
         cmocka_unit_test(time_changes_its_form_at_1950_and_2050),
+        cmocka_unit_test(generalized_time_is_one_form_in_every_year),
+        cmocka_unit_test(a_header_may_stand_for_content_elsewhere),
         cmocka_unit_test(unbalanced_or_too_deep_writing_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

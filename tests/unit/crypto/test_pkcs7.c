@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/pkcs7.h"
 
-#include "crypto/csrattrs.h"
 #include "tests/unit/crypto/fixtures.h"
 
 static void certificates_survive_in_order(void **state)
@@ -68,32 +67,12 @@ static void count_and_size_are_limited(void **state)
     mrl_cert_list_done(&list);
 }
 
-static void csr_attributes_name_key_signature_and_challenge(void **state)
-{
-    MRL_SCOPED(mrl_buf) p256 = {0};
-    MRL_SCOPED(mrl_buf) ed25519 = {0};
-
-    (void)state;
-    assert_ok(mrl_csrattrs_write(
-        &(struct mrl_csrattrs){.key = MRL_KEY_P256, .challenge_password = true}, &p256));
-    assert_bytes_equal(
-        mrl_buf_bytes(&p256),
-        MRL_LIT("\x30\x2c\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"
-                "\x30\x15\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x31\x0a\x06\x08\x2a\x86\x48\xce\x3d"
-                "\x03\x01\x07\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"));
-    assert_ok(mrl_csrattrs_write(&(struct mrl_csrattrs){.key = MRL_KEY_ED25519}, &ed25519));
-    assert_bytes_equal(mrl_buf_bytes(&ed25519), MRL_LIT("\x30\x05\x06\x03\x2b\x65\x70"));
-    assert_int_equal(mrl_csrattrs_write(&(struct mrl_csrattrs){.key = MRL_KEY_RSA}, &ed25519),
-                     MRL_ERR_UNSUPPORTED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificates_survive_in_order),
         cmocka_unit_test(cut_longer_and_changed_messages_are_refused),
         cmocka_unit_test(count_and_size_are_limited),
-        cmocka_unit_test(csr_attributes_name_key_signature_and_challenge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,8 @@ static void save_messages(const char *folder, const struct mrl_key *k, const mrl
 {
     const mrl_bytes uri = MRL_LIT("urn:merlon:t:device:pump-7");
     struct mrl_csr_request request = {MRL_LIT("pump-7"), {&uri, 1}, MRL_LIT("YmluZGluZw==")};
-    struct mrl_csrattrs want = {.key = mrl_key_type(k), .challenge_password = true};
+    struct mrl_csrattrs want = {
+        .has_key = true, .key = mrl_key_type(k), .challenge_password = true};
     MRL_SCOPED(mrl_buf) csr = {0};
     MRL_SCOPED(mrl_buf) pkcs7 = {0};
     MRL_SCOPED(mrl_buf) attrs = {0};

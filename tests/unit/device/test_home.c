@@ -107,6 +107,26 @@ static void the_key_in_use_is_not_taken_for_the_next_one(void **state)
     remove_folder(dir);
 }
 
+static void a_key_of_another_kind_is_made_anew(void **state)
+{
+    char dir[] = "/tmp/merlon-home-XXXXXX";
+    struct mrl_home h = home_in(dir, &mrl_disk_system);
+    MRL_AUTO(mrl_key) first = NULL;
+    MRL_AUTO(mrl_key) second = NULL;
+    MRL_AUTO(mrl_key) third = NULL;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_ok(mrl_home_next_key(&h, &first, NULL));
+    assert_int_equal(mrl_key_type(first), MRL_KEY_P256);
+    h.next_type = MRL_KEY_P384;
+    assert_ok(mrl_home_next_key(&h, &second, NULL));
+    assert_int_equal(mrl_key_type(second), MRL_KEY_P384);
+    assert_ok(mrl_home_next_key(&h, &third, NULL));
+    assert_true(mrl_key_public_eq(second, third));
+    remove_folder(dir);
+}
+
 static void identity_of_another_key_or_device_is_corrupt(void **state)
 {
     char dir[] = "/tmp/merlon-home-XXXXXX";
@@ -135,14 +155,22 @@ static void settings_come_back_and_strangers_in_them_are_refused(void **state)
         MRL_LIT_INIT("{\"device\":\"a\",\"server\":\"s:1\",\"mqtt\":\"s:2\"}"),
         MRL_LIT_INIT("{\"device\":\"a/#\",\"server\":\"s\",\"mqtt\":\"s\",\"name\":\"n\"}"),
         MRL_LIT_INIT("{\"device\":\"a\",\"server\":\"s\",\"mqtt\":\"s\",\"name\":\"n\",\"x\":1}"),
+        MRL_LIT_INIT("{\"device\":\"a\",\"server\":\"s\",\"mqtt\":\"s\",\"name\":\"n\","
+                     "\"profile\":\"a/b\"}"),
     };
-    struct mrl_settings s = {"dev-1", "h:1", "h:2", "n"}, again;
+    struct mrl_settings s = {"dev-1", "h:1", "h:2", "n", ""}, again;
     MRL_SCOPED(mrl_buf) json = {0};
 
     (void)state;
     assert_ok(mrl_settings_write(&s, &json));
     assert_ok(mrl_settings_read(mrl_buf_bytes(&json), &again, NULL));
     assert_string_equal(again.mqtt, "h:2");
+    assert_string_equal(again.profile, "");
+    memcpy(s.profile, "gates", sizeof("gates"));
+    mrl_buf_clear(&json);
+    assert_ok(mrl_settings_write(&s, &json));
+    assert_ok(mrl_settings_read(mrl_buf_bytes(&json), &again, NULL));
+    assert_string_equal(again.profile, "gates");
     for (size_t i = 0; i < MRL_COUNT(bad); i++)
         assert_int_not_equal(mrl_settings_read(bad[i], &again, NULL), MRL_OK);
 }
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test(cut_renewal_leaves_a_whole_identity_and_can_go_on),
         cmocka_unit_test(next_key_is_on_the_disk_before_it_is_used_and_is_used_again),
         cmocka_unit_test(the_key_in_use_is_not_taken_for_the_next_one),
+        cmocka_unit_test(a_key_of_another_kind_is_made_anew),
         cmocka_unit_test(identity_of_another_key_or_device_is_corrupt),
         cmocka_unit_test(settings_come_back_and_strangers_in_them_are_refused),
         cmocka_unit_test(device_ids_fit_topics),

@@ -17,6 +17,8 @@ static mrl_bytes written(const struct mrl_keys_request *q, uint8_t *memory, size
 }
 
 /* One of each type, with every field in use. */
+enum { REQUESTS = 9 };
+
 static size_t make_requests(struct mrl_keys_request *q)
 {
     mrl_bytes some_hash = mrl_bytes_of(hash, sizeof(hash));
@@ -44,12 +46,29 @@ static size_t make_requests(struct mrl_keys_request *q)
         .id = 4, .type = MRL_KEYS_WRAP, .wrap = {MRL_LIT("context"), some_hash}};
     q[5] = (struct mrl_keys_request){
         .id = 5, .type = MRL_KEYS_UNWRAP, .unwrap = {MRL_LIT("context"), MRL_LIT("sealed")}};
-    return 6;
+    q[6] = (struct mrl_keys_request){.id = 6,
+                                     .type = MRL_KEYS_SIGN_CRL,
+                                     .crl = {.step = MRL_KEYS_CRL_BEGIN,
+                                             .ca = some_hash,
+                                             .kind = MRL_KEYS_CRL_SHARD,
+                                             .shard = 255,
+                                             .number = UINT64_MAX,
+                                             .base = 7,
+                                             .this_update = 1,
+                                             .next_update = INT64_MAX,
+                                             .entries_len = UINT64_MAX}};
+    q[7] =
+        (struct mrl_keys_request){.id = 7,
+                                  .type = MRL_KEYS_SIGN_CRL,
+                                  .crl = {.step = MRL_KEYS_CRL_ADD, .entries = MRL_LIT("entries")}};
+    q[8] = (struct mrl_keys_request){
+        .id = 8, .type = MRL_KEYS_SIGN_CRL, .crl = {.step = MRL_KEYS_CRL_END}};
+    return REQUESTS;
 }
 
 static void every_request_reads_back_as_it_was_written(void **state)
 {
-    struct mrl_keys_request q[MRL_KEYS_TYPE_END_];
+    struct mrl_keys_request q[REQUESTS];
     size_t count = make_requests(q);
 
     (void)state;
@@ -67,7 +86,7 @@ static void every_request_reads_back_as_it_was_written(void **state)
 
 static void fields_of_an_issue_request_arrive(void **state)
 {
-    struct mrl_keys_request q[MRL_KEYS_TYPE_END_], read;
+    struct mrl_keys_request q[REQUESTS], read;
     uint8_t memory[512];
 
     (void)state;
@@ -86,7 +105,7 @@ static void fields_of_an_issue_request_arrive(void **state)
 
 static void a_request_cut_anywhere_is_malformed_and_leaves_the_result_alone(void **state)
 {
-    struct mrl_keys_request q[MRL_KEYS_TYPE_END_];
+    struct mrl_keys_request q[REQUESTS];
     size_t count = make_requests(q);
 
     (void)state;
@@ -104,7 +123,7 @@ static void a_request_cut_anywhere_is_malformed_and_leaves_the_result_alone(void
 
 static void a_trailing_byte_is_malformed(void **state)
 {
-    struct mrl_keys_request q[MRL_KEYS_TYPE_END_], read;
+    struct mrl_keys_request q[REQUESTS], read;
     size_t count = make_requests(q);
 
     (void)state;
@@ -116,6 +135,44 @@ static void a_trailing_byte_is_malformed(void **state)
         message.len++;
         assert_int_equal(mrl_keys_read_request(message, &read), MRL_ERR_MALFORMED);
     }
+}
+
+static void a_step_or_a_kind_of_list_that_is_none_is_malformed(void **state)
+{
+    struct mrl_keys_request q[REQUESTS], read;
+    uint8_t memory[512];
+    mrl_bytes message;
+
+    (void)state;
+    (void)make_requests(q);
+    message = written(&q[6], memory, sizeof(memory));
+    assert_ok(mrl_keys_read_request(message, &read));
+    memory[10] = MRL_KEYS_CRL_STEP_END_;
+    assert_int_equal(mrl_keys_read_request(message, &read), MRL_ERR_MALFORMED);
+    memory[10] = 0;
+    assert_int_equal(mrl_keys_read_request(message, &read), MRL_ERR_MALFORMED);
+    q[6].crl.kind = MRL_KEYS_CRL_KIND_END_;
+    assert_int_equal(mrl_keys_read_request(written(&q[6], memory, sizeof(memory)), &read),
+                     MRL_ERR_MALFORMED);
+    q[6].crl.kind = (enum mrl_keys_crl_kind)0;
+    assert_int_equal(mrl_keys_read_request(written(&q[6], memory, sizeof(memory)), &read),
+                     MRL_ERR_MALFORMED);
+}
+
+static void entries_of_one_step_are_bounded(void **state)
+{
+    static uint8_t entries[MRL_KEYS_CRL_ENTRIES_MAX + 1], memory[MRL_KEYS_MESSAGE_MAX];
+    struct mrl_keys_request q = {.type = MRL_KEYS_SIGN_CRL, .crl.step = MRL_KEYS_CRL_ADD}, read;
+
+    (void)state;
+    q.crl.entries = mrl_bytes_of(entries, MRL_KEYS_CRL_ENTRIES_MAX);
+    assert_ok(mrl_keys_read_request(written(&q, memory, sizeof(memory)), &read));
+    q.crl.entries.len++;
+    assert_int_equal(mrl_keys_read_request(written(&q, memory, sizeof(memory)), &read),
+                     MRL_ERR_MALFORMED);
+    q.crl.entries.len = 0;
+    assert_int_equal(mrl_keys_read_request(written(&q, memory, sizeof(memory)), &read),
+                     MRL_ERR_MALFORMED);
 }
 
 static void another_version_or_an_unknown_type_is_malformed(void **state)
@@ -328,6 +385,8 @@ int main(void)
         cmocka_unit_test(fields_of_an_issue_request_arrive),
         cmocka_unit_test(a_request_cut_anywhere_is_malformed_and_leaves_the_result_alone),
         cmocka_unit_test(a_trailing_byte_is_malformed),
+        cmocka_unit_test(a_step_or_a_kind_of_list_that_is_none_is_malformed),
+        cmocka_unit_test(entries_of_one_step_are_bounded),
         cmocka_unit_test(another_version_or_an_unknown_type_is_malformed),
         cmocka_unit_test(sizes_hold_at_the_limit_and_not_one_above),
         cmocka_unit_test(more_names_than_allowed_are_neither_written_nor_read),

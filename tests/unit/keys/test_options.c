@@ -48,6 +48,20 @@ static void serve_takes_its_limits(void **state)
                      MRL_ERR_INVALID);
 }
 
+static void serve_takes_the_url_of_revocation(void **state)
+{
+    struct mrl_keys_arguments a;
+
+    (void)state;
+    assert_ok(PARSE(&a, "serve", "--dir", "d", "--fd", "3"));
+    assert_string_equal(a.limits.revocation_url, "");
+    assert_int_equal(a.limits.max_lifetime_s[MRL_KEYS_OCSP], MRL_POLICY_OCSP_LIFETIME_S);
+    assert_ok(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--revocation-url", "http://h:80/x"));
+    assert_string_equal(a.limits.revocation_url, "http://h:80/x");
+    assert_int_equal(PARSE(&a, "serve", "--dir", "d", "--fd", "3", "--revocation-url", "https://h"),
+                     MRL_ERR_INVALID);
+}
+
 static void a_sealing_key_is_dropped_by_number(void **state)
 {
     struct mrl_keys_arguments a;
@@ -166,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_has_safe_defaults),
         cmocka_unit_test(serve_takes_its_limits),
+        cmocka_unit_test(serve_takes_the_url_of_revocation),
         cmocka_unit_test(a_sealing_key_is_dropped_by_number),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(unlock_and_its_source_must_agree),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "crypto/cert_build.h"
 #include "tests/unit/keys/fixture.h"
 #include "tests/unit/unit.h"
 
@@ -157,6 +158,74 @@ static void a_server_certificate_has_its_names_and_no_uri(void **state)
     assert_false(mrl_san_next(&san, &kind, &value));
 }
 
+static bool holds(const struct mrl_cert *cert, const char *text)
+{
+    mrl_bytes der = mrl_cert_facts(cert)->der;
+
+    return memmem(der.data, der.len, text, strlen(text)) != NULL;
+}
+
+static struct mrl_cert *issued(enum mrl_keys_kind kind)
+{
+    MRL_SCOPED(mrl_buf) spki = new_spki(MRL_KEY_P256);
+    struct mrl_keys_request q = issue_request(kind, MRL_LIT("someone"), mrl_buf_bytes(&spki));
+    struct mrl_cert *cert;
+    struct mrl_keys_answer a;
+
+    q.issue.dns_count = kind == MRL_KEYS_SERVER;
+    q.issue.dns[0] = MRL_LIT("hub.example");
+    a = ask(&q);
+    assert_ok(a.status);
+    assert_ok(mrl_cert_from_der(a.bytes, &cert));
+    return cert;
+}
+
+static void certificates_say_where_revocation_is_told(void **state)
+{
+    static const char url[] = "http://pki.example.org";
+
+    (void)state;
+    for (int kind = MRL_KEYS_DEVICE; kind < MRL_KEYS_KIND_END_; kind++) {
+        MRL_AUTO(mrl_cert) before = issued((enum mrl_keys_kind)kind);
+        char shard[MRL_KEYS_CRL_URL_MAX];
+
+        assert_false(holds(before, "http"));
+        (void)mrl_bytes_to_cstr(mrl_str(url), server.policy.limits.revocation_url, sizeof(url));
+        MRL_AUTO(mrl_cert) after = issued((enum mrl_keys_kind)kind);
+        mrl_bytes serial = mrl_cert_facts(after)->serial;
+
+        mrl_keys_crl_url(mrl_str(url), mrl_cert_facts(keystore.issuing_cert)->ski,
+                         MRL_KEYS_CRL_SHARD, serial.len < MRL_SERIAL_SIZE ? 0 : serial.data[0],
+                         shard);
+        assert_int_equal(holds(after, shard), kind != MRL_KEYS_OCSP); /* RFC 6960 4.2.2.2.1 */
+        assert_int_equal(holds(after, "http://pki.example.org/ocsp"), kind != MRL_KEYS_OCSP);
+        server.policy.limits.revocation_url[0] = '\0';
+    }
+}
+
+static void a_list_is_signed_step_by_step(void **state)
+{
+    struct mrl_keys_request q = {.id = 1,
+                                 .type = MRL_KEYS_SIGN_CRL,
+                                 .crl = {.step = MRL_KEYS_CRL_BEGIN,
+                                         .ca = mrl_cert_facts(keystore.issuing_cert)->ski,
+                                         .kind = MRL_KEYS_CRL_FULL,
+                                         .number = 1,
+                                         .this_update = mrl_wall_s(),
+                                         .next_update = mrl_wall_s() + 60}};
+    struct mrl_keys_answer a = ask(&q);
+
+    (void)state;
+    assert_ok(a.status);
+    assert_true(a.bytes.len > 0);
+    q.crl = (struct mrl_keys_crl){.step = MRL_KEYS_CRL_END};
+    a = ask(&q);
+    assert_ok(a.status);
+    assert_true(a.bytes.len > 0);
+    a = ask(&q);
+    assert_int_equal(a.status, MRL_ERR_STATE);
+}
+
 static void the_keys_of_the_ca_get_no_certificate(void **state)
 {
     const struct mrl_key *own[] = {keystore.root, keystore.issuing, keystore.audit};
@@ -289,6 +358,8 @@ int main(void)
         cmocka_unit_test(a_device_certificate_says_exactly_who_it_is),
         cmocka_unit_test(the_longest_id_is_whole_in_common_name_and_uri),
         cmocka_unit_test(a_server_certificate_has_its_names_and_no_uri),
+        cmocka_unit_test(certificates_say_where_revocation_is_told),
+        cmocka_unit_test(a_list_is_signed_step_by_step),
         cmocka_unit_test(the_keys_of_the_ca_get_no_certificate),
         cmocka_unit_test(a_key_that_is_none_is_refused),
         cmocka_unit_test(a_checkpoint_is_signed_as_a_note_of_the_tenant),

@@ -82,6 +82,39 @@ static void a_uri_names_tenant_kind_and_id(void **state)
     assert_int_equal(strlen(uri), strlen("urn:merlon::operator:") + sizeof(id) + sizeof(tenant));
 }
 
+static void a_list_is_named_by_its_ca_and_what_it_holds(void **state)
+{
+    const mrl_bytes ca = MRL_LIT("\x01\x23\x45\x67\x89\xab\xcd\xef and more");
+    char name[MRL_KEYS_CRL_NAME_MAX], url[MRL_KEYS_CRL_URL_MAX];
+
+    (void)state;
+    mrl_keys_crl_name(ca, MRL_KEYS_CRL_FULL, 0, name);
+    assert_string_equal(name, "0123456789abcdef.crl");
+    mrl_keys_crl_name(ca, MRL_KEYS_CRL_DELTA, 0, name);
+    assert_string_equal(name, "0123456789abcdef-delta.crl");
+    mrl_keys_crl_url(MRL_LIT("http://h/p"), ca, MRL_KEYS_CRL_SHARD, 7, url);
+    assert_string_equal(url, "http://h/p/crl/0123456789abcdef-07.crl");
+}
+
+static void a_url_is_plain_http_and_can_be_added_to(void **state)
+{
+    static const mrl_bytes bad[] = {
+        MRL_LIT_INIT(""),           MRL_LIT_INIT("http://"),     MRL_LIT_INIT("https://h"),
+        MRL_LIT_INIT("http://h/"),  MRL_LIT_INIT("http://h h"),  MRL_LIT_INIT("http://h?x"),
+        MRL_LIT_INIT("http://h#x"), MRL_LIT_INIT("http://h\0"),  MRL_LIT_INIT("http://\xc3\xa4"),
+        MRL_LIT_INIT("HTTP://h"),   MRL_LIT_INIT("http://h\"x"),
+    };
+    char url[MRL_KEYS_URL_MAX + 1] = "http://";
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(bad); i++)
+        assert_false(mrl_keys_url_valid(bad[i]));
+    assert_true(mrl_keys_url_valid(MRL_LIT("http://[::1]:8080/pki/a-b_c~d")));
+    memset(&url[7], 'h', sizeof(url) - 7);
+    assert_true(mrl_keys_url_valid(mrl_bytes_of(url, MRL_KEYS_URL_MAX)));
+    assert_false(mrl_keys_url_valid(mrl_bytes_of(url, MRL_KEYS_URL_MAX + 1)));
+}
+
 static void the_origin_of_the_audit_log_names_the_tenant(void **state)
 {
     char origin[MRL_KEYS_ORIGIN_MAX], tenant[MRL_KEYS_TENANT_MAX];
@@ -102,6 +135,8 @@ int main(void)
         cmocka_unit_test(a_tenant_cannot_forge_the_parts_of_a_uri),
         cmocka_unit_test(host_names_are_strict),
         cmocka_unit_test(a_uri_names_tenant_kind_and_id),
+        cmocka_unit_test(a_list_is_named_by_its_ca_and_what_it_holds),
+        cmocka_unit_test(a_url_is_plain_http_and_can_be_added_to),
         cmocka_unit_test(the_origin_of_the_audit_log_names_the_tenant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

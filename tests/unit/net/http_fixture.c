@@ -82,6 +82,28 @@ static void answer_big(struct mrl_exchange *x)
     mrl_exchange_send(x);
 }
 
+enum { LENT_MAX = 1 << 23 };
+static uint8_t lent[LENT_MAX];
+
+static void on_released(void *context)
+{
+    struct fixture *f = context;
+
+    atomic_fetch_add(&f->released, 1);
+}
+
+static void answer_lent(struct mrl_exchange *x)
+{
+    mrl_bytes text = MRL_BYTES_NONE;
+    uint64_t size = 0;
+
+    must(mrl_exchange_query(x, "size", &text) && mrl_bytes_to_u64(text, LENT_MAX, &size));
+    for (size_t i = 0; i < size; i++)
+        lent[i] = (uint8_t)(i * 31 >> 8);
+    mrl_exchange_lend(x, mrl_bytes_of(lent, size), on_released, mrl_exchange_context(x));
+    mrl_exchange_send(x);
+}
+
 static void answer_bad_header(struct mrl_exchange *x)
 {
     mrl_exchange_set_header(x, "X-Bad", MRL_LIT("one\r\nX-Injected: two"));
@@ -200,6 +222,7 @@ static void handle(void *context, struct mrl_exchange *x)
         {"/defer", answer_deferred},
         {"/slow", answer_slow},
         {"/big", answer_big},
+        {"/lend", answer_lent},
         {"/bad-header", answer_bad_header},
         {"/headers", answer_headers},
         {"/empty", answer_empty},
@@ -301,6 +324,7 @@ static void start_server(struct fixture *f, const struct fixture_config *config)
         .context = f,
         .head_bytes = config->head_bytes,
         .body_bytes = config->body_bytes,
+        .opaque_path = config->opaque_path,
         .request_timeout_ms = config->request_timeout_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
     };

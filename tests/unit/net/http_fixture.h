@@ -18,6 +18,7 @@ struct fixture_config { /* zero: the defaults of the server */
     size_t body_bytes;
     uint64_t request_timeout_ms;
     uint64_t idle_timeout_ms;
+    bool opaque_path;
     size_t queue_limit; /* of the service, which has one thread; 0: 16 */
 };
 
@@ -42,6 +43,7 @@ struct fixture {
     /* "/stream" */
     struct mrl_http_stream *stream; /* worker only */
     atomic_int started, gone;
+    atomic_int released; /* bodies of "/lend?size=N" */
     /* what the refused hook saw last */
     atomic_int refused_status, refused_count;
 };

@@ -499,6 +499,48 @@ static void plain_bytes_need_a_unix_socket(void **state)
     close_world(&w);
 }
 
+/* Two ends of a TCP connection on loopback. */
+static void tcp_pair(int pair[2])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(pair[0], (struct sockaddr *)&at, sizeof(at)), 0);
+    pair[1] = accept(listener, NULL, NULL);
+    assert_true(pair[1] >= 0);
+    (void)close(listener);
+}
+
+static void plain_connections_are_tcp_only_and_carry_bytes(void **state)
+{
+    struct world w;
+    int local[2], pair[2];
+
+    (void)state;
+    open_world(&w, 0, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, local), 0);
+    assert_int_equal(
+        mrl_conn_accept_plain(w.conns, local[0], NULL, &kind, &w.server, &w.server.conn),
+        MRL_ERR_INVALID);
+    assert_int_equal(close(local[0]), -1); /* taken, and closed */
+    (void)close(local[1]);
+    tcp_pair(pair);
+    assert_ok(mrl_conn_accept_plain(w.conns, pair[0], NULL, &kind, &w.server, &w.server.conn));
+    assert_ok(mrl_conn_accept_plain(w.conns, pair[1], NULL, &kind, &w.client, &w.client.conn));
+    turn_until(&w, w.server.opened == 1 && w.client.opened == 1);
+    assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("hello")));
+    turn_until(&w, w.server.got.len == 5);
+    assert_null(mrl_conn_facts(w.server.conn));
+    mrl_conn_close(w.server.conn);
+    turn_until(&w, w.client.closed == 1);
+    close_world(&w);
+}
+
 /* Both ends take descriptors; a third of the limit is for others. The clients have a loop of their
  * own, so that what the heap gains in the turns of the server is the server's. */
 static void many_idle_connections_are_cheap(void **state)
@@ -572,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_connection_moves_with_its_unread_bytes),
         cmocka_unit_test(a_parcel_nobody_adopts_is_cut_off),
         cmocka_unit_test(plain_bytes_need_a_unix_socket),
+        cmocka_unit_test(plain_connections_are_tcp_only_and_carry_bytes),
         cmocka_unit_test(many_idle_connections_are_cheap),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

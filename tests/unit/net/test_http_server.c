@@ -37,6 +37,19 @@ static void query_is_decoded_and_unambiguous(void **state)
     fixture_stop(f);
 }
 
+static void a_path_can_be_left_as_it_was_sent(void **state)
+{
+    struct fixture *f = START(.opaque_path = true);
+    struct raw_client c = raw_open(f);
+
+    (void)state;
+    raw_expect(&c, "GET /a%2fb//c/../%zz?x=1 HTTP/1.1\r\nHost: h\r\n\r\n", 404,
+               "nothing at /a%2fb//c/../%zz\n");
+    raw_expect(&c, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", 200, "hi");
+    raw_leave(&c);
+    fixture_stop(f);
+}
+
 static void ask_with_parameters(struct fixture *f, unsigned count, unsigned status)
 {
     MRL_SCOPED(mrl_buf) request = {0};
@@ -351,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query_is_decoded_and_unambiguous),
+        cmocka_unit_test(a_path_can_be_left_as_it_was_sent),
         cmocka_unit_test(parameters_are_limited),
         cmocka_unit_test(the_head_is_limited),
         cmocka_unit_test(the_body_is_limited),

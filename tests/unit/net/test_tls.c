@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
+#include "net/tls_internal.h"
 #include "tests/unit/net/pki.h"
 #include "tests/unit/unit.h"
 
@@ -400,6 +401,62 @@ static void a_new_identity_is_shown_at_once_and_open_connections_stay(void **sta
     close_pair(&p);
 }
 
+/* What the server stapled, empty: nothing; for a client that asks, or does not. */
+static mrl_bytes stapled(struct pair *p, bool ask)
+{
+    struct outcome o = {MRL_ERR_AGAIN, MRL_ERR_AGAIN};
+    uint8_t *response = NULL;
+    long len;
+
+    dial_as(p, MRL_LIT("localhost"));
+    if (ask)
+        (void)SSL_set_tlsext_status_type(p->client->ssl, TLSEXT_STATUSTYPE_ocsp);
+    for (int i = 0; i < 10 && (o.server == MRL_ERR_AGAIN || o.client == MRL_ERR_AGAIN); i++) {
+        if (o.client == MRL_ERR_AGAIN)
+            o.client = mrl_tls_handshake(p->client);
+        if (o.server == MRL_ERR_AGAIN)
+            o.server = mrl_tls_handshake(p->server);
+    }
+    assert_int_equal(o.server, MRL_OK);
+    len = SSL_get_tlsext_status_ocsp_resp(p->client->ssl, &response);
+    return len > 0 ? mrl_bytes_of(response, (size_t)len) : MRL_BYTES_NONE;
+}
+
+static void who_asks_gets_the_response_that_is_set(void **state)
+{
+    static const uint16_t versions[] = {MRL_TLS_1_2, MRL_TLS_1_3};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(versions); i++) {
+        struct pair p;
+
+        open_pair(&p, &device, versions[i]);
+        assert_bytes_equal(stapled(&p, /*ask=*/true), MRL_BYTES_NONE);
+        mrl_tls_context_set_staple(p.server_context, MRL_LIT("first"));
+        mrl_tls_context_set_staple(p.server_context, MRL_LIT("the response"));
+        mrl_tls_context_free(p.client_context); /* with its ticket */
+        p.client_context = client_context(&device, versions[i]);
+        assert_bytes_equal(stapled(&p, /*ask=*/true), MRL_LIT("the response"));
+        mrl_tls_context_free(p.client_context);
+        p.client_context = client_context(&device, versions[i]);
+        assert_bytes_equal(stapled(&p, /*ask=*/false), MRL_BYTES_NONE);
+        close_pair(&p);
+    }
+}
+
+static void a_new_identity_has_no_response_yet(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    open_pair(&p, &device, MRL_TLS_1_3);
+    mrl_tls_context_set_staple(p.server_context, MRL_LIT("the response"));
+    assert_ok(mrl_tls_context_set_identity(p.server_context, &pki.other_server.chain,
+                                           pki.other_server.key, NULL));
+    assert_bytes_equal(stapled(&p, /*ask=*/true), MRL_BYTES_NONE);
+    close_pair(&p);
+}
+
 static void a_client_refuses_the_wrong_name_and_the_wrong_root(void **state)
 {
     struct mrl_tls_client_config config = {0};
@@ -560,6 +617,8 @@ int main(void)
         cmocka_unit_test(a_ticket_resumes_on_another_worker_but_not_in_another_scope),
         cmocka_unit_test(an_anonymous_session_does_not_resume_where_a_certificate_is_needed),
         cmocka_unit_test(a_new_identity_is_shown_at_once_and_open_connections_stay),
+        cmocka_unit_test(who_asks_gets_the_response_that_is_set),
+        cmocka_unit_test(a_new_identity_has_no_response_yet),
         cmocka_unit_test(a_client_refuses_the_wrong_name_and_the_wrong_root),
         cmocka_unit_test(a_pinned_root_is_enough_and_another_pin_is_not),
     };

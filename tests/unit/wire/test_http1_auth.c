@@ -71,6 +71,48 @@ static void size_limit_holds_exactly(void **state)
     assert_int_equal(mrl_http_basic_read(mrl_buf_bytes(&value), &b, NULL), MRL_ERR_LIMIT);
 }
 
+/* RFC 6750 2.1 */
+static void a_bearer_token_is_taken_as_it_stands(void **state)
+{
+    mrl_bytes token = {0};
+
+    (void)state;
+    assert_ok(mrl_http_bearer_read(MRL_LIT("Bearer mF_9.B5f-4.1JqM"), &token, NULL));
+    assert_bytes_equal(token, MRL_LIT("mF_9.B5f-4.1JqM"));
+    assert_ok(mrl_http_bearer_read(MRL_LIT("bearer   a~+/=="), &token, NULL));
+    assert_bytes_equal(token, MRL_LIT("a~+/=="));
+}
+
+static void what_is_no_bearer_token_is_refused(void **state)
+{
+    static const struct {
+        const char *value;
+        mrl_err err;
+    } bad[] = {
+        {"Basic QQ==", MRL_ERR_UNSUPPORTED}, {"Bearer", MRL_ERR_UNSUPPORTED},
+        {"Bearer ", MRL_ERR_MALFORMED},      {"Bearer a b", MRL_ERR_MALFORMED},
+        {"Bearer =", MRL_ERR_MALFORMED},     {"Bearer a=b", MRL_ERR_MALFORMED},
+        {"Bearer a,b", MRL_ERR_MALFORMED},   {"Bearer \"a\"", MRL_ERR_MALFORMED},
+    };
+    mrl_bytes token;
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(bad); i++)
+        assert_int_equal(mrl_http_bearer_read(mrl_str(bad[i].value), &token, NULL), bad[i].err);
+}
+
+static void a_bearer_token_has_1024_bytes_and_not_1025(void **state)
+{
+    char value[sizeof("Bearer ") - 1 + 1025] = "Bearer ";
+    mrl_bytes token;
+
+    (void)state;
+    memset(value + 7, 'x', 1025);
+    assert_ok(mrl_http_bearer_read(mrl_bytes_of(value, 7 + 1024), &token, NULL));
+    assert_int_equal(mrl_http_bearer_read(mrl_bytes_of(value, 7 + 1025), &token, NULL),
+                     MRL_ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +120,9 @@ int main(void)
         cmocka_unit_test(password_may_hold_colons_and_user_may_be_empty),
         cmocka_unit_test(bad_credentials_are_refused),
         cmocka_unit_test(size_limit_holds_exactly),
+        cmocka_unit_test(a_bearer_token_is_taken_as_it_stands),
+        cmocka_unit_test(what_is_no_bearer_token_is_refused),
+        cmocka_unit_test(a_bearer_token_has_1024_bytes_and_not_1025),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
