@@ -25,7 +25,7 @@ class Device:
 
     def listen(self, subscribe: bool = True) -> "Device":
         self.client = Mqtt(self.merlon.mqtt_port, self.merlon.root, self.identity)
-        self.client.connect("c", clean=self.clean, props={} if self.clean else {"session_expiry": 3600})
+        self.client.connect("c", clean=self.clean, props={} if self.clean else {"session_expiry": 30 * 86400})
         if subscribe:
             assert self.client.subscribe(f"$merlon/devices/{self.name}/#") == [1]
         return self
