@@ -297,7 +297,7 @@ mrl_err mrl_device_change_many(struct mrl_registry *r, const struct mrl_actor *a
     for (size_t i = 0; i < count; i++)
         if (!mrl_name_valid(ids[i]))
             return no_device(MRL_LIT("of that name"), why);
-    m.updates = calloc(count, sizeof(*m.updates));
+    m.updates = calloc(count, sizeof(struct mrl_registry_update *));
     if (m.updates == NULL)
         abort();
     err = mrl_registry_write(r, &m.write, m.each.base.why);
