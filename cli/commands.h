@@ -11,8 +11,11 @@ extern const struct mrl_cli_command
     mrl_cli_renew_commands[]; /* ca renew-now and what belongs to it */
 extern const struct mrl_cli_command mrl_cli_device_commands[];
 extern const struct mrl_cli_command mrl_cli_token_commands[];
+extern const struct mrl_cli_command mrl_cli_maker_commands[];
+extern const struct mrl_cli_command mrl_cli_approval_commands[];
 extern const struct mrl_cli_command mrl_cli_claim_commands[];
 extern const struct mrl_cli_command mrl_cli_psk_commands[];
+extern const struct mrl_cli_command mrl_cli_hardware_commands[];
 extern const struct mrl_cli_command mrl_cli_app_commands[];
 extern const struct mrl_cli_command mrl_cli_operator_commands[];
 extern const struct mrl_cli_command mrl_cli_role_commands[];

@@ -38,6 +38,7 @@ static const struct mrl_cli_column credentials[] = {
     {"STATE", "state"},
     {"FROM", "not_before"},
     {"UNTIL", "not_after"},
+    {"IN HARDWARE", "hardware_held"},
     {"REASON", "reason"},
     {NULL},
 };

@@ -26,6 +26,7 @@ static const struct mrl_cli_option test_options[] = {
     {"qos", "0|1|2", "With this QoS; else 0."},
     {"retain", NULL, "As a retained message."},
     {"clear", NULL, "Clearing the retained message: retain with an empty payload."},
+    {"hardware-held", NULL, "As a session whose key is proven to be in a TPM."},
     {NULL},
 };
 static const struct mrl_cli_option grant_options[] = {
@@ -107,6 +108,8 @@ static mrl_exit test(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     mrl_cli_target_query(&target, "action", mrl_str(action));
     mrl_cli_target_query(&target, "topic", mrl_str(mrl_cli_operand(given, 2)));
     mrl_cli_target_query(&target, "qos", mrl_str(qos));
+    if (mrl_cli_has(given, "hardware-held"))
+        mrl_cli_target_query(&target, "hardware_held", MRL_LIT("true"));
     if (clear || mrl_cli_has(given, "retain"))
         mrl_cli_target_query(&target, "retain", clear ? MRL_LIT("clear") : MRL_LIT("keep"));
     return ask_policy(cli, mrl_buf_bytes(&target));

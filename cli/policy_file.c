@@ -5,8 +5,8 @@
 
 static const char *const role_members[] = {"name",  "text",        "built_in", "changed",
                                            "rules", "assigned_to", NULL};
-static const char *const rule_members[] = {"publish", "subscribe", "filter", "retain",
-                                           "clear",   "max_qos",   NULL};
+static const char *const rule_members[] = {"publish", "subscribe", "filter",        "retain",
+                                           "clear",   "max_qos",   "hardware_held", NULL};
 
 /* A flag that is absent is what absent says; *bits gets bit when the flag is not. */
 static mrl_err read_flag(const json_t *o, const char *name, bool absent, uint8_t bit, uint8_t *bits,
@@ -31,6 +31,7 @@ static mrl_err read_rule(const json_t *o, struct mrl_arena *arena, struct mrl_ru
     MRL_TRY(read_flag(o, "subscribe", false, MRL_ALLOW_SUBSCRIBE, &rule.actions, why));
     MRL_TRY(read_flag(o, "retain", true, MRL_RIGHT_RETAIN, &rule.withheld, why));
     MRL_TRY(read_flag(o, "clear", true, MRL_RIGHT_CLEAR, &rule.withheld, why));
+    MRL_TRY(read_flag(o, "hardware_held", false, MRL_RIGHT_SOFT_KEY, &rule.withheld, why));
     MRL_TRY(mrl_json_optional(mrl_json_get_int(o, "max_qos", 0, 2, &max_qos, why)));
     MRL_TRY(mrl_json_get_str(o, "filter", &rule.filter, why));
     rule.withheld |= mrl_withheld_above((uint8_t)max_qos);

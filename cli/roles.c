@@ -59,6 +59,8 @@ static mrl_err rule_json(const struct mrl_rule *rule, json_t *o)
         MRL_TRY(mrl_json_set_bool(o, "clear", false));
     if (mrl_max_qos(rule->withheld) < 2)
         MRL_TRY(mrl_json_set_int(o, "max_qos", mrl_max_qos(rule->withheld)));
+    if ((rule->withheld & MRL_RIGHT_SOFT_KEY) != 0)
+        MRL_TRY(mrl_json_set_bool(o, "hardware_held", true));
     return MRL_OK;
 }
 
@@ -117,6 +119,8 @@ mrl_err mrl_roles_format_rule(const json_t *rule, struct mrl_buf *out)
     if (json_is_integer(max_qos))
         MRL_TRY(
             put_word(out, &words, json_integer_value(max_qos) == 0 ? "max-qos=0" : "max-qos=1"));
+    if (json_is_true(json_object_get(rule, "hardware_held")))
+        MRL_TRY(put_word(out, &words, "hardware-held"));
     return mrl_buf_printf(out, " %.*s", MRL_FMT(mrl_cli_text_of(rule, "filter")));
 }
 

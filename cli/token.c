@@ -24,6 +24,7 @@ static const struct mrl_cli_option create_options[] = {
     {"group", "GROUP", "Any device of this group may enrol with it."},
     {"life", "TIME", "How long it is good: 30m, 1h, 7d; 1h when not given."},
     {"uses", "N", "How many devices of the group may use it; 1 when not given."},
+    {"approval", NULL, "Each device waits until an operator approves it: merlon approval."},
     {"token-only", NULL, "Print the token and nothing else, for scripts."},
     {NULL},
 };
@@ -91,6 +92,8 @@ static mrl_exit read_wish(struct mrl_cli *cli, const struct mrl_cli_arguments *g
     MRL_EXIT_TRY(mrl_cli_number(cli, given, "uses", INT32_MAX, &uses));
     if (mrl_json_set_int(body, "uses", (int64_t)uses) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--uses cannot be sent");
+    if (mrl_cli_has(given, "approval") && mrl_json_set_bool(body, "approval", true) != MRL_OK)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--approval cannot be sent");
     return MRL_EXIT_OK;
 }
 

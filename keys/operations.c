@@ -96,7 +96,7 @@ static mrl_err build(const struct mrl_keys_server *s, const struct mrl_keys_issu
         p.uris = (struct mrl_names){&uri, 1};
     }
     mrl_serial_random(p.serial);
-    if (want->kind != MRL_KEYS_OCSP)
+    if (want->kind != MRL_KEYS_OCSP && want->kind != MRL_KEYS_CLAIM) /* shown to Merlon only */
         say_revocation(s, &p, &urls);
     return mrl_cert_build(&p, k->issuing_cert, k->issuing, out, why);
 }

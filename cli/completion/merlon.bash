@@ -20,6 +20,9 @@ _merlon() {
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     psk) words="add list revoke" ;;
+    hardware) words="list lift" ;;
+    maker) words="add list show crl remove" ;;
+    approval) words="list approve refuse" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
@@ -29,7 +32,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status ca metrics ca device token claim template psk app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status ca metrics ca device token claim template psk hardware maker approval app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -47,11 +50,17 @@ _merlon() {
     "device release") options+=" --reason" ;;
     "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason" ;;
-    "token create") options+=" --device --group --life --uses --token-only" ;;
+    "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
+    "hardware lift") options+=" --reason" ;;
+    "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
+    "maker crl") options+=" --file" ;;
+    "approval list") options+=" --state" ;;
+    "approval approve") options+=" --reason" ;;
+    "approval refuse") options+=" --reason" ;;
     "app add") options+=" --role --note --out" ;;
     "app disable") options+=" --reason" ;;
     "app revoke") options+=" --reason" ;;
@@ -67,7 +76,7 @@ _merlon() {
     "role unassign") options+=" --device --group --app" ;;
     "grant ") options+=" --device --group --app --publish --subscribe --rule" ;;
     "policy explain") options+=" --device --app --publish --subscribe" ;;
-    "policy test") options+=" --qos --retain --clear" ;;
+    "policy test") options+=" --qos --retain --clear --hardware-held" ;;
     "policy lint") options+=" --role --file" ;;
     "quota show") options+=" --device --group --app" ;;
     "quota set") options+=" --device --group --app --connects --messages --bytes --in-flight --queue --queue-bytes --subscriptions --retained --retained-bytes --packet --sessions" ;;
@@ -89,6 +98,9 @@ _merlon() {
     esac
     case "$noun $verb $before" in
     "device list --state") words="expected active quarantined suspended retired" ;;
+    "maker add --id-from") words="serialNumber cn hardware" ;;
+    "maker add --approve") words="all listed manual" ;;
+    "approval list --state") words="pending approved refused used" ;;
     "operator add --role") words="viewer operator security auditor admin" ;;
     "operator roles --role") words="viewer operator security auditor admin" ;;
     "policy test --qos") words="0 1 2" ;;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "device/agent/est.h"
+#include "device/agent/prove.h"
 
 enum { TOKEN_LIMIT = 1024, ROOT_LIMIT = 64 << 10, MQTT_PORT = 8883 };
 
@@ -45,6 +46,8 @@ static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
     MRL_TRY(set(s->server, sizeof(s->server), mrl_str(o->server), "--server", why));
     MRL_TRY(
         set(s->mqtt, sizeof(s->mqtt), mrl_str(o->mqtt != NULL ? o->mqtt : mqtt), "--mqtt", why));
+    if (o->tpm != NULL)
+        MRL_TRY(set(s->tpm, sizeof(s->tpm), mrl_str(o->tpm), "--tpm", why));
     if (o->profile != NULL)
         MRL_TRY(set(s->profile, sizeof(s->profile), mrl_str(o->profile), "--profile", why));
     return set(s->name, sizeof(s->name), o->name != NULL ? mrl_str(o->name) : host, "--name", why);
@@ -70,12 +73,20 @@ static mrl_err read_token(const char *file, struct mrl_secret **out, struct mrl_
 
 /* ---- trust ---- */
 
-static mrl_err read_root(const char *file, struct mrl_cert_list *out, struct mrl_why *why)
+static mrl_err read_certificates(const char *file, struct mrl_cert_list *out, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) pem = {.limit = ROOT_LIMIT};
 
     MRL_TRY(mrl_disk_read(NULL, file, &pem, why));
-    if (mrl_cert_list_add_pem(out, mrl_buf_bytes(&pem)) != MRL_OK || out->count != 1)
+    if (mrl_cert_list_add_pem(out, mrl_buf_bytes(&pem)) != MRL_OK)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s holds no certificates in PEM", file);
+    return MRL_OK;
+}
+
+static mrl_err read_root(const char *file, struct mrl_cert_list *out, struct mrl_why *why)
+{
+    MRL_TRY(read_certificates(file, out, why));
+    if (out->count != 1)
         return mrl_fail(why, MRL_ERR_INVALID, "%s does not hold exactly one certificate", file);
     return MRL_OK;
 }
@@ -199,19 +210,50 @@ static mrl_err learn_time(const struct mrl_tls_context *tls, struct mrl_home *h,
     return MRL_OK;
 }
 
+struct asking {
+    mrl_bytes token;
+    const char *ek_chain_file; /* NULL: none */
+};
+
+static mrl_err prove(struct mrl_http_client *c, const struct mrl_home *h, const struct asking *a,
+                     struct mrl_identity *i, struct mrl_why *why)
+{
+    MRL_SCOPED(mrl_cert_list) chain = {0};
+    const struct mrl_prove p = {.tcti = h->settings.tpm,
+                                .device = mrl_str(h->settings.device),
+                                .token = a->token,
+                                .chain = &chain};
+
+    if (a->ek_chain_file != NULL)
+        MRL_TRY(read_certificates(a->ek_chain_file, &chain, why));
+    if (chain.count > MRL_PROVE_CHAIN_MAX)
+        return mrl_fail(why, MRL_ERR_INVALID, "%s holds more than %d certificates",
+                        a->ek_chain_file, MRL_PROVE_CHAIN_MAX);
+    say("proving that the key is in the TPM");
+    return mrl_prove_enrol(c, &p, i->key, &i->cert, why);
+}
+
+static mrl_err get_certificate(struct mrl_http_client *c, const struct mrl_home *h,
+                               const struct asking *a, struct mrl_identity *i,
+                               struct mrl_est_told *told, struct mrl_why *why)
+{
+    if (h->settings.tpm[0] != '\0')
+        return prove(c, h, a, i, why);
+    say("asking for a certificate");
+    return mrl_est_enrol(c, &h->settings, a->token, i->key, &i->cert, told, why);
+}
+
 /* The token is spent when the server answers; so everything else is on the disk before. When the
  * answer gets lost, the same token and key bring it again. */
 static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_tls_context *tls,
-                            struct mrl_home *h, mrl_bytes token, struct mrl_identity *i,
+                            struct mrl_home *h, const struct asking *a, struct mrl_identity *i,
                             struct mrl_why *why)
 {
     mrl_bytes device = mrl_str(h->settings.device);
-    struct mrl_est_told told;
+    struct mrl_est_told told = {0};
 
     MRL_TRY(mrl_home_next_key(h, &i->key, why));
-    say("asking for a certificate");
-    MRL_TRY(explain(mrl_est_enrol(c, &h->settings, token, i->key, &i->cert, &told, why),
-                    &h->settings, why));
+    MRL_TRY(explain(get_certificate(c, h, a, i, &told, why), &h->settings, why));
     MRL_TRY(learn_time(tls, h, i->cert, &told, why));
     MRL_TRY(mrl_est_judge(i->cert, i->key, device, &h->ca, &h->roots, mrl_device_now_s(&h->clock),
                           why));
@@ -230,6 +272,7 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     struct mrl_http_client_config config = {.timeout_ms = MRL_EST_TIMEOUT_MS};
     struct mrl_tls_clock clock = {0};
     struct mrl_fingerprint root;
+    struct asking asking;
 
     MRL_TRY(settle(o, &h->settings, why));
     MRL_TRY(read_token(o->token_file, &token, why));
@@ -244,8 +287,10 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     say("fetching the CA certificates");
     MRL_TRY(get_bundle(c, &root, h, why));
     MRL_TRY(save_home(h, why));
-    MRL_TRY(mrl_est_key_type(c, &h->settings, &h->next_type, why));
-    return get_identity(c, tls, h, mrl_secret_bytes(token), i, why);
+    if (h->settings.tpm[0] == '\0') /* a key in a TPM is of the kind that every TPM has */
+        MRL_TRY(mrl_est_key_type(c, &h->settings, &h->next_type, why));
+    asking = (struct asking){mrl_secret_bytes(token), o->ek_chain_file};
+    return get_identity(c, tls, h, &asking, i, why);
 }
 
 mrl_err mrl_agent_enrol(const struct mrl_enrol_options *o, const struct mrl_disk *disk,

@@ -11,9 +11,11 @@ struct mrl_enrol_options { /* NULL: not given */
     const char *token_file;  /* "-": standard input */
     const char *root_sha256; /* exactly one of these two */
     const char *root_file;
-    const char *name;    /* in the server's certificate; else the host of server */
-    const char *mqtt;    /* else port 8883 of that host */
-    const char *profile; /* label of EST */
+    const char *name;          /* in the server's certificate; else the host of server */
+    const char *mqtt;          /* else port 8883 of that host */
+    const char *profile;       /* label of EST */
+    const char *tpm;           /* the key is made in this TPM, and that is proven */
+    const char *ek_chain_file; /* CA certificates of its maker, for a server that lacks them */
     const char *dir;
 };
 /* MRL_ERR_EXISTS: dir has an identity that is still good. Can be repeated after any failure. */

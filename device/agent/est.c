@@ -20,7 +20,7 @@ mrl_err mrl_est_read(mrl_bytes body, struct mrl_cert_list *out)
 }
 
 /* What the server's status means to us. RFC 7030 4.2.3 */
-static mrl_err of_status(const struct mrl_http_result *r, struct mrl_why *why)
+mrl_err mrl_est_status(const struct mrl_http_result *r, struct mrl_why *why)
 {
     static const struct {
         unsigned status;
@@ -78,7 +78,7 @@ static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call,
     dated.fields = fields;
     MRL_TRY(mrl_http_client_request(c, &dated, &r, why));
     read_told(&r, told);
-    MRL_TRY(of_status(&r, why));
+    MRL_TRY(mrl_est_status(&r, why));
     err = mrl_est_read(mrl_buf_bytes(&r.body), out);
     return err == MRL_OK ? MRL_OK
                          : mrl_fail(why, err, "the server's answer is no certs-only message");
@@ -121,7 +121,7 @@ static mrl_err read_wishes(const struct mrl_http_result *r, struct mrl_csrattrs 
 
     if (r->status == 204 || r->status == 404)
         return MRL_OK;
-    MRL_TRY(of_status(r, why));
+    MRL_TRY(mrl_est_status(r, why));
     err = mrl_base64_read(mrl_buf_bytes(&r->body), der);
     if (err == MRL_OK)
         err = mrl_csrattrs_read(mrl_buf_bytes(der), out);
@@ -160,8 +160,8 @@ static mrl_err challenge_of(const struct mrl_http_client *c, struct mrl_buf *out
     return mrl_base64_write(mrl_buf_bytes(&binding), 0, out);
 }
 
-static mrl_err first_request(const struct mrl_http_client *c, mrl_bytes device,
-                             const struct mrl_key *key, struct mrl_buf *csr, struct mrl_why *why)
+mrl_err mrl_est_first_request(const struct mrl_http_client *c, mrl_bytes device,
+                              const struct mrl_key *key, struct mrl_buf *csr, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) challenge = {0};
     struct mrl_csr_request request = {.cn = device};
@@ -182,7 +182,7 @@ mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, m
     mrl_err err;
 
     MRL_TRY(target_of(s, "simpleenroll", &target));
-    MRL_TRY(first_request(c, device, key, &csr, why));
+    MRL_TRY(mrl_est_first_request(c, device, key, &csr, why));
     err = mrl_http_basic_write(device, token, &basic);
     if (err == MRL_OK) {
         const struct mrl_http_field fields[] = {{"Authorization", mrl_buf_bytes(&basic)}};

@@ -38,6 +38,12 @@ mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, m
 mrl_err mrl_est_renew(const struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_est_told *told, struct mrl_why *why);
 
+/* For other ways to enrol at that server: what its status means (why: what it said), and the
+ * request, bound to the open connection of c (3.5). */
+mrl_err mrl_est_status(const struct mrl_http_result *r, struct mrl_why *why);
+mrl_err mrl_est_first_request(const struct mrl_http_client *c, mrl_bytes device,
+                              const struct mrl_key *key, struct mrl_buf *csr, struct mrl_why *why);
+
 /* Is this our certificate: our key, our name, usable now, from our root? */
 mrl_err mrl_est_judge(const struct mrl_cert *cert, const struct mrl_key *key, mrl_bytes device,
                       const struct mrl_cert_list *ca, const struct mrl_cert_list *roots,

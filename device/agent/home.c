@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "device/agent/chip.h"
+#include "device/agent/chip_key.h"
 #include "device/agent/offer.h"
 
 enum { FILE_LIMIT = 256 << 10 };
@@ -53,7 +55,7 @@ static mrl_err read_text(const json_t *root, const char *key, char *to, size_t c
 
 mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why)
 {
-    static const char *const keys[] = {"device", "server", "mqtt", "name", "profile", NULL};
+    static const char *const keys[] = {"device", "server", "mqtt", "name", "profile", "tpm", NULL};
     MRL_AUTO(json_t) root = NULL;
     struct mrl_settings s = {0};
 
@@ -63,6 +65,8 @@ mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_w
     MRL_TRY(read_text(root, "server", s.server, sizeof(s.server), why));
     MRL_TRY(read_text(root, "mqtt", s.mqtt, sizeof(s.mqtt), why));
     MRL_TRY(read_text(root, "name", s.name, sizeof(s.name), why));
+    if (json_object_get(root, "tpm") != NULL)
+        MRL_TRY(read_text(root, "tpm", s.tpm, sizeof(s.tpm), why));
     if (json_object_get(root, "profile") != NULL)
         MRL_TRY(read_text(root, "profile", s.profile, sizeof(s.profile), why));
     if (!mrl_device_id_valid(mrl_str(s.device)))
@@ -81,6 +85,8 @@ mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out)
     MRL_TRY(mrl_json_set_str(root, "server", mrl_str(s->server)));
     MRL_TRY(mrl_json_set_str(root, "mqtt", mrl_str(s->mqtt)));
     MRL_TRY(mrl_json_set_str(root, "name", mrl_str(s->name)));
+    if (s->tpm[0] != '\0')
+        MRL_TRY(mrl_json_set_str(root, "tpm", mrl_str(s->tpm)));
     if (s->profile[0] != '\0')
         MRL_TRY(mrl_json_set_str(root, "profile", mrl_str(s->profile)));
     return mrl_json_write(root, out);
@@ -104,12 +110,19 @@ mrl_err mrl_identity_write(const struct mrl_identity *i, struct mrl_buf *out)
     return mrl_cert_to_pem(i->cert, out);
 }
 
-mrl_err mrl_identity_read(mrl_bytes pem, struct mrl_identity *out, struct mrl_why *why)
+static mrl_err read_key(mrl_bytes pem, const char *tpm, struct mrl_key **out, struct mrl_why *why)
+{
+    return mrl_chip_key_is_in(pem) ? mrl_chip_key_open(tpm, pem, out, why)
+                                   : mrl_key_from_pem(pem, MRL_BYTES_NONE, out);
+}
+
+mrl_err mrl_identity_read(mrl_bytes pem, const char *tpm, struct mrl_identity *out,
+                          struct mrl_why *why)
 {
     MRL_AUTO(mrl_key) key = NULL;
     MRL_AUTO(mrl_key) certified = NULL;
     MRL_AUTO(mrl_cert) cert = NULL;
-    mrl_err err = mrl_key_from_pem(pem, MRL_BYTES_NONE, &key);
+    mrl_err err = read_key(pem, tpm, &key, why);
 
     if (err == MRL_OK)
         err = mrl_cert_from_pem(pem, &cert);
@@ -132,7 +145,7 @@ mrl_err mrl_home_load_identity(const struct mrl_home *h, const char *name, struc
     mrl_err err = mrl_disk_read(h->dir, name, &pem, why);
 
     if (err == MRL_OK)
-        err = mrl_identity_read(mrl_buf_bytes(&pem), &i, why);
+        err = mrl_identity_read(mrl_buf_bytes(&pem), h->settings.tpm, &i, why);
     mrl_wipe(pem.data, pem.len);
     MRL_TRY(err);
     if (!mrl_bytes_eq(mrl_cert_facts(i.cert)->cn, mrl_str(h->settings.device))) {
@@ -165,9 +178,13 @@ static mrl_err load_next_key(const struct mrl_home *h, struct mrl_key **out)
     MRL_SCOPED(mrl_buf) pem = {.limit = FILE_LIMIT};
     MRL_AUTO(mrl_key) key = NULL;
     mrl_err err = mrl_disk_read(h->dir, MRL_HOME_NEXT_KEY, &pem, NULL);
+    const bool in_tpm = mrl_chip_key_is_in(mrl_buf_bytes(&pem)),
+               wanted = h->settings.tpm[0] != '\0';
 
+    if (err == MRL_OK && in_tpm != wanted)
+        err = MRL_ERR_STATE;
     if (err == MRL_OK)
-        err = mrl_key_from_pem(mrl_buf_bytes(&pem), MRL_BYTES_NONE, &key);
+        err = read_key(mrl_buf_bytes(&pem), h->settings.tpm, &key, NULL);
     mrl_wipe(pem.data, pem.len);
     MRL_TRY(err);
     if (mrl_key_type(key) != h->next_type ||
@@ -177,15 +194,26 @@ static mrl_err load_next_key(const struct mrl_home *h, struct mrl_key **out)
     return MRL_OK;
 }
 
+static mrl_err same_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_secret) pem = NULL;
+
+    MRL_TRY(mrl_key_to_pem(h->identity.key, MRL_BYTES_NONE, &pem));
+    return mrl_chip_key_open(h->settings.tpm, mrl_secret_bytes(pem), out, why);
+}
+
 mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why)
 {
     MRL_AUTO(mrl_key) key = NULL;
     MRL_AUTO(mrl_secret) pem = NULL;
 
+    if (h->settings.tpm[0] != '\0' && h->identity.key != NULL)
+        return same_key(h, out, why);
     /* One that was cut short is as good as none: no certificate can belong to it. */
     if (load_next_key(h, out) == MRL_OK)
         return MRL_OK;
-    MRL_TRY(mrl_key_generate(h->next_type, &key, why));
+    MRL_TRY(h->settings.tpm[0] != '\0' ? mrl_chip_key_make(h->settings.tpm, &key, why)
+                                       : mrl_key_generate(h->next_type, &key, why));
     MRL_TRY(mrl_key_to_pem(key, MRL_BYTES_NONE, &pem));
     MRL_TRY(mrl_disk_replace(h->disk, h->dir, MRL_HOME_NEXT_KEY, mrl_secret_bytes(pem), why));
     *out = MRL_TAKE(key);

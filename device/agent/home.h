@@ -4,7 +4,8 @@
  *   settings.json  device id, addresses, name in the server's certificate
  *   root.pem       the one trust anchor
  *   ca.pem         issuing CAs, sent along with our certificate; never trusted by themselves
- *   identity.pem   private key and certificate, one file so that one rename replaces both
+ *   identity.pem   private key (or what its TPM finds it by) and certificate, one file so that one
+ *                  rename replaces both
  *   renewal.json   when the server wants identity.pem renewed; may be missing
  *   next.key       a key that has no certificate yet
  *   next.pem       a further identity that has not proven itself on a connection yet
@@ -33,6 +34,7 @@ struct mrl_settings {
     char mqtt[MRL_SETTING_MAX];        /* host:port */
     char name[MRL_SETTING_MAX];        /* in the server's certificate */
     char profile[MRL_PROFILE_MAX + 1]; /* label of EST; "": none */
+    char tpm[MRL_SETTING_MAX];         /* where the key's TPM is; empty: the key is in the file */
 };
 mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why);
 mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out);
@@ -49,8 +51,9 @@ struct mrl_identity {
 void mrl_identity_done(struct mrl_identity *i); /* empty afterwards */
 /* The two as one text; the caller wipes out. */
 mrl_err mrl_identity_write(const struct mrl_identity *i, struct mrl_buf *out);
-/* MRL_ERR_CORRUPT: they do not belong together. */
-mrl_err mrl_identity_read(mrl_bytes pem, struct mrl_identity *out, struct mrl_why *why);
+/* tpm: where a key that is in a TPM is found. MRL_ERR_CORRUPT: they do not belong together. */
+mrl_err mrl_identity_read(mrl_bytes pem, const char *tpm, struct mrl_identity *out,
+                          struct mrl_why *why);
 
 struct mrl_home {
     const char *dir; /* borrowed, as disk */
@@ -71,8 +74,8 @@ mrl_err mrl_home_load_identity(const struct mrl_home *h, const char *name, struc
 mrl_err mrl_home_save_identity(const struct mrl_home *h, const char *name,
                                const struct mrl_identity *i, struct mrl_why *why);
 /* The key of next.key, made and on the disk when it is not there yet, of another type or that of
- * the identity.
- * Gives *out. */
+ * the identity; a key in a TPM stays the same, for what was proven about it holds for this key
+ * only. Gives *out. */
 mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why);
 /* Looks at the clock of the machine: not before the identity was made. */
 void mrl_home_look_at_clock(struct mrl_home *h);

@@ -27,6 +27,7 @@ static const char help[] =
     "usage: merlon-agent enrol --server HOST:PORT --device ID --token-file FILE|-\n"
     "                          (--root-sha256 HEX | --root FILE) --dir DIR\n"
     "                          [--name SERVER_NAME] [--mqtt HOST:PORT] [--profile LABEL]\n"
+    "                          [--tpm TCTI [--ek-chain FILE]]\n"
     "       merlon-agent run --dir DIR [--interval 1s]\n"
     "       merlon-agent show --dir DIR\n"
     "       merlon-agent log show|verify --dir DIR\n"
@@ -34,6 +35,7 @@ static const char help[] =
     "enrol  gets this machine an identity: a key made here, a certificate by a one-time token.\n"
     "       --profile chooses what the server gives (a label of EST).\n"
     "       The server is known by the SHA-256 of its root certificate, or by that certificate.\n"
+    "       --tpm makes the key in a TPM 2.0, such as device:/dev/tpmrm0, and proves it.\n"
     "run    publishes readings of this machine to devices/ID/readings, logs commands, renews the\n"
     "       certificate in time. SIGTERM ends it, SIGUSR1 renews now.\n"
     "show   tells who this machine is; exit 0 only with a certificate that is still good.\n"
@@ -212,6 +214,8 @@ static bool read_options(int argc, char **argv, struct options *o)
         {"dir", required_argument, NULL, 'D'},
         {"interval", required_argument, NULL, 'i'},
         {"profile", required_argument, NULL, 'p'},
+        {"tpm", required_argument, NULL, 'T'},
+        {"ek-chain", required_argument, NULL, 'e'},
         {0},
     };
     const struct {
@@ -221,7 +225,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         {'s', &o->enrol.server},    {'d', &o->enrol.device}, {'t', &o->enrol.token_file},
         {'r', &o->enrol.root_file}, {'n', &o->enrol.name},   {'x', &o->enrol.root_sha256},
         {'m', &o->enrol.mqtt},      {'D', &o->enrol.dir},    {'i', &o->interval},
-        {'p', &o->enrol.profile},
+        {'p', &o->enrol.profile},   {'T', &o->enrol.tpm},    {'e', &o->enrol.ek_chain_file},
     };
     int letter;
 

@@ -64,7 +64,11 @@ mrl_err mrl_cert_list_add(struct mrl_cert_list *l,
 /* Every "CERTIFICATE" of a PEM text, appended in order; all or nothing. MRL_ERR_NOT_FOUND: none. */
 mrl_err mrl_cert_list_add_pem(struct mrl_cert_list *l, mrl_bytes pem);
 
-enum mrl_cert_purpose { MRL_PURPOSE_CLIENT, MRL_PURPOSE_SERVER };
+enum mrl_cert_purpose {
+    MRL_PURPOSE_CLIENT,
+    MRL_PURPOSE_SERVER,
+    MRL_PURPOSE_ANY, /* the caller looks at extendedKeyUsage */
+};
 enum mrl_chain_reason {
     MRL_CHAIN_OK,
     MRL_CHAIN_FOREIGN_CA,    /* no path to one of the roots, or self-signed */
@@ -74,15 +78,18 @@ enum mrl_chain_reason {
     MRL_CHAIN_BAD_SIGNATURE,
     MRL_CHAIN_CA_AS_LEAF, /* a CA certificate is nobody's identity */
     MRL_CHAIN_WEAK,       /* key or digest below 112 bits of strength */
+    MRL_CHAIN_REVOKED,    /* this and the next only where CRLs are given: crypto/path.h */
+    MRL_CHAIN_NO_CRL,     /* none that is current and about this certificate */
     MRL_CHAIN_OTHER,
     MRL_CHAIN_REASON_COUNT_
 };
 const char *mrl_chain_reason_name(enum mrl_chain_reason r); /* "foreign-ca"; stable */
-/* RFC 5280 6.1 from leaf over intermediates (any order, may hold more than needed, at most 8 are
- * looked at: MRL_ERR_LIMIT above) to one of the roots, at the second at_time. No revocation: the
- * device registry decides that, and no CRL ever goes near this. MRL_ERR_AUTH with *reason (never
- * NULL; written always) when it does not hold. An absent extendedKeyUsage allows every purpose.
- * A certificate is expired from the second notAfter on (OpenSSL), one second early by RFC 5280. */
+/* crypto/path.h for our own hierarchy: from leaf over intermediates (any order, may hold more than
+ * needed, at most 8 are looked at: MRL_ERR_LIMIT above) to one of the roots, at the second at_time.
+ * No revocation: the device registry decides that, and no CRL ever goes near this. MRL_ERR_AUTH
+ * with *reason (never NULL; written always) when it does not hold. An absent extendedKeyUsage
+ * allows every purpose. A certificate is expired from the second notAfter on (OpenSSL), one second
+ * early by RFC 5280. */
 mrl_err mrl_cert_verify_chain(const struct mrl_cert *leaf,
                               const struct mrl_cert_list *intermediates,
                               const struct mrl_cert_list *roots, enum mrl_cert_purpose purpose,

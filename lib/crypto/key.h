@@ -66,6 +66,7 @@ mrl_err mrl_key_to_pkcs8(const struct mrl_key *k, struct mrl_secret **out);
 mrl_err mrl_key_from_pkcs8(mrl_bytes der, struct mrl_key **out);
 /* PEM "PRIVATE KEY" (passphrase empty: for a file of mode 0600) or "ENCRYPTED PRIVATE KEY" (PBES2,
  * AES-256-CBC, scrypt n=2^14 r=8 p=5: what every OpenSSL reads without options). */
+/* Of a key in a chip it is what key_outside.h was given. */
 mrl_err mrl_key_to_pem(const struct mrl_key *k, mrl_bytes passphrase, struct mrl_secret **out);
 /* Reads both forms and "EC PRIVATE KEY" from a file of the operator. MRL_ERR_AUTH: encrypted, and
  * the passphrase is missing or wrong. */

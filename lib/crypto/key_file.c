@@ -180,6 +180,7 @@ static mrl_err write_encrypted(BIO *bio, PKCS8_PRIV_KEY_INFO *info, mrl_bytes pa
 
 mrl_err mrl_key_to_pem(const struct mrl_key *k, mrl_bytes passphrase, struct mrl_secret **out)
 {
+    const mrl_bytes outside = mrl_key_outside_pem(k);
     OWNED(PKCS8_PRIV_KEY_INFO) info = NULL;
     OWNED(BIO) bio = NULL;
     char *text;
@@ -187,6 +188,10 @@ mrl_err mrl_key_to_pem(const struct mrl_key *k, mrl_bytes passphrase, struct mrl
 
     MRL_OPENSSL_SCOPE();
     MRL_ENSURE(mrl_key_is_private(k), MRL_ERR_STATE);
+    if (outside.len > 0) {
+        *out = mrl_secret_copy(outside);
+        return MRL_OK;
+    }
     info = EVP_PKEY2PKCS8(mrl_key_native(k));
     bio = BIO_new(BIO_s_mem());
     MRL_ENSURE(info != NULL && bio != NULL, MRL_ERR_CRYPTO);

@@ -5,6 +5,7 @@
 
 /* RFC 5280 A.1, 4.2: 2.5.4.3 and 2.5.29.x */
 #define MRL_OID_COMMON_NAME "\x55\x04\x03"
+#define MRL_OID_SERIAL_NUMBER "\x55\x04\x05"
 #define MRL_OID_SUBJECT_KEY_ID "\x55\x1d\x0e"
 #define MRL_OID_KEY_USAGE "\x55\x1d\x0f"
 #define MRL_OID_SUBJECT_ALT_NAME "\x55\x1d\x11"
@@ -48,6 +49,8 @@
 #define MRL_OID_CHALLENGE_PASSWORD "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"
 #define MRL_OID_EXTENSION_REQUEST "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"
 #define MRL_OID_CHANGE_SUBJECT_NAME "\x2b\x06\x01\x05\x05\x07\x07\x24"
+/* RFC 4108 5: 1.3.6.1.5.5.7.8.4 */
+#define MRL_OID_HARDWARE_MODULE_NAME "\x2b\x06\x01\x05\x05\x07\x08\x04"
 /* RFC 8551 2.5.2; RFC 4108 2.2.5 (1.2.840.113549.1.9.16.2.37); RFC 7030 6.2 (...16.2.54) */
 #define MRL_OID_SMIME_CAPABILITIES "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0f"
 #define MRL_OID_DECRYPT_KEY_ID "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x25"

@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/attr.h"
 
@@ -41,7 +42,9 @@ OWNED_DEFINE(EVP_PKEY_CTX);
 OWNED_DEFINE(PKCS8_PRIV_KEY_INFO);
 OWNED_DEFINE(X509);
 OWNED_DEFINE(X509_ALGOR);
+OWNED_DEFINE(X509_CRL);
 OWNED_DEFINE(X509_SIG);
+OWNED_DEFINE(X509_STORE);
 OWNED_DEFINE(X509_STORE_CTX);
 
 #endif

@@ -21,8 +21,10 @@ struct mrl_exchange *mrl_exchange_new(struct http_conn *h)
     x->body.limit = h->server->config.body_bytes;
     x->peer = *mrl_conn_peer(h->conn);
     x->has_facts = facts != NULL;
-    if (facts != NULL)
+    if (facts != NULL) {
         x->facts = *facts;
+        x->facts.introduced = mrl_arena_copy(&x->arena, facts->introduced);
+    }
     (void)snprintf(x->id, sizeof(x->id), "%016llx", (unsigned long long)h->server->next_id++);
     return x;
 }

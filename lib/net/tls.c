@@ -65,6 +65,7 @@ void mrl_tls_free(struct mrl_tls *t)
     mrl_tls_resume_done(t);
     free(t->psk_identity);
     mrl_tls_context_free(t->context);
+    mrl_buf_done(&t->introduced);
     free(t->name);
     free(t->binding);
     free(t);
@@ -142,6 +143,8 @@ static void note_peer(struct mrl_tls *t)
     t->facts.has_certificate = t->facts.showed_certificate = verified;
     if (!verified && !psk)
         t->facts.fingerprint = (struct mrl_fingerprint){0};
+    if (verified && !t->facts.resumed)
+        t->facts.introduced = mrl_buf_bytes(&t->introduced);
 }
 
 static void note_facts(struct mrl_tls *t)

@@ -44,6 +44,12 @@ const char *mrl_tls_refusal_name(enum mrl_tls_refusal r); /* "unknown-ca" */
  * Called on the worker; must not block and must not touch the connection. */
 typedef enum mrl_tls_refusal (*mrl_tls_judge)(void *context, const struct mrl_fingerprint *fp);
 
+/* Asked after the judge, when that does not know the certificate: does somebody else answer for it?
+ * MRL_TLS_ACCEPTED: let in, and mrl_tls_facts.introduced says with what; MRL_TLS_UNREGISTERED:
+ * nobody does; any other value is the answer. sent: what came with it. Thread and duties as the
+ * judge's. Such a connection is not resumed while the judge does not know it. */
+typedef enum mrl_tls_refusal (*mrl_tls_voucher)(void *context, const struct mrl_cert *leaf,
+                                                const struct mrl_cert_list *sent);
 /* Asked inside a handshake that offers a pre-shared key, for each identity: 1 to
  * MRL_TLS_PSK_IDENTITY_MAX printable ASCII characters without space. Sets *fp, which stands for the
  * identity wherever that of a certificate would, and gives *key, 1 to MRL_TLS_PSK_MAX bytes:
@@ -72,6 +78,8 @@ struct mrl_tls_server_config {
     mrl_tls_psk_find psk;             /* NULL: no pre-shared keys. Who comes with one is not asked
                                          for a certificate; judge answers for its resumptions */
     void *judge_context;              /* borrowed, outlives the context */
+    mrl_tls_voucher voucher;          /* NULL: nobody else answers for anybody */
+    void *voucher_context;            /* borrowed, outlives the context */
     const struct mrl_cert_list
         *roots;            /* borrowed, outlives the context (and mrl_..._set_roots); may be NULL */
     const mrl_bytes *alpn; /* copied; by preference. Empty: ALPN is ignored. A client that offers
@@ -81,6 +89,7 @@ struct mrl_tls_server_config {
      * none. A resumption is before ALPN and asks the other judge: ask again once it is open. */
     mrl_bytes strict_alpn;
     mrl_tls_judge strict_judge;
+    mrl_tls_voucher strict_voucher;  /* may be NULL */
     struct mrl_tls_tickets *tickets; /* borrowed, shared; NULL: nothing is resumed */
     uint32_t scope; /* tickets of one scope only: a number per door (with its kind of client) */
     bool channel_binding; /* mrl_tls_channel_binding will be asked for: 32 bytes a connection */
@@ -100,6 +109,8 @@ mrl_err mrl_tls_context_set_identity(struct mrl_tls_context *c, const struct mrl
 /* The OCSP response about the leaf that this side shows, for clients that ask for it (RFC 6066 8,
  * RFC 8446 4.4.2.1); copied; empty: none. A new identity has none until it is set. */
 void mrl_tls_context_set_staple(struct mrl_tls_context *c, mrl_bytes response);
+/* The refusal that a reason of crypto/cert.h stands for; MRL_CHAIN_OK: MRL_TLS_UNREGISTERED. */
+enum mrl_tls_refusal mrl_tls_refusal_of_chain(enum mrl_chain_reason reason);
 /* Roots for naming the reason of refusals from now on; as in the configuration. */
 void mrl_tls_context_set_roots(struct mrl_tls_context *c, const struct mrl_cert_list *roots);
 
@@ -111,6 +122,8 @@ struct mrl_tls_facts {
     const char *psk_identity;           /* of a refused handshake that offered one; else NULL */
     bool has_certificate;               /* and it was good */
     bool showed_certificate;            /* good or not: for the record of a refusal */
+    mrl_bytes introduced; /* certificates that the voucher let in, in DER, leaf first, one after the
+                             other; empty: the judge knew it. Lives as long as the connection */
     bool resumed;
     bool extended_master_secret;      /* RFC 7627; always so for TLS 1.3 */
     uint16_t version;                 /* enum mrl_tls_version */

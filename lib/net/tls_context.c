@@ -194,6 +194,9 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     c->judge_context = config->judge_context;
     c->psk = config->psk;
     c->strict_judge = config->strict_judge;
+    c->voucher = config->voucher;
+    c->strict_voucher = config->strict_voucher;
+    c->voucher_context = config->voucher_context;
     (void)mrl_bytes_to_cstr(config->strict_alpn, c->strict_alpn, sizeof(c->strict_alpn)); /* fits */
     c->roots = config->roots;
     c->tickets = config->tickets;

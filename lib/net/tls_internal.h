@@ -49,6 +49,8 @@ struct mrl_tls_context {
     mrl_tls_judge strict_judge; /* NULL: there is no strict protocol */
     char strict_alpn[MRL_ALPN_NAME_MAX + 1];
     void *judge_context;
+    mrl_tls_voucher voucher, strict_voucher; /* may be NULL */
+    void *voucher_context;
     const struct mrl_cert_list *roots;
     struct mrl_tls_tickets *tickets;
     uint32_t scope;
@@ -81,6 +83,7 @@ struct mrl_tls {
     /* During the handshake of a server: what the certificate shown now says, and what the ticket
      * offered says. Only one of them counts: which, OpenSSL tells at the end. */
     bool verified;
+    struct mrl_buf introduced;      /* what facts.introduced shows */
     bool strict;                    /* the protocol agreed on has its own judge */
     struct mrl_tls_ticket *offered; /* owned; NULL: none, or over; its secret is not kept */
     bool psk_offered;               /* the same of the last pre-shared key; not both are set */

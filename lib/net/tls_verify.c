@@ -68,7 +68,7 @@ enum mrl_tls_refusal mrl_tls_judged(const struct mrl_tls_context *c, bool strict
     return (unsigned)r < MRL_TLS_REFUSAL_COUNT_ ? r : MRL_TLS_UNREGISTERED;
 }
 
-static enum mrl_tls_refusal from_chain(enum mrl_chain_reason reason)
+enum mrl_tls_refusal mrl_tls_refusal_of_chain(enum mrl_chain_reason reason)
 {
     static const enum mrl_tls_refusal table[MRL_CHAIN_REASON_COUNT_] = {
         [MRL_CHAIN_OK] = MRL_TLS_UNREGISTERED,
@@ -79,6 +79,8 @@ static enum mrl_tls_refusal from_chain(enum mrl_chain_reason reason)
         [MRL_CHAIN_BAD_SIGNATURE] = MRL_TLS_BAD_SIGNATURE,
         [MRL_CHAIN_CA_AS_LEAF] = MRL_TLS_WRONG_EKU,
         [MRL_CHAIN_WEAK] = MRL_TLS_UNKNOWN_CA,
+        [MRL_CHAIN_REVOKED] = MRL_TLS_REVOKED,
+        [MRL_CHAIN_NO_CRL] = MRL_TLS_UNKNOWN_CA,
         [MRL_CHAIN_OTHER] = MRL_TLS_UNKNOWN_CA,
     };
 
@@ -99,23 +101,58 @@ static void sent_along(X509_STORE_CTX *store, X509 *leaf, struct mrl_cert_list *
     }
 }
 
-/* The certificate is refused in any case: here only the reason is found. */
-static enum mrl_tls_refusal name_reason(const struct mrl_tls_context *c, X509_STORE_CTX *store,
-                                        X509 *leaf)
+/* The certificate is refused: here only the reason is found. */
+static enum mrl_tls_refusal name_reason(const struct mrl_tls_context *c,
+                                        const struct mrl_cert *leaf,
+                                        const struct mrl_cert_list *sent)
 {
-    MRL_SCOPED(mrl_cert_list) intermediates = {0};
-    MRL_AUTO(mrl_cert) cert = NULL;
     enum mrl_chain_reason reason = MRL_CHAIN_OTHER;
 
     if (c->roots == NULL)
         return MRL_TLS_UNREGISTERED;
-    if (mrl_cert_from_native(leaf, &cert) != MRL_OK)
-        return MRL_TLS_UNKNOWN_CA;
-    sent_along(store, leaf, &intermediates);
-    if (mrl_cert_verify_chain(cert, &intermediates, c->roots, MRL_PURPOSE_CLIENT, mrl_wall_s(),
-                              &reason) == MRL_OK)
+    if (mrl_cert_verify_chain(leaf, sent, c->roots, MRL_PURPOSE_CLIENT, mrl_wall_s(), &reason) ==
+        MRL_OK)
         return MRL_TLS_UNREGISTERED;
-    return from_chain(reason);
+    return mrl_tls_refusal_of_chain(reason);
+}
+
+/* Bounded by what OpenSSL takes of a peer. */
+static mrl_err keep(struct mrl_tls *t, const struct mrl_cert *leaf,
+                    const struct mrl_cert_list *sent)
+{
+    mrl_buf_clear(&t->introduced);
+    MRL_TRY(mrl_buf_append(&t->introduced, mrl_cert_facts(leaf)->der));
+    for (size_t i = 0; i < sent->count; i++)
+        MRL_TRY(mrl_buf_append(&t->introduced, mrl_cert_facts(sent->certs[i])->der));
+    return MRL_OK;
+}
+
+/* The judge does not know it. */
+static enum mrl_tls_refusal ask_voucher(struct mrl_tls *t, const struct mrl_cert *leaf,
+                                        const struct mrl_cert_list *sent)
+{
+    const struct mrl_tls_context *c = t->context;
+    mrl_tls_voucher voucher = t->strict ? c->strict_voucher : c->voucher;
+    enum mrl_tls_refusal r = MRL_TLS_UNREGISTERED;
+
+    if (voucher != NULL)
+        r = voucher(c->voucher_context, leaf, sent);
+    if (r == MRL_TLS_ACCEPTED && keep(t, leaf, sent) != MRL_OK)
+        return MRL_TLS_PROTOCOL;
+    return r == MRL_TLS_UNREGISTERED ? name_reason(c, leaf, sent) : r;
+}
+
+static enum mrl_tls_refusal judge_stranger(struct mrl_tls *t, X509_STORE_CTX *store, X509 *native)
+{
+    MRL_SCOPED(mrl_cert_list) sent = {0};
+    MRL_AUTO(mrl_cert) leaf = NULL;
+
+    if (t->context->roots == NULL && t->context->voucher == NULL)
+        return MRL_TLS_UNREGISTERED;
+    if (mrl_cert_from_native(native, &leaf) != MRL_OK)
+        return MRL_TLS_UNKNOWN_CA;
+    sent_along(store, native, &sent);
+    return ask_voucher(t, leaf, &sent);
 }
 
 int mrl_tls_verify_client(X509_STORE_CTX *store, void *context)
@@ -132,7 +169,7 @@ int mrl_tls_verify_client(X509_STORE_CTX *store, void *context)
     t->refusal = t->facts.showed_certificate ? mrl_tls_judged(c, t->strict, &t->facts.fingerprint)
                                              : MRL_TLS_PROTOCOL;
     if (t->refusal == MRL_TLS_UNREGISTERED)
-        t->refusal = name_reason(c, store, leaf);
+        t->refusal = judge_stranger(t, store, leaf);
     t->verified = t->refusal == MRL_TLS_ACCEPTED;
     X509_STORE_CTX_set_error(store, mrl_tls_x509_error(t->refusal));
     return t->verified;

@@ -27,6 +27,8 @@ struct mrl_policy {
     struct mrl_compiled_rule rules[];
 };
 
+/* What a rule must not withhold from this subject, whatever it does. */
+uint8_t mrl_subject_needs(const struct mrl_subject *who);
 /* NULL: fit to be asked about. Else why it is denied whatever the rules say. */
 const char *mrl_publish_barred(mrl_bytes topic);
 /* *plain: the filter without $share/group/. */

@@ -123,7 +123,9 @@ static void withheld(const struct mrl_compiled_rule *rule, uint8_t needs, struct
 {
     uint8_t missing = rule->withheld & needs;
 
-    if ((missing & MRL_RIGHT_RETAIN) != 0)
+    if ((missing & MRL_RIGHT_SOFT_KEY) != 0)
+        mrl_why_set(why, "the rule is for keys that are proven to be in hardware");
+    else if ((missing & MRL_RIGHT_RETAIN) != 0)
         mrl_why_set(why, "the rule does not allow retained messages");
     else if ((missing & MRL_RIGHT_CLEAR) != 0)
         mrl_why_set(why, "the rule does not allow clearing retained messages");
@@ -208,11 +210,14 @@ static void answer(const struct mrl_policy *p, const struct asking *a,
 void mrl_policy_explain(const struct mrl_policy *p, const struct mrl_subject *who,
                         const struct mrl_policy_question *question, struct mrl_policy_reason *out)
 {
-    struct asking a = {.who = who, .question = question, .plain = question->topic};
+    struct asking a = {.who = who,
+                       .question = question,
+                       .plain = question->topic,
+                       .needs = mrl_subject_needs(who)};
     const char *barred;
 
     if (question->action == MRL_ALLOW_PUBLISH) {
-        a.needs = mrl_publish_needs(question->qos, question->retain, question->empty);
+        a.needs |= mrl_publish_needs(question->qos, question->retain, question->empty);
         barred = mrl_publish_barred(question->topic);
     } else {
         barred = mrl_subscribe_barred(who, question->topic, &a.plain);

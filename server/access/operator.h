@@ -31,7 +31,11 @@ enum mrl_permission {
     MRL_MAY_READ_TOKENS,
     MRL_MAY_CREATE_TOKENS,
     MRL_MAY_CANCEL_TOKENS,
-    MRL_MAY_READ_CLAIMS, /* and provisioning templates, as the next */
+    MRL_MAY_READ_MAKERS,
+    MRL_MAY_MANAGE_MAKERS, /* whose certificates introduce devices */
+    MRL_MAY_READ_APPROVALS,
+    MRL_MAY_DECIDE_APPROVALS, /* let waiting devices in: not who adds devices */
+    MRL_MAY_READ_CLAIMS,      /* and provisioning templates, as the next */
     MRL_MAY_MANAGE_CLAIMS,
     MRL_MAY_REVOKE_CLAIMS,
     MRL_MAY_READ_CREDENTIALS,

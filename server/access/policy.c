@@ -194,9 +194,15 @@ bool mrl_filter_is_own_channel(const struct mrl_subject *who, mrl_bytes filter)
            mrl_bytes_eq(id, who->id) && below.len > 0 && mrl_mqtt_filter_valid(filter);
 }
 
+uint8_t mrl_subject_needs(const struct mrl_subject *who)
+{
+    return who->hardware_held ? 0 : MRL_RIGHT_SOFT_KEY;
+}
+
 bool mrl_policy_may_publish(const struct mrl_policy *p, const struct mrl_subject *who,
                             mrl_bytes topic, uint8_t needs)
 {
+    needs |= mrl_subject_needs(who);
     if (p == NULL || mrl_publish_barred(topic) != NULL)
         return false;
     for (size_t i = 0; i < p->count; i++) {
@@ -225,6 +231,7 @@ bool mrl_policy_may_subscribe(const struct mrl_policy *p, const struct mrl_subje
         const struct mrl_compiled_rule *rule = &p->rules[i];
 
         if ((rule->actions & MRL_ALLOW_SUBSCRIBE) == 0 ||
+            (rule->withheld & mrl_subject_needs(who)) != 0 ||
             !mrl_rule_reaches(rule, who, MRL_ALLOW_SUBSCRIBE, plain))
             continue;
         allowed = true;

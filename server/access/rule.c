@@ -64,7 +64,7 @@ static mrl_err check_rights(const struct mrl_rule *rule, struct mrl_why *why)
     const unsigned qos = MRL_RIGHT_QOS1 | MRL_RIGHT_QOS2,
                    retaining = MRL_RIGHT_RETAIN | MRL_RIGHT_CLEAR;
 
-    if ((rule->withheld & ~(qos | retaining)) != 0)
+    if ((rule->withheld & ~(qos | retaining | MRL_RIGHT_SOFT_KEY)) != 0)
         return mrl_fail(why, MRL_ERR_INVALID, "a rule withholds a right that is not known");
     if ((rule->withheld & qos) == MRL_RIGHT_QOS1)
         return mrl_fail(why, MRL_ERR_INVALID, "a rule that gives QoS 2 gives QoS 1 as well");
@@ -102,6 +102,7 @@ static const struct word {
     {"max-qos=0", 0, MRL_RIGHT_QOS1 | MRL_RIGHT_QOS2},
     {"max-qos=1", 0, MRL_RIGHT_QOS2},
     {"max-qos=2", 0, 0}, /* what a rule gives anyway */
+    {"hardware-held", 0, MRL_RIGHT_SOFT_KEY},
 };
 
 static bool says(const struct mrl_rule *rule, const struct word *w)
@@ -138,7 +139,7 @@ static mrl_err read_word(mrl_bytes text, struct mrl_rule *rule, struct mrl_why *
     }
     return mrl_fail(why, MRL_ERR_INVALID,
                     "a rule is words, a space and a filter; the words are publish, subscribe, "
-                    "no-retain, no-clear and max-qos=N");
+                    "no-retain, no-clear, max-qos=N and hardware-held");
 }
 
 mrl_err mrl_rule_read(mrl_bytes text, struct mrl_rule *out, struct mrl_why *why)

@@ -9,13 +9,14 @@
 /* Stored: a value never changes its meaning. */
 enum mrl_topic_action { MRL_ALLOW_PUBLISH = 1, MRL_ALLOW_SUBSCRIBE = 2 };
 
-/* What a PUBLISH may need beside its topic, and a rule may withhold. Stored: a value never changes
- * its meaning. */
+/* What a PUBLISH, and the last one any session, may need beside its topic, and a rule may withhold.
+ * Stored: a value never changes its meaning. */
 enum mrl_right {
     MRL_RIGHT_RETAIN = 1, /* leaves a retained message */
     MRL_RIGHT_CLEAR = 2,  /* takes one away: retain with an empty payload. MQTT 5.0 3.3.1-6 */
     MRL_RIGHT_QOS1 = 4,
     MRL_RIGHT_QOS2 = 8,
+    MRL_RIGHT_SOFT_KEY = 16, /* used by a session whose key is not proven to be in hardware */
 };
 
 enum {

@@ -30,6 +30,18 @@ static const struct mrl_migration migrations[] = {
     {"access", 2, /* a sum of enum mrl_right; older rules withhold nothing */
      "ALTER TABLE role_rules ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0"
      " CHECK (withheld BETWEEN 0 AND 15);"},
+    {"access", 3, /* a further right; a CHECK cannot be changed in place */
+     "CREATE TABLE role_rules_wider ("
+     " role TEXT NOT NULL REFERENCES roles (name),"
+     " position INTEGER NOT NULL,"
+     " actions INTEGER NOT NULL CHECK (actions BETWEEN 1 AND 3),"
+     " filter TEXT NOT NULL,"
+     " withheld INTEGER NOT NULL DEFAULT 0 CHECK (withheld BETWEEN 0 AND 31),"
+     " PRIMARY KEY (role, position));"
+     "INSERT INTO role_rules_wider (role, position, actions, filter, withheld)"
+     " SELECT role, position, actions, filter, withheld FROM role_rules;"
+     "DROP TABLE role_rules;"
+     "ALTER TABLE role_rules_wider RENAME TO role_rules;"},
     {"quota", 1,
      "CREATE TABLE quotas ("
      " target TEXT NOT NULL,"

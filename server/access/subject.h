@@ -21,6 +21,7 @@ struct mrl_subject {
     mrl_bytes id;
     mrl_bytes group;
     mrl_bytes attributes;
+    bool hardware_held; /* of a session: its key is proven to be in a TPM */
 };
 
 #endif

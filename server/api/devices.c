@@ -4,6 +4,7 @@
 #include "access/attributes.h"
 #include "api/request.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 
 static const char *const new_members[] = {"id", "group", "note", "attributes", NULL};
 static const char *const edit_members[] = {"group", "note", "attributes", NULL};
@@ -24,6 +25,8 @@ json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credenti
         mrl_api_put_text(r, o, "reason", list[i].reason);
         mrl_api_put_time(r, o, "not_before", list[i].not_before * 1000);
         mrl_api_put_time(r, o, "not_after", list[i].not_after * 1000);
+        mrl_api_put_flag(r, o, "hardware_held",
+                         mrl_hardware_is_held(r->api->registry, &list[i].fingerprint));
         mrl_api_add(r, array, o);
     }
     return array;

@@ -10,6 +10,7 @@
 struct question {
     enum mrl_principal_kind kind;
     mrl_bytes id;
+    bool hardware_held; /* of the session that is asked about */
     struct mrl_policy_question policy;
 };
 
@@ -31,6 +32,18 @@ static mrl_err read_principal(struct mrl_api_request *r, struct question *q)
         return mrl_fail(&r->why, MRL_ERR_INVALID, "principal: device:ID or application:ID");
     q->kind = target.kind == MRL_ROLE_TO_DEVICE ? MRL_PRINCIPAL_DEVICE : MRL_PRINCIPAL_APPLICATION;
     q->id = target.name;
+    return MRL_OK;
+}
+
+static mrl_err read_hardware(struct mrl_api_request *r, struct question *q)
+{
+    mrl_bytes held;
+
+    if (!mrl_exchange_query(r->x, "hardware_held", &held))
+        return MRL_OK;
+    q->hardware_held = mrl_bytes_eq(held, MRL_LIT("true"));
+    if (!q->hardware_held && !mrl_bytes_eq(held, MRL_LIT("false")))
+        return mrl_fail(&r->why, MRL_ERR_INVALID, "hardware_held: true or false");
     return MRL_OK;
 }
 
@@ -67,6 +80,7 @@ static mrl_err read_question(struct mrl_api_request *r, struct question *q)
     if (q->policy.action == MRL_ALLOW_PUBLISH ? !mrl_mqtt_topic_valid(q->policy.topic)
                                               : !mrl_mqtt_filter_valid(q->policy.topic))
         return mrl_fail(&r->why, MRL_ERR_INVALID, "topic: not one of MQTT");
+    MRL_TRY(read_hardware(r, q));
     return read_message(r, &q->policy);
 }
 
@@ -121,8 +135,10 @@ static json_t *explain(struct mrl_api_request *r, const struct question *q,
     json_t *o = mrl_json_object();
     struct mrl_policy_reason reason;
     bool is_device = q->kind == MRL_PRINCIPAL_DEVICE;
+    struct mrl_subject who = p->subject;
 
-    mrl_policy_explain(p->policy, &p->subject, &q->policy, &reason);
+    who.hardware_held = q->hardware_held;
+    mrl_policy_explain(p->policy, &who, &q->policy, &reason);
     put_reason(r, o, q, &reason);
     mrl_api_put_text(r, o, "note", mrl_str(note_of(p)));
     mrl_api_put_text(r, o, "state",

@@ -133,6 +133,8 @@ mrl_err mrl_api_device_list(struct mrl_api_request *r);
 mrl_err mrl_api_device_show(struct mrl_api_request *r);
 mrl_err mrl_api_device_edit(struct mrl_api_request *r);
 mrl_err mrl_api_device_step(struct mrl_api_request *r); /* argument: enum mrl_device_action */
+mrl_err mrl_api_hardware_list(struct mrl_api_request *r);
+mrl_err mrl_api_hardware_lift(struct mrl_api_request *r);
 mrl_err mrl_api_psk_add(struct mrl_api_request *r);
 mrl_err mrl_api_psk_list(struct mrl_api_request *r);
 mrl_err mrl_api_psk_revoke(struct mrl_api_request *r);
@@ -145,6 +147,13 @@ mrl_err mrl_api_renewal_resume(struct mrl_api_request *r);
 mrl_err mrl_api_token_create(struct mrl_api_request *r);
 mrl_err mrl_api_token_list(struct mrl_api_request *r);
 mrl_err mrl_api_token_cancel(struct mrl_api_request *r);
+mrl_err mrl_api_maker_add(struct mrl_api_request *r);
+mrl_err mrl_api_maker_list(struct mrl_api_request *r);
+mrl_err mrl_api_maker_show(struct mrl_api_request *r);
+mrl_err mrl_api_maker_crl(struct mrl_api_request *r);
+mrl_err mrl_api_maker_remove(struct mrl_api_request *r);
+mrl_err mrl_api_approval_list(struct mrl_api_request *r);
+mrl_err mrl_api_approval_decide(struct mrl_api_request *r); /* argument: it is approved */
 mrl_err mrl_api_claim_create(struct mrl_api_request *r);
 mrl_err mrl_api_claim_list(struct mrl_api_request *r);
 mrl_err mrl_api_claim_show(struct mrl_api_request *r);

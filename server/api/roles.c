@@ -6,8 +6,8 @@
 
 static const char *const new_members[] = {"name", "text", "rules", NULL};
 static const char *const rules_members[] = {"rules", NULL};
-static const char *const rule_members[] = {"publish", "subscribe", "filter", "retain",
-                                           "clear",   "max_qos",   NULL};
+static const char *const rule_members[] = {"publish", "subscribe", "filter",        "retain",
+                                           "clear",   "max_qos",   "hardware_held", NULL};
 static const char *const assign_members[] = {"to", NULL};
 
 static json_t *rule_json(struct mrl_api_request *r, const struct mrl_rule *rule)
@@ -23,6 +23,8 @@ static json_t *rule_json(struct mrl_api_request *r, const struct mrl_rule *rule)
         mrl_api_put_flag(r, o, "clear", false);
     if (mrl_max_qos(rule->withheld) < 2)
         mrl_api_put_number(r, o, "max_qos", mrl_max_qos(rule->withheld));
+    if ((rule->withheld & MRL_RIGHT_SOFT_KEY) != 0)
+        mrl_api_put_flag(r, o, "hardware_held", true);
     return o;
 }
 
@@ -119,6 +121,7 @@ static mrl_err read_rule(struct mrl_api_request *r, const json_t *o, struct mrl_
     MRL_TRY(read_flag(r, o, "subscribe", MRL_ALLOW_SUBSCRIBE, &rule->actions));
     MRL_TRY(read_withheld(r, o, "retain", MRL_RIGHT_RETAIN, rule));
     MRL_TRY(read_withheld(r, o, "clear", MRL_RIGHT_CLEAR, rule));
+    MRL_TRY(read_flag(r, o, "hardware_held", MRL_RIGHT_SOFT_KEY, &rule->withheld));
     MRL_TRY(mrl_json_optional(mrl_json_get_int(o, "max_qos", 0, 2, &max_qos, &r->why)));
     rule->withheld |= mrl_withheld_above((uint8_t)max_qos);
     return mrl_api_text(r, o, "filter", &rule->filter);

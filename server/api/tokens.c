@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "crypto/cert.h"
 
-static const char *const new_members[] = {"device", "group", "life", "uses", NULL};
+static const char *const new_members[] = {"device", "group", "life", "uses", "approval", NULL};
 
 enum { LIFE_DEFAULT_S = 3600 };
 
@@ -21,6 +21,7 @@ static mrl_err read_wish(struct mrl_api_request *r, const json_t *body, struct m
     MRL_TRY(mrl_api_text_optional(r, body, "life", &life));
     if (life.len > 0 && !mrl_duration_parse(life, &wish->life_s))
         return mrl_fail(&r->why, MRL_ERR_INVALID, "life: such as \"30m\", \"1h\", \"7d\"");
+    MRL_TRY(mrl_json_optional(mrl_json_get_bool(body, "approval", &wish->approval, &r->why)));
     err = mrl_json_get_int(body, "uses", 1, MRL_TOKEN_USES_MAX, &uses, &r->why);
     wish->uses = (uint64_t)uses;
     return mrl_json_optional(err);
@@ -38,6 +39,7 @@ static json_t *token_json(struct mrl_api_request *r, const struct mrl_token_wish
     mrl_api_put_text(r, o, "device", wish->device);
     mrl_api_put_text(r, o, "group", wish->group);
     mrl_api_put_number(r, o, "uses", (int64_t)wish->uses);
+    mrl_api_put_flag(r, o, "approval", wish->approval);
     mrl_api_put_time(r, o, "expires", t->expires * 1000);
     mrl_api_put_text(r, o, "enrolment_address", mrl_str(r->api->enrolment_address));
     mrl_api_put_text(r, o, "mqtt_address", mrl_str(r->api->mqtt_address));
@@ -99,6 +101,7 @@ static void on_listed(void *context, const struct mrl_token_info *t)
     mrl_api_put_text(r, o, "group", t->group);
     mrl_api_put_number(r, o, "uses", (int64_t)t->uses);
     mrl_api_put_number(r, o, "used", (int64_t)t->used);
+    mrl_api_put_flag(r, o, "approval", t->approval);
     mrl_api_put_time(r, o, "created", t->created_ms);
     mrl_api_put_time(r, o, "expires", t->expires * 1000);
     mrl_api_add(r, page->items, o);

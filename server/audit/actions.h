@@ -22,6 +22,8 @@
     X(DEVICE_CHANGED, "device.changed", "The record of a device (group, attributes, note) changed.") \
     X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \
     X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
+    X(DEVICE_HARDWARE_PROVEN, "device.hardware_proven", "A device proved that the key of its certificate is in a TPM.") \
+    X(DEVICE_HARDWARE_LIFTED, "device.hardware_lifted", "An operator allowed the TPM of a device to become that of another one.") \
     X(DEVICE_FLAPPING, "device.flapping", "A device or application connected too often and is kept out for a while.") \
     X(DEVICE_FLOODING, "device.flooding", "A device or application sent too fast for too long and is kept out for a while.") \
     X(SOURCE_LIMITED, "source.limited", "Connections of a source were refused: too many in a minute.") \
@@ -40,6 +42,13 @@
     X(PROVISIONING_REFUSED, "provisioning.refused", "A holder of a claim was refused a certificate or a registration.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
     X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
+    X(DEVICE_INTRODUCED, "device.introduced", "A device showed a certificate of a registered maker for the first time: its key belongs to this device for ever.") \
+    X(MAKER_ADDED, "maker.added", "A maker was registered: certificates of its CAs introduce devices.") \
+    X(MAKER_CHANGED, "maker.changed", "The lists of revoked certificates of a maker changed.") \
+    X(MAKER_REMOVED, "maker.removed", "A maker was removed: its certificates introduce nobody any more; devices stay.") \
+    X(APPROVAL_REQUESTED, "approval.requested", "A device waits until an operator approves it.") \
+    X(APPROVAL_APPROVED, "approval.approved", "An operator let a waiting device in.") \
+    X(APPROVAL_REFUSED, "approval.refused", "An operator refused a waiting device, or took an approval back that was not used yet.") \
     X(CONNECTION_OPENED, "connection.opened", "A device or application connected.") \
     X(CONNECTION_CLOSED, "connection.closed", "A connection ended.") \
     X(CONNECTION_REFUSED, "connection.refused", "A connection was refused: credential, state, quota or protocol.") \

@@ -42,6 +42,8 @@ bool mrl_snapshot_put(struct mrl_snapshot *s, const struct mrl_record *record);
  * unknown. */
 mrl_err mrl_snapshot_put_credential(struct mrl_snapshot *s, enum mrl_principal_kind kind,
                                     mrl_bytes id, const struct mrl_credential *c);
+/* Of a certificate that is known; of another one nothing happens. */
+void mrl_snapshot_mark_hardware(struct mrl_snapshot *s, const struct mrl_fingerprint *f);
 /* The policies of these subjects may be others now; changed is told about each that is. */
 void mrl_snapshot_roles_changed(struct mrl_snapshot *s, const struct mrl_role_target *target,
                                 mrl_registry_changed *changed, void *context);

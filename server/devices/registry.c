@@ -69,6 +69,7 @@ static mrl_err credential_of_row(const struct mrl_rows *rows, struct mrl_credent
     out->not_before = mrl_row_int(rows, 2);
     out->not_after = mrl_row_int(rows, 3);
     out->seen = mrl_row_int(rows, 4) != 0;
+    out->hardware_held = false;
     out->psk = mrl_row_int(rows, 5) == 0;
     return MRL_OK;
 }
@@ -207,6 +208,14 @@ mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_
     MRL_TRY(erase_ended(tx, u));
     *out = MRL_TAKE(u);
     return MRL_OK;
+}
+
+void mrl_registry_update_hardware(struct mrl_registry_update *u, const struct mrl_fingerprint *f)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (mrl_bytes_eq(mrl_fingerprint_bytes(&u->credentials[i].fingerprint),
+                         mrl_fingerprint_bytes(f)))
+            u->credentials[i].hardware_held = true;
 }
 
 void mrl_registry_update_free(struct mrl_registry_update *u)

@@ -48,6 +48,8 @@ struct mrl_registry_update;
 /* [writer] MRL_ERR_NOT_FOUND: no such principal. Gives *out. */
 mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
                            struct mrl_registry_update **out);
+/* [writer] After stage: this certificate of the principal is hardware-held (devices/hardware.h). */
+void mrl_registry_update_hardware(struct mrl_registry_update *u, const struct mrl_fingerprint *f);
 void mrl_registry_publish(struct mrl_registry *r,
                           const struct mrl_registry_update *u); /* [writer] */
 void mrl_registry_update_free(struct mrl_registry_update *u);   /* any */

@@ -297,10 +297,13 @@ static void add_credential(struct mrl_snapshot *s, struct identity *owner,
 static void update_credential(struct credential_node *n, const struct mrl_credential *c)
 {
     struct credential_version *old = atomic_load_explicit(&n->now, memory_order_relaxed);
+    struct mrl_credential next = *c;
 
-    if (old->view.state == c->state && old->view.seen == c->seen)
+    next.hardware_held |= old->view.hardware_held; /* the rows of credentials do not say it */
+    if (old->view.state == next.state && old->view.seen == next.seen &&
+        old->view.hardware_held == next.hardware_held)
         return; /* nothing else of a certificate ever changes */
-    atomic_store_explicit(&n->now, new_credential(c), memory_order_release);
+    atomic_store_explicit(&n->now, new_credential(&next), memory_order_release);
     mrl_rcu_defer(&old->rcu, reclaim_credential);
 }
 
@@ -319,6 +322,21 @@ mrl_err mrl_snapshot_put_credential(struct mrl_snapshot *s, enum mrl_principal_k
         add_credential(s, owner, c);
     mrl_rcu_read_end();
     return owner != NULL ? MRL_OK : MRL_ERR_CORRUPT;
+}
+
+void mrl_snapshot_mark_hardware(struct mrl_snapshot *s, const struct mrl_fingerprint *f)
+{
+    struct credential_node *n;
+    struct mrl_credential next;
+
+    mrl_rcu_read_begin();
+    n = find_credential(s, f);
+    if (n != NULL) {
+        next = atomic_load_explicit(&n->now, memory_order_relaxed)->view;
+        next.hardware_held = true;
+        update_credential(n, &next);
+    }
+    mrl_rcu_read_end();
 }
 
 /* --- the writer: roles --- */

@@ -44,6 +44,7 @@ struct mrl_credential {
     enum mrl_credential_state state;
     bool psk;           /* a pre-shared key: devices/psk.h */
     bool seen;          /* in use on a connection: mrl_credential_seen */
+    bool hardware_held; /* its key is proven to be in a TPM: devices/hardware.h */
     int64_t not_before; /* seconds since 1970, both ends included (RFC 5280 4.1.2.5) */
     int64_t not_after;
 };

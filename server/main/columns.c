@@ -101,6 +101,16 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("credentials", "der"),
     PUBLIC("credentials", "seen"),
     PUBLIC("credentials", "key"),
+    PUBLIC("hardware_proofs", "fingerprint"),
+    PUBLIC("hardware_proofs", "ek"), /* SHA-256 of a public key */
+    PUBLIC("hardware_proofs", "ak"),
+    PUBLIC("hardware_proofs", "maker"),
+    PUBLIC("hardware_proofs", "model"),
+    PUBLIC("hardware_proofs", "version"),
+    PUBLIC("hardware_proofs", "proven"),
+    PUBLIC("hardware_owners", "ek"),
+    PUBLIC("hardware_owners", "device"),
+    PUBLIC("hardware_owners", "since"),
 
     PUBLIC("crl_numbers", "ca"),
     PUBLIC("crl_numbers", "number"),
@@ -121,6 +131,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("tokens", "uses"),
     PUBLIC("tokens", "used"),
     PUBLIC("tokens", "cancelled"),
+    PUBLIC("tokens", "approval"),
     PUBLIC("token_answers", "token"), /* its id, not its text */
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),
@@ -169,6 +180,43 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("provisioning_pending", "answer"), /* what the template gives every device */
     PUBLIC("provisioning_pending", "created"),
     PUBLIC("provisioning_pending", "expires"),
+    PUBLIC("provisioning_pending", "serial"),
+    PUBLIC("provisioning_pending", "not_after"),
+    PUBLIC("provisioning_lost", "fingerprint"),
+    PUBLIC("provisioning_lost", "serial"),
+    PUBLIC("provisioning_lost", "not_after"),
+    PUBLIC("provisioning_lost", "der"),
+    PUBLIC("provisioning_lost", "changed"),
+    PUBLIC("makers", "name"),
+    PUBLIC("makers", "grp"),
+    PUBLIC("makers", "prefix"),
+    PUBLIC("makers", "id_from"),
+    PUBLIC("makers", "approve"),
+    PUBLIC("makers", "jitp"),
+    PUBLIC("makers", "rate"),
+    PUBLIC("makers", "devices"),
+    PUBLIC("makers", "introduced"),
+    PUBLIC("makers", "crls"),
+    PUBLIC("makers", "created"),
+    PUBLIC("maker_cas", "fingerprint"),
+    PUBLIC("maker_cas", "maker"),
+    PUBLIC("maker_cas", "position"),
+    PUBLIC("maker_cas", "der"),
+    PUBLIC("maker_identities", "key"), /* SHA-256 of a public key */
+    PUBLIC("maker_identities", "device"),
+    PUBLIC("maker_identities", "maker"),
+    PUBLIC("maker_identities", "fingerprint"),
+    PUBLIC("maker_identities", "revoked"),
+    PUBLIC("maker_identities", "created"),
+    PUBLIC("approvals", "id"),
+    PUBLIC("approvals", "device"),
+    PUBLIC("approvals", "introducer"), /* a maker, or a token by its id */
+    PUBLIC("approvals", "door"),
+    PUBLIC("approvals", "state"),
+    PUBLIC("approvals", "created"),
+    PUBLIC("approvals", "decided"),
+    PUBLIC("approvals", "expires"),
+    PUBLIC("approvals", "reason"), /* stands in the audit log, too */
 
     /* Who is subscribed to what, and how much waits, is needed to find it again; what was said is
      * sealed, the topic with it. */

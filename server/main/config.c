@@ -212,6 +212,17 @@ static const struct mrl_config_key issuing_keys[] = {
      (int64_t)YEAR_S, NULL},
 };
 
+static const struct mrl_config_key attestation_keys[] = {
+    {"ek_roots", MRL_CONFIG_STRINGS, KEY(attestation, ek_roots), "[]",
+     "Files in PEM: the roots of the makers of TPMs whose hardware proofs are believed.", 0, 64,
+     NULL},
+    {"required_groups", MRL_CONFIG_STRINGS, KEY(attestation, required_groups), "[]",
+     "Groups whose devices get a certificate only with a hardware proof; \"*\": all devices.", 0,
+     64, NULL},
+    {"challenge_life", MRL_CONFIG_DURATION, KEY(attestation, challenge_life_s), "\"2m\"",
+     "Time a device has to answer the challenge of a hardware proof.", 1, 3600, NULL},
+};
+
 static const struct mrl_config_key revocation_keys[] = {
     {"listen", MRL_CONFIG_STRING, KEY(revocation, listen), "\"\"",
      "Address and port of plain HTTP for revocation lists and OCSP, such as \"*:80\"; empty: none.",
@@ -355,6 +366,7 @@ static const struct mrl_config_section sections[] = {
     SECTION(enrolment, "The enrolment door."),
     SECTION(management, "Where operators come in."),
     SECTION(issuing, "Certificates."),
+    SECTION(attestation, "Hardware proof with a TPM 2.0; see docs/operate/hardware-proof.md."),
     SECTION(revocation, "Revocation for outsiders: off while neither listen nor url is set."),
     SECTION(tls, "TLS of all doors."),
     {"telemetry", "Readings of devices as Prometheus gauges, one table a mapping.", telemetry_keys,

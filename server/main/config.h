@@ -105,6 +105,11 @@ struct mrl_config {
         uint64_t server_life_s;
     } issuing;
     struct {
+        struct mrl_config_strings ek_roots;
+        struct mrl_config_strings required_groups;
+        uint64_t challenge_life_s;
+    } attestation;
+    struct {
         mrl_bytes listen;
         mrl_bytes url;
         uint64_t list_life_s;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "doors/http/outside.h"
+#include "revocation/changes.h"
 
 enum { REQUEST_TIMEOUT_MS = 10000, IDLE_TIMEOUT_MS = 30000, HEAD_BYTES = 8192 };
 
@@ -116,8 +117,17 @@ mrl_err mrl_revocation_check(const struct mrl_config *c, struct mrl_why *why)
     return MRL_OK;
 }
 
+/* Ours, and nobody's credential in the registry: claims, and what was made for a holder of one and
+ * never registered (onboarding/templates.c). */
+static const char *const beside_the_registry[] = {
+    MRL_CHANGES_SELECT("state", "reason", "claims"),
+    MRL_CHANGES_SELECT("3", "'never registered'", "provisioning_lost"),
+};
+
 void mrl_revocation_of_config(const struct mrl_config *c, struct mrl_revocation_config *out)
 {
+    out->also = beside_the_registry;
+    out->also_count = MRL_COUNT(beside_the_registry);
     out->has_url = c->revocation.url.len > 0;
     out->list_life_s = c->revocation.list_life_s;
     out->list_every_s = c->revocation.list_every_s;

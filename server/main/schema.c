@@ -4,12 +4,15 @@
 #include "access/access.h"
 #include "audit/audit.h"
 #include "devices/device_log.h"
+#include "devices/hardware.h"
 #include "devices/psk.h"
 #include "devices/registry.h"
 #include "export/export.h"
 #include "issuing/renewals.h"
 #include "main/clock_watch.h"
 #include "messages/ledger.h"
+#include "onboarding/approval.h"
+#include "onboarding/maker.h"
 #include "onboarding/templates.h"
 #include "onboarding/token.h"
 #include "revocation/revocation.h"
@@ -22,6 +25,7 @@ void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
         mrl_devices_migrations,    mrl_token_migrations,      mrl_export_migrations,
         mrl_device_log_migrations, mrl_psk_migrations,        mrl_messages_migrations,
         mrl_lists_migrations,      mrl_revocation_migrations, mrl_provisioning_migrations,
+        mrl_hardware_migrations,   mrl_maker_migrations,      mrl_approval_migrations,
         mrl_renewals_migrations,   mrl_clock_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)

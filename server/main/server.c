@@ -2,6 +2,8 @@
 #include "main/server.h"
 
 #include "base/rcu.h"
+#include "devices/hardware.h"
+#include "main/attestation.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -33,6 +35,7 @@
 #include "main/unlock_source.h"
 #include "main/worker.h"
 #include "onboarding/claim.h"
+#include "onboarding/maker_claim.h"
 
 enum {
     SERVICE_THREADS = 16, /* so many enrolments can share one commit */
@@ -190,6 +193,16 @@ static void set_quotas(struct mrl_server *s, enum mrl_principal_kind kind)
     mrl_quota_set_defaults(s->access, kind, of);
 }
 
+static mrl_err open_hardware(struct mrl_server *s, struct mrl_why *why)
+{
+    const struct mrl_config *c = s->config;
+
+    MRL_TRY(mrl_hardware_open(s->store, s->registry, c->attestation.required_groups.at,
+                              c->attestation.required_groups.count, &s->hardware, why));
+    s->onboarding.hardware = s->hardware;
+    return mrl_attestation_of_config(c, &s->onboarding, &s->attest, why);
+}
+
 static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, struct mrl_why *why)
 {
     const struct mrl_config *c = s->config;
@@ -217,6 +230,8 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
+    MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
+    MRL_TRY(mrl_makers_open(s->store, &s->makers, why));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
     MRL_TRY(mrl_renewals_open(s->store, mrl_issuing_audit_key(s->issuing), &s->renewals, why));
     s->onboarding = (struct mrl_onboarding){.store = s->store,
@@ -224,11 +239,13 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
                                             .issuing = s->issuing,
                                             .audit = s->audit,
                                             .profiles = &s->profiles,
+                                            .makers = s->makers,
                                             .renewals = s->renewals,
                                             .admission = mrl_admission_new(&admission),
                                             .grace_s = c->enrolment.grace_s};
     s->provisioning = (struct mrl_provisioning){&s->onboarding, s->sealer};
-    return mrl_claims_load(s->store, s->registry, why);
+    MRL_TRY(mrl_claims_load(s->store, s->registry, why));
+    return open_hardware(s, why);
 }
 
 static void staple(void *context, const struct mrl_fingerprint *leaf, mrl_bytes response)
@@ -392,6 +409,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .onboarding = &s->onboarding,
         .provisioning = &s->provisioning,
         .provisioning_service = s->provisioning_service,
+        .attest = s->attest,
         .api = &s->api,
         .revocation = s->revocation,
         .telemetry = s->telemetry,
@@ -624,8 +642,11 @@ static void stop(struct mrl_server *s)
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
     free_workers(s);
+    mrl_attest_free(s->attest);
+    mrl_hardware_free(s->hardware);
     mrl_revocation_free(s->revocation);
     mrl_registry_free(s->registry);
+    mrl_makers_free(s->makers);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);
     mrl_admission_free(s->onboarding.admission);

@@ -37,11 +37,14 @@ struct mrl_server {
     struct mrl_network exempt[MRL_CONFIG_EXEMPT_MAX];
     struct mrl_guard *guard;
     struct mrl_registry *registry;
+    struct mrl_makers *makers;
     struct mrl_issuing *issuing;
     struct mrl_profiles profiles;
     struct mrl_onboarding onboarding;
     struct mrl_provisioning provisioning;
     struct mrl_service *provisioning_service; /* its own: a hook may take seconds */
+    struct mrl_hardware *hardware;
+    struct mrl_attest *attest;
     struct mrl_api api;
     struct mrl_metrics *metrics;
     struct mrl_telemetry *telemetry;

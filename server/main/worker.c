@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
+#include "doors/vouch.h"
 #include "main/outsiders.h"
 #include "net/proxy_gate.h"
 
@@ -59,14 +60,17 @@ struct port_rule {
     const mrl_bytes *alpn;
     size_t alpn_count;
     mrl_tls_judge mqtt_judge; /* of a port where MQTT is the guest */
+    mrl_tls_voucher voucher;
+    mrl_tls_voucher mqtt_voucher;
 };
 
 static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
-    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL},
+    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL,
+                       mrl_vouch_mqtt, NULL},
     [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, "enrolment", alpn_both,
-                            2, mrl_device_port_judge_mqtt},
+                            2, mrl_device_port_judge_mqtt, mrl_vouch_enrolment, mrl_vouch_mqtt},
     [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "management", alpn_http, 1,
-                             NULL},
+                             NULL, NULL, NULL},
 };
 
 static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_why *why)
@@ -83,6 +87,9 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
         .alpn_count = rule->alpn_count,
         .strict_alpn = rule->mqtt_judge != NULL ? alpn_mqtt[0] : MRL_BYTES_NONE,
         .strict_judge = rule->mqtt_judge,
+        .voucher = rule->voucher,
+        .strict_voucher = rule->mqtt_voucher,
+        .voucher_context = w->shared.onboarding->makers,
         .tickets = w->shared.tickets,
         .scope = port + 1,
         .channel_binding = port != MRL_PORT_MANAGEMENT, /* EST, and proofs over MQTT */
@@ -108,6 +115,7 @@ static mrl_err make_http(struct mrl_worker *w)
     };
 
     w->est = (struct mrl_est){.onboarding = w->shared.onboarding,
+                              .attest = w->shared.attest,
                               .metrics = w->shared.metrics,
                               .index = w->index,
                               .guard = w->shared.guard,
@@ -142,6 +150,8 @@ static void make_door(struct mrl_worker *w)
         .loop = w->loop,
         .conns = w->conns,
         .mailbox = w->mailbox,
+        .service = w->shared.service,
+        .onboarding = w->shared.onboarding,
         .registry = w->shared.registry,
         .audit = w->shared.audit,
         .metrics = w->shared.metrics,

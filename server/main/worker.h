@@ -30,6 +30,7 @@ struct mrl_worker_shared {
     struct mrl_onboarding *onboarding;
     struct mrl_provisioning *provisioning;
     struct mrl_service *provisioning_service;
+    struct mrl_attest *attest;
     struct mrl_api *api;
     struct mrl_revocation *revocation; /* or NULL */
     struct mrl_telemetry *telemetry;

@@ -364,6 +364,11 @@ void mrl_session_start(struct mrl_session *s)
     mrl_subscriptions_set_ready(s, /*ready=*/true);
 }
 
+void mrl_session_judge(struct mrl_session *s)
+{
+    mrl_subscriptions_rejudge(s);
+}
+
 mrl_err mrl_session_set_expiry(struct mrl_session *s, uint32_t expiry_s)
 {
     MRL_ENSURE(s->expiry_s != 0 || expiry_s == 0, MRL_ERR_STATE);

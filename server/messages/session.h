@@ -30,6 +30,8 @@ struct mrl_attach {
 mrl_err mrl_session_attach(struct mrl_hub *h, const struct mrl_attach *a, struct mrl_session **out,
                            bool *present);
 void mrl_session_start(struct mrl_session *s);
+/* Asks again whether its subscriptions may stand (mrl_hub_hooks.may). */
+void mrl_session_judge(struct mrl_session *s);
 
 enum mrl_detach {
     MRL_DETACH_CLEAN,     /* DISCONNECT 0x00: the will is dropped. MQTT 5.0 3.14.4-3 */

@@ -10,9 +10,12 @@
 #include "crypto/csr.h"
 #include "crypto/name.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 #include "devices/snapshot.h"
+#include "onboarding/enrol_internal.h"
 #include "onboarding/grant.h"
 #include "onboarding/terms.h"
+#include "onboarding/token_approval.h"
 
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
@@ -48,8 +51,7 @@ void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment
     note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
 }
 
-/* RFC 7030 4.2.2 */
-static mrl_err check_name_change(const struct mrl_csr_facts *facts, struct mrl_why *why)
+mrl_err mrl_enrol_check_name_change(const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
     return facts->change_subject_name
                ? mrl_fail(why, MRL_ERR_INVALID,
@@ -57,9 +59,8 @@ static mrl_err check_name_change(const struct mrl_csr_facts *facts, struct mrl_w
                : MRL_OK;
 }
 
-/* A first request may ask for our URI and for nothing else. */
-static mrl_err check_san(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                         const struct mrl_csr_facts *facts, struct mrl_why *why)
+mrl_err mrl_enrol_check_san(const struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                            const struct mrl_csr_facts *facts, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) uri = {0};
     enum mrl_san_kind kind;
@@ -109,6 +110,8 @@ static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
     struct grant *g = context;
 
     MRL_TRY(use_token(tx, g));
+    if (g->token.approval)
+        MRL_TRY(mrl_token_approval_use_tx(tx, g->e->device, &g->token));
     MRL_TRY(make_device(tx, g));
     MRL_TRY(mrl_terms_admit_tx(tx, mrl_terms_profile(g->o, g->e), g->e->device, why));
     return mrl_device_activate_tx(tx, &g->actor, g->e->device, why);
@@ -123,6 +126,8 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
         (void)mrl_fail(g->why, err, "token refused");
         return MRL_ENROL_NOT_AUTHENTIC;
     }
+    if (err == MRL_ERR_AGAIN)
+        return MRL_ENROL_WAITING;
     note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
                  g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
     if (err == MRL_ERR_STATE || err == MRL_ERR_LIMIT || err == MRL_ERR_NOT_FOUND ||
@@ -145,6 +150,7 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
+        .proof = g->e->proof,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
@@ -286,6 +292,7 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
     if (!look->answered || !facts->has_challenge ||
         !is_in_use(o, &look->certificate, /*grace_s=*/0, &id, &reason) ||
         !mrl_bytes_eq(mrl_name_bytes(&id), e->device) ||
+        (e->proof != NULL && !mrl_hardware_is_held(o->registry, &look->certificate)) ||
         mrl_credential_show(o->registry, &look->certificate, compare_key, &r, NULL) != MRL_OK ||
         !r.same)
         return false;
@@ -300,7 +307,7 @@ static mrl_err check_terms(const struct mrl_onboarding *o, const struct mrl_enro
 {
     const struct mrl_profile *p = mrl_terms_profile(o, e);
 
-    MRL_TRY(check_name_change(facts, why));
+    MRL_TRY(mrl_enrol_check_name_change(facts, why));
     MRL_TRY(mrl_terms_check_key(p, facts, why));
     return mrl_terms_check_binding(p, e->binding, facts, first, why);
 }
@@ -341,7 +348,7 @@ static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolmen
                              struct request *r, struct mrl_why *why)
 {
     MRL_TRY(read_request(e, r, why));
-    MRL_TRY(check_san(o, e, &r->facts, why));
+    MRL_TRY(mrl_enrol_check_san(o, e, &r->facts, why));
     return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
 
@@ -358,6 +365,9 @@ static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token
     mrl_put_text(&w, "token:%s", look->match.id);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
     g.token = look->match;
+    err = look->match.approval ? mrl_token_approval_ask(o, &g.actor, &look->match, why) : MRL_OK;
+    if (err != MRL_OK)
+        return refusal_of(&g, err);
     err = grant(&g, facts, der);
     /* Used since we looked: perhaps by a request of this device that it gave up waiting for. */
     if (err == MRL_ERR_AUTH && mrl_store_read(o->store, look_at_token, look) == MRL_OK &&
@@ -413,9 +423,10 @@ static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrol
     struct same_names s = {.facts = facts, .device = e->device};
 
     MRL_TRY(mrl_credential_show(o->registry, e->present, compare_names, &s, why));
-    /* One made before the device had a name (onboarding/provision.h) is renewed to its name. */
+    /* One made before the device had a name (onboarding/provision.h), or by its maker, is renewed
+     * to its name. */
     if (s.provisional && facts->name.cn_count == 1 && mrl_bytes_eq(facts->name.cn, e->device))
-        return check_san(o, e, facts, why);
+        return mrl_enrol_check_san(o, e, facts, why);
     if (!s.same)
         return mrl_fail(why, MRL_ERR_INVALID,
                         "subject and subjectAltName must be those of the present certificate");
@@ -455,20 +466,36 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
-enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
-                                   struct mrl_buf *der, struct mrl_why *why)
+static enum mrl_enrol_refusal by_certificate(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                             struct mrl_name *id, struct mrl_why *why)
 {
-    struct mrl_enrolment known = *e;
-    struct mrl_name id;
     const char *reason;
 
-    if (!is_in_use(o, e->present, o->grace_s, &id, &reason)) {
+    if (!is_in_use(o, e->present, o->grace_s, id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);
         return MRL_ENROL_NOT_AUTHENTIC;
     }
-    known.device = mrl_name_bytes(&id);
-    known.token = MRL_BYTES_NONE;
-    return renew(o, &known, der, why);
+    e->device = mrl_name_bytes(id);
+    e->token = MRL_BYTES_NONE;
+    return MRL_ENROL_OK;
+}
+
+enum mrl_enrol_refusal mrl_reenrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
+                                   struct mrl_buf *der, struct mrl_why *why)
+{
+    struct mrl_enrolment known = *e;
+    struct mrl_name id;
+    enum mrl_enrol_refusal refusal = by_certificate(o, &known, &id, why);
+
+    return refusal == MRL_ENROL_OK ? renew(o, &known, der, why) : refusal;
+}
+
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why)
+{
+    struct token_look look = {.e = e};
+
+    return e->token.len == 0 ? by_certificate(o, e, device, why) : check_token(o, e, &look, why);
 }

@@ -11,8 +11,12 @@
 #include "issuing/profile.h"
 #include "issuing/renewals.h"
 #include "onboarding/admission.h"
+#include "onboarding/maker.h"
 #include "onboarding/token.h"
 #include "watch/metrics.h"
+
+struct mrl_hardware; /* devices/hardware.h */
+struct mrl_hardware_proof;
 
 struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_store *store;
@@ -22,7 +26,9 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     const struct mrl_profiles *profiles; /* NULL: only the default */
     struct mrl_renewals *renewals;
     struct mrl_admission *admission;
-    uint64_t grace_s; /* how long past its end a certificate still renews itself */
+    uint64_t grace_s;              /* how long past its end a certificate still renews itself */
+    struct mrl_hardware *hardware; /* NULL: nobody proves anything */
+    struct mrl_makers *makers;
 };
 
 enum { MRL_ENROL_SKEW_S = 60 };
@@ -32,12 +38,14 @@ struct mrl_enrolment {
     mrl_bytes device;                      /* who asks, as it says */
     mrl_bytes token;                       /* empty: by certificate */
     const struct mrl_fingerprint *present; /* certificate of the connection, NULL: none */
+    mrl_bytes introduced;                  /* certificates of a maker's device: net/tls.h */
     mrl_bytes request;                     /* PKCS#10 as received (crypto/csr.h) */
     mrl_bytes made_spki;                   /* certified instead of the request's key */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
     int64_t skew_s; /* the same: by how much its clock is ahead; 0: unknown */
     mrl_bytes request_id;
+    const struct mrl_hardware_proof *proof; /* about the key of the request, NULL: none */
 };
 
 /* Worth to be named: 1, else 0. */
@@ -49,12 +57,18 @@ static inline size_t mrl_enrol_skew_counts(int64_t skew_s)
 /* What to tell the device: an HTTP status, and a sentence in why. */
 enum mrl_enrol_refusal {
     MRL_ENROL_OK = 200,
+    MRL_ENROL_WAITING = 202,       /* for approval: ask again later. RFC 7030 4.2.3 */
     MRL_ENROL_BAD_REQUEST = 400,   /* the request itself */
     MRL_ENROL_NOT_AUTHENTIC = 401, /* token or certificate */
     MRL_ENROL_FORBIDDEN = 403,     /* the device's state */
+    MRL_ENROL_TOO_MANY = 429,      /* new devices of its maker: ask again later */
     MRL_ENROL_UNAVAILABLE = 503,   /* key process or store: try again */
 };
 
+/* Would token or certificate admit this device? Sets e->device and drops the token when it is by
+ * certificate; device, which *e then points into, outlives it. Nothing is used up. */
+enum mrl_enrol_refusal mrl_enrol_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why);
 /* A refusal that was decided outside: the audit entry. */
 void mrl_enrol_note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                             const char *reason);

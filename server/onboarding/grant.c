@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 
 static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
 {
@@ -62,6 +63,7 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
 struct grant_job {
     struct mrl_write write;
     struct mrl_registry *registry;
+    const struct mrl_hardware *hardware;
     const struct mrl_grant *grant;
     const struct mrl_cert_facts *cert;
     struct mrl_registry_update *update;
@@ -99,6 +101,20 @@ static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
     return mrl_audit_append(tx, &event, NULL);
 }
 
+static mrl_err stage(struct mrl_tx *tx, struct grant_job *j,
+                     const struct mrl_credential_new *credential)
+{
+    bool held = false;
+
+    if (j->hardware != NULL)
+        MRL_TRY(mrl_hardware_record_tx(j->hardware, tx, j->grant->actor, credential,
+                                       j->grant->proof, &held, j->why));
+    MRL_TRY(mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update));
+    if (held)
+        mrl_registry_update_hardware(j->update, &credential->fingerprint);
+    return MRL_OK;
+}
+
 static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
 {
     struct grant_job *j = MRL_CONTAINER(w, struct grant_job, write);
@@ -121,7 +137,7 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
     if (j->grant->kind == MRL_PRINCIPAL_DEVICE)
         MRL_TRY(mrl_renewals_renewed_tx(tx, j->grant->id));
     MRL_TRY(append_entry(tx, j));
-    return mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update);
+    return stage(tx, j, &credential);
 }
 
 static void publish_grant(struct mrl_write *w)
@@ -137,6 +153,7 @@ mrl_err mrl_grant_record(struct mrl_onboarding *o, const struct mrl_grant *g, mr
     MRL_AUTO(mrl_cert) cert = NULL;
     struct grant_job j = {.write = {.run = run_grant, .committed = publish_grant, .why = why},
                           .registry = o->registry,
+                          .hardware = o->hardware,
                           .grant = g,
                           .why = why};
     mrl_err err;

@@ -24,6 +24,7 @@ struct mrl_grant {
     /* First in the write job, may be NULL: what else must hold or happen. */
     mrl_err (*before)(struct mrl_tx *tx, void *context, struct mrl_why *why);
     void *context;
+    const struct mrl_hardware_proof *proof; /* about the key, NULL: none */
 };
 
 /* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, and the sender holds it.

@@ -8,6 +8,8 @@
 #include "base/random.h"
 #include "store/tx.h"
 
+enum { LOST_KEPT_S = 90 * 86400 }; /* past their end */
+
 mrl_err mrl_pending_token_make(struct mrl_pending_token *out)
 {
     MRL_AUTO(mrl_secret) bytes = mrl_secret_new(MRL_PENDING_TOKEN_BYTES);
@@ -52,18 +54,19 @@ static mrl_err check_room(struct mrl_tx *tx, mrl_bytes claim, struct mrl_why *wh
 }
 
 mrl_err mrl_pending_add_tx(struct mrl_tx *tx, const struct mrl_pending_token *token,
-                           mrl_bytes claim, const struct mrl_fingerprint *certificate,
-                           mrl_bytes der, struct mrl_why *why)
+                           mrl_bytes claim, const struct mrl_cert_facts *certificate,
+                           struct mrl_why *why)
 {
     MRL_TRY(check_room(tx, claim, why));
     return mrl_tx_exec(tx,
                        "INSERT INTO provisioning_pending"
-                       " (fingerprint, token, claim, der, created, expires)"
-                       " VALUES ($1, $2, $3, $4, $5, $6)",
-                       MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(certificate)),
+                       " (fingerprint, token, claim, der, created, expires, serial, not_after)"
+                       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                       MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(&certificate->fingerprint)),
                                 MRL_BLOB(mrl_bytes_of(token->hash, sizeof(token->hash))),
-                                MRL_TEXT(claim), MRL_BLOB(der), MRL_INT(mrl_wall_ms()),
-                                MRL_INT(mrl_wall_s() + MRL_PENDING_LIFE_S)),
+                                MRL_TEXT(claim), MRL_BLOB(certificate->der), MRL_INT(mrl_wall_ms()),
+                                MRL_INT(mrl_wall_s() + MRL_PENDING_LIFE_S),
+                                MRL_BLOB(certificate->serial), MRL_INT(certificate->not_after)),
                        NULL);
 }
 
@@ -134,8 +137,23 @@ mrl_err mrl_pending_any_over_tx(struct mrl_tx *tx, int64_t now)
                             MRL_ARGS(MRL_INT(now)), &rows);
 }
 
+/* A row made before serials were kept tells outsiders nothing. */
+static mrl_err keep_lost(struct mrl_tx *tx, int64_t now)
+{
+    MRL_TRY(mrl_tx_exec(tx, "DELETE FROM provisioning_lost WHERE not_after < $1",
+                        MRL_ARGS(MRL_INT(now - LOST_KEPT_S)), NULL));
+    return mrl_tx_exec(
+        tx,
+        "INSERT INTO provisioning_lost (fingerprint, serial, not_after, der, changed)"
+        " SELECT fingerprint, serial, not_after, der, $2 FROM provisioning_pending"
+        " WHERE expires <= $1 AND device = '' AND serial IS NOT NULL"
+        " ON CONFLICT DO NOTHING",
+        MRL_ARGS(MRL_INT(now), MRL_INT(mrl_wall_ms())), NULL);
+}
+
 mrl_err mrl_pending_expire_tx(struct mrl_tx *tx, int64_t now, uint64_t *waited)
 {
+    MRL_TRY(keep_lost(tx, now));
     MRL_TRY(mrl_tx_exec(tx, "DELETE FROM provisioning_pending WHERE expires <= $1 AND device <> ''",
                         MRL_ARGS(MRL_INT(now)), NULL));
     return mrl_tx_exec(tx, "DELETE FROM provisioning_pending WHERE expires <= $1",

@@ -8,7 +8,7 @@
 #include "access/name.h"
 #include "base/buf.h"
 #include "base/secret.h"
-#include "crypto/hash.h"
+#include "crypto/cert.h"
 #include "store/store.h"
 
 enum {
@@ -27,8 +27,8 @@ void mrl_pending_token_done(struct mrl_pending_token *t);
 
 /* [writer] MRL_ERR_BUSY: MRL_PENDING_MAX of this claim wait. */
 mrl_err mrl_pending_add_tx(struct mrl_tx *tx, const struct mrl_pending_token *token,
-                           mrl_bytes claim, const struct mrl_fingerprint *certificate,
-                           mrl_bytes der, struct mrl_why *why);
+                           mrl_bytes claim, const struct mrl_cert_facts *certificate,
+                           struct mrl_why *why);
 
 struct mrl_pending {
     struct mrl_fingerprint certificate;
@@ -50,7 +50,8 @@ mrl_err mrl_pending_take_tx(struct mrl_tx *tx, const struct mrl_fingerprint *cer
 
 /* In any transaction: MRL_ERR_NOT_FOUND: nothing is over at the second now. */
 mrl_err mrl_pending_any_over_tx(struct mrl_tx *tx, int64_t now);
-/* [writer] Forgets what is over at the second now; *waited: how many were never registered. */
+/* [writer] Forgets what is over at the second now; *waited: how many were never registered. Those
+ * are kept as lost, for the lists of what is revoked, until long after their own end. */
 mrl_err mrl_pending_expire_tx(struct mrl_tx *tx, int64_t now, uint64_t *waited);
 
 #endif

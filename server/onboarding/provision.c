@@ -140,8 +140,7 @@ static mrl_err run_certify(struct mrl_tx *tx, struct mrl_write *w)
 
     MRL_ENSURE(c->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
     MRL_TRY(may_certify(tx, c));
-    MRL_TRY(mrl_pending_add_tx(tx, &c->token, c->from->claim, &c->cert->fingerprint, c->cert->der,
-                               c->why));
+    MRL_TRY(mrl_pending_add_tx(tx, &c->token, c->from->claim, c->cert, c->why));
     mrl_hex(mrl_fingerprint_bytes(&c->cert->fingerprint), fingerprint);
     mrl_hex(c->cert->serial, serial);
     details[0] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));

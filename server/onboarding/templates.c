@@ -44,6 +44,17 @@ static const struct mrl_migration migrations[] = {
      " expires INTEGER NOT NULL);"
      "CREATE INDEX provisioning_pending_end ON provisioning_pending (expires);"
      "CREATE INDEX provisioning_pending_claim ON provisioning_pending (claim, device);"},
+    {"provisioning", 2, /* what nobody registered is revoked: others may trust the CA, too */
+     "ALTER TABLE provisioning_pending ADD COLUMN serial BLOB;"
+     "ALTER TABLE provisioning_pending ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;"
+     "CREATE TABLE provisioning_lost ("
+     " fingerprint BLOB NOT NULL PRIMARY KEY,"
+     " serial BLOB NOT NULL,"
+     " not_after INTEGER NOT NULL,"
+     " der BLOB NOT NULL,"
+     " changed INTEGER NOT NULL);"
+     "CREATE INDEX provisioning_lost_by_change ON provisioning_lost (changed, fingerprint);"
+     "CREATE INDEX claims_by_change ON claims (changed, fingerprint);"},
 };
 const struct mrl_migration_list mrl_provisioning_migrations = {migrations, MRL_COUNT(migrations)};
 

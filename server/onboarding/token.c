@@ -33,6 +33,7 @@ static const struct mrl_migration migrations[] = {
      " device TEXT NOT NULL,"
      " fingerprint BLOB NOT NULL,"
      " PRIMARY KEY (token, device));"},
+    {"onboarding", 3, "ALTER TABLE tokens ADD COLUMN approval INTEGER NOT NULL DEFAULT 0;"},
 };
 const struct mrl_migration_list mrl_token_migrations = {migrations, MRL_COUNT(migrations)};
 
@@ -110,11 +111,12 @@ static mrl_err insert(struct mrl_tx *tx, const struct create *c)
 {
     return mrl_tx_exec(
         tx,
-        "INSERT INTO tokens (hash, id, device, device_group, created_ms, expires, uses)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO tokens (hash, id, device, device_group, created_ms, expires, uses, approval)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         MRL_ARGS(MRL_BLOB(mrl_bytes_of(c->hash, sizeof(c->hash))), MRL_TEXT(mrl_str(c->id)),
                  text_or_null(c->wish->device), text_or_null(c->wish->group),
-                 MRL_INT(mrl_wall_ms()), MRL_INT(c->expires), MRL_INT(c->wish->uses)),
+                 MRL_INT(mrl_wall_ms()), MRL_INT(c->expires), MRL_INT(c->wish->uses),
+                 MRL_INT(c->wish->approval)),
         NULL);
 }
 
@@ -132,15 +134,15 @@ static mrl_err run_create(struct mrl_tx *tx, struct mrl_write *w)
     struct create *c = MRL_CONTAINER(w, struct create, write);
     bool device = c->wish->device.len > 0;
     const struct mrl_audit_detail details[] = {
-        MRL_AUDIT_INT("expires", c->expires),
-        MRL_AUDIT_TEXT("token", mrl_str(c->id)),
+        MRL_AUDIT_INT("expires", c->expires), MRL_AUDIT_TEXT("token", mrl_str(c->id)),
         MRL_AUDIT_INT("uses", c->wish->uses),
+        MRL_AUDIT_TEXT("approval", MRL_LIT("yes")), /* last: not there without */
     };
     struct mrl_audit_event e = mrl_actor_event(c->actor, MRL_AUDIT_TOKEN_CREATED,
                                                device ? c->wish->device : c->wish->group);
 
     e.details = details;
-    e.details_count = MRL_COUNT(details);
+    e.details_count = MRL_COUNT(details) - !c->wish->approval;
     if (device)
         MRL_TRY(check_device(tx, c->wish->device, c->why));
     MRL_TRY(check_room(tx, c->why));
@@ -208,8 +210,8 @@ static mrl_err run_list(struct mrl_tx *tx, void *context)
 
     MRL_TRY(mrl_tx_query(
         tx,
-        "SELECT id, device, device_group, created_ms, expires, uses, used, cancelled FROM tokens"
-        " WHERE id > $1 ORDER BY id LIMIT $2",
+        "SELECT id, device, device_group, created_ms, expires, uses, used, cancelled, approval"
+        " FROM tokens WHERE id > $1 ORDER BY id LIMIT $2",
         MRL_ARGS(MRL_TEXT(l->after), MRL_INT(l->limit)), &rows));
     while ((err = mrl_rows_next(rows)) == MRL_OK) {
         const struct mrl_token_info info = {
@@ -221,6 +223,7 @@ static mrl_err run_list(struct mrl_tx *tx, void *context)
             .uses = (uint64_t)mrl_row_int(rows, 5),
             .used = (uint64_t)mrl_row_int(rows, 6),
             .cancelled = mrl_row_int(rows, 7) != 0,
+            .approval = mrl_row_int(rows, 8) != 0,
         };
         l->visit(l->context, &info);
     }
@@ -317,7 +320,7 @@ static mrl_err judge(struct mrl_tx *tx, const uint8_t hash[static MRL_SHA256_SIZ
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err = mrl_tx_query_one(tx,
                                    "SELECT id, device, device_group, expires, used < uses, "
-                                   "cancelled FROM tokens WHERE hash = $1",
+                                   "cancelled, approval FROM tokens WHERE hash = $1",
                                    MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, MRL_SHA256_SIZE))), &rows);
 
     *out = (struct mrl_token_match){.verdict = MRL_TOKEN_UNKNOWN};
@@ -325,6 +328,7 @@ static mrl_err judge(struct mrl_tx *tx, const uint8_t hash[static MRL_SHA256_SIZ
         return MRL_OK;
     MRL_TRY(err);
     out->verdict = judge_row(rows, device, now);
+    out->approval = mrl_row_int(rows, 6) != 0;
     if (!mrl_bytes_to_cstr(mrl_row_bytes(rows, 0), out->id, sizeof(out->id)) ||
         !mrl_bytes_to_cstr(mrl_row_bytes(rows, 2), out->group, sizeof(out->group)))
         return MRL_ERR_CORRUPT;

@@ -29,6 +29,7 @@ struct mrl_token_wish {
     mrl_bytes group;  /* ... or a group: every use makes or activates one device of it */
     uint64_t life_s;
     uint64_t uses; /* 1 for a device */
+    bool approval; /* an operator approves each device: onboarding/token_approval.h */
 };
 
 struct mrl_token_new {
@@ -54,6 +55,7 @@ struct mrl_token_info {
     uint64_t uses;
     uint64_t used;
     bool cancelled;
+    bool approval;
 };
 typedef void mrl_token_visit(void *context, const struct mrl_token_info *token);
 /* [service] In order of ids after `after`, at most limit (1 to MRL_TOKEN_PAGE_MAX). */
@@ -80,6 +82,7 @@ struct mrl_token_match {
     enum mrl_token_verdict verdict;
     char id[MRL_TOKEN_ID_TEXT + 1]; /* "" when unknown */
     char group[MRL_NAME_MAX + 1];   /* of a group token, else "" */
+    bool approval;
 };
 /* In any transaction: does this text admit this device at the second now? Only store errors are
  * errors. */

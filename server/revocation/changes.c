@@ -22,6 +22,8 @@ struct mrl_changes {
     struct mrl_store *store;
     const atomic_bool *stop;
     int64_t from_ms; /* changes before this were seen */
+    const char *sources[MRL_CHANGES_SOURCES_MAX];
+    size_t source_count;
 };
 
 struct mrl_changes *mrl_changes_new(struct mrl_store *store, const atomic_bool *stop)
@@ -32,7 +34,15 @@ struct mrl_changes *mrl_changes_new(struct mrl_store *store, const atomic_bool *
         abort();
     c->store = store;
     c->stop = stop;
+    c->sources[c->source_count++] = MRL_CHANGES_SELECT("state", "reason", "credentials");
     return c;
+}
+
+mrl_err mrl_changes_also(struct mrl_changes *c, const char *sql)
+{
+    MRL_ENSURE(c->source_count < MRL_CHANGES_SOURCES_MAX, MRL_ERR_LIMIT);
+    c->sources[c->source_count++] = sql;
+    return MRL_OK;
 }
 
 void mrl_changes_free(struct mrl_changes *c)
@@ -45,6 +55,7 @@ struct page {
     mrl_changes_see *see;
     void *context;
     int64_t not_before;
+    const char *sql;
     int64_t changed_ms; /* place of the last row */
     struct mrl_fingerprint fingerprint;
     unsigned rows;
@@ -77,17 +88,23 @@ static mrl_err read_page(struct mrl_tx *tx, void *context)
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err;
 
-    MRL_TRY(mrl_tx_query(
-        tx,
-        "SELECT changed, fingerprint, serial, state, reason, not_after, der FROM credentials "
-        "WHERE (changed, fingerprint) > ($1, $2) ORDER BY changed, fingerprint LIMIT $3",
-        MRL_ARGS(MRL_INT(p->changed_ms), MRL_BLOB(mrl_fingerprint_bytes(&p->fingerprint)),
-                 MRL_INT(PAGE)),
-        &rows));
+    MRL_TRY(mrl_tx_query(tx, p->sql,
+                         MRL_ARGS(MRL_INT(p->changed_ms),
+                                  MRL_BLOB(mrl_fingerprint_bytes(&p->fingerprint)), MRL_INT(PAGE)),
+                         &rows));
     p->rows = 0;
     while ((err = mrl_rows_next(rows)) == MRL_OK)
         MRL_TRY(see_row(rows, p));
     return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
+static mrl_err read_source(const struct mrl_changes *c, struct page p)
+{
+    do {
+        MRL_ENSURE(!atomic_load(c->stop), MRL_ERR_CLOSED);
+        MRL_TRY(mrl_store_read(c->store, read_page, &p));
+    } while (p.rows == PAGE);
+    return MRL_OK;
 }
 
 /* A clock that was set back gives later changes an earlier time: then it is looked further back. */
@@ -99,10 +116,10 @@ mrl_err mrl_changes_read(struct mrl_changes *c, int64_t not_before, mrl_changes_
 
     if (now - OVERLAP_MS < p.changed_ms)
         p.changed_ms = now - OVERLAP_MS;
-    do {
-        MRL_ENSURE(!atomic_load(c->stop), MRL_ERR_CLOSED);
-        MRL_TRY(mrl_store_read(c->store, read_page, &p));
-    } while (p.rows == PAGE);
+    for (size_t i = 0; i < c->source_count; i++) {
+        p.sql = c->sources[i];
+        MRL_TRY(read_source(c, p));
+    }
     c->from_ms = now - OVERLAP_MS;
     return MRL_OK;
 }

@@ -15,6 +15,15 @@ struct mrl_changes;
 struct mrl_changes *mrl_changes_new(struct mrl_store *store, const atomic_bool *stop);
 void mrl_changes_free(struct mrl_changes *c); /* NULL is fine */
 
+enum { MRL_CHANGES_SOURCES_MAX = 4 };
+/* Certificates that are nobody's credential in the registry, too: a query of the form of
+ * MRL_CHANGES_SELECT; sql is a constant. Before the first look. MRL_ERR_LIMIT. */
+mrl_err mrl_changes_also(struct mrl_changes *c, const char *sql);
+/* state and reason are columns or constants, as of enum mrl_credential_state. */
+#define MRL_CHANGES_SELECT(state, reason, table)                                             \
+    "SELECT changed, fingerprint, serial, " state ", " reason ", not_after, der FROM " table \
+    " WHERE (changed, fingerprint) > ($1, $2) ORDER BY changed, fingerprint LIMIT $3"
+
 struct mrl_change_seen { /* views live during the call */
     mrl_bytes serial;
     enum mrl_credential_state state;

@@ -130,6 +130,8 @@ mrl_err mrl_revocation_new(const struct mrl_revocation_config *config, struct mr
     for (size_t i = 0; i < config->cas->count; i++)
         MRL_TRY(add_ca(r, config->cas->certs[i], why));
     r->changes = mrl_changes_new(config->store, &r->stopping);
+    for (size_t i = 0; i < config->also_count; i++)
+        MRL_TRY(mrl_changes_also(r->changes, config->also[i]));
     MRL_TRY(mrl_files_folder(config->folder, why));
     *out = MRL_TAKE(r);
     return MRL_OK;

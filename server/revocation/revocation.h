@@ -27,8 +27,10 @@ struct mrl_revocation_config { /* copied; what it points to is borrowed and outl
     struct mrl_audit *audit; /* may be NULL: no entry about the delegate */
     struct mrl_keys_client *keys;
     const struct mrl_cert_list *cas; /* all that issue; lists and answers are made for each */
-    const char *folder;              /* of the files; made when missing */
-    bool has_url;                    /* the key process was told one: there are shards */
+    const char *const *also;         /* for mrl_changes_also */
+    size_t also_count;
+    const char *folder; /* of the files; made when missing */
+    bool has_url;       /* the key process was told one: there are shards */
     uint64_t list_life_s, list_every_s, delta_every_s;
     uint64_t answer_life_s;
     size_t answers_kept; /* for each CA */

@@ -44,6 +44,10 @@ RENEWAL = {"id": 3, "state": "telling", "group": "pumps", "per_hour": 360000, "s
 TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
+MAKER = {"name": "acme", "prefix": "acme-", "id_from": "serialNumber", "approve": "manual", "jitp": False, "rate": 60,
+         "devices": 0, "introduced": 3, "crls": 0, "created": "2026-01-02T03:04:05.678Z", "cas": []}
+APPROVAL = {"id": "0011", "device": "acme-7", "introducer": "maker:acme", "door": "est", "state": "pending",
+            "created": "2026-01-02T03:04:05.678Z", "expires": "2026-01-09T03:04:05.678Z"}
 CLAIM = {"name": "line-3", "state": "active", "templates": ["meters"], "uses": 100, "used": 3,
          "expires": "2026-12-23T22:14:38.000Z"}
 TEMPLATE = {"name": "meters", "version": 2, "template": {"device": "meter-${SerialNumber}"}, "has_secret": False}
@@ -79,8 +83,17 @@ SIMPLE = [
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
+    ("token create --group pumps --uses 2 --approval", "POST", "/v1/tokens", {},
+     {"group": "pumps", "uses": 2, "approval": True}, TOKEN),
     ("token list", "GET", "/v1/tokens", {"limit": "500"}, None, {"items": []}),
     ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
+    ("maker list", "GET", "/v1/makers", {"limit": "500"}, None, {"items": [MAKER]}),
+    ("maker show acme", "GET", "/v1/makers/acme", {}, None, MAKER),
+    ("maker crl acme", "PUT", "/v1/makers/acme/crl", {}, {}, MAKER),
+    ("maker remove acme", "DELETE", "/v1/makers/acme", {}, None, None),
+    ("approval list --state pending", "GET", "/v1/approvals", {"state": "pending", "limit": "500"}, None, {"items": [APPROVAL]}),
+    ("approval approve 0011 --reason why", "POST", "/v1/approvals/0011/approve", {}, {"reason": "why"}, None),
+    ("approval refuse 0011", "POST", "/v1/approvals/0011/refuse", {}, {}, None),
     ("claim list", "GET", "/v1/claims", {"limit": "500"}, None, {"items": [CLAIM]}),
     ("claim show line-3", "GET", "/v1/claims/line-3", {}, None, CLAIM),
     ("claim revoke line-3 --reason stolen", "POST", "/v1/claims/line-3/revoke", {}, {"reason": "stolen"}, CLAIM),
@@ -89,6 +102,8 @@ SIMPLE = [
     ("template delete meters", "DELETE", "/v1/templates/meters", {}, None, None),
     ("psk add pump-7", "POST", "/v1/devices/pump-7/psks", {}, {}, PSK),
     ("psk add pump-7 --identity p#1 --life 30d", "POST", "/v1/devices/pump-7/psks", {}, {"identity": "p#1", "life": "30d"}, PSK),
+    ("hardware list pump-7", "GET", "/v1/devices/pump-7/hardware", {"limit": "500"}, None, {"items": []}),
+    ("hardware lift pump-7 --reason why", "POST", "/v1/devices/pump-7/hardware/lift", {}, {"reason": "why"}, None),
     ("psk list pump-7", "GET", "/v1/devices/pump-7/psks", {"limit": "500"}, None, {"items": []}),
     ("psk revoke pump-7 p#1 --reason why", "POST", "/v1/devices/pump-7/psks/p#1/revoke", {}, {"reason": "why"}, None),
     ("app list", "GET", "/v1/applications", {"limit": "500"}, None, {"items": [ACCOUNT]}),
@@ -188,6 +203,7 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
+             "maker add",  # test_a_makers_certificate_introduces_a_device.py
              "claim create", "template set",  # test_devices_are_provisioned_over_mqtt_with_a_claim.py
              "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
              "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py

@@ -2,8 +2,10 @@
 """Revocation lists and OCSP for those who have no part in Merlon: judged by openssl and python3-cryptography."""
 import base64
 import datetime
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 from cryptography import x509
@@ -12,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
-from harness.merlon import Merlon, run_program
+from harness.fleet import FleetDevice, csr_pem, make_claim, set_template
+from harness.merlon import Merlon, new_key, run_program
 from harness.revocation import (Outside, get_path, load, number, openssl_text, request_for, serials, verify_answer,
                                 with_revocation)
 from harness.waiting import wait_until
@@ -147,6 +150,7 @@ def test_a_reader_of_the_file_never_sees_half_of_it(merlon, outside):
     """Read without a pause while it is replaced again and again: each time it is a whole, valid list."""
     path = merlon.state / "crl" / outside.name("-delta")
     victims = [merlon.device(f"pump-{n}") for n in range(5)]
+    wait_until(path.exists, "the first delta list")
     found = set()
     for victim in victims:
         revoke(merlon, victim.name)
@@ -322,3 +326,23 @@ def test_nothing_of_this_is_there_unless_it_is_wanted(processes, workdir):
     assert not (daemon.state / "crl").exists()
     assert ExtensionOID.CRL_DISTRIBUTION_POINTS not in [e.oid for e in certificate.extensions]
     daemon.close()
+
+
+def test_claims_and_what_nobody_registered_are_on_the_lists_too(merlon, outside):
+    set_template(merlon)
+    claim = make_claim(merlon)
+    with merlon.client(claim) as client:
+        assert client.connect() == 0
+        device = FleetDevice(client)
+        device.subscribe(device.create_topic)
+        lost = x509.load_pem_x509_certificate(device.create_certificate_from_csr(csr_pem(new_key()))["certificatePem"].encode())
+    before = number(outside.list("-delta"))
+    assert merlon.cli("claim", "revoke", "line-3", "--reason", "leaked").code == 0
+    outside.wait_for_number("-delta", before)
+    merlon.stop()
+    with closing(sqlite3.connect(merlon.database)) as database, database:
+        database.execute("UPDATE provisioning_pending SET expires = 1")
+    merlon.start()
+    merlon.wait_for_entry("provisioning.expired")
+    merlon.restart()  # makes a full list
+    wait_until(lambda: {load(claim).serial_number, lost.serial_number} <= serials(outside.list()), "both on the full list")

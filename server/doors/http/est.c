@@ -10,6 +10,7 @@
 #include "crypto/name.h"
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
+#include "doors/http/attest.h"
 #include "doors/http/est_admit.h"
 #include "doors/http/est_login.h"
 #include "doors/http/est_offer.h"
@@ -17,6 +18,7 @@
 #include "doors/refusal.h"
 #include "doors/skew.h"
 #include "onboarding/keygen.h"
+#include "onboarding/maker_enrol.h"
 #include "wire/http1.h"
 
 enum {
@@ -137,9 +139,12 @@ void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, cons
     const struct mrl_est *est = mrl_exchange_context(x);
     char skew[MRL_SKEW_TEXT];
 
-    mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
+    if (refusal != MRL_ENROL_WAITING)
+        mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
     mrl_skew_text(mrl_est_skew(x), skew);
     mrl_exchange_fail(x, (unsigned)refusal, "%s%s\n", why, skew); /* RFC 7030 4.2.3: text/plain */
+    if (refusal == MRL_ENROL_WAITING || refusal == MRL_ENROL_TOO_MANY)
+        mrl_exchange_set_header(x, "Retry-After", MRL_LIT("60"));
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_est_challenge(x);
     if (refusal == MRL_ENROL_UNAVAILABLE)
@@ -203,6 +208,7 @@ static void describe(struct mrl_exchange *x, char source[static MRL_PEER_TEXT],
     e->skew_s = mrl_est_skew(x);
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
+    e->introduced = facts != NULL ? facts->introduced : MRL_BYTES_NONE;
 }
 
 /* Tells the guard and the metrics; false: refused, and answered as such. */
@@ -256,7 +262,15 @@ static void run_keygen(struct mrl_exchange *x, mrl_enrol_function *enrol, struct
     mrl_est_offer_renewal(x, est->onboarding, mrl_buf_bytes(&made.certificate));
 }
 
-/* [service] With a token, or else with a certificate. RFC 7030 3.2.3, 3.3.2 */
+static bool is_introduced(struct mrl_exchange *x)
+{
+    const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
+
+    return facts != NULL && facts->introduced.len > 0;
+}
+
+/* [service] With a token, or else with a certificate: of its maker, or of ours. RFC 7030 3.2.3,
+ * 3.3.2 */
 static void authenticate(struct mrl_exchange *x, run_function *run)
 {
     MRL_SCOPED(mrl_est_login) login = {0};
@@ -271,6 +285,8 @@ static void authenticate(struct mrl_exchange *x, run_function *run)
     e.token = login.token;
     if (login.present)
         run(x, mrl_enrol, &e, MRL_COUNTER_ENROLLED);
+    else if (is_introduced(x))
+        run(x, mrl_maker_enrol, &e, MRL_COUNTER_ENROLLED);
     else
         run(x, mrl_reenrol, &e, MRL_COUNTER_REENROLLED);
 }
@@ -360,6 +376,8 @@ static const struct operation {
 };
 /* By their whole path. */
 static const struct operation others[] = {
+    {MRL_LIT_INIT("/.well-known/merlon/attest/begin"), MRL_LIT_INIT("POST"), mrl_attest_on_begin},
+    {MRL_LIT_INIT("/.well-known/merlon/attest/finish"), MRL_LIT_INIT("POST"), mrl_attest_on_finish},
     {MRL_LIT_INIT("/mqtt"), MRL_LIT_INIT("GET"), mrl_mqtt_ws_open},
 };
 

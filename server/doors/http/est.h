@@ -14,6 +14,7 @@
 
 struct mrl_est { /* borrowed; one per worker */
     struct mrl_onboarding *onboarding;
+    struct mrl_attest *attest; /* onboarding/attest.h */
     struct mrl_metrics *metrics;
     unsigned index;
     struct mrl_guard *guard;

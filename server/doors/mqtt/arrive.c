@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clients that come in by another port. */
+#include "base/clock.h"
 #include "doors/mqtt/client.h"
+#include "onboarding/introduce.h"
+
+/* The handshake was that of another door. */
+static enum mrl_tls_refusal judge_introduced(const struct mrl_mqtt_door *d, mrl_bytes certificates)
+{
+    struct mrl_introduction i;
+    struct mrl_why why;
+    bool may = mrl_introduction_read(d->config.onboarding->makers, certificates, mrl_wall_s(), &i,
+                                     &why) == MRL_OK &&
+               i.maker.jitp;
+
+    mrl_introduction_done(&i);
+    return may ? MRL_TLS_ACCEPTED : MRL_TLS_UNREGISTERED;
+}
 
 static enum mrl_tls_refusal judge(const struct mrl_mqtt_door *d, const struct mrl_tls_facts *facts)
 {
+    enum mrl_tls_refusal refusal;
+
     if (facts == NULL || !facts->has_certificate)
         return MRL_TLS_NO_CERTIFICATE;
-    return mrl_mqtt_door_judge(d->config.registry, &facts->fingerprint);
+    refusal = mrl_mqtt_door_judge(d->config.registry, &facts->fingerprint);
+    if (refusal == MRL_TLS_UNREGISTERED && facts->introduced.len > 0)
+        return judge_introduced(d, facts->introduced);
+    return refusal;
 }
 
 static enum mrl_tls_refusal ask(struct mrl_client *c)

@@ -83,6 +83,7 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         return false;
     take_subject(c, &p->subject);
     c->not_before = credential->not_before;
+    c->subject.hardware_held = credential->hardware_held;
     c->not_after = credential->not_after;
     mrl_client_plan_renewal(c);
     c->unseen = !credential->seen;
@@ -482,14 +483,15 @@ void mrl_client_drop(struct mrl_client *c)
     mrl_answers_drop(&c->answers);
     mrl_client_drop_requests(c);
     c->conn = NULL;
-    if (c->state == MRL_CLIENT_RECORDING)
-        return; /* the writer thread still points here: freed when its message comes */
+    if (c->state == MRL_CLIENT_RECORDING || c->state == MRL_CLIENT_INTRODUCING)
+        return; /* another thread still points here: freed when its message comes */
     mrl_list_remove(&c->in_door);
     mrl_client_release_usage(c);
     mrl_policy_unref(c->policy);
     mrl_quota_unref(c->quota);
     mrl_aliases_free(c->aliases);
     mrl_client_auth_free(c->auth);
+    mrl_client_introduction_free(c->introduction);
     free((void *)c->subject.id.data);
     free(c);
 }

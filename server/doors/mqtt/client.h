@@ -31,6 +31,7 @@ enum { MRL_LOG_HEAD_EVERY_MS = 10000 }; /* anchors of one connection */
 enum mrl_client_state {
     MRL_CLIENT_NEW,            /* CONNECT is awaited */
     MRL_CLIENT_AUTHENTICATING, /* CONNECT asked for a proof, which is awaited */
+    MRL_CLIENT_INTRODUCING,    /* it is decided whether its certificate becomes a credential */
     MRL_CLIENT_RECORDING,      /* CONNECT is good; its audit entry is on the way to the disk */
     MRL_CLIENT_RECORDED,       /* the entry is durable: CONNECT may be answered */
     MRL_CLIENT_ATTACHING,      /* its session is on the way to the disk */
@@ -69,8 +70,9 @@ struct mrl_client {
     bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
     mrl_err attached;        /* what the store said */
     struct mrl_aliases *aliases;
-    struct mrl_client_auth *auth; /* NULL: the certificate alone */
-    uint64_t log_head_ms;         /* when its event log was anchored last; 0: not yet */
+    struct mrl_client_introduction *introduction; /* NULL: its certificate was known */
+    struct mrl_client_auth *auth;                 /* NULL: the certificate alone */
+    uint64_t log_head_ms; /* when its event log was anchored last; 0: not yet */
     struct mrl_answers answers;
     struct mrl_list requests; /* of provisioning, under way */
     const char *ended;        /* why it is over, for the log: static text */
@@ -136,6 +138,13 @@ void mrl_client_attached(struct mrl_client *c, mrl_err result);
 /* CONNACK with a reason, and the end. Of p: version, and what it says about the answer. */
 void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, uint8_t reason,
                        const char *why);
+
+/* introduce.c */
+struct mrl_client_introduction;
+void mrl_client_introduction_free(struct mrl_client_introduction *i); /* NULL is fine */
+/* Its certificate is not known. false: nobody introduces it either; else the CONNECT is read again
+ * later, or was refused. */
+bool mrl_client_introduce(struct mrl_client *c, const struct mrl_mqtt_connect *p);
 
 /* authenticate.c */
 struct mrl_client_auth;

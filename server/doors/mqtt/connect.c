@@ -388,6 +388,8 @@ static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_b
 
     mrl_hub_watch(c->door->hub);
     err = mrl_session_attach(c->door->hub, &attach, &c->session, &c->present);
+    if (err == MRL_OK && c->present && !c->subject.hardware_held)
+        mrl_session_judge(c->session); /* it may have been opened with a key in hardware */
     receipt = mrl_hub_watched(c->door->hub);
     if (err != MRL_OK) {
         mrl_publication_unref(attach.will.publication);
@@ -471,7 +473,8 @@ static bool on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_
         return true;
     }
     if (!mrl_client_identify(c, &why)) {
-        mrl_client_refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
+        if (!mrl_client_introduce(c, p))
+            mrl_client_refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
         return true;
     }
     if (c->state == MRL_CLIENT_NEW && move_home(c, p))
@@ -511,7 +514,8 @@ void mrl_client_on_connect(struct mrl_client *c, struct mrl_buf *in)
     }
     if (!on_read(c, &packet.connect, mrl_bytes_sub(bytes, 0, frame.total)))
         return;
-    if (c->state == MRL_CLIENT_RECORDING || c->state == MRL_CLIENT_ATTACHING)
+    if (c->state == MRL_CLIENT_RECORDING || c->state == MRL_CLIENT_ATTACHING ||
+        c->state == MRL_CLIENT_INTRODUCING)
         return; /* it is read again then */
     if (kept.len > 0)
         mrl_client_forget_connect(c);

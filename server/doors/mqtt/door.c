@@ -35,25 +35,32 @@ static bool may_connect(void *context, const struct mrl_session *s)
     return mrl_client_identify(c, &why);
 }
 
-static bool policy_allows(const struct mrl_principal *p, struct mrl_hub_question *q)
+static bool policy_allows(const struct mrl_principal *p, bool hardware_held,
+                          struct mrl_hub_question *q)
 {
+    struct mrl_subject who = p->subject;
+
+    who.hardware_held = hardware_held;
     if (q->action == MRL_HUB_SUBSCRIBE)
         return mrl_merlon_may_subscribe(&p->subject, q->name, &q->qos) ||
-               mrl_policy_may_subscribe(p->policy, &p->subject, q->name, &q->qos);
-    return mrl_policy_may_publish(p->policy, &p->subject, q->name,
+               mrl_policy_may_subscribe(p->policy, &who, q->name, &q->qos);
+    return mrl_policy_may_publish(p->policy, &who, q->name,
                                   mrl_publish_needs(q->qos, q->retain, q->empty));
 }
 
-/* For a session without connection the policy is that of the snapshot. */
-static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl_session_key *key,
+/* For a session without connection the policy is that of the snapshot, and its key as good as the
+ * one it was opened with: who comes back with another one is judged then. */
+static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl_session *s,
                                        struct mrl_hub_question *q)
 {
+    const struct mrl_session_key *key = mrl_session_key(s);
+    const struct mrl_client *c = mrl_session_door(s);
     const struct mrl_principal *p;
     bool allowed;
 
     mrl_rcu_read_begin();
     p = mrl_snapshot_principal(d->config.registry, key->principal_kind, key->principal);
-    allowed = p != NULL && policy_allows(p, q);
+    allowed = p != NULL && policy_allows(p, c == NULL || c->subject.hardware_held, q);
     mrl_rcu_read_end();
     return allowed;
 }
@@ -84,7 +91,7 @@ static bool may(void *context, const struct mrl_session *s, struct mrl_hub_quest
 {
     const struct mrl_session_key *key = mrl_session_key(s);
     bool allowed =
-        principal_stands(context, key) && policy_of_principal_allows(context, key, question);
+        principal_stands(context, key) && policy_of_principal_allows(context, s, question);
 
     if (!allowed && question->action == MRL_HUB_SUBSCRIBE)
         note_withdrawn(context, s, question->name);

@@ -16,6 +16,7 @@
 #include "messages/hub.h"
 #include "net/conn.h"
 #include "net/service.h"
+#include "onboarding/enrol.h"
 #include "onboarding/provision.h"
 #include "watch/metrics.h"
 
@@ -43,6 +44,8 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_loop *loop;
     struct mrl_conns *conns;
     struct mrl_mailbox *mailbox;
+    struct mrl_service *service; /* for introductions: so is onboarding */
+    struct mrl_onboarding *onboarding;
     struct mrl_registry *registry;
     struct mrl_audit *audit;
     struct mrl_metrics *metrics;

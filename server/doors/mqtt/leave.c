@@ -38,7 +38,8 @@ void mrl_mqtt_door_stop(struct mrl_mqtt_door *d)
     d->stopping = true;
     MRL_LIST_EACH(c, &d->clients, struct mrl_client, in_door)
     {
-        if (c->state != MRL_CLIENT_RECORDING && c->state != MRL_CLIENT_ENDING)
+        if (c->state != MRL_CLIENT_RECORDING && c->state != MRL_CLIENT_INTRODUCING &&
+            c->state != MRL_CLIENT_ENDING)
             mrl_loop_timer(d->config.loop, &c->timer, moment(d->config.limits));
     }
 }

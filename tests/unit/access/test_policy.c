@@ -410,6 +410,21 @@ static void an_attribute_is_a_variable_and_none_matches_nothing(void **state)
     mrl_policy_unref(p);
 }
 
+static void a_rule_can_demand_a_key_in_hardware(void **state)
+{
+    static const struct mrl_rule rules[] = {{BOTH, MRL_LIT_INIT("firmware/#"), MRL_RIGHT_SOFT_KEY}};
+    struct mrl_policy *p = policy_of(rules, MRL_COUNT(rules));
+    struct mrl_subject who = device("d1", "");
+
+    (void)state;
+    assert_false(may_publish(p, &who, MRL_LIT("firmware/a")));
+    assert_false(may_subscribe(p, &who, MRL_LIT("firmware/#")));
+    who.hardware_held = true;
+    assert_true(may_publish(p, &who, MRL_LIT("firmware/a")));
+    assert_true(may_subscribe(p, &who, MRL_LIT("firmware/#")));
+    mrl_policy_unref(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +442,7 @@ int main(void)
         cmocka_unit_test(rights_are_those_of_one_rule),
         cmocka_unit_test(a_subscription_gets_the_most_that_a_rule_gives),
         cmocka_unit_test(an_attribute_is_a_variable_and_none_matches_nothing),
+        cmocka_unit_test(a_rule_can_demand_a_key_in_hardware),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,7 +118,7 @@ static void rights_are_withheld_where_they_can_be(void **state)
 
     (void)state;
     for (unsigned withheld = 0; withheld < 256; withheld++) {
-        bool known = withheld < 16 && (withheld & 12) != MRL_RIGHT_QOS1;
+        bool known = withheld < 32 && (withheld & 12) != MRL_RIGHT_QOS1;
         struct mrl_rule rule = {BOTH, MRL_LIT("a"), (uint8_t)withheld};
 
         assert_int_equal(mrl_rule_check(&rule, NULL), known ? MRL_OK : MRL_ERR_INVALID);
@@ -149,6 +149,7 @@ static void a_rule_is_told_in_words(void **state)
         {{BOTH, MRL_LIT_INIT("a/#"), 0}, "publish,subscribe a/#"},
         {{MRL_ALLOW_SUBSCRIBE, MRL_LIT_INIT("a"), MRL_RIGHT_QOS2}, "subscribe,max-qos=1 a"},
         {{MRL_ALLOW_PUBLISH, MRL_LIT_INIT("a"), 15}, "publish,no-retain,no-clear,max-qos=0 a"},
+        {{MRL_ALLOW_SUBSCRIBE, MRL_LIT_INIT("a"), 16}, "subscribe,hardware-held a"},
         {{MRL_ALLOW_PUBLISH, MRL_LIT_INIT("a"), MRL_RIGHT_CLEAR}, "publish,no-clear a"},
     };
     char text[MRL_RULE_TEXT_MAX];
@@ -199,7 +200,7 @@ static void a_line_is_read_whole_or_not(void **state)
 static void the_longest_rule_fits_into_its_text(void **state)
 {
     char filter[MRL_RULE_FILTER_MAX], text[MRL_RULE_TEXT_MAX];
-    struct mrl_rule rule = {BOTH, mrl_bytes_of(filter, sizeof(filter)), 15};
+    struct mrl_rule rule = {BOTH, mrl_bytes_of(filter, sizeof(filter)), 31};
 
     (void)state;
     memset(filter, 'x', sizeof(filter));

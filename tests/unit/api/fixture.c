@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/rcu.h"
+#include "devices/hardware.h"
 #include "keys/spawn.h"
 #include "messages/retained.h"
 #include "onboarding/templates.h"
@@ -62,9 +63,9 @@ static void open_rotation(struct fixture *f)
 static void open_store(struct fixture *f)
 {
     const struct mrl_migration_list lists[] = {
-        mrl_seal_migrations,         mrl_audit_migrations,   mrl_access_migrations,
-        mrl_devices_migrations,      mrl_psk_migrations,     mrl_token_migrations,
-        mrl_provisioning_migrations, mrl_renewals_migrations};
+        mrl_seal_migrations,         mrl_audit_migrations,    mrl_access_migrations,
+        mrl_devices_migrations,      mrl_psk_migrations,      mrl_token_migrations,
+        mrl_provisioning_migrations, mrl_hardware_migrations, mrl_renewals_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
     struct mrl_seal_root root;
@@ -106,6 +107,8 @@ static void open_duties(struct fixture *f)
                                             .audit = f->api.audit,
                                             .renewals = f->api.renewals,
                                             .admission = mrl_admission_new(&admission)};
+    assert_ok(
+        mrl_hardware_open(f->api.store, f->api.registry, NULL, 0, &f->onboarding.hardware, NULL));
     f->api.onboarding = &f->onboarding;
     f->api.sealer = f->sealer;
     f->api.metrics = mrl_metrics_new(1);
@@ -290,6 +293,7 @@ int tear_down(void **state)
     mrl_admission_free(f->onboarding.admission);
     mrl_renewals_free(f->api.renewals);
     mrl_issuing_free(f->api.issuing);
+    mrl_hardware_free(f->onboarding.hardware);
     mrl_registry_free(f->api.registry);
     mrl_access_free(f->api.access);
     mrl_telemetry_free(f->api.telemetry);

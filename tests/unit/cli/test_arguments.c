@@ -206,7 +206,7 @@ static void every_command_of_the_table_is_well_formed(void **state)
         assert_true(c->verb == NULL || mrl_cli_command_find(c->noun, NULL) == NULL);
         count++;
     }
-    assert_in_range(count, 40, 150);
+    assert_in_range(count, 40, 160);
 }
 
 int main(void)

@@ -142,7 +142,7 @@ static void identity_of_another_key_or_device_is_corrupt(void **state)
     assert_int_equal(mrl_home_load_identity(&h, MRL_HOME_IDENTITY, &found, NULL), MRL_ERR_CORRUPT);
     assert_ok(mrl_home_save_identity(&h, MRL_HOME_IDENTITY, &b, NULL));
     assert_int_equal(mrl_home_load_identity(&h, MRL_HOME_IDENTITY, &found, NULL), MRL_ERR_CORRUPT);
-    assert_int_equal(mrl_identity_read(MRL_LIT("no PEM"), &found, NULL), MRL_ERR_CORRUPT);
+    assert_int_equal(mrl_identity_read(MRL_LIT("no PEM"), "", &found, NULL), MRL_ERR_CORRUPT);
     mrl_identity_done(&a);
     mrl_identity_done(&b);
     remove_folder(dir);

@@ -591,6 +591,81 @@ static void a_strict_protocol_needs_a_certificate_and_the_others_do_not(void **s
     }
 }
 
+static enum mrl_tls_refusal vouched;
+static struct mrl_fingerprint vouched_for;
+
+static enum mrl_tls_refusal vouch(void *context, const struct mrl_cert *leaf,
+                                  const struct mrl_cert_list *sent)
+{
+    assert_ptr_equal(context, &pki);
+    assert_int_equal(sent->count, 0);
+    vouched_for = mrl_cert_facts(leaf)->fingerprint;
+    return vouched;
+}
+
+static void voucher_pair(struct pair *p, uint16_t newest)
+{
+    const struct mrl_tls_server_config config = {
+        .client_certificate = MRL_CLIENT_CERT_REQUIRED,
+        .judge = judge,
+        .voucher = vouch,
+        .voucher_context = &pki,
+        .scope = 9,
+        .tickets = p->tickets,
+    };
+
+    mrl_tls_context_free(MRL_TAKE(p->server_context));
+    assert_ok(mrl_tls_server_new(&config, &p->server_context, NULL));
+    assert_ok(
+        mrl_tls_context_set_identity(p->server_context, &pki.server.chain, pki.server.key, NULL));
+    mrl_tls_context_free(p->client_context);
+    p->client_context = client_context(&device, newest);
+    known[0].verdict = MRL_TLS_UNREGISTERED;
+    vouched = MRL_TLS_ACCEPTED;
+}
+
+static void who_is_not_known_may_be_vouched_for_and_does_not_resume(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(both_versions); i++) {
+        open_pair(&p, &device, both_versions[i]);
+        voucher_pair(&p, both_versions[i]);
+        for (int again = 0; again < 2; again++) {
+            const struct mrl_tls_facts *f;
+
+            assert_int_equal(shake(&p).server, MRL_OK);
+            f = mrl_tls_facts(p.server);
+            assert_false(f->resumed);
+            assert_true(f->has_certificate);
+            assert_memory_equal(&vouched_for, &device.fingerprint, sizeof(vouched_for));
+            assert_bytes_equal(f->introduced, mrl_cert_facts(device.chain.certs[0])->der);
+        }
+        known[0].verdict = MRL_TLS_ACCEPTED; /* known by now */
+        assert_int_equal(shake(&p).server, MRL_OK);
+        assert_int_equal(mrl_tls_facts(p.server)->introduced.len, 0);
+        known[0].verdict = MRL_TLS_REVOKED; /* the judge's word is the last */
+        assert_int_equal(shake(&p).server, MRL_ERR_AUTH);
+        assert_int_equal(mrl_tls_refused(p.server), MRL_TLS_REVOKED);
+        close_pair(&p);
+    }
+}
+
+static void a_voucher_may_say_what_is_wrong(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    open_pair(&p, &device, MRL_TLS_1_3);
+    voucher_pair(&p, MRL_TLS_1_3);
+    vouched = MRL_TLS_EXPIRED;
+    expect_refused(&p, MRL_TLS_EXPIRED, ALERT_EXPIRED);
+    vouched = MRL_TLS_UNREGISTERED;
+    expect_refused(&p, MRL_TLS_UNREGISTERED, ALERT_UNKNOWN);
+    close_pair(&p);
+}
+
 static void a_strict_protocol_without_a_judge_is_no_configuration(void **state)
 {
     const struct mrl_tls_server_config half = {.strict_alpn = MRL_LIT_INIT("mqtt")};
@@ -608,6 +683,8 @@ int main(void)
         cmocka_unit_test(a_strict_protocol_has_its_own_judge),
         cmocka_unit_test(a_strict_protocol_needs_a_certificate_and_the_others_do_not),
         cmocka_unit_test(a_strict_protocol_without_a_judge_is_no_configuration),
+        cmocka_unit_test(who_is_not_known_may_be_vouched_for_and_does_not_resume),
+        cmocka_unit_test(a_voucher_may_say_what_is_wrong),
         cmocka_unit_test(tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time),
         cmocka_unit_test(tls_1_3_does_the_same_when_it_stays_with_the_library),
         cmocka_unit_test(tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time),

@@ -43,9 +43,20 @@ static mrl_err do_job(struct fixture *f, struct job *j,
     return mrl_store_write(f->store, &j->write);
 }
 
+static mrl_err add_certificate(struct mrl_tx *tx, const struct mrl_pending_token *token,
+                               mrl_bytes claim, const struct mrl_fingerprint *fingerprint)
+{
+    const struct mrl_cert_facts facts = {.fingerprint = *fingerprint,
+                                         .der = MRL_LIT("der"),
+                                         .serial = mrl_fingerprint_bytes(fingerprint),
+                                         .not_after = mrl_wall_s() + 86400};
+
+    return mrl_pending_add_tx(tx, token, claim, &facts, NULL);
+}
+
 static mrl_err run_add(struct mrl_tx *tx, struct job *j)
 {
-    return mrl_pending_add_tx(tx, j->made, j->claim, &j->certificate, MRL_LIT("der"), NULL);
+    return add_certificate(tx, j->made, j->claim, &j->certificate);
 }
 
 static mrl_err run_find(struct mrl_tx *tx, struct job *j)
@@ -132,6 +143,23 @@ static void a_certificate_is_taken_once(void **state)
     assert_bytes_equal(mrl_buf_bytes(&found.answer), MRL_LIT("{}"));
 }
 
+static mrl_err run_count_lost(struct mrl_tx *tx, struct job *j)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT COUNT(*) FROM provisioning_lost", MRL_NO_ARGS, &rows));
+    j->count = (unsigned)mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
+static unsigned lost(struct fixture *f)
+{
+    struct job j = {0};
+
+    assert_ok(do_job(f, &j, run_count_lost));
+    return j.count;
+}
+
 static void what_is_over_is_forgotten_and_counted(void **state)
 {
     struct fixture *f = *state;
@@ -152,6 +180,13 @@ static void what_is_over_is_forgotten_and_counted(void **state)
     assert_ok(do_job(f, &j, run_any_over));
     assert_ok(do_job(f, &j, run_expire));
     assert_int_equal(j.waited, 1); /* the other one was registered */
+    assert_int_equal(lost(f), 1);
+    j.now = mrl_wall_s() + 86400 + 89 * 86400; /* outsiders are told long enough */
+    assert_ok(do_job(f, &j, run_expire));
+    assert_int_equal(lost(f), 1);
+    j.now += 2 * 86400;
+    assert_ok(do_job(f, &j, run_expire));
+    assert_int_equal(lost(f), 0);
     assert_int_equal(find(f, "line-3", mrl_secret_bytes(two.text), &none), MRL_ERR_AUTH);
 }
 
@@ -162,7 +197,7 @@ static mrl_err run_fill(struct mrl_tx *tx, struct job *j)
         struct mrl_fingerprint certificate = {.bytes = {9, (uint8_t)(i >> 8), (uint8_t)i}};
 
         MRL_TRY(mrl_pending_token_make(&token));
-        MRL_TRY(mrl_pending_add_tx(tx, &token, j->claim, &certificate, MRL_LIT("der"), NULL));
+        MRL_TRY(add_certificate(tx, &token, j->claim, &certificate));
     }
     return MRL_OK;
 }

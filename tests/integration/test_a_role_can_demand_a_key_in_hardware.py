@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a role can demand: the word hardware-held in a rule, from the answer of the API to the door, on live and on kept sessions."""
+import sqlite3
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from harness.mqtt import Mqtt
+from harness.waiting import wait_until
+
+
+FIRMWARE = {"publish": True, "subscribe": True, "filter": "firmware/#", "hardware_held": True}
+DENIED = 0x87
+KEEP = {"clean": False, "props": {"session_expiry": 600}}
+
+
+def pretend_proven(merlon, identity) -> None:
+    """As if the key of the certificate had been proven: a session with a key that is in a TPM needs a TLS client that has it."""
+    fingerprint = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).fingerprint(hashes.SHA256())
+    merlon.stop()
+    with sqlite3.connect(merlon.database) as store:
+        store.execute("INSERT INTO hardware_proofs VALUES (?, ?, ?, 'id:1', 'm', 'v', 0)", (fingerprint, bytes(32), bytes(34)))
+    store.close()
+    merlon.start()
+
+
+def publishes(client) -> bool:
+    return client.publish("firmware/a", b"x", qos=1) != DENIED
+
+
+@pytest.fixture
+def two(start_merlon):
+    """A device whose key is proven, and one of the same group whose key is not."""
+    merlon = start_merlon()
+    proven, plain = merlon.device("press-1", group="press"), merlon.device("press-2", group="press")
+    pretend_proven(merlon, proven)
+    merlon.api.post("/v1/roles", {"name": "firmware", "rules": [FIRMWARE]})
+    merlon.api.post("/v1/roles/firmware/assignments", {"to": "group:press"})
+    return merlon, proven, plain
+
+
+def test_a_rule_for_keys_in_hardware_is_for_no_other_session(two):
+    merlon, proven, plain = two
+    with Mqtt(merlon.mqtt_port, merlon.root, proven) as strong, Mqtt(merlon.mqtt_port, merlon.root, plain) as weak:
+        strong.connect()
+        weak.connect()
+        assert publishes(strong) and not publishes(weak)
+        assert strong.subscribe("firmware/#") == [1]
+        assert weak.subscribe("firmware/#") == [DENIED]
+
+
+def test_a_changed_rule_acts_on_live_sessions(two):
+    merlon, proven, plain = two
+    with Mqtt(merlon.mqtt_port, merlon.root, proven) as strong, Mqtt(merlon.mqtt_port, merlon.root, plain) as weak:
+        strong.connect()
+        weak.connect()
+        merlon.api.do("PUT", "/v1/roles/firmware/rules", {"rules": [{**FIRMWARE, "hardware_held": False}]})
+        wait_until(lambda: publishes(weak), "the right for everybody", 1)
+        merlon.api.do("PUT", "/v1/roles/firmware/rules", {"rules": [FIRMWARE]})
+        wait_until(lambda: not publishes(weak), "the right for keys in hardware", 1)
+        assert publishes(strong)
+
+
+def test_a_kept_session_is_judged_by_the_key_that_comes_back(two):
+    """The same device with a further certificate, whose key is in a file."""
+    merlon, proven, _ = two
+    with Mqtt(merlon.mqtt_port, merlon.root, proven) as strong:
+        strong.connect("c", **KEEP)
+        assert strong.subscribe("firmware/#") == [1]
+    again = merlon.enrol("press-1", merlon.token("press-1"))
+    with Mqtt(merlon.mqtt_port, merlon.root, again) as weak:
+        assert weak.connect("c", **KEEP).session_present
+        entry = merlon.wait_for_entry("subscribe.denied", target="firmware/#")
+        assert entry["actor"]["id"] == "press-1"
+
+
+def test_the_policy_explains_what_is_missing(two):
+    merlon, _, plain = two
+    ask = {"principal": "device:press-2", "action": "publish", "topic": "firmware/a"}
+    told = merlon.api.get("/v1/policy/explain", **ask)
+    assert (told["allowed"], told["difference"]) == (False, "the rule is for keys that are proven to be in hardware")
+    assert merlon.api.get("/v1/policy/explain", hardware_held="true", **ask)["allowed"]
