@@ -12,7 +12,7 @@ enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: merlond init --config FILE    makes the state folder and a new CA\n"
-    "       merlond run --config FILE [--accept-rollback REASON | --accept-clock REASON]\n"
+    "       merlond run --config FILE [--accept-rollback REASON] [--accept-clock REASON]\n"
     "                                     runs in the foreground until SIGTERM or SIGINT; a "
     "reason\n"
     "                                     lets it start once with an audit log that lost entries, "
@@ -85,29 +85,33 @@ static int without_options(const char *name)
     return misused();
 }
 
-static bool read_accepts(const char *option, const char *reason, struct mrl_server_accepts *out)
+/* Pairs of an option and its reason. */
+static bool read_accepts(int argc, char **argv, struct mrl_server_accepts *out)
 {
-    if (strcmp(option, "--accept-rollback") == 0)
-        out->rollback = reason;
-    else if (strcmp(option, "--accept-clock") == 0)
-        out->clock = reason;
-    else
-        return false;
-    return reason[0] != '\0';
+    for (int i = 0; i < argc; i += 2) {
+        bool has_reason = i + 1 < argc && argv[i + 1][0] != '\0';
+
+        if (has_reason && strcmp(argv[i], "--accept-rollback") == 0)
+            out->rollback = argv[i + 1];
+        else if (has_reason && strcmp(argv[i], "--accept-clock") == 0)
+            out->clock = argv[i + 1];
+        else
+            return false;
+    }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
     bool has_config = argc >= 4 && strcmp(argv[2], "--config") == 0;
     struct mrl_server_accepts accepts = {0};
-    bool has_reason = argc == 6 && read_accepts(argv[4], argv[5], &accepts);
 
     mrl_log_set_program("merlond");
     mrl_json_wipe_what_is_freed();  /* tokens and keys of the API */
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of a write */
     if (argc == 2)
         return without_options(argv[1]);
-    if (!has_config || (argc != 4 && !has_reason))
+    if (!has_config || !read_accepts(argc - 4, &argv[4], &accepts))
         return misused();
     if (strcmp(argv[1], "run") == 0)
         return with_config(mrl_server_run, argv[3], &accepts);

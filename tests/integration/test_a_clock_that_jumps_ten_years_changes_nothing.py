@@ -77,7 +77,7 @@ def test_a_start_with_such_a_clock_is_refused_and_an_operator_can_insist(server,
     assert can_connect(server, pump)
     assert server.audit()[:len(before)] == before
     server.stop()
-    server.start("--accept-clock", "the store was in a drawer")
+    server.start("--accept-clock", "the store was in a drawer", "--accept-rollback", "and nothing else is wrong")
     assert server.wait_for_entry("server.clock_accepted")["reason"] == "the store was in a drawer"
 
 
