@@ -14,15 +14,15 @@ _merlon() {
         fi
     done
     case $noun in
-    ca) words="show list activate rollover retire reload" ;;
+    ca) words="show list activate rollover retire reload renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
     device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
-    hardware) words="list lift" ;;
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     maker) words="add list show crl remove" ;;
     approval) words="list approve refuse" ;;
+    hardware) words="list lift" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
@@ -42,6 +42,8 @@ _merlon() {
     "ca activate") options+=" --reason" ;;
     "ca rollover") options+=" --dry-run --kind --number --force --reason" ;;
     "ca retire") options+=" --force --reason" ;;
+    "ca renew-now") options+=" --rate --group --all --detach" ;;
+    "ca renewal-show") options+=" --follow" ;;
     "device add") options+=" --group --note" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
@@ -49,7 +51,7 @@ _merlon() {
     "device resume") options+=" --reason" ;;
     "device quarantine") options+=" --reason" ;;
     "device release") options+=" --reason" ;;
-    "device revoke") options+=" --reason" ;;
+    "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
