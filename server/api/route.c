@@ -49,6 +49,8 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/renewals/{id}/cancel", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_cancel},
     {"POST", "/v1/renewals/{id}/resume", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_resume},
 
+    {"GET", "/v1/certificates", MRL_MAY_READ_CREDENTIALS, mrl_api_certificate_list},
+
     {"POST", "/v1/tokens", MRL_MAY_CREATE_TOKENS, mrl_api_token_create},
     {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},
     {"DELETE", "/v1/tokens/{id}", MRL_MAY_CANCEL_TOKENS, mrl_api_token_cancel},
