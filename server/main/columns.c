@@ -151,6 +151,9 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("server_clock", "id"),
     PUBLIC("server_clock", "seen"),
 
+    PUBLIC("expiry_marks", "days"),
+    PUBLIC("expiry_marks", "not_after"),
+    PUBLIC("expiry_marks", "fingerprint"),
     PUBLIC("renewals", "id"),
     PUBLIC("renewals", "grp"),
     PUBLIC("renewals", "per_hour"),

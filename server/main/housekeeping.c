@@ -15,10 +15,11 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "issuing/overdue.h"
 #include "main/paths.h"
 #include "main/tickets.h"
 
-enum { TICK_MS = 1000, RETRY_S = 60, PROVISIONING_MS = 60000 };
+enum { TICK_MS = 1000, RETRY_S = 60, PROVISIONING_MS = 60000, OVERDUE_MS = 60000 };
 
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
@@ -213,6 +214,22 @@ static void expire_provisioning(struct mrl_server *s)
                      MRL_FIELD_STR("why", "the store does not take it"));
 }
 
+/* The first time at once: a daemon may be started for a short while each day. */
+static void warn_of_overdue(struct mrl_server *s)
+{
+    uint64_t now = mrl_monotonic_ms();
+    bool more = false;
+
+    if (s->overdue_ms != 0 && now - s->overdue_ms < OVERDUE_MS)
+        return;
+    s->overdue_ms = now;
+    if (mrl_overdue_step(s->store, s->renewals, mrl_wall_s(), &more) != MRL_OK)
+        mrl_log_warn("expiry.not_looked_for",
+                     MRL_FIELD_STR("why", "the store does not take it")); /* tried again */
+    if (more)
+        s->overdue_ms = 0;
+}
+
 /* A step that comes while one is made is seen by the next chore. */
 static bool identity_is_due(struct mrl_server *s)
 {
@@ -231,6 +248,7 @@ static void run_chore(struct mrl_job *j)
         mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
     expire_provisioning(s);
+    warn_of_overdue(s);
     if (atomic_exchange(&s->tickets_stale, false))
         mrl_tickets_sweep(s->tickets, s->registry);
     if (identity_is_due(s) && renew_identity(s, &why) != MRL_OK) {

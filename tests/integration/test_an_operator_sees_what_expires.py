@@ -5,6 +5,10 @@ import subprocess
 from datetime import datetime
 
 import pytest
+from harness.moved_clock import MovedClock
+from harness.waiting import wait_until
+
+DAY_S = 86400
 
 
 def listed(merlon, *options: str) -> list[dict]:
@@ -57,3 +61,20 @@ def test_more_than_a_page_is_listed_whole(merlon):
                                    "kind=operator&group=g"])
 def test_a_question_that_makes_no_sense_is_refused(merlon, query):
     assert merlon.api.ask("GET", f"/v1/certificates?{query}").status == 400
+
+
+def test_devices_that_do_not_renew_are_told_of_before_the_end(make_merlon, workdir):
+    """The log fills while the daemon runs; days pass between two runs."""
+    clock = MovedClock(workdir)
+    merlon = clock.rule(make_merlon({"issuing": {"device_life": "365d"}}))
+    merlon.init()
+    merlon.start()
+    merlon.device("pump-7")
+    merlon.device("scrapped")
+    merlon.api.step("scrapped", "retire")
+    assert merlon.audit(action="device.expiring") == []
+    for days_left, told in ((31, 0), (29, 1), (6, 2), (0.5, 3)):
+        clock.restart(merlon, int((365 - days_left) * DAY_S))
+        wait_until(lambda told=told: len(merlon.audit(action="device.expiring")) == told, f"{told} entries", 10)
+    entries = merlon.audit(action="device.expiring")
+    assert [(e["target"], e["details"]["days"]) for e in entries] == [("pump-7", 30), ("pump-7", 7), ("pump-7", 1)]
