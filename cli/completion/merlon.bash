@@ -15,14 +15,14 @@ _merlon() {
     done
     case $noun in
     ca) words="show list activate rollover retire reload" ;;
-    device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
+    device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
-    hardware) words="list lift" ;;
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     maker) words="add list show crl remove" ;;
     approval) words="list approve refuse" ;;
+    hardware) words="list lift" ;;
     app) words="add list show disable enable revoke renew" ;;
     operator) words="add list show roles disable enable revoke renew" ;;
     role) words="create list show set delete assign unassign" ;;
@@ -43,6 +43,7 @@ _merlon() {
     "ca rollover") options+=" --dry-run --kind --number --force --reason" ;;
     "ca retire") options+=" --force --reason" ;;
     "device add") options+=" --group --note" ;;
+    "device import") options+=" --format --batch --dry-run" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
     "device suspend") options+=" --reason" ;;
@@ -99,6 +100,7 @@ _merlon() {
     esac
     case "$noun $verb $before" in
     "ca rollover --kind") words="root issuing" ;;
+    "device import --format") words="csv json" ;;
     "device list --state") words="expected active quarantined suspended retired" ;;
     "maker add --id-from") words="serialNumber cn hardware" ;;
     "maker add --approve") words="all listed manual" ;;
