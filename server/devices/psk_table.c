@@ -179,7 +179,8 @@ mrl_err mrl_psk_table_new(struct mrl_psk_table **out)
     t->sealer = mrl_sealer_new(NULL);
     MRL_TRY(mrl_sealer_add(t->sealer, 1, key));
     t->nodes = must(cds_lfht_new_flavor(FIRST_BUCKETS, FIRST_BUCKETS, /*max_nr_buckets=*/0,
-                                        CDS_LFHT_AUTO_RESIZE, &urcu_memb_flavor, /*attr=*/NULL));
+                                        CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING,
+                                        &urcu_memb_flavor, /*attr=*/NULL));
     MRL_TRY(make_nobody(t));
     *out = MRL_TAKE(t);
     return MRL_OK;

@@ -389,10 +389,13 @@ void mrl_snapshot_roles_changed(struct mrl_snapshot *s, const struct mrl_role_ta
 
 /* --- begin and end --- */
 
+/* Without accounting a table doubles for every chain of four, and among a million there is one
+ * until it has a billion buckets. */
 static struct cds_lfht *new_table(void)
 {
     return cds_lfht_new_flavor(FIRST_BUCKETS, FIRST_BUCKETS, /*max_nr_buckets=*/0,
-                               CDS_LFHT_AUTO_RESIZE, &urcu_memb_flavor, /*attr=*/NULL);
+                               CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor,
+                               /*attr=*/NULL);
 }
 
 mrl_err mrl_snapshot_init(struct mrl_snapshot *s, struct mrl_access *access, struct mrl_why *why)

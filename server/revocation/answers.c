@@ -49,8 +49,9 @@ mrl_err mrl_answers_new(const struct mrl_answers_config *config, struct mrl_answ
     if (a == NULL)
         abort();
     a->config = *config;
-    a->kept = cds_lfht_new_flavor(BUCKETS_FIRST, BUCKETS_FIRST, 0, CDS_LFHT_AUTO_RESIZE,
-                                  &urcu_memb_flavor, NULL);
+    a->kept =
+        cds_lfht_new_flavor(BUCKETS_FIRST, BUCKETS_FIRST, 0,
+                            CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor, NULL);
     if (a->kept == NULL)
         abort();
     *out = a;
