@@ -164,10 +164,16 @@ static mrl_exit send_batch(struct import *i)
 
 /* --- rows --- */
 
+static mrl_exit send_full_batch(struct import *i)
+{
+    return json_array_size(i->rows) + i->wrong >= i->batch_max ? send_batch(i) : MRL_EXIT_OK;
+}
+
 static mrl_exit keep_wrong_row(struct import *i, unsigned long line, const char *detail)
 {
     i->wrong++;
-    return keep_error(i, line, mrl_str(detail));
+    MRL_EXIT_TRY(keep_error(i, line, mrl_str(detail)));
+    return send_full_batch(i);
 }
 
 /* Takes row. */
@@ -185,7 +191,7 @@ static mrl_exit add_row(struct import *i, unsigned long line, json_t *row)
     i->lines[count] = line;
     i->bytes += text.len + 1;
     (void)mrl_json_append(i->rows, MRL_TAKE(owned)); /* an array takes any value */
-    return count + 1 + i->wrong >= i->batch_max ? send_batch(i) : MRL_EXIT_OK;
+    return send_full_batch(i);
 }
 
 /* --- CSV --- */
