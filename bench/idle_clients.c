@@ -4,10 +4,15 @@
  * by one line:
  *   connect N   opens the next N connections and leaves them silent   -> connected N
  *   ping        asks every open connection whether it lives           -> alive N
+ *   ended N     waits until the server has ended N connections, and says when the last one went, in
+ *               milliseconds since 1970                                -> ended N MS
+ *   knock       those that were ended try to come back, each with its ticket  -> refused N
+ *   resume N    of the open ones N connect anew, each with its ticket         -> resumed N
  * Prints "ready" once every client has its certificate; the end of its input ends it, any failure
  * with status 1.
  * usage: idle_clients COUNT CA.pem HOST:PORT mint CA.key
  *        idle_clients COUNT CA.pem HOST:PORT enrol HOST:PORT TOKEN */
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -34,13 +39,16 @@ struct device {
     char name[NAME_MAX_];
     struct mrl_key *key;
     struct mrl_cert *cert;
-    SSL *ssl; /* NULL: not connected */
+    SSL *ssl;            /* NULL: not connected */
+    SSL_SESSION *ticket; /* of a connection that is over */
     int fd;
 };
 
 struct run {
     size_t count;
-    size_t connected; /* of devices, the first ones */
+    size_t connected; /* of devices, the first ones; some may have been ended since */
+    size_t ended;
+    atomic_size_t counted;
     struct device *devices;
     struct mrl_cert_list roots;
     struct mrl_address mqtt;
@@ -237,7 +245,8 @@ static void say_connect(const struct device *d)
     exchange(d, packet, MRL_LIT("\x20\x02\x00\x00"), "CONNECT");
 }
 
-static void open_one(struct member *m, struct device *d)
+/* false: not let in. */
+static bool shake(struct member *m, struct device *d)
 {
     d->fd = dial(m->run);
     d->ssl = SSL_new(m->run->tls);
@@ -245,14 +254,99 @@ static void open_one(struct member *m, struct device *d)
              SSL_use_certificate(d->ssl, mrl_cert_native(d->cert)) == 1 &&
              SSL_use_PrivateKey(d->ssl, mrl_key_native(d->key)) == 1,
          "TLS set-up");
-    must(SSL_connect(d->ssl) == 1, "TLS handshake");
+    if (d->ticket != NULL)
+        must(SSL_set_session(d->ssl, d->ticket) == 1, "offering a ticket");
+    return SSL_connect(d->ssl) == 1;
+}
+
+static void open_one(struct member *m, struct device *d)
+{
+    must(shake(m, d), "TLS handshake");
     say_connect(d);
+}
+
+static void close_one(struct device *d)
+{
+    SSL_SESSION_free(d->ticket);
+    d->ticket = SSL_get1_session(d->ssl);
+    SSL_free(d->ssl);
+    d->ssl = NULL;
+    (void)close(d->fd); /* only read */
+}
+
+/* TLS 1.3: a client learns after its own handshake that it is refused. */
+static void knock(struct member *m, struct device *d)
+{
+    uint8_t in[4];
+
+    if (d->ssl != NULL)
+        return;
+    must(!shake(m, d) || SSL_write(d->ssl, "\xc0", 1) <= 0 || SSL_read(d->ssl, in, 4) <= 0,
+         "being refused");
+    SSL_free(d->ssl);
+    d->ssl = NULL;
+    (void)close(d->fd);
+    (void)atomic_fetch_add(&m->run->counted, 1);
+}
+
+static void resume(struct member *m, struct device *d)
+{
+    if (d->ssl == NULL)
+        return;
+    SSL_set_shutdown(d->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* its ticket stays good */
+    close_one(d);
+    open_one(m, d);
+    (void)atomic_fetch_add(&m->run->counted, (size_t)SSL_session_reused(d->ssl));
 }
 
 static void ping(struct member *m, struct device *d)
 {
-    (void)m;
+    if (d->ssl == NULL)
+        return;
+    (void)atomic_fetch_add(&m->run->counted, 1);
     exchange(d, MRL_LIT("\xc0\x00"), MRL_LIT("\xd0\x00"), "PINGREQ");
+}
+
+/* One that can be read has been ended: nothing else comes to a silent client. */
+static size_t look(struct run *r, struct pollfd *fds, int64_t *at_ms)
+{
+    size_t ended = 0;
+
+    for (size_t i = 0; i < r->connected; i++)
+        fds[i] = (struct pollfd){.fd = r->devices[i].ssl == NULL ? -1 : r->devices[i].fd,
+                                 .events = POLLIN};
+    must(poll(fds, r->connected, PATIENCE_S * 1000) > 0, "waiting for the server");
+    *at_ms = mrl_wall_ms();
+    for (size_t i = 0; i < r->connected; i++) {
+        uint8_t in[16];
+
+        if (fds[i].fd < 0 || fds[i].revents == 0)
+            continue;
+        must(SSL_read(r->devices[i].ssl, in, sizeof(in)) <= 0, "being left alone");
+        SSL_set_shutdown(r->devices[i].ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        close_one(&r->devices[i]);
+        ended++;
+    }
+    return ended;
+}
+
+static void await_end(struct run *r, size_t count)
+{
+    struct pollfd *fds = calloc(r->connected, sizeof(*fds));
+    int64_t at_ms = 0;
+
+    must(fds != NULL, "memory");
+    for (r->ended = 0; r->ended < count;)
+        r->ended += look(r, fds, &at_ms);
+    printf("ended %zu %lld\n", r->ended, (long long)at_ms);
+    free(fds);
+}
+
+static void for_all(struct run *r, size_t count, task *each, const char *answer)
+{
+    atomic_store(&r->counted, 0);
+    for_each(r, 0, count < r->connected ? count : r->connected, each);
+    printf("%s %zu\n", answer, atomic_load(&r->counted));
 }
 
 static void obey(struct run *r, const char *line)
@@ -266,10 +360,16 @@ static void obey(struct run *r, const char *line)
         for_each(r, r->connected, r->connected + more, open_one);
         r->connected += more;
         printf("connected %zu\n", r->connected);
+    } else if (mrl_bytes_eq(order, MRL_LIT("ended")) && mrl_bytes_to_u64(number, SIZE_MAX, &more)) {
+        await_end(r, more);
+    } else if (mrl_bytes_eq(order, MRL_LIT("resume")) &&
+               mrl_bytes_to_u64(number, SIZE_MAX, &more)) {
+        for_all(r, more, resume, "resumed");
+    } else if (mrl_bytes_eq(order, MRL_LIT("knock"))) {
+        for_all(r, r->connected, knock, "refused");
     } else {
         must(strcmp(line, "ping\n") == 0, "understanding a line");
-        for_each(r, 0, r->connected, ping);
-        printf("alive %zu\n", r->connected);
+        for_all(r, r->connected, ping, "alive");
     }
 }
 

@@ -8,6 +8,8 @@
 /* The commands of one group, ended by one without noun. One file each. */
 extern const struct mrl_cli_command mrl_cli_server_commands[]; /* status, metrics */
 extern const struct mrl_cli_command mrl_cli_ca_commands[];
+extern const struct mrl_cli_command
+    mrl_cli_renew_commands[]; /* ca renew-now and what belongs to it */
 extern const struct mrl_cli_command mrl_cli_device_commands[];
 extern const struct mrl_cli_command mrl_cli_token_commands[];
 extern const struct mrl_cli_command mrl_cli_maker_commands[];

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/device_import.h"
 #include "cli/device_log.h"
+#include "cli/device_revoke.h"
 #include "cli/request.h"
 
 static mrl_err format_attributes(const json_t *value, struct mrl_buf *out)
@@ -174,6 +175,11 @@ static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return MRL_EXIT_OK;
 }
 
+static mrl_exit revoke(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    return mrl_device_revoke(cli, given, step);
+}
+
 const struct mrl_cli_command mrl_cli_device_commands[] = {
     {"device", "add", "ID", add_options, "Makes a device known, so that it may enrol.", add},
     {"device", "import", "FILE", mrl_device_import_options,
@@ -189,8 +195,10 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
     {"device", "quarantine", "ID", step_options,
      "Cuts a device off from everything but its own repair.", step},
     {"device", "release", "ID", step_options, "Lets a device out of quarantine.", step},
-    {"device", "revoke", "ID", step_options,
-     "Revokes all certificates and tokens of a device; it may enrol again with a new token.", step},
+    {"device", "revoke", "[ID]", mrl_device_revoke_options,
+     "Revokes all certificates and tokens of a device, or of many; they may enrol again with new "
+     "tokens.",
+     revoke},
     {"device", "verify-log", "ID FILE", NULL,
      "Compares the event log of a device, as `merlon-agent log show` prints it, with what the "
      "device "

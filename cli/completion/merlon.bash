@@ -14,7 +14,7 @@ _merlon() {
         fi
     done
     case $noun in
-    ca) words="show list activate rollover retire reload" ;;
+    ca) words="show list activate rollover retire reload renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
     device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
@@ -42,6 +42,8 @@ _merlon() {
     "ca activate") options+=" --reason" ;;
     "ca rollover") options+=" --dry-run --kind --number --force --reason" ;;
     "ca retire") options+=" --force --reason" ;;
+    "ca renew-now") options+=" --rate --group --all --detach" ;;
+    "ca renewal-show") options+=" --follow" ;;
     "device add") options+=" --group --note" ;;
     "device import") options+=" --format --batch --dry-run" ;;
     "device list") options+=" --state --group" ;;
@@ -50,7 +52,7 @@ _merlon() {
     "device resume") options+=" --reason" ;;
     "device quarantine") options+=" --reason" ;;
     "device release") options+=" --reason" ;;
-    "device revoke") options+=" --reason" ;;
+    "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;

@@ -158,7 +158,7 @@ static mrl_err check_free(const struct mrl_enrol_options *o, const struct mrl_di
     MRL_TRY(mrl_disk_folder(o->dir, why));
     if (mrl_home_open(&present, o->dir, disk, NULL) != MRL_OK)
         return MRL_OK;
-    good = mrl_cert_facts(present.identity.cert)->not_after > mrl_wall_s();
+    good = mrl_cert_facts(present.identity.cert)->not_after > mrl_device_now_s(&present.clock);
     mrl_home_done(&present);
     return good ? mrl_fail(why, MRL_ERR_EXISTS, "%s holds an identity that is still good", o->dir)
                 : MRL_OK;
@@ -177,6 +177,24 @@ static mrl_err explain(mrl_err err, const struct mrl_settings *s, struct mrl_why
                     "%.120s; make a new one on the server (merlon token create --device %s) and "
                     "enrol again",
                     said.text, s->device);
+}
+
+/* Until here validity was not looked at. The certificate is signed over a key nobody had before, so
+ * it was made after the request: no earlier time can be. Without Merlon-Time (another EST server)
+ * that is the time. */
+static mrl_err learn_time(const struct mrl_tls_context *tls, struct mrl_home *h,
+                          const struct mrl_cert *cert, const struct mrl_est_told *told,
+                          struct mrl_why *why)
+{
+    int64_t made_s = mrl_cert_facts(cert)->not_before, from, until;
+
+    if (h->clock.known)
+        return MRL_OK;
+    MRL_TRY(mrl_tls_client_validity(tls, &from, &until));
+    MRL_TRY(mrl_device_clock_learn(&h->clock, told->time_s != 0 ? told->time_s : made_s, from,
+                                   until, mrl_wall_ms(), why));
+    say("the clock of this machine is wrong; the server told the time");
+    return MRL_OK;
 }
 
 struct asking {
@@ -203,24 +221,30 @@ static mrl_err prove(struct mrl_http_client *c, const struct mrl_home *h, const 
 }
 
 static mrl_err get_certificate(struct mrl_http_client *c, const struct mrl_home *h,
-                               const struct asking *a, struct mrl_identity *i, struct mrl_why *why)
+                               const struct asking *a, struct mrl_identity *i,
+                               struct mrl_est_told *told, struct mrl_why *why)
 {
     if (h->settings.tpm[0] != '\0')
         return prove(c, h, a, i, why);
     say("asking for a certificate");
-    return mrl_est_enrol(c, &h->settings, a->token, i->key, &i->cert, why);
+    return mrl_est_enrol(c, &h->settings, a->token, i->key, &i->cert, told, why);
 }
 
 /* The token is spent when the server answers; so everything else is on the disk before. When the
  * answer gets lost, the same token and key bring it again. */
-static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_home *h,
-                            const struct asking *a, struct mrl_identity *i, struct mrl_why *why)
+static mrl_err get_identity(struct mrl_http_client *c, const struct mrl_tls_context *tls,
+                            struct mrl_home *h, const struct asking *a, struct mrl_identity *i,
+                            struct mrl_why *why)
 {
     mrl_bytes device = mrl_str(h->settings.device);
+    struct mrl_est_told told = {0};
 
     MRL_TRY(mrl_home_next_key(h, &i->key, why));
-    MRL_TRY(explain(get_certificate(c, h, a, i, why), &h->settings, why));
-    MRL_TRY(mrl_est_judge(i->cert, i->key, device, &h->ca, &h->roots, mrl_wall_s(), why));
+    MRL_TRY(explain(get_certificate(c, h, a, i, &told, why), &h->settings, why));
+    MRL_TRY(learn_time(tls, h, i->cert, &told, why));
+    MRL_TRY(mrl_est_judge(i->cert, i->key, device, &h->ca, &h->roots, mrl_device_now_s(&h->clock),
+                          why));
+    MRL_TRY(mrl_home_save_offer(h, i->cert, &told.offer, why));
     MRL_TRY(mrl_home_save_identity(h, MRL_HOME_IDENTITY, i, why));
     MRL_TRY(mrl_disk_remove(h->disk, h->dir, MRL_HOME_NEXT, why));
     return mrl_disk_remove(h->disk, h->dir, MRL_HOME_NEXT_KEY, why);
@@ -233,6 +257,7 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     MRL_AUTO(mrl_tls_context) tls = NULL;
     MRL_AUTO(mrl_http_client) c = NULL;
     struct mrl_http_client_config config = {.timeout_ms = MRL_EST_TIMEOUT_MS};
+    struct mrl_tls_clock clock = {0};
     struct mrl_fingerprint root;
     struct asking asking;
 
@@ -242,6 +267,9 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     config.server = mrl_str(h->settings.server);
     config.server_name = mrl_str(h->settings.name);
     config.tls = tls;
+    mrl_home_look_at_clock(h);
+    clock.unknown = !h->clock.known;
+    mrl_tls_client_set_clock(tls, &clock);
     MRL_TRY(mrl_http_client_new(&config, &c, why));
     say("fetching the CA certificates");
     MRL_TRY(get_bundle(c, &root, h, why));
@@ -249,7 +277,7 @@ static mrl_err enrol(const struct mrl_enrol_options *o, struct mrl_home *h, stru
     if (h->settings.tpm[0] == '\0') /* a key in a TPM is of the kind that every TPM has */
         MRL_TRY(mrl_est_key_type(c, &h->settings, &h->next_type, why));
     asking = (struct asking){mrl_secret_bytes(token), o->ek_chain_file};
-    return get_identity(c, h, &asking, i, why);
+    return get_identity(c, tls, h, &asking, i, why);
 }
 
 mrl_err mrl_agent_enrol(const struct mrl_enrol_options *o, const struct mrl_disk *disk,

@@ -11,8 +11,9 @@
 #include "crypto/pkcs7.h"
 #include "device/agent/trust.h"
 #include "wire/http1_auth.h"
+#include "wire/http1_date.h"
 
-enum { BODY_LIMIT = 512 << 10, COLUMNS = 76 };
+enum { BODY_LIMIT = 512 << 10, COLUMNS = 76, FIELDS_MAX = 4 };
 
 mrl_err mrl_est_read(mrl_bytes body, struct mrl_cert_list *out)
 {
@@ -43,6 +44,19 @@ mrl_err mrl_est_status(const struct mrl_http_result *r, struct mrl_why *why)
     return mrl_fail(why, err, "the server answered %u: %.*s", r->status, MRL_FMT(text));
 }
 
+static void read_told(const struct mrl_http_result *r, struct mrl_est_told *told)
+{
+    mrl_bytes value;
+
+    *told = (struct mrl_est_told){0};
+    if (mrl_http_result_header(r, "Merlon-Renewal", &value))
+        (void)mrl_offer_read_field(value, &told->offer); /* what is none is none */
+    if (mrl_http_result_header(r, "Merlon-Time", &value))
+        (void)mrl_offer_read_seconds(value, &told->time_s);
+    if (mrl_http_result_header(r, "Retry-After", &value))
+        (void)mrl_offer_read_seconds(value, &told->retry_after_s);
+}
+
 /* "/.well-known/est[/label]/operation": RFC 7030 3.2.2 */
 static mrl_err target_of(const struct mrl_settings *s, const char *operation, struct mrl_buf *out)
 {
@@ -53,12 +67,22 @@ static mrl_err target_of(const struct mrl_settings *s, const char *operation, st
 
 /* der: the message as it came, out: what is in it. Both are appended to. */
 static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call, struct mrl_buf *der,
-                   struct mrl_cert_list *out, struct mrl_why *why)
+                   struct mrl_cert_list *out, struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_http_result) r = {0};
+    struct mrl_http_field fields[FIELDS_MAX];
+    struct mrl_http_call dated = *call;
+    char date[MRL_HTTP_DATE_TEXT];
     mrl_err err;
 
-    MRL_TRY(mrl_http_client_request(c, call, &r, why));
+    MRL_ENSURE(call->field_count < FIELDS_MAX, MRL_ERR_LIMIT);
+    for (size_t i = 0; i < call->field_count; i++)
+        fields[i] = call->fields[i];
+    mrl_http_date_format(mrl_wall_s(), date); /* of the machine, so that the server sees it */
+    fields[dated.field_count++] = (struct mrl_http_field){"Date", mrl_str(date)};
+    dated.fields = fields;
+    MRL_TRY(mrl_http_client_request(c, &dated, &r, why));
+    read_told(&r, told);
     MRL_TRY(mrl_est_status(&r, why));
     err = mrl_base64_read(mrl_buf_bytes(&r.body), der);
     if (err == MRL_OK)
@@ -73,16 +97,18 @@ mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
     const struct mrl_http_call call = {.method = "GET",
                                        .target = MRL_LIT("/.well-known/est/cacerts")};
     MRL_SCOPED(mrl_buf) der = {.limit = BODY_LIMIT};
+    struct mrl_est_told told;
     uint8_t hash[MRL_SHA256_SIZE];
 
-    MRL_TRY(ask(c, &call, &der, out, why));
+    MRL_TRY(ask(c, &call, &der, out, &told, why));
     MRL_TRY(mrl_sha256(mrl_buf_bytes(&der), hash));
     mrl_hex(mrl_bytes_of(hash, sizeof(hash)), version);
     return MRL_OK;
 }
 
 static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *call, mrl_bytes csr,
-                               struct mrl_cert **out, struct mrl_why *why)
+                               struct mrl_cert **out, struct mrl_est_told *told,
+                               struct mrl_why *why)
 {
     MRL_SCOPED(mrl_cert_list) got = {0};
     MRL_SCOPED(mrl_buf) body = {0};
@@ -92,7 +118,7 @@ static mrl_err ask_certificate(struct mrl_http_client *c, struct mrl_http_call *
     call->method = "POST";
     call->content_type = "application/pkcs10";
     call->body = mrl_buf_bytes(&body);
-    MRL_TRY(ask(c, call, &der, &got, why));
+    MRL_TRY(ask(c, call, &der, &got, told, why));
     if (got.count != 1) /* RFC 7030 4.2.3 */
         return mrl_fail(why, MRL_ERR_MALFORMED, "the server sent %zu certificates, not one",
                         got.count);
@@ -160,7 +186,8 @@ mrl_err mrl_est_first_request(const struct mrl_http_client *c, mrl_bytes device,
 }
 
 mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, mrl_bytes token,
-                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why)
+                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
+                      struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) csr = {0};
     MRL_SCOPED(mrl_buf) basic = {0};
@@ -176,7 +203,7 @@ mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, m
         struct mrl_http_call call = {
             .target = mrl_buf_bytes(&target), .fields = fields, .field_count = 1, .bound = true};
 
-        err = ask_certificate(c, &call, mrl_buf_bytes(&csr), out, why);
+        err = ask_certificate(c, &call, mrl_buf_bytes(&csr), out, told, why);
     } else {
         err = mrl_fail(why, err, "the token is not clean text");
     }
@@ -212,12 +239,14 @@ static mrl_err open_client(const struct mrl_home *h, struct mrl_tls_context **tl
                                                   .server_name = mrl_str(h->settings.name),
                                                   .timeout_ms = MRL_EST_TIMEOUT_MS,
                                                   .body_limit = BODY_LIMIT};
+    const struct mrl_tls_clock clock = {h->clock.ahead_ms / 1000, !h->clock.known};
     struct mrl_http_client_config full = config;
     MRL_SCOPED(mrl_cert_list) chain = {0};
 
     MRL_TRY(mrl_home_chain(h, h->identity.cert, &chain));
     MRL_TRY(mrl_tls_client_new(&trust, tls, why));
     MRL_TRY(mrl_tls_context_set_identity(*tls, &chain, h->identity.key, why));
+    mrl_tls_client_set_clock(*tls, &clock);
     full.tls = *tls;
     return mrl_http_client_new(&full, out, why);
 }
@@ -270,14 +299,15 @@ mrl_err mrl_est_refresh_trust(struct mrl_home *h, bool *changed, struct mrl_why 
 }
 
 static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
-                          const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why)
+                          const struct mrl_key *key, struct mrl_cert **out,
+                          struct mrl_est_told *told, struct mrl_why *why)
 {
-    const struct mrl_http_field told[] = {{"Merlon-Trust-Bundle", mrl_str(h->bundle)}};
+    const struct mrl_http_field bundle[] = {{"Merlon-Trust-Bundle", mrl_str(h->bundle)}};
     MRL_AUTO(mrl_cert) cert = NULL;
     MRL_SCOPED(mrl_buf) csr = {0};
     MRL_SCOPED(mrl_buf) target = {0};
     MRL_SCOPED(mrl_buf) challenge = {0};
-    struct mrl_http_call call = {.fields = told, .field_count = MRL_COUNT(told), .bound = true};
+    struct mrl_http_call call = {.fields = bundle, .field_count = MRL_COUNT(bundle), .bound = true};
     const struct mrl_cert_facts *present = mrl_cert_facts(h->identity.cert);
 
     MRL_TRY(target_of(&h->settings, "simplereenroll", &target));
@@ -285,8 +315,9 @@ static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
     MRL_TRY(mrl_http_client_connect(c, why));
     MRL_TRY(challenge_of(c, &challenge, why));
     MRL_TRY(same_request(present, key, mrl_buf_bytes(&challenge), &csr, why));
-    MRL_TRY(ask_certificate(c, &call, mrl_buf_bytes(&csr), &cert, why));
-    MRL_TRY(mrl_est_judge(cert, key, present->cn, &h->ca, &h->roots, mrl_wall_s(), why));
+    MRL_TRY(ask_certificate(c, &call, mrl_buf_bytes(&csr), &cert, told, why));
+    MRL_TRY(
+        mrl_est_judge(cert, key, present->cn, &h->ca, &h->roots, mrl_device_now_s(&h->clock), why));
     if (!mrl_bytes_eq(mrl_cert_facts(cert)->san, present->san))
         return mrl_fail(why, MRL_ERR_CRYPTO,
                         "the certificate has other names than the present one");
@@ -294,9 +325,28 @@ static mrl_err renew_over(struct mrl_http_client *c, const struct mrl_home *h,
     return MRL_OK;
 }
 
+mrl_err mrl_est_time(const struct mrl_home *h, struct mrl_device_clock *clock, struct mrl_why *why)
+{
+    const struct mrl_http_call call = {.method = "GET",
+                                       .target = MRL_LIT("/.well-known/est/cacerts")};
+    MRL_AUTO(mrl_tls_context) tls = NULL;
+    MRL_AUTO(mrl_http_client) c = NULL;
+    MRL_SCOPED(mrl_buf) der = {.limit = BODY_LIMIT};
+    MRL_SCOPED(mrl_cert_list) certs = {0};
+    struct mrl_est_told told;
+    int64_t from, until;
+
+    MRL_TRY(open_client(h, &tls, &c, why));
+    MRL_TRY(ask(c, &call, &der, &certs, &told, why));
+    if (told.time_s == 0)
+        return mrl_fail(why, MRL_ERR_UNSUPPORTED, "the server does not tell the time");
+    MRL_TRY(mrl_tls_client_validity(tls, &from, &until));
+    return mrl_device_clock_learn(clock, told.time_s, from, until, mrl_wall_ms(), why);
+}
+
 /* The bundle first: the new certificate may be of an issuing CA that we do not know yet. */
 mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
-                      struct mrl_why *why)
+                      struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_AUTO(mrl_tls_context) tls = NULL;
     MRL_AUTO(mrl_http_client) c = NULL;
@@ -304,5 +354,5 @@ mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_
 
     MRL_TRY(open_client(h, &tls, &c, why));
     MRL_TRY(refresh_over(c, h, &changed, why));
-    return renew_over(c, h, key, out, why);
+    return renew_over(c, h, key, out, told, why);
 }

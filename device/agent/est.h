@@ -5,9 +5,17 @@
 #define MRL_AGENT_EST_H
 
 #include "device/agent/home.h"
+#include "device/agent/offer.h"
 #include "net/http_client.h"
 
 enum { MRL_EST_TIMEOUT_MS = 10000 };
+
+/* What an answer says besides its body; 0: nothing. */
+struct mrl_est_told {
+    struct mrl_offer offer; /* when to renew */
+    int64_t time_s;         /* the time of the server, seconds since 1970 */
+    int64_t retry_after_s;  /* when to come again */
+};
 
 /* The server's bundle (4.1.3), appended to out, and its version. */
 mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
@@ -15,6 +23,10 @@ mrl_err mrl_est_cacerts(struct mrl_http_client *c, struct mrl_cert_list *out,
 /* The same over a connection of its own, and into the folder: see device/agent/trust.h. *changed:
  * there is another one than before. */
 mrl_err mrl_est_refresh_trust(struct mrl_home *h, bool *changed, struct mrl_why *why);
+/* Learns the time, where the clock does not know it; over a connection of its own, whose chain is
+ * valid at the time it tells. MRL_ERR_CRYPTO: the server's time cannot be; MRL_ERR_UNSUPPORTED: it
+ * tells none. */
+mrl_err mrl_est_time(const struct mrl_home *h, struct mrl_device_clock *clock, struct mrl_why *why);
 /* The kind of key that the server asks for (csrattrs, 4.5; RFC 9908); P-256 when it does not care.
  * MRL_ERR_UNSUPPORTED: one that is not made here. */
 mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s,
@@ -23,12 +35,13 @@ mrl_err mrl_est_key_type(struct mrl_http_client *c, const struct mrl_settings *s
  * *out, not judged yet. MRL_ERR_AUTH, MRL_ERR_DENIED, MRL_ERR_BUSY, MRL_ERR_INVALID: the server
  * said no, in why. */
 mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, mrl_bytes token,
-                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why);
+                      const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
+                      struct mrl_why *why);
 /* A further one with the same names as the present (4.2.2), bound as well; opens its own
  * connection, in which the present certificate is shown. Judged already, by the bundle of now,
  * which is fetched before. */
 mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
-                      struct mrl_why *why);
+                      struct mrl_est_told *told, struct mrl_why *why);
 
 /* For other ways to enrol at that server: what its status means (why: what it said), and the
  * request, bound to the open connection of c (3.5). */

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "device/agent/chip.h"
 #include "device/agent/chip_key.h"
+#include "device/agent/offer.h"
 
 enum { FILE_LIMIT = 256 << 10 };
 
@@ -265,7 +268,45 @@ mrl_err mrl_home_open(struct mrl_home *h, const char *dir, const struct mrl_disk
     err = load(h, why);
     if (err != MRL_OK)
         mrl_home_done(h);
+    else
+        mrl_home_look_at_clock(h);
     return err;
+}
+
+void mrl_home_look_at_clock(struct mrl_home *h)
+{
+    int64_t made_s = h->identity.cert == NULL ? 0 : mrl_cert_facts(h->identity.cert)->not_before;
+
+    mrl_device_clock_look(&h->clock, made_s, mrl_wall_ms());
+}
+
+static void fingerprint_of(const struct mrl_cert *cert, char hex[static 2 * MRL_SHA256_SIZE + 1])
+{
+    mrl_hex(mrl_fingerprint_bytes(&mrl_cert_facts(cert)->fingerprint), hex);
+}
+
+mrl_err mrl_home_save_offer(const struct mrl_home *h, const struct mrl_cert *cert,
+                            const struct mrl_offer *offer, struct mrl_why *why)
+{
+    char hex[2 * MRL_SHA256_SIZE + 1];
+    MRL_SCOPED(mrl_buf) json = {0};
+
+    if (offer->start_s == 0)
+        return MRL_OK;
+    fingerprint_of(cert, hex);
+    MRL_TRY(mrl_offer_write(offer, mrl_str(hex), &json));
+    return mrl_disk_replace(h->disk, h->dir, MRL_HOME_RENEWAL, mrl_buf_bytes(&json), why);
+}
+
+void mrl_home_load_offer(const struct mrl_home *h, struct mrl_offer *out)
+{
+    char hex[2 * MRL_SHA256_SIZE + 1];
+    MRL_SCOPED(mrl_buf) json = {.limit = MRL_OFFER_TEXT_MAX};
+
+    *out = (struct mrl_offer){0};
+    fingerprint_of(h->identity.cert, hex);
+    if (mrl_disk_read(h->dir, MRL_HOME_RENEWAL, &json, NULL) == MRL_OK)
+        (void)mrl_offer_read(mrl_buf_bytes(&json), mrl_str(hex), out); /* none is as good */
 }
 
 void mrl_home_done(struct mrl_home *h)

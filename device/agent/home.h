@@ -8,6 +8,7 @@
  *   bundle         version of what EST gave when these two were written; written after them
  *   identity.pem   private key (or what its TPM finds it by) and certificate, one file so that one
  *                  rename replaces both
+ *   renewal.json   when the server wants identity.pem renewed; may be missing
  *   next.key       a key that has no certificate yet
  *   next.pem       a further identity that has not proven itself on a connection yet
  *   events.log     what happened, see device/agent/eventlog.h; appended
@@ -19,12 +20,14 @@
 
 #include "crypto/cert.h"
 #include "crypto/key.h"
+#include "device/agent/clock.h"
 #include "device/agent/disk.h"
 
 #define MRL_HOME_IDENTITY "identity.pem"
 #define MRL_HOME_NEXT "next.pem"
 #define MRL_HOME_NEXT_KEY "next.key"
 #define MRL_HOME_BUNDLE "bundle"
+#define MRL_HOME_RENEWAL "renewal.json"
 
 enum {
     MRL_SETTING_MAX = 256,
@@ -68,6 +71,7 @@ struct mrl_home {
     struct mrl_cert_list ca;
     char bundle[MRL_BUNDLE_TEXT]; /* "": not known */
     struct mrl_identity identity;
+    struct mrl_device_clock clock;
     enum mrl_key_type next_type; /* of the key that is made next; that of the present one */
 };
 /* Everything that running needs. MRL_ERR_NOT_FOUND: not enrolled. */
@@ -82,6 +86,15 @@ mrl_err mrl_home_save_identity(const struct mrl_home *h, const char *name,
  * the identity; a key in a TPM stays the same, for what was proven about it holds for this key
  * only. Gives *out. */
 mrl_err mrl_home_next_key(const struct mrl_home *h, struct mrl_key **out, struct mrl_why *why);
+/* Looks at the clock of the machine: not before the identity was made. */
+void mrl_home_look_at_clock(struct mrl_home *h);
+/* When the server wants this identity renewed; nothing is kept for an empty offer. Losing it is no
+ * harm: a device renews without. */
+struct mrl_offer;
+mrl_err mrl_home_save_offer(const struct mrl_home *h, const struct mrl_cert *cert,
+                            const struct mrl_offer *offer, struct mrl_why *why);
+void mrl_home_load_offer(const struct mrl_home *h,
+                         struct mrl_offer *out); /* empty: there is none */
 /* The chain to send: the certificate and the CA that issued it. Appends new references. */
 mrl_err mrl_home_chain(const struct mrl_home *h, const struct mrl_cert *leaf,
                        struct mrl_cert_list *out);

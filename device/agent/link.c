@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,11 +110,13 @@ static mrl_err begin(struct mrl_link *l, const struct mrl_home *h, const struct 
                      struct mrl_why *why)
 {
     const struct mrl_tls_client_config trust = {.roots = &h->roots};
+    const struct mrl_tls_clock clock = {.ahead_s = h->clock.ahead_ms / 1000};
     MRL_SCOPED(mrl_cert_list) chain = {0};
 
     MRL_TRY(mrl_home_chain(h, i->cert, &chain));
     MRL_TRY(mrl_tls_client_new(&trust, &l->context, why));
     MRL_TRY(mrl_tls_context_set_identity(l->context, &chain, i->key, why));
+    mrl_tls_client_set_clock(l->context, &clock);
     MRL_TRY(dial(l, mrl_str(h->settings.mqtt), why));
     return mrl_tls_connect(l->context, l->fd, mrl_str(h->settings.name), &l->tls);
 }
@@ -141,6 +144,10 @@ static mrl_err shake(struct mrl_link *l, uint64_t now_ms, struct mrl_why *why)
         return err;
     if (err != MRL_OK) {
         l->alert = mrl_tls_peer_alert(l->tls);
+        if (mrl_tls_client_off_by(l->context) != 0)
+            return mrl_fail(why, err, "TLS: %s, by our clock for %lld s",
+                            mrl_tls_refusal_name(mrl_tls_refused(l->tls)),
+                            llabs((long long)mrl_tls_client_off_by(l->context)));
         return mrl_fail(why, l->alert != 0 ? MRL_ERR_AUTH : err, "TLS: %s, alert %u",
                         mrl_tls_refusal_name(mrl_tls_refused(l->tls)), l->alert);
     }

@@ -144,7 +144,7 @@ static int on_show(const struct options *o)
     if (err != MRL_OK)
         return finish("show", err, &why);
     print_identity(&h);
-    good = mrl_cert_facts(h.identity.cert)->not_after > mrl_wall_s();
+    good = mrl_cert_facts(h.identity.cert)->not_after > mrl_device_now_s(&h.clock);
     mrl_home_done(&h);
     if (!good)
         printf("the certificate has expired: enrol again\n");

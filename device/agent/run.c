@@ -28,6 +28,7 @@ enum {
     TOPIC_SIZE = 128,
     WAIT_MOST = 60000,
     CLOCK_JUMP_MS = 5000,
+    RETRY_MOST_S = 3600,
     HEAD_EVERY_MS = 60000, /* the server takes one in ten seconds */
     TRUST_FIRST_MS = 60000,
     TRUST_EVERY_MS = 86400000, /* a rollover takes weeks */
@@ -52,6 +53,10 @@ struct agent {
     uint64_t trust_at_ms; /* monotonic: when to ask whom to trust */
     char readings_topic[TOPIC_SIZE];
     char commands_filter[TOPIC_SIZE];
+    int64_t asked_after_s;        /* the server asked to come again in so many seconds; 0: no */
+    struct merlon_backoff asking; /* for the time */
+    uint64_t ask_at_ms;           /* monotonic: when to ask for the time, while it is not known */
+    char renew_topic[TOPIC_SIZE];
     struct mrl_eventlog events;
     uint64_t head_seq;   /* line of the event log that the server was told of last */
     uint64_t head_at_ms; /* monotonic: when the next one may be told */
@@ -89,9 +94,36 @@ static void watch_clock(struct agent *a)
     if (jump > -CLOCK_JUMP_MS && jump < CLOCK_JUMP_MS)
         return;
     a->clock_offset_ms = offset;
+    mrl_home_look_at_clock(a->home);
+    a->ask_at_ms = 0;
     (void)snprintf(text, sizeof(text), "%lld ms", (long long)jump);
     mrl_log_warn("clock.jumped", MRL_FIELD_INT("by_ms", jump));
     keep_event(a, "clock.jumped", "by", text);
+}
+
+/* While the time is not known nothing is done that depends on it: no connection whose server could
+ * not be judged, no renewal. */
+static void learn_time(struct agent *a, uint64_t now_ms)
+{
+    struct mrl_why why = {""};
+    char text[MRL_TIME_TEXT];
+    mrl_err err;
+
+    if (a->home->clock.known || now_ms < a->ask_at_ms)
+        return;
+    err = mrl_est_time(a->home, &a->home->clock, &why);
+    if (err != MRL_OK) {
+        uint32_t wait = merlon_backoff_next(&a->asking, below, NULL);
+
+        a->ask_at_ms = mrl_monotonic_ms() + wait;
+        mrl_log_warn("clock.unknown", MRL_FIELD_STR("why", why.text),
+                     MRL_FIELD_INT("retry_ms", wait));
+        return;
+    }
+    mrl_time_format(mrl_device_now_ms(&a->home->clock), text);
+    mrl_log_warn("clock.learnt", MRL_FIELD_STR("time", text),
+                 MRL_FIELD_INT("ahead_ms", a->home->clock.ahead_ms));
+    keep_event(a, "clock.learnt", "time", text);
 }
 
 /* The head goes to the server, which anchors it: from then on a cut or exchanged log shows. */
@@ -173,6 +205,8 @@ static void on_connected(void *context, bool session_present)
     mrl_queue_rewind(&a->queue, session_present);
     if (merlon_client_subscribe(&a->link.client, a->commands_filter, 1, &id) != MERLON_OK)
         mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", a->commands_filter));
+    if (merlon_client_subscribe(&a->link.client, a->renew_topic, 1, &id) != MERLON_OK)
+        mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", a->renew_topic));
     a->reconnect.tries = 0;
     a->seen_server = true;
     a->down = MRL_OK;
@@ -183,12 +217,47 @@ static void on_connected(void *context, bool session_present)
                  MRL_FIELD_INT("session_present", session_present));
 }
 
+/* A moment of the window, which is now when that is past. */
+static int64_t moment_of(const struct agent *a, const struct mrl_offer *o)
+{
+    int64_t now_s = mrl_device_now_s(&a->home->clock),
+            from = o->start_s > now_s ? o->start_s : now_s;
+    int64_t room = o->end_s > from ? o->end_s - from : 0;
+
+    return (from + (room < UINT32_MAX ? mrl_random_below((uint32_t)room + 1) : 0)) * 1000;
+}
+
+/* A certificate that is younger than what the server asks for has been renewed already. */
+static bool is_for_us(const struct agent *a, const struct mrl_offer *o)
+{
+    const struct mrl_cert_facts *f = mrl_cert_facts(a->home->identity.cert);
+
+    return o->start_s > 0 && o->start_s < f->not_after && o->start_s > a->home->identity.since_s;
+}
+
+static void on_renewal_message(struct agent *a, mrl_bytes payload)
+{
+    struct mrl_offer o;
+    int64_t at_ms;
+
+    if (mrl_offer_read_message(payload, &o) != MRL_OK || !is_for_us(a, &o))
+        return;
+    at_ms = moment_of(a, &o);
+    if (!a->trial && at_ms < a->renew_at_ms)
+        a->renew_at_ms = at_ms;
+    mrl_log_info("renewal.asked", MRL_FIELD("payload", payload));
+}
+
 static void on_message(void *context, const struct merlon_message *m)
 {
     enum { SHOWN = 256 };
     mrl_bytes payload = mrl_bytes_of(m->payload, m->payload_len);
+    struct agent *a = context;
 
-    (void)context;
+    if (mrl_bytes_eq(mrl_bytes_of(m->topic, m->topic_len), mrl_str(a->renew_topic))) {
+        on_renewal_message(a, payload);
+        return;
+    }
     mrl_log_info("command.received", MRL_FIELD("topic", mrl_bytes_of(m->topic, m->topic_len)),
                  MRL_FIELD_INT("bytes", payload.len),
                  MRL_FIELD("payload", mrl_bytes_sub(payload, 0, SHOWN)));
@@ -209,16 +278,23 @@ static void plan_renewal(struct agent *a)
 {
     const struct mrl_cert_facts *f = mrl_cert_facts(a->home->identity.cert);
     int64_t since = mrl_renewal_since(f->not_before, f->not_after, a->home->identity.since_s);
+    struct mrl_offer offer;
 
     a->renewal = mrl_renewal_backoff(since, f->not_after);
     a->renew_at_ms = mrl_renewal_at(since, f->not_after, f->cn);
+    mrl_home_load_offer(a->home, &offer);
+    if (is_for_us(a, &offer) && offer.end_s < f->not_after)
+        a->renew_at_ms = moment_of(a, &offer);
 }
 
 static void renew_later(struct agent *a, const char *event, const struct mrl_why *why)
 {
     uint32_t wait = merlon_backoff_next(&a->renewal, below, NULL);
 
-    a->renew_at_ms = mrl_wall_ms() + wait;
+    if (a->asked_after_s * 1000 > wait) /* RFC 9110 10.2.3 */
+        wait = (uint32_t)a->asked_after_s * 1000;
+    a->asked_after_s = 0;
+    a->renew_at_ms = mrl_device_now_ms(&a->home->clock) + wait;
     mrl_log_warn(event, MRL_FIELD_STR("why", why->text), MRL_FIELD_INT("retry_ms", wait));
 }
 
@@ -237,10 +313,14 @@ static void forget_next(struct agent *a)
 static mrl_err ask_for_next(struct agent *a, struct mrl_why *why)
 {
     struct mrl_identity i = {0};
+    struct mrl_est_told told = {0};
     mrl_err err = mrl_home_next_key(a->home, &i.key, why);
 
     if (err == MRL_OK)
-        err = mrl_est_renew(a->home, i.key, &i.cert, why);
+        err = mrl_est_renew(a->home, i.key, &i.cert, &told, why);
+    a->asked_after_s = told.retry_after_s < RETRY_MOST_S ? told.retry_after_s : RETRY_MOST_S;
+    if (err == MRL_OK)
+        err = mrl_home_save_offer(a->home, i.cert, &told.offer, why);
     if (err == MRL_OK)
         err = mrl_home_save_identity(a->home, MRL_HOME_NEXT, &i, why);
     if (err == MRL_OK)
@@ -249,7 +329,7 @@ static mrl_err ask_for_next(struct agent *a, struct mrl_why *why)
         mrl_identity_done(&i);
         return err;
     }
-    i.since_s = mrl_wall_s();
+    i.since_s = mrl_device_now_s(&a->home->clock);
     a->next = i;
     return MRL_OK;
 }
@@ -265,7 +345,7 @@ static void renew(struct agent *a, uint64_t now_ms)
 {
     struct mrl_why why = {""};
 
-    if (a->trial || mrl_wall_ms() < a->renew_at_ms)
+    if (a->trial || !a->home->clock.known || mrl_device_now_ms(&a->home->clock) < a->renew_at_ms)
         return;
     if (a->next.cert == NULL && ask_for_next(a, &why) != MRL_OK) {
         renew_later(a, "renewal.failed", &why);
@@ -303,7 +383,8 @@ static void fail_trial(struct agent *a, mrl_err err, const struct mrl_why *why)
 {
     a->trial = false;
     renew_later(a, "renewal.unproven", why);
-    if (err == MRL_ERR_AUTH || mrl_cert_facts(a->next.cert)->not_after <= mrl_wall_s())
+    if (err == MRL_ERR_AUTH ||
+        mrl_cert_facts(a->next.cert)->not_after <= mrl_device_now_s(&a->home->clock))
         forget_next(a);
 }
 
@@ -356,7 +437,7 @@ static void open_link(struct agent *a, uint64_t now_ms)
     struct mrl_why why = {""};
     mrl_err err;
 
-    if (a->link.fd >= 0 || now_ms < a->open_at_ms)
+    if (a->link.fd >= 0 || now_ms < a->open_at_ms || !a->home->clock.known)
         return;
     err = mrl_link_open(&a->link, a->home, a->trial ? &a->next : &a->home->identity,
                         /*clean_session=*/!a->seen_server, &why);
@@ -412,11 +493,13 @@ static int wait_ms(const struct agent *a)
 {
     uint64_t now = mrl_monotonic_ms();
     uint64_t wait = sooner(sooner(WAIT_MOST, a->sample_at_ms, now), a->trust_at_ms, now);
-    int64_t wall = mrl_wall_ms();
+    int64_t wall = mrl_device_now_ms(&a->home->clock);
     int link;
 
     if (!a->trial)
         wait = sooner(wait, a->renew_at_ms > 0 ? (uint64_t)a->renew_at_ms : 0, (uint64_t)wall);
+    if (!a->home->clock.known)
+        return (int)sooner(wait, a->ask_at_ms, now);
     if (a->link.fd < 0)
         return (int)sooner(wait, a->open_at_ms, now);
     link = mrl_link_wait_ms(&a->link, now);
@@ -434,6 +517,7 @@ static void turn(struct agent *a)
     if (a->stopping)
         return;
     watch_clock(a);
+    learn_time(a, mrl_monotonic_ms());
     sample(a, mrl_monotonic_ms());
     check_trust(a, mrl_monotonic_ms());
     renew(a, mrl_monotonic_ms());
@@ -452,7 +536,7 @@ static void recover(struct agent *a)
     if (mrl_home_load_identity(a->home, MRL_HOME_NEXT, &a->next, &why) != MRL_OK)
         return;
     if (mrl_est_judge(a->next.cert, a->next.key, mrl_str(a->home->settings.device), &a->home->ca,
-                      &a->home->roots, mrl_wall_s(), &why) == MRL_OK)
+                      &a->home->roots, mrl_device_now_s(&a->home->clock), &why) == MRL_OK)
         a->renew_at_ms = 0;
     else
         forget_next(a);
@@ -479,9 +563,11 @@ static mrl_err run(struct agent *a, struct mrl_why *why)
 
     (void)snprintf(a->readings_topic, sizeof(a->readings_topic), "devices/%s/readings", id);
     (void)snprintf(a->commands_filter, sizeof(a->commands_filter), "devices/%s/commands/#", id);
+    (void)snprintf(a->renew_topic, sizeof(a->renew_topic), "$merlon/devices/%s/renew", id);
     MRL_TRY(open_signals(a, why));
     MRL_TRY(mrl_link_init(&a->link, a->home, &events));
     a->reconnect = (struct merlon_backoff){RECONNECT_BASE_MS, RECONNECT_CAP_MS, 0};
+    a->asking = a->reconnect;
     a->sample_at_ms = a->open_at_ms = mrl_monotonic_ms();
     a->trust_at_ms = a->open_at_ms + TRUST_FIRST_MS;
     a->clock_offset_ms = clock_offset();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -17,9 +18,50 @@ uint64_t mrl_monotonic_ms(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-int64_t mrl_wall_ms(void)
+uint64_t mrl_machine_passed_ms(void)
+{
+    return read_clock(CLOCK_BOOTTIME);
+}
+
+int64_t mrl_machine_wall_ms(void)
 {
     return (int64_t)read_clock(CLOCK_REALTIME);
+}
+
+/* Of the process, as the clock is. What the clock was ahead of the time passed; no limit: nobody
+ * has said yet. */
+static _Atomic int64_t trusted_ms, limit_of_jump_ms;
+
+void mrl_clock_trust(int64_t wall_ms, uint64_t passed_ms, int64_t limit_ms)
+{
+    atomic_store(&trusted_ms, wall_ms - (int64_t)passed_ms);
+    atomic_store(&limit_of_jump_ms, limit_ms);
+}
+
+/* What the clock says, and what it should. */
+static bool is_doubted(int64_t *wall_ms, int64_t *expected_ms)
+{
+    int64_t limit_ms = atomic_load(&limit_of_jump_ms);
+
+    *wall_ms = mrl_machine_wall_ms();
+    if (limit_ms == 0)
+        return false;
+    *expected_ms = atomic_load(&trusted_ms) + (int64_t)mrl_machine_passed_ms();
+    return *wall_ms > *expected_ms + limit_ms || *wall_ms < *expected_ms - limit_ms;
+}
+
+bool mrl_clock_is_doubted(void)
+{
+    int64_t wall_ms, expected_ms;
+
+    return is_doubted(&wall_ms, &expected_ms);
+}
+
+int64_t mrl_wall_ms(void)
+{
+    int64_t wall_ms, expected_ms;
+
+    return is_doubted(&wall_ms, &expected_ms) ? expected_ms : wall_ms;
 }
 
 int64_t mrl_wall_s(void)

@@ -10,7 +10,15 @@
 #include "base/bytes.h"
 
 uint64_t mrl_monotonic_ms(void);
-int64_t mrl_wall_ms(void); /* milliseconds since 1970-01-01T00:00:00Z */
+/* What the clock of the machine says, and how long it has run, suspension included. */
+int64_t mrl_machine_wall_ms(void);
+uint64_t mrl_machine_passed_ms(void);
+/* Once a program has said when the clock was right, mrl_wall_ms and mrl_wall_s do not follow a jump
+ * of more than limit_ms: they say what it was then and what has passed since. wall_ms and passed_ms
+ * are from the two above, of one moment. */
+void mrl_clock_trust(int64_t wall_ms, uint64_t passed_ms, int64_t limit_ms);
+bool mrl_clock_is_doubted(void); /* it has jumped, and is not back */
+int64_t mrl_wall_ms(void);       /* milliseconds since 1970-01-01T00:00:00Z */
 int64_t mrl_wall_s(void);
 
 enum { MRL_TIME_TEXT = 32 };

@@ -86,11 +86,12 @@ enum mrl_chain_reason {
     MRL_CHAIN_REASON_COUNT_
 };
 const char *mrl_chain_reason_name(enum mrl_chain_reason r); /* "foreign-ca"; stable */
-/* crypto/path.h for our own hierarchy: from leaf over intermediates (any order, may hold more than needed, at most 8 are
- * looked at: MRL_ERR_LIMIT above) to one of the roots, at the second at_time. No revocation: the
- * device registry decides that, and no CRL ever goes near this. MRL_ERR_AUTH with *reason (never
- * NULL; written always) when it does not hold. An absent extendedKeyUsage allows every purpose.
- * A certificate is expired from the second notAfter on (OpenSSL), one second early by RFC 5280. */
+/* crypto/path.h for our own hierarchy: from leaf over intermediates (any order, may hold more than
+ * needed, at most 8 are looked at: MRL_ERR_LIMIT above) to one of the roots, at the second at_time.
+ * No revocation: the device registry decides that, and no CRL ever goes near this. MRL_ERR_AUTH
+ * with *reason (never NULL; written always) when it does not hold. An absent extendedKeyUsage
+ * allows every purpose. A certificate is expired from the second notAfter on (OpenSSL), one second
+ * early by RFC 5280. */
 mrl_err mrl_cert_verify_chain(const struct mrl_cert *leaf,
                               const struct mrl_cert_list *intermediates,
                               const struct mrl_cert_list *roots, enum mrl_cert_purpose purpose,

@@ -2,10 +2,10 @@
 /* The answer side of an exchange: building it, sending it, having it made by a service thread. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "net/http_internal.h"
+#include "wire/http1_date.h"
 
 enum { SENTENCE_MAX = 512 };
 
@@ -74,20 +74,10 @@ void mrl_exchange_fail(struct mrl_exchange *x, unsigned status, const char *form
     set_sentence(x, status, sentence);
 }
 
-/* RFC 9110 5.6.7, whatever the locale. */
 void mrl_http_date(int64_t at, char to[static MRL_HTTP_DATE])
 {
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)at;
-    struct tm t = {0};
-
-    (void)gmtime_r(&seconds, &t); /* fails beyond the year 2^31 */
-    (void)snprintf(to, MRL_HTTP_DATE, "%s, %02u %s %04u %02u:%02u:%02u GMT",
-                   days[(unsigned)t.tm_wday % 7], (unsigned)t.tm_mday % 100,
-                   months[(unsigned)t.tm_mon % 12], (unsigned)(t.tm_year + 1900) % 10000,
-                   (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100);
+    _Static_assert((int)MRL_HTTP_DATE == (int)MRL_HTTP_DATE_TEXT, "one size");
+    mrl_http_date_format(at, to);
 }
 
 static mrl_bytes date_of(struct mrl_http_server *s)
@@ -95,7 +85,7 @@ static mrl_bytes date_of(struct mrl_http_server *s)
     int64_t now = mrl_wall_s();
 
     if (now != s->date_at)
-        mrl_http_date(now, s->date);
+        mrl_http_date_format(now, s->date);
     s->date_at = now;
     return mrl_str(s->date);
 }

@@ -29,10 +29,19 @@ struct mrl_exchange *mrl_exchange_new(struct http_conn *h)
     return x;
 }
 
+void mrl_exchange_at_end(struct mrl_exchange *x,
+                         void (*call)(struct mrl_exchange *x, void *context), void *context)
+{
+    x->at_end = call;
+    x->at_end_context = context;
+}
+
 void mrl_exchange_free(struct mrl_exchange *x)
 {
     if (x == NULL)
         return;
+    if (x->at_end != NULL)
+        x->at_end(x, x->at_end_context);
     mrl_buf_done(&x->head);
     mrl_buf_done(&x->body);
     mrl_buf_done(&x->answer);

@@ -8,6 +8,7 @@
 #include "net/http_server.h"
 #include "wire/http1.h"
 #include "wire/http1_body.h"
+#include "wire/http1_date.h"
 #include "wire/http1_uri.h"
 #include "wire/http1_write.h"
 
@@ -45,7 +46,7 @@ struct mrl_http_server {
     size_t count;
     uint64_t next_id;
     int64_t date_at; /* the second date was made for */
-    char date[MRL_HTTP_DATE];
+    char date[MRL_HTTP_DATE_TEXT];
     bool stopping;
 };
 
@@ -88,6 +89,8 @@ struct mrl_exchange {
     void *release_context;
     bool close;  /* HTTP_LENDING: the connection ends with this answer */
     bool broken; /* a header that cannot be sent: our bug */
+    void (*at_end)(struct mrl_exchange *x, void *context); /* or NULL */
+    void *at_end_context;
 };
 
 struct mrl_http_stream {

@@ -39,7 +39,8 @@ static mrl_err refused_by_server(const struct mrl_http_link *l, struct mrl_why *
     return mrl_fail(why, MRL_ERR_AUTH, "server refused the TLS connection: alert %u", alert);
 }
 
-static mrl_err refused_by_us(const struct mrl_http_link *l, const char *name, struct mrl_why *why)
+static mrl_err refused_by_us(const struct mrl_http_link *l, const struct mrl_tls_context *tls,
+                             const char *name, struct mrl_why *why)
 {
     static const char *const texts[MRL_TLS_REFUSAL_COUNT_] = {
         [MRL_TLS_UNKNOWN_CA] = "is not from a CA we trust",
@@ -50,7 +51,16 @@ static mrl_err refused_by_us(const struct mrl_http_link *l, const char *name, st
         [MRL_TLS_REVOKED] = "is revoked",
     };
     enum mrl_tls_refusal refusal = mrl_tls_refused(l->tls);
+    int64_t off_by = mrl_tls_client_off_by(tls);
 
+    if (refusal == MRL_TLS_EXPIRED && off_by > 0)
+        return mrl_fail(why, MRL_ERR_AUTH,
+                        "certificate of the server has expired, by our clock %lld s ago",
+                        (long long)off_by);
+    if (refusal == MRL_TLS_NOT_YET_VALID && off_by < 0)
+        return mrl_fail(why, MRL_ERR_AUTH,
+                        "certificate of the server is not valid yet, by our clock for %lld s",
+                        (long long)-off_by);
     if (refusal == MRL_TLS_WRONG_NAME)
         return mrl_fail(why, MRL_ERR_AUTH, "certificate of the server is not for name %s", name);
     if ((unsigned)refusal < MRL_COUNT(texts) && texts[refusal] != NULL)
@@ -121,13 +131,13 @@ static mrl_err connect_socket(struct mrl_http_link *l, const struct mrl_address 
     return error == 0 ? MRL_OK : cannot_connect(l, error, why);
 }
 
-static mrl_err handshake_failed(const struct mrl_http_link *l, mrl_err err, const char *name,
-                                struct mrl_why *why)
+static mrl_err handshake_failed(const struct mrl_http_link *l, const struct mrl_tls_context *tls,
+                                mrl_err err, const char *name, struct mrl_why *why)
 {
     if (err != MRL_ERR_AUTH)
         return mrl_fail(why, MRL_ERR_IO, "%s closed the connection in the handshake", l->server);
     return mrl_tls_peer_alert(l->tls) != 0 ? refused_by_server(l, why)
-                                           : refused_by_us(l, name, why);
+                                           : refused_by_us(l, tls, name, why);
 }
 
 static mrl_err shake_hands(struct mrl_http_link *l, struct mrl_tls_context *tls, const char *name,
@@ -139,7 +149,7 @@ static mrl_err shake_hands(struct mrl_http_link *l, struct mrl_tls_context *tls,
         return mrl_fail(why, err, "cannot use %s as the name of a server", name);
     for (err = mrl_tls_handshake(l->tls); err == MRL_ERR_AGAIN; err = mrl_tls_handshake(l->tls))
         MRL_TRY(wait_tls(l, "TLS handshake", why));
-    return err == MRL_OK ? MRL_OK : handshake_failed(l, err, name, why);
+    return err == MRL_OK ? MRL_OK : handshake_failed(l, tls, err, name, why);
 }
 
 static mrl_err open_link(struct mrl_http_link *l, const struct mrl_address *to,

@@ -109,6 +109,12 @@ void mrl_exchange_send(struct mrl_exchange *x); /* worker: the answer is complet
  * needs is in the arena of the exchange. */
 void mrl_exchange_defer(struct mrl_exchange *x, void (*work)(struct mrl_exchange *x));
 
+/* Once, when the exchange is over, however that comes: answered, or its client left. On the worker,
+ * or on whoever drops what a stopped worker did not take. Not to answer in; the request can still
+ * be read. Replaces the one before. */
+void mrl_exchange_at_end(struct mrl_exchange *x,
+                         void (*call)(struct mrl_exchange *x, void *context), void *context);
+
 /* worker: turns the exchange into an endless answer (server-sent events); it takes the exchange
  * when it succeeds, else that is still to be answered. gone is called exactly once, on the worker
  * and never inside a call of its user: when the client left, the server stops or after

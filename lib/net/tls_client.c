@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/clock.h"
 #include "net/tls_internal.h"
 
 enum { NAME_MAX_LEN = 253 };
@@ -46,6 +47,67 @@ static int verify_pinned(X509_STORE_CTX *store, void *context)
     return good;
 }
 
+static void note_off_by(struct mrl_tls_context *c, const struct mrl_cert_facts *f, int error)
+{
+    int64_t now_s = mrl_wall_s() + c->clock.ahead_s;
+
+    if (error == X509_V_ERR_CERT_HAS_EXPIRED)
+        c->off_by = now_s - f->not_after;
+    else if (error == X509_V_ERR_CERT_NOT_YET_VALID)
+        c->off_by = now_s - f->not_before;
+}
+
+int64_t mrl_tls_client_off_by(const struct mrl_tls_context *c)
+{
+    return c->off_by;
+}
+
+/* For each certificate of the chain: narrows the time in which all are valid. */
+static int note_validity(int good, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct mrl_tls_context *c = mrl_tls_of(ssl)->context;
+    MRL_AUTO(mrl_cert) cert = NULL;
+    const struct mrl_cert_facts *f;
+
+    if (mrl_cert_from_native(X509_STORE_CTX_get_current_cert(store), &cert) != MRL_OK)
+        return good;
+    f = mrl_cert_facts(cert);
+    if (good != 1) {
+        note_off_by(c, f, X509_STORE_CTX_get_error(store));
+        return good;
+    }
+    if (f->not_before > c->valid_from)
+        c->valid_from = f->not_before;
+    if (c->valid_until == 0 || f->not_after < c->valid_until)
+        c->valid_until = f->not_after;
+    return good;
+}
+
+void mrl_tls_client_set_clock(struct mrl_tls_context *c, const struct mrl_tls_clock *clock)
+{
+    c->clock = *clock;
+}
+
+mrl_err mrl_tls_client_validity(const struct mrl_tls_context *c, int64_t *from, int64_t *until)
+{
+    MRL_ENSURE(c->valid_until != 0, MRL_ERR_STATE);
+    *from = c->valid_from;
+    *until = c->valid_until;
+    return MRL_OK;
+}
+
+static void set_time(struct mrl_tls_context *c, SSL *ssl)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+    c->valid_from = c->valid_until = c->off_by = 0;
+    if (c->clock.unknown)
+        (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME); /* cannot fail */
+    else if (c->clock.ahead_s != 0)
+        X509_VERIFY_PARAM_set_time(param, (time_t)(mrl_wall_s() + c->clock.ahead_s));
+}
+
 static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
     struct mrl_tls *t = mrl_tls_of(ssl);
@@ -64,7 +126,7 @@ bool mrl_tls_client_settings(struct mrl_tls_context *c, SSL_CTX *ssl)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ssl);
 
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, note_validity);
     if (c->has_pin)
         SSL_CTX_set_cert_verify_callback(ssl, verify_pinned, c);
     for (size_t i = 0; i < c->client_roots.count; i++)
@@ -168,6 +230,7 @@ mrl_err mrl_tls_connect_bio(struct mrl_tls_context *c, struct bio_st *in, struct
         ERR_clear_error();
         return MRL_ERR_INVALID;
     }
+    set_time(c, t->ssl);
     SSL_set_connect_state(t->ssl);
     offer_ticket(t);
     *out = MRL_TAKE(t);

@@ -64,6 +64,9 @@ struct mrl_tls_context {
     struct mrl_fingerprint pin;
     bool has_pin;
     bool keep_ticket;
+    struct mrl_tls_clock clock;
+    int64_t off_by;                  /* mrl_tls_client_off_by */
+    int64_t valid_from, valid_until; /* of the chain verified last; valid_until 0: none was */
     SSL_SESSION *ticket;
     char *ticket_name;
 };

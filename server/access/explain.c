@@ -223,6 +223,11 @@ void mrl_policy_explain(const struct mrl_policy *p, const struct mrl_subject *wh
         barred = mrl_subscribe_barred(who, question->topic, &a.plain);
     }
     *out = (struct mrl_policy_reason){.text = barred};
+    if (question->action == MRL_ALLOW_SUBSCRIBE &&
+        mrl_filter_is_own_channel(who, question->topic)) {
+        *out = (struct mrl_policy_reason){true, question->qos, "the server's words to this device"};
+        return;
+    }
     if (barred == NULL)
         answer(p, &a, out);
 }

@@ -23,6 +23,7 @@ static const struct {
     [MRL_MAY_QUARANTINE_DEVICES] = {"devices:quarantine", O | S | A},
     [MRL_MAY_REVOKE_DEVICES] = {"devices:revoke", S | A},
     [MRL_MAY_RETIRE_DEVICES] = {"devices:retire", S | A},
+    [MRL_MAY_RENEW_DEVICES] = {"devices:renew", O | S | A},
     [MRL_MAY_READ_TOKENS] = {"tokens:read", O | S | A},
     [MRL_MAY_CREATE_TOKENS] = {"tokens:create", O | A},
     [MRL_MAY_CANCEL_TOKENS] = {"tokens:cancel", O | S | A},

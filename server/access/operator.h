@@ -27,6 +27,7 @@ enum mrl_permission {
     MRL_MAY_QUARANTINE_DEVICES,
     MRL_MAY_REVOKE_DEVICES,
     MRL_MAY_RETIRE_DEVICES,
+    MRL_MAY_RENEW_DEVICES, /* have them renew their certificates */
     MRL_MAY_READ_TOKENS,
     MRL_MAY_CREATE_TOKENS,
     MRL_MAY_CANCEL_TOKENS,

@@ -184,6 +184,16 @@ const char *mrl_subscribe_barred(const struct mrl_subject *who, mrl_bytes filter
     return NULL;
 }
 
+bool mrl_filter_is_own_channel(const struct mrl_subject *who, mrl_bytes filter)
+{
+    static const mrl_bytes channel = MRL_LIT_INIT("$merlon/devices/");
+    mrl_bytes id, below;
+
+    return who->kind == MRL_PRINCIPAL_DEVICE && mrl_bytes_starts(filter, channel) &&
+           mrl_bytes_split(mrl_bytes_sub(filter, channel.len, filter.len), '/', &id, &below) &&
+           mrl_bytes_eq(id, who->id) && below.len > 0 && mrl_mqtt_filter_valid(filter);
+}
+
 uint8_t mrl_subject_needs(const struct mrl_subject *who)
 {
     return who->hardware_held ? 0 : MRL_RIGHT_SOFT_KEY;
@@ -213,6 +223,8 @@ bool mrl_policy_may_subscribe(const struct mrl_policy *p, const struct mrl_subje
     mrl_bytes plain;
     uint8_t most = 0;
 
+    if (p != NULL && mrl_filter_is_own_channel(who, filter))
+        return true;
     if (p == NULL || mrl_subscribe_barred(who, filter, &plain) != NULL)
         return false;
     for (size_t i = 0; i < p->count && !(allowed && most >= asked); i++) {

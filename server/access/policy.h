@@ -7,8 +7,9 @@
  * allocated. There are no deny rules: what no rule allows is denied.
  *
  * `$`-topics belong to the server: no role names one, no wildcard reaches one. Only operators may
- * subscribe to $SYS; nobody publishes to it. ($merlon/... is answered by the doors before they ask
- * here.) */
+ * subscribe to $SYS; nobody publishes to it. What the server has to say to a device is at
+ * $merlon/devices/ID/...: that device may subscribe there, whatever its roles, and nobody else.
+ * ($merlon/... is answered by the doors before they ask here.) */
 #ifndef MRL_ACCESS_POLICY_H
 #define MRL_ACCESS_POLICY_H
 
@@ -31,6 +32,9 @@ bool mrl_policy_may_publish(const struct mrl_policy *p, const struct mrl_subject
  * for, becomes what may be granted: the most that any such rule gives. MQTT 5.0 3.8.4-7 */
 bool mrl_policy_may_subscribe(const struct mrl_policy *p, const struct mrl_subject *who,
                               mrl_bytes filter, uint8_t *qos);
+
+/* Is it below $merlon/devices/ID/, ID being this device, and not shared? */
+bool mrl_filter_is_own_channel(const struct mrl_subject *who, mrl_bytes filter);
 
 /* What a policy is made of. Borrows all for the call; the rules have passed mrl_rule_check. Gives a
  * policy with one reference; aborts on exhaustion of memory. */

@@ -34,6 +34,7 @@ struct mrl_api { /* everything is borrowed, filled by the daemon */
     void (*ca_changed)(void *context); /* a step of a rollover was taken; may be NULL */
     mrl_err (*ca_reload)(void *context, struct mrl_why *why); /* may be NULL */
     void *ca_context;
+    struct mrl_renewals *renewals;
     struct mrl_metrics *metrics;
     struct mrl_guard *guard; /* may be NULL */
     struct mrl_telemetry *telemetry;

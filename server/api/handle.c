@@ -168,8 +168,8 @@ void mrl_api_refused(void *context, const struct mrl_peer *peer,
 {
     const struct mrl_api_worker *w = context;
 
-    mrl_refusal_note(w->api->audit, w->api->metrics, w->index, MRL_LIT("management"), peer, closed,
-                     status, why);
+    mrl_refusal_note(w->api->registry, w->api->audit, w->api->metrics, w->index,
+                     MRL_LIT("management"), peer, closed, status, why);
     if (mrl_refusal_is_of_stranger(closed))
         mrl_guard_failed(w->api->guard, peer);
 }

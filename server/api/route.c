@@ -42,6 +42,13 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/devices/{id}/psks", MRL_MAY_READ_CREDENTIALS, mrl_api_psk_list},
     {"POST", "/v1/devices/{id}/psks/{identity}/revoke", MRL_MAY_REVOKE_CREDENTIALS, mrl_api_psk_revoke},
 
+    {"POST", "/v1/revocations", MRL_MAY_REVOKE_DEVICES, mrl_api_revoke_many},
+    {"POST", "/v1/renewals", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_begin},
+    {"GET", "/v1/renewals", MRL_MAY_READ_DEVICES, mrl_api_renewal_list},
+    {"GET", "/v1/renewals/{id}", MRL_MAY_READ_DEVICES, mrl_api_renewal_show},
+    {"POST", "/v1/renewals/{id}/cancel", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_cancel},
+    {"POST", "/v1/renewals/{id}/resume", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_resume},
+
     {"POST", "/v1/tokens", MRL_MAY_CREATE_TOKENS, mrl_api_token_create},
     {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},
     {"DELETE", "/v1/tokens/{id}", MRL_MAY_CANCEL_TOKENS, mrl_api_token_cancel},

@@ -142,6 +142,8 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"merlon_connections", "MQTT connections.", (double)connected},
             {"merlon_retained_messages", "Retained messages.",
              (double)mrl_retained_count(api->retained)},
+            {"merlon_enrolments_waiting", "Enrolments under way or waiting.",
+             (double)mrl_admission_waiting(api->onboarding->admission)},
             {"merlon_messages_store_failing",
              "1 while the store does not take messages and they are refused.",
              api->ledger != NULL && mrl_ledger_failing(api->ledger) ? 1.0 : 0.0},
@@ -151,7 +153,7 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"process_start_time_seconds", "Start of the process, seconds since 1970.",
              (double)api->started_ms / 1000},
         },
-        10, out);
+        11, out);
 }
 
 static mrl_err write_witnesses(struct mrl_witnesses *all, struct mrl_buf *out)

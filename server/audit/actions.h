@@ -69,6 +69,10 @@
     X(OPERATOR_ADDED, "operator.added", "An operator was made known.") \
     X(OPERATOR_CHANGED, "operator.changed", "The record or a credential of an operator changed.") \
     X(OPERATOR_DELETED, "operator.deleted", "An operator was removed; the credentials no longer work.") \
+    X(RENEWAL_ORDERED, "renewal.ordered", "An operator had all devices, or a group, renew their certificates.") \
+    X(RENEWAL_CANCELLED, "renewal.cancelled", "An order to renew was stopped; devices it has not come to keep their certificates.") \
+    X(RENEWAL_RESUMED, "renewal.resumed", "An order to renew that was stopped goes on.") \
+    X(RENEWAL_ENDED, "renewal.ended", "All devices of an order to renew have renewed.") \
     X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
     X(CA_PREPARED, "ca.prepared", "A CA was found in the keystore for the first time; from now on everybody is given its certificate. The target is the CA.") \
     X(CA_ACTIVATED, "ca.activated", "A CA was put to use: an issuing CA signs from now on, a root is what new devices are told to trust. The one before is superseded.") \
@@ -82,6 +86,9 @@
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
     X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
+    X(SERVER_CLOCK_DOUBTED, "server.clock_doubted", "The clock of the server jumped by more than an hour; the daemon goes on with the time it knows and issues nothing.") \
+    X(SERVER_CLOCK_GOOD, "server.clock_good", "The clock of the server is right again.") \
+    X(SERVER_CLOCK_ACCEPTED, "server.clock_accepted", "An operator let the daemon start although its clock is far from what the store has seen last.") \
     X(OCSP_CERTIFICATE_ISSUED, "server.ocsp_certificate_issued", "The daemon got a certificate to sign OCSP answers with.") \
     X(BACKUP_CREATED, "backup.created", "A backup of the store was made; the entry has its recipients, sizes and hash.") \
     X(BACKUP_RESTORED, "backup.restored", "The daemon started with a store out of a backup; what happened after the backup was made is not in it.") \

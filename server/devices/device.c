@@ -2,6 +2,8 @@
 /* Changes of devices: each a write job. */
 #include "devices/device.h"
 
+#include <stdlib.h>
+
 #include "access/attributes.h"
 #include "audit/audit.h"
 #include "base/clock.h"
@@ -227,6 +229,141 @@ static mrl_err run_step(struct mrl_tx *tx, struct mrl_change *change)
     return mrl_audit_append(tx, &e, NULL);
 }
 
+static mrl_err check_step(enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why)
+{
+    if (action == MRL_DEVICE_ACTIVATE || (size_t)action >= MRL_DEVICE_ACTION_COUNT_)
+        return mrl_fail(why, MRL_ERR_INVALID, "a device becomes active by enrolling");
+    return mrl_text_check(reason, MRL_REASON_MAX, "reason", why);
+}
+
+struct many {
+    struct mrl_write write;
+    struct change each; /* of each in turn */
+    const mrl_bytes *ids;
+    size_t count;
+    struct mrl_registry_update **updates;
+};
+
+static mrl_err run_many(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct many *m = MRL_CONTAINER(w, struct many, write);
+
+    for (size_t i = 0; i < m->count; i++) {
+        m->each.base.id = m->ids[i];
+        MRL_TRY(run_step(tx, &m->each.base));
+        MRL_TRY(mrl_registry_stage(tx, MRL_PRINCIPAL_DEVICE, m->ids[i], &m->updates[i]));
+    }
+    return MRL_OK;
+}
+
+static void publish_many(struct mrl_write *w)
+{
+    const struct many *m = MRL_CONTAINER(w, struct many, write);
+
+    for (size_t i = 0; i < m->count; i++)
+        mrl_registry_publish(m->each.base.registry, m->updates[i]);
+}
+
+/* Which one it was, in front of why it cannot. */
+static mrl_err name_failed(const struct many *m, mrl_err err, struct mrl_why *why)
+{
+    const struct mrl_why said = *why;
+
+    if (err != MRL_ERR_STATE)
+        return err;
+    return mrl_fail(why, err, "%.*s: %.180s", MRL_FMT(m->each.base.id), said.text);
+}
+
+mrl_err mrl_device_change_many(struct mrl_registry *r, const struct mrl_actor *actor,
+                               const mrl_bytes *ids, size_t count, enum mrl_device_action action,
+                               mrl_bytes reason, struct mrl_why *why)
+{
+    struct mrl_why local = {""};
+    struct many m = {.write = {.run = run_many, .committed = publish_many},
+                     .each = {.base = {.registry = r,
+                                       .actor = actor,
+                                       .kind = MRL_PRINCIPAL_DEVICE,
+                                       .why = why != NULL ? why : &local},
+                              .action = action,
+                              .text = reason},
+                     .ids = ids,
+                     .count = count};
+    mrl_err err;
+
+    if (count == 0 || count > MRL_DEVICE_STEPS_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "1 to %d devices at a time", MRL_DEVICE_STEPS_MAX);
+    MRL_TRY(check_step(action, reason, why));
+    for (size_t i = 0; i < count; i++)
+        if (!mrl_name_valid(ids[i]))
+            return no_device(MRL_LIT("of that name"), why);
+    m.updates = calloc(count, sizeof(struct mrl_registry_update *));
+    if (m.updates == NULL)
+        abort();
+    err = mrl_registry_write(r, &m.write, m.each.base.why);
+    for (size_t i = 0; i < count; i++)
+        mrl_registry_update_free(m.updates[i]);
+    free(m.updates);
+    return name_failed(&m, err, m.each.base.why);
+}
+
+struct page {
+    enum mrl_device_action action;
+    struct mrl_name names[MRL_DEVICE_STEPS_MAX];
+    mrl_bytes ids[MRL_DEVICE_STEPS_MAX];
+    size_t count; /* that can make the step */
+    size_t seen;
+    struct mrl_name last;
+};
+
+static void add_to_page(void *context, const struct mrl_device_info *d)
+{
+    struct page *p = context;
+    struct mrl_device_life life = d->life;
+
+    p->seen++;
+    (void)mrl_name_set(&p->last, d->id); /* it is one */
+    if (mrl_device_step(&life, p->action, NULL) != MRL_OK ||
+        !mrl_name_set(&p->names[p->count], d->id))
+        return;
+    p->ids[p->count] = mrl_name_bytes(&p->names[p->count]);
+    p->count++;
+}
+
+static mrl_err change_page(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes group,
+                           struct page *p, mrl_bytes reason, struct mrl_why *why)
+{
+    struct mrl_device_query query = {
+        .after = mrl_name_bytes(&p->last), .limit = MRL_DEVICE_STEPS_MAX, .group = group};
+
+    p->count = p->seen = 0;
+    MRL_TRY(mrl_device_list(r, &query, add_to_page, p, why));
+    if (p->count == 0)
+        return MRL_OK;
+    return mrl_device_change_many(r, actor, p->ids, p->count, p->action, reason, why);
+}
+
+mrl_err mrl_device_change_group(struct mrl_registry *r, const struct mrl_actor *actor,
+                                mrl_bytes group, enum mrl_device_action action, mrl_bytes reason,
+                                size_t *changed, struct mrl_why *why)
+{
+    struct page *p;
+    mrl_err err;
+
+    *changed = 0;
+    MRL_TRY(mrl_name_check(group, "group", why));
+    MRL_TRY(check_step(action, reason, why));
+    p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        abort();
+    p->action = action;
+    do {
+        err = change_page(r, actor, group, p, reason, why);
+        *changed += err == MRL_OK ? p->count : 0;
+    } while (err == MRL_OK && p->seen == MRL_DEVICE_STEPS_MAX);
+    free(p);
+    return err;
+}
+
 mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                           enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why)
 {
@@ -241,11 +378,9 @@ mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor,
         .text = reason,
     };
 
-    if (action == MRL_DEVICE_ACTIVATE || (size_t)action >= MRL_DEVICE_ACTION_COUNT_)
-        return mrl_fail(why, MRL_ERR_INVALID, "a device becomes active by enrolling");
+    MRL_TRY(check_step(action, reason, why));
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
-    MRL_TRY(mrl_text_check(reason, MRL_REASON_MAX, "reason", why));
     return mrl_change_write(&c.base);
 }
 

@@ -10,6 +10,7 @@ enum {
     MRL_NOTE_MAX = 256,   /* bytes of a note, UTF-8 without control characters */
     MRL_REASON_MAX = 256, /* the same for the reason of a step */
     MRL_DEVICE_PAGE_MAX = 1000,
+    MRL_DEVICE_STEPS_MAX = 1000,   /* devices changed in one transaction */
     MRL_DEVICE_BATCH_MAX = 100000, /* devices added in one transaction */
 };
 
@@ -38,6 +39,15 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
  */
 mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                           enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why);
+/* The same step for many (1 to MRL_DEVICE_STEPS_MAX, MRL_ERR_LIMIT), each with its own entry, all
+ * in one transaction or none: why names the one that cannot. */
+mrl_err mrl_device_change_many(struct mrl_registry *r, const struct mrl_actor *actor,
+                               const mrl_bytes *ids, size_t count, enum mrl_device_action action,
+                               mrl_bytes reason, struct mrl_why *why);
+/* All of a group that can make it, by so many at a time; *changed counts them, on failure too. */
+mrl_err mrl_device_change_group(struct mrl_registry *r, const struct mrl_actor *actor,
+                                mrl_bytes group, enum mrl_device_action action, mrl_bytes reason,
+                                size_t *changed, struct mrl_why *why);
 /* group empty: none. Retired devices keep theirs: MRL_ERR_STATE. */
 mrl_err mrl_device_set_group(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                              mrl_bytes group, struct mrl_why *why);

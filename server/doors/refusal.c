@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "base/writer.h"
+#include "doors/skew.h"
 
 static const enum mrl_tls_refusal refusals[MRL_JUDGEMENT_COUNT_] = {
     [MRL_JUDGED_ACCEPTED] = MRL_TLS_ACCEPTED,    [MRL_JUDGED_UNKNOWN] = MRL_TLS_UNREGISTERED,
@@ -91,18 +92,18 @@ mrl_bytes mrl_auth_text(struct mrl_registry *r, const struct mrl_tls_facts *fact
     return mrl_bytes_of(memory, w.len);
 }
 
-void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsigned shard,
-                      mrl_bytes door, const struct mrl_peer *peer,
+void mrl_refusal_note(struct mrl_registry *r, struct mrl_audit *audit, struct mrl_metrics *metrics,
+                      unsigned shard, mrl_bytes door, const struct mrl_peer *peer,
                       const struct mrl_conn_closed *closed, unsigned status, const char *why)
 {
     char source[MRL_PEER_TEXT], auth[MRL_AUTH_TEXT];
-    const struct mrl_audit_detail detail = MRL_AUDIT_TEXT("door", door);
+    struct mrl_audit_detail details[1 + MRL_SKEW_DETAILS_MAX] = {MRL_AUDIT_TEXT("door", door)};
     struct mrl_audit_event e = {
         .action = MRL_AUDIT_CONNECTION_REFUSED,
         .outcome = MRL_AUDIT_DENIED,
         .reason = mrl_str(reason_of(closed, status, why)),
-        .details = &detail,
-        .details_count = 1,
+        .details = details,
+        .details_count = 1 + mrl_skew_details(r, closed, &details[1]),
     };
 
     mrl_peer_format(peer, source);

@@ -23,9 +23,10 @@ mrl_bytes mrl_auth_text(struct mrl_registry *r, const struct mrl_tls_facts *fact
                         char memory[static MRL_AUTH_TEXT]);
 
 /* Counts and notes a connection of an HTTP door that never became a request: refused in the
- * handshake (status 0) or for its bytes. door names it in the entry. */
-void mrl_refusal_note(struct mrl_audit *audit, struct mrl_metrics *metrics, unsigned shard,
-                      mrl_bytes door, const struct mrl_peer *peer,
+ * handshake (status 0) or for its bytes. door names it in the entry. r may be NULL: then it is not
+ * said by how much a certificate is out of its time. */
+void mrl_refusal_note(struct mrl_registry *r, struct mrl_audit *audit, struct mrl_metrics *metrics,
+                      unsigned shard, mrl_bytes door, const struct mrl_peer *peer,
                       const struct mrl_conn_closed *closed, unsigned status, const char *why);
 
 #endif

@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "issuing/ca_view.h"
 
-enum { BACKDATE_S = 3600 }; /* clocks of devices are often a little behind */
-
 struct mrl_issuing {
     struct mrl_issuing_config config;
     struct mrl_arena arena;             /* names and keys below */
@@ -43,6 +41,15 @@ static uint64_t life_of(const struct mrl_issuing *i, enum mrl_principal_kind kin
                                              : i->config.operator_life_s;
 }
 
+/* The key process lives by the clock of the machine and would refuse, or worse, not. */
+static mrl_err check_clock(struct mrl_why *why)
+{
+    if (!mrl_clock_is_doubted())
+        return MRL_OK;
+    return mrl_fail(why, MRL_ERR_BUSY,
+                    "the clock of the server jumped: nothing is issued until it is right");
+}
+
 static const struct mrl_ca_view *view_of(const struct mrl_issuing *i)
 {
     return atomic_load(&i->view);
@@ -56,7 +63,7 @@ static void set_terms(const struct mrl_issuing *i, struct mrl_keys_issue *want, 
     int64_t end = mrl_cert_facts(v->intermediates.certs[0])->not_after;
 
     want->generation = v->issuing;
-    want->not_before = now - BACKDATE_S;
+    want->not_before = now - MRL_ISSUING_BACKDATE_S;
     want->not_after = now + (int64_t)life_s < end ? now + (int64_t)life_s : end;
 }
 
@@ -311,6 +318,7 @@ mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes
 {
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
+    MRL_TRY(check_clock(why));
     set_terms(i, &want, life_s > 0 ? life_s : life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
 }
@@ -348,6 +356,7 @@ mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_ide
     const struct mrl_cert_list *between = mrl_issuing_intermediates(i);
     struct mrl_keys_issue want = i->server;
 
+    MRL_TRY(check_clock(why));
     MRL_TRY(mrl_key_generate(MRL_KEY_P256, &made.key, why));
     MRL_TRY(mrl_key_to_spki(made.key, &spki));
     want.spki = mrl_buf_bytes(&spki);

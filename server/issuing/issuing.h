@@ -18,7 +18,10 @@
 
 struct mrl_issuing;
 
-enum { MRL_SERVER_NAMES_MAX = 16 };
+enum {
+    MRL_SERVER_NAMES_MAX = 16,
+    MRL_ISSUING_BACKDATE_S = 3600, /* notBefore: clocks of devices are often a little behind */
+};
 
 struct mrl_issuing_config { /* copied, but keys and store, which outlive it */
     struct mrl_keys_client *keys;

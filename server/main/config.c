@@ -186,6 +186,13 @@ static const struct mrl_config_key enrolment_keys[] = {
      "Address and port of EST over HTTPS.", 1, 128, NULL},
     {"body_bytes", MRL_CONFIG_SIZE, KEY(enrolment, body_bytes), "\"64KiB\"",
      "Largest request body.", 1024, 1 << 24, NULL},
+    {"waiting", MRL_CONFIG_INTEGER, KEY(enrolment, waiting), "1024",
+     "Enrolments under way or waiting; more are answered with 503 and Retry-After.", 1, 4096, NULL},
+    {"waiting_of_source", MRL_CONFIG_INTEGER, KEY(enrolment, waiting_of_source), "256",
+     "The same from one address (of IPv6: a /64), answered with 429. 0: as many.", 0, 4096, NULL},
+    {"grace", MRL_CONFIG_DURATION, KEY(enrolment, grace_s), "\"0d\"",
+     "How long past its end a certificate still renews itself, and does nothing else.", 0,
+     10 * (int64_t)YEAR_S, NULL},
     {"proxies", MRL_CONFIG_STRINGS, KEY(enrolment, proxies), "[]",
      "Networks of load balancers in front of this port, as in [mqtt].", 0, 64, NULL},
 };

@@ -91,6 +91,9 @@ struct mrl_config {
     struct {
         mrl_bytes listen;
         uint64_t body_bytes;
+        uint64_t grace_s;
+        int64_t waiting;
+        int64_t waiting_of_source;
         struct mrl_config_strings proxies;
     } enrolment;
     struct {

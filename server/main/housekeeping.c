@@ -275,9 +275,11 @@ static void on_tick(struct mrl_timer *t)
 {
     struct mrl_server *s = MRL_CONTAINER(t, struct mrl_server, tick);
 
+    mrl_clock_tick(&s->clock, s->store, s->audit);
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
     mrl_revival_tick(s);
     mrl_rotation_tick(s->rotation);
+    mrl_renewing_tick(s->renewing, s->workers[0]);
     mrl_ledger_tick(s->ledger);
     mrl_retention_tick(s->retention, mrl_monotonic_ms());
     submit_chore(s);

@@ -12,10 +12,12 @@ enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: merlond init --config FILE    makes the state folder and a new CA\n"
-    "       merlond run --config FILE [--accept-rollback REASON]\n"
-    "                                     runs in the foreground until SIGTERM or SIGINT; the "
+    "       merlond run --config FILE [--accept-rollback REASON] [--accept-clock REASON]\n"
+    "                                     runs in the foreground until SIGTERM or SIGINT; a "
     "reason\n"
-    "                                     lets it start once with an audit log that lost entries\n"
+    "                                     lets it start once with an audit log that lost entries, "
+    "or\n"
+    "                                     with a clock that is far from what the store has seen\n"
     "       merlond example-config        prints every key with its default\n"
     "       merlond --version\n"
     "Exit status: 0 fine, 1 could not do it (why is on stderr), 2 wrong usage.\n";
@@ -36,15 +38,17 @@ static int example(void)
     return 0;
 }
 
-static mrl_err init(const struct mrl_config *config, const char *reason, struct mrl_why *why)
+static mrl_err init(const struct mrl_config *config, const struct mrl_server_accepts *accepts,
+                    struct mrl_why *why)
 {
-    (void)reason;
+    (void)accepts;
     return mrl_init(config, why);
 }
 
-typedef mrl_err command(const struct mrl_config *config, const char *reason, struct mrl_why *why);
+typedef mrl_err command(const struct mrl_config *config, const struct mrl_server_accepts *accepts,
+                        struct mrl_why *why);
 
-static int with_config(command *run, const char *path, const char *reason)
+static int with_config(command *run, const char *path, const struct mrl_server_accepts *accepts)
 {
     struct mrl_arena arena = {0};
     struct mrl_config config;
@@ -53,7 +57,7 @@ static int with_config(command *run, const char *path, const char *reason)
 
     if (err == MRL_OK) {
         mrl_log_set_level((enum mrl_log_level)config.server.log_level);
-        err = run(&config, reason, &why);
+        err = run(&config, accepts, &why);
     }
     mrl_arena_done(&arena);
     return err == MRL_OK ? 0 : say_why(err, &why);
@@ -81,21 +85,37 @@ static int without_options(const char *name)
     return misused();
 }
 
+/* Pairs of an option and its reason. */
+static bool read_accepts(int argc, char **argv, struct mrl_server_accepts *out)
+{
+    for (int i = 0; i < argc; i += 2) {
+        bool has_reason = i + 1 < argc && argv[i + 1][0] != '\0';
+
+        if (has_reason && strcmp(argv[i], "--accept-rollback") == 0)
+            out->rollback = argv[i + 1];
+        else if (has_reason && strcmp(argv[i], "--accept-clock") == 0)
+            out->clock = argv[i + 1];
+        else
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     bool has_config = argc >= 4 && strcmp(argv[2], "--config") == 0;
-    bool has_reason = argc == 6 && strcmp(argv[4], "--accept-rollback") == 0 && argv[5][0] != '\0';
+    struct mrl_server_accepts accepts = {0};
 
     mrl_log_set_program("merlond");
     mrl_json_wipe_what_is_freed();  /* tokens and keys of the API */
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of a write */
     if (argc == 2)
         return without_options(argv[1]);
-    if (!has_config || (argc != 4 && !has_reason))
+    if (!has_config || !read_accepts(argc - 4, &argv[4], &accepts))
         return misused();
     if (strcmp(argv[1], "run") == 0)
-        return with_config(mrl_server_run, argv[3], has_reason ? argv[5] : NULL);
+        return with_config(mrl_server_run, argv[3], &accepts);
     if (strcmp(argv[1], "init") == 0 && argc == 4)
-        return with_config(init, argv[3], /*reason=*/NULL);
+        return with_config(init, argv[3], &accepts);
     return misused();
 }

@@ -9,6 +9,8 @@
 #include "devices/registry.h"
 #include "export/export.h"
 #include "issuing/generations.h"
+#include "issuing/renewals.h"
+#include "main/clock_watch.h"
 #include "messages/ledger.h"
 #include "onboarding/approval.h"
 #include "onboarding/maker.h"
@@ -25,7 +27,7 @@ void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
         mrl_device_log_migrations, mrl_psk_migrations,        mrl_messages_migrations,
         mrl_lists_migrations,      mrl_revocation_migrations, mrl_provisioning_migrations,
         mrl_hardware_migrations,   mrl_maker_migrations,      mrl_approval_migrations,
-        mrl_ca_migrations};
+        mrl_ca_migrations,         mrl_renewals_migrations,   mrl_clock_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)
         out[i] = lists[i];

@@ -181,6 +181,20 @@ static mrl_err check_log(struct mrl_server *s, const struct mrl_paths *paths, st
     return mrl_restored_check(s, paths, why);
 }
 
+static mrl_err check_clock(struct mrl_server *s, struct mrl_why *why)
+{
+    return s->accept_clock != NULL ? MRL_OK : mrl_clock_check_start(s->store, mrl_wall_ms(), why);
+}
+
+static mrl_err record_clock(struct mrl_server *s)
+{
+    struct mrl_audit_event e =
+        mrl_actor_event(&system_actor, MRL_AUDIT_SERVER_CLOCK_ACCEPTED, MRL_BYTES_NONE);
+
+    e.reason = mrl_str(s->accept_clock);
+    return mrl_housekeeping_record(s, &e);
+}
+
 static mrl_err check_witnesses(struct mrl_server *s, struct mrl_why *why)
 {
     return mrl_collector_check_start(s->collector, s->accept_rollback, why);
@@ -217,6 +231,9 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
         .server_names = c->server.names.at,
         .server_name_count = c->server.names.count,
     };
+    const struct mrl_admission_config admission = {.waiting = (size_t)c->enrolment.waiting,
+                                                   .of_source =
+                                                       (size_t)c->enrolment.waiting_of_source};
 
     MRL_TRY(open_audit(s, why));
     MRL_TRY(mrl_collector_new(c, s->store, s->audit, &s->collector, why));
@@ -232,9 +249,16 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
     MRL_TRY(mrl_makers_open(s->store, &s->makers, why));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
-    s->onboarding =
-        (struct mrl_onboarding){s->store, s->registry, s->issuing, s->audit, &s->profiles};
-    s->onboarding.makers = s->makers;
+    MRL_TRY(mrl_renewals_open(s->store, mrl_issuing_audit_key(s->issuing), &s->renewals, why));
+    s->onboarding = (struct mrl_onboarding){.store = s->store,
+                                            .registry = s->registry,
+                                            .issuing = s->issuing,
+                                            .audit = s->audit,
+                                            .profiles = &s->profiles,
+                                            .makers = s->makers,
+                                            .renewals = s->renewals,
+                                            .admission = mrl_admission_new(&admission),
+                                            .grace_s = c->enrolment.grace_s};
     s->provisioning = (struct mrl_provisioning){&s->onboarding, s->sealer};
     MRL_TRY(mrl_claims_load(s->store, s->registry, why));
     return open_hardware(s, why);
@@ -372,6 +396,7 @@ static void fill_api(struct mrl_server *s)
         .ca_changed = mrl_housekeeping_ca_changed,
         .ca_reload = mrl_revival_reload,
         .ca_context = s,
+        .renewals = s->renewals,
         .metrics = s->metrics,
         .telemetry = s->telemetry,
         .retained = s->retained,
@@ -405,6 +430,7 @@ static mrl_err make_workers(struct mrl_server *s, struct mrl_why *why)
         .service = s->service,
         .tickets = s->tickets,
         .issuing = s->issuing,
+        .renewals = s->renewals,
         .onboarding = &s->onboarding,
         .provisioning = &s->provisioning,
         .provisioning_service = s->provisioning_service,
@@ -460,6 +486,7 @@ static mrl_err make_shared(struct mrl_server *s, const struct mrl_paths *paths, 
                             &s->provisioning_service));
     MRL_TRY(mrl_collector_start(s->collector));
     MRL_TRY(mrl_backup_new(s->store, paths->store, version, &s->backup));
+    s->renewing = mrl_renewing_new(s->renewals, s->service);
     s->rotation = mrl_rotation_new(s->store, s->sealer, s->keys, s->service);
     s->retention = mrl_retention_new(s->store, s->exports, s->service, c->audit.keep_s);
     return MRL_OK;
@@ -532,6 +559,7 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_become(&account, why));
     MRL_TRY(mrl_harden(why));
     MRL_TRY(open_store(s, &paths, why));
+    MRL_TRY(check_clock(s, why));
     MRL_TRY(open_duties(s, &paths, why));
     MRL_TRY(open_exports(s, why));
     MRL_TRY(open_revocation(s, &paths, why));
@@ -546,6 +574,9 @@ static mrl_err start(struct mrl_server *s, struct mrl_why *why)
     MRL_TRY(mrl_housekeeping_write_roots(s, why));
     MRL_TRY(mrl_housekeeping_start(s, why));
     MRL_TRY(record(s, MRL_AUDIT_SERVER_STARTED));
+    if (s->accept_clock != NULL)
+        MRL_TRY(record_clock(s));
+    mrl_clock_start(&s->clock, s->store);
     mrl_housekeeping_checkpoint(s);   /* from here on there is one to verify against */
     MRL_TRY(check_witnesses(s, why)); /* of a log that was empty: there was nothing to ask with */
     mrl_rotation_wake(s->rotation);   /* one may have been running */
@@ -618,6 +649,7 @@ static void stop(struct mrl_server *s)
     mrl_audit_free(s->audit);
     mrl_store_close(s->store);
     mrl_rotation_free(s->rotation);
+    mrl_renewing_free(s->renewing);
     mrl_retention_free(s->retention);
     mrl_backup_free(s->backup);
     mrl_sealer_free(s->sealer);
@@ -629,6 +661,8 @@ static void stop(struct mrl_server *s)
     mrl_makers_free(s->makers);
     mrl_access_free(s->access);
     mrl_exports_free(s->exports);
+    mrl_admission_free(s->onboarding.admission);
+    mrl_renewals_free(s->renewals);
     mrl_issuing_free(s->issuing);
     mrl_tls_tickets_free(s->tickets);
     mrl_telemetry_free(s->telemetry);
@@ -647,7 +681,7 @@ static void stop(struct mrl_server *s)
     free(s);
 }
 
-mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollback,
+mrl_err mrl_server_run(const struct mrl_config *config, const struct mrl_server_accepts *accepts,
                        struct mrl_why *why)
 {
     struct mrl_server *s = calloc(1, sizeof(*s));
@@ -656,7 +690,8 @@ mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollb
     if (s == NULL)
         abort();
     s->config = config;
-    s->accept_rollback = accept_rollback;
+    s->accept_rollback = accepts->rollback;
+    s->accept_clock = accepts->clock;
     (void)pthread_mutex_init(&s->waking, NULL); /* no attributes: cannot fail */
     mrl_revival_init(&s->revival);
     mrl_rcu_register();

@@ -7,9 +7,12 @@
 #include "main/config.h"
 
 /* Returns after SIGTERM or SIGINT and a clean stop (MRL_OK), or when it could not start or its key
- * process died. accept_rollback: why an operator lets it start although the audit log is shorter
- * than it was; NULL: it does not start then. */
-mrl_err mrl_server_run(const struct mrl_config *config, const char *accept_rollback,
+ * process died. The reasons are those of an operator; NULL: it does not start then. */
+struct mrl_server_accepts {
+    const char *rollback; /* the audit log is shorter than it was */
+    const char *clock;    /* the clock is far from what the store has seen last */
+};
+mrl_err mrl_server_run(const struct mrl_config *config, const struct mrl_server_accepts *accepts,
                        struct mrl_why *why);
 
 #endif

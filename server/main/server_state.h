@@ -9,8 +9,10 @@
 #include "audit/checkpoint.h"
 #include "export/export.h"
 #include "guard/guard.h"
+#include "main/clock_watch.h"
 #include "main/collector.h"
 #include "main/config.h"
+#include "main/renewing.h"
 #include "main/retention.h"
 #include "main/revival.h"
 #include "main/rotation.h"
@@ -22,8 +24,10 @@ enum { MRL_WORKERS_MAX = 256 };
 struct mrl_server {
     const struct mrl_config *config;
     const char *accept_rollback; /* or NULL */
-    char *checkpoint_file;       /* owned */
-    char *root_file;             /* owned */
+    const char *accept_clock;    /* the same */
+    struct mrl_clock_watch clock;
+    char *checkpoint_file; /* owned */
+    char *root_file;       /* owned */
     struct mrl_keys_client *keys;
     struct mrl_keys_keeper *keeper; /* NULL: nobody starts the key process again */
     struct mrl_store *store;
@@ -54,6 +58,8 @@ struct mrl_server {
     _Atomic bool tickets_stale; /* somebody changed since the last sweep */
     struct mrl_service *service;
     struct mrl_rotation *rotation;
+    struct mrl_renewals *renewals;
+    struct mrl_renewing *renewing;
     struct mrl_retention *retention;
     struct mrl_backup *backup;
     struct mrl_revocation *revocation; /* NULL: not wanted */
@@ -71,12 +77,12 @@ struct mrl_server {
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
     pthread_mutex_t waking;
-    bool awake;               /* under waking: between start and stop of housekeeping */
-    uint64_t provisioning_ms; /* when expired certificates were looked for last; the chore's */
-    uint64_t remembered;      /* size of the checkpoint in checkpoint_file; the chore's */
+    bool awake;                  /* under waking: between start and stop of housekeeping */
+    uint64_t provisioning_ms;    /* when expired certificates were looked for last; the chore's */
+    uint64_t remembered;         /* size of the checkpoint in checkpoint_file; the chore's */
     _Atomic bool identity_stale; /* a step of a rollover came after the server's certificate */
-    _Atomic int64_t renew_at; /* of the server's certificate, seconds since 1970 */
-    mrl_err result;           /* of the run: not MRL_OK when the key process died */
+    _Atomic int64_t renew_at;    /* of the server's certificate, seconds since 1970 */
+    mrl_err result;              /* of the run: not MRL_OK when the key process died */
 };
 
 #endif

@@ -68,7 +68,7 @@ static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
     [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL,
                        mrl_vouch_mqtt, NULL},
     [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, "enrolment", alpn_both,
-                            2, mrl_mqtt_door_judge, mrl_vouch_enrolment, mrl_vouch_mqtt},
+                            2, mrl_device_port_judge_mqtt, mrl_vouch_enrolment, mrl_vouch_mqtt},
     [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "management", alpn_http, 1,
                              NULL, NULL, NULL},
 };
@@ -79,7 +79,8 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
     const struct mrl_tls_server_config config = {
         .client_certificate = rule->client_certificate,
         .judge = rule->judge,
-        .judge_context = w->shared.registry,
+        .judge_context =
+            port == MRL_PORT_ENROLMENT ? (void *)w->shared.onboarding : (void *)w->shared.registry,
         .psk = port == MRL_PORT_MQTT && w->shared.psk ? mrl_mqtt_door_psk : NULL,
         .roots = mrl_issuing_roots(w->shared.issuing),
         .alpn = rule->alpn,
@@ -158,6 +159,7 @@ static void make_door(struct mrl_worker *w)
         .retained = w->shared.retained,
         .ledger = w->shared.ledger,
         .routes = w->shared.routes,
+        .renewals = w->shared.renewals,
         .provisioning = w->shared.provisioning,
         .provisioning_service = w->shared.provisioning_service,
         .limits = &w->shared.mqtt_limits,
@@ -292,8 +294,8 @@ static void refused_proxy(void *context, const struct mrl_peer *proxy, const cha
     const struct port *p = context;
     const struct mrl_conn_closed closed = {.end = MRL_END_LOCAL};
 
-    mrl_refusal_note(p->worker->shared.audit, p->worker->shared.metrics, p->worker->index, p->door,
-                     proxy, &closed, /*status=*/400, why);
+    mrl_refusal_note(p->worker->shared.registry, p->worker->shared.audit, p->worker->shared.metrics,
+                     p->worker->index, p->door, proxy, &closed, /*status=*/400, why);
 }
 
 /* Between the listener and what it was to call. */
@@ -447,6 +449,11 @@ void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind,
     rejudge->kind = kind;
     (void)mrl_name_set(&rejudge->id, id); /* empty: all of this kind */
     mrl_mailbox_post(w->mailbox, &rejudge->message);
+}
+
+void mrl_worker_post(struct mrl_worker *w, struct mrl_message *m)
+{
+    mrl_mailbox_post(w->mailbox, m);
 }
 
 struct identity_message {

@@ -26,6 +26,7 @@ struct mrl_worker_shared {
     struct mrl_service *service;
     struct mrl_tls_tickets *tickets;
     struct mrl_issuing *issuing;
+    struct mrl_renewals *renewals;
     struct mrl_onboarding *onboarding;
     struct mrl_provisioning *provisioning;
     struct mrl_service *provisioning_service;
@@ -66,6 +67,8 @@ mrl_err mrl_worker_set_identity(struct mrl_worker *w, const struct mrl_server_id
 mrl_err mrl_worker_start(struct mrl_worker *w, struct mrl_why *why);
 /* From any thread while it runs: handled by the worker. */
 void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind, mrl_bytes id);
+/* Takes the message. */
+void mrl_worker_post(struct mrl_worker *w, struct mrl_message *m);
 /* Takes a copy of its own of what identity holds. */
 mrl_err mrl_worker_post_identity(struct mrl_worker *w, const struct mrl_server_identity *identity);
 /* Copies. The OCSP response about the certificate of that fingerprint: shown while it is the

@@ -20,8 +20,12 @@
 static void note_refused(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                          enum mrl_audit_action action, const char *reason)
 {
+    /* Coarse, so that equal entries stay equal. */
+    const struct mrl_audit_detail skew = MRL_AUDIT_INT("clock_skew", e->skew_s / 60 * 60);
     const struct mrl_audit_event event = {
         .action = action,
+        .details = &skew,
+        .details_count = mrl_enrol_skew_counts(e->skew_s),
         .outcome = MRL_AUDIT_DENIED,
         .actor = {.kind = MRL_ACTOR_UNKNOWN, .id = e->device},
         .source = e->source,
@@ -80,6 +84,7 @@ struct grant {
     struct mrl_actor actor;
     enum mrl_audit_action action;
     struct mrl_token_match token;
+    int64_t late_s;
     struct mrl_why *why;
 };
 
@@ -140,6 +145,8 @@ static mrl_err grant(struct grant *g, const struct mrl_csr_facts *facts, struct 
         .actor = &g->actor,
         .action = g->action,
         .token = mrl_str(g->token.id),
+        .late_s = g->late_s,
+        .skew_s = g->e->skew_s,
         .profile = mrl_terms_profile(g->o, g->e),
         .before = run_grant,
         .context = g,
@@ -233,7 +240,7 @@ static void compare_key(void *context, const struct mrl_credential_info *credent
 
 /* Whose certificate it is, when it and the device are in order; else why not. */
 static bool is_in_use(struct mrl_onboarding *o, const struct mrl_fingerprint *certificate,
-                      struct mrl_name *id, const char **reason)
+                      uint64_t grace_s, struct mrl_name *id, const char **reason)
 {
     const struct mrl_principal *p = NULL;
     enum mrl_judgement judged = MRL_JUDGED_UNKNOWN;
@@ -241,8 +248,8 @@ static bool is_in_use(struct mrl_onboarding *o, const struct mrl_fingerprint *ce
 
     mrl_rcu_read_begin();
     if (certificate != NULL)
-        judged =
-            mrl_registry_judge_renewal(o->registry, certificate, mrl_wall_s(), /*grace=*/0, &p);
+        judged = mrl_registry_judge_renewal(o->registry, certificate, mrl_wall_s(),
+                                            (int64_t)grace_s, &p);
     good = judged == MRL_JUDGED_ACCEPTED && mrl_name_set(id, p->subject.id);
     mrl_rcu_read_end();
     *reason = mrl_judgement_name(judged);
@@ -283,7 +290,7 @@ static bool answer_again(struct mrl_onboarding *o, const struct mrl_enrolment *e
     const char *reason;
 
     if (!look->answered || !facts->has_challenge ||
-        !is_in_use(o, &look->certificate, &id, &reason) ||
+        !is_in_use(o, &look->certificate, /*grace_s=*/0, &id, &reason) ||
         !mrl_bytes_eq(mrl_name_bytes(&id), e->device) ||
         (e->proof != NULL && !mrl_hardware_is_held(o->registry, &look->certificate)) ||
         mrl_credential_show(o->registry, &look->certificate, compare_key, &r, NULL) != MRL_OK ||
@@ -426,6 +433,20 @@ static mrl_err check_same_names(struct mrl_onboarding *o, const struct mrl_enrol
     return MRL_OK;
 }
 
+/* Seconds past the end of the present certificate, 0 before. */
+static int64_t late_by(struct mrl_onboarding *o, const struct mrl_fingerprint *present)
+{
+    const struct mrl_credential *c;
+    const struct mrl_principal *p;
+    int64_t late = 0;
+
+    mrl_rcu_read_begin();
+    if (mrl_snapshot_credential(o->registry, present, &c, &p))
+        late = mrl_wall_s() - c->not_after;
+    mrl_rcu_read_end();
+    return late > 0 ? late : 0;
+}
+
 static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                     struct mrl_buf *der, struct mrl_why *why)
 {
@@ -441,6 +462,7 @@ static enum mrl_enrol_refusal renew(struct mrl_onboarding *o, const struct mrl_e
     mrl_hex(mrl_fingerprint_bytes(e->present), hex);
     mrl_put_text(&w, "certificate:%s", hex);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_REENROLLED, why);
+    g.late_s = late_by(o, e->present);
     return refusal_of(&g, grant(&g, &r.facts, der));
 }
 
@@ -449,7 +471,7 @@ static enum mrl_enrol_refusal by_certificate(struct mrl_onboarding *o, struct mr
 {
     const char *reason;
 
-    if (!is_in_use(o, e->present, id, &reason)) {
+    if (!is_in_use(o, e->present, o->grace_s, id, &reason)) {
         note_refused(o, e, MRL_AUDIT_ENROL_REFUSED, reason);
         (void)mrl_fail(why, MRL_ERR_AUTH, "a present certificate of the device is needed: %s",
                        reason);

@@ -9,6 +9,8 @@
 #include "devices/registry.h"
 #include "issuing/issuing.h"
 #include "issuing/profile.h"
+#include "issuing/renewals.h"
+#include "onboarding/admission.h"
 #include "onboarding/maker.h"
 #include "onboarding/token.h"
 #include "watch/metrics.h"
@@ -22,9 +24,14 @@ struct mrl_onboarding { /* borrowed, filled by the daemon */
     struct mrl_issuing *issuing;
     struct mrl_audit *audit;
     const struct mrl_profiles *profiles; /* NULL: only the default */
-    struct mrl_hardware *hardware;       /* NULL: nobody proves anything */
+    struct mrl_renewals *renewals;
+    struct mrl_admission *admission;
+    uint64_t grace_s;              /* how long past its end a certificate still renews itself */
+    struct mrl_hardware *hardware; /* NULL: nobody proves anything */
     struct mrl_makers *makers;
 };
+
+enum { MRL_ENROL_SKEW_S = 60 };
 
 struct mrl_enrolment {
     const struct mrl_profile *profile;     /* NULL: the one without a label */
@@ -36,9 +43,16 @@ struct mrl_enrolment {
     mrl_bytes made_spki;                   /* certified instead of the request's key */
     mrl_bytes binding;                     /* raw channel binding, empty: there is none */
     mrl_bytes source;                      /* for the audit entry */
+    int64_t skew_s; /* the same: by how much its clock is ahead; 0: unknown */
     mrl_bytes request_id;
     const struct mrl_hardware_proof *proof; /* about the key of the request, NULL: none */
 };
+
+/* Worth to be named: 1, else 0. */
+static inline size_t mrl_enrol_skew_counts(int64_t skew_s)
+{
+    return skew_s >= MRL_ENROL_SKEW_S || skew_s <= -MRL_ENROL_SKEW_S;
+}
 
 /* What to tell the device: an HTTP status, and a sentence in why. */
 enum mrl_enrol_refusal {

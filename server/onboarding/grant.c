@@ -73,14 +73,18 @@ struct grant_job {
 static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
 {
     char fingerprint[2 * MRL_SHA256_SIZE + 1], serial[2 * MRL_SERIAL_MAX + 1];
-    struct mrl_audit_detail details[8];
+    struct mrl_audit_detail details[10];
     size_t count = 0;
     struct mrl_audit_event event = mrl_actor_event(j->grant->actor, j->grant->action, j->grant->id);
 
     MRL_ENSURE(j->cert->serial.len <= MRL_SERIAL_MAX, MRL_ERR_INVALID);
     mrl_hex(mrl_fingerprint_bytes(&j->cert->fingerprint), fingerprint);
     mrl_hex(j->cert->serial, serial);
+    if (mrl_enrol_skew_counts(j->grant->skew_s))
+        details[count++] = MRL_AUDIT_INT("clock_skew", j->grant->skew_s);
     details[count++] = MRL_AUDIT_TEXT("fingerprint", mrl_str(fingerprint));
+    if (j->grant->late_s > 0)
+        details[count++] = MRL_AUDIT_INT("late", j->grant->late_s);
     details[count++] = MRL_AUDIT_INT("not_after", j->cert->not_after);
     if (j->grant->profile != NULL)
         details[count++] = MRL_AUDIT_TEXT("profile", j->grant->profile->name);
@@ -130,6 +134,8 @@ static mrl_err run_grant(struct mrl_tx *tx, struct mrl_write *w)
     MRL_TRY(mrl_registry_credential_add(tx, &credential, j->why));
     if (j->grant->token.len > 0)
         MRL_TRY(mrl_token_answered_tx(tx, j->grant->token, j->grant->id, &j->cert->fingerprint));
+    if (j->grant->kind == MRL_PRINCIPAL_DEVICE)
+        MRL_TRY(mrl_renewals_renewed_tx(tx, j->grant->id));
     MRL_TRY(append_entry(tx, j));
     return stage(tx, j, &credential);
 }

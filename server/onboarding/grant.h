@@ -18,6 +18,8 @@ struct mrl_grant {
     const struct mrl_actor *actor;
     enum mrl_audit_action action;
     mrl_bytes token; /* id of the token that was used, for the entry; empty: none */
+    int64_t skew_s;  /* by how much its clock is ahead, the same */
+    int64_t late_s; /* so long past its end the present certificate renewed itself, for the entry */
     const struct mrl_profile *profile; /* of a device: gives the life; NULL: none */
     /* First in the write job, may be NULL: what else must hold or happen. */
     mrl_err (*before)(struct mrl_tx *tx, void *context, struct mrl_why *why);

@@ -58,6 +58,8 @@
     X(ENROLLED, "merlon_enrolments_total", "kind=\"enrol\"", "Certificates issued over EST.")    \
     X(REENROLLED, "merlon_enrolments_total", "kind=\"reenrol\"", "")                             \
     X(ENROL_REFUSED, "merlon_enrolments_refused_total", "", "EST requests refused.")             \
+    X(ENROL_DEFERRED, "merlon_enrolments_deferred_total", "",                                    \
+      "EST requests sent away for a while: too many waited.")                                    \
     X(OCSP_ANSWERED, "merlon_ocsp_responses_total", "status=\"successful\"",                     \
       "OCSP requests answered.")                                                                 \
     X(OCSP_UNAUTHORIZED, "merlon_ocsp_responses_total", "status=\"unauthorized\"", "")           \

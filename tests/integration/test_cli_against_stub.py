@@ -41,6 +41,8 @@ ENTRY = {"seq": 7, "time": 1795472078123, "action": "device.added", "outcome": "
          "actor": {"kind": "operator", "id": "alice"}, "target": "pump-7"}
 CAS = {"bundle": "ab" * 32, "items": [{"kind": "root", "number": 1, "state": "active", "has_key": True, "name": "Merlon Root CA",
                                        "fingerprint": "cd" * 32, "not_after": "2046-11-23T00:00:00.000Z"}]}
+RENEWAL = {"id": 3, "state": "telling", "group": "pumps", "per_hour": 360000, "started": "2026-11-23T22:14:38.000Z",
+           "total": 10, "left": 4, "told": 3, "unreachable": 1, "renewed": 2}
 TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pump-7", "uses": 1,
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
@@ -72,6 +74,14 @@ SIMPLE = [
     ("device set pump-7 attr.site=berlin attr.floor= group=pumps note=by=the=door", "PATCH", "/v1/devices/pump-7", {},
      {"group": "pumps", "note": "by=the=door", "attributes": {"site": "berlin", "floor": ""}}, DEVICE),
     ("device revoke pump-7", "POST", "/v1/devices/pump-7/revoke", {}, {}, DEVICE),
+    ("ca renew-now --group pumps --rate 100/s --detach", "POST", "/v1/renewals", {}, {"group": "pumps", "rate": "100/s"}, RENEWAL),
+    ("ca renew-now --all --rate 10/m --detach", "POST", "/v1/renewals", {}, {"rate": "10/m"}, RENEWAL),
+    ("ca renewals", "GET", "/v1/renewals", {"limit": "500"}, None, {"items": [RENEWAL]}),
+    ("ca renewal-show 3", "GET", "/v1/renewals/3", {}, None, RENEWAL),
+    ("ca renewal-cancel 3", "POST", "/v1/renewals/3/cancel", {}, None, RENEWAL),
+    ("ca renewal-resume 3", "POST", "/v1/renewals/3/resume", {}, None, RENEWAL),
+    ("device revoke --group pumps --reason stolen", "POST", "/v1/revocations", {}, {"group": "pumps", "reason": "stolen"},
+     {"devices": 7}),
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),

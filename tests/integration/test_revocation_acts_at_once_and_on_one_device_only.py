@@ -224,3 +224,51 @@ def test_an_operator_certificate_that_is_revoked_opens_nothing_more(merlon):
         assert merlon.https(alice).ask("GET", "/v1/status").status in (401, 403)
     except (ssl.SSLError, ConnectionError):
         pass
+
+
+# --- many at once
+
+
+def test_devices_named_in_a_file_are_revoked_in_one_call_and_the_others_notice_nothing(merlon, workdir):
+    clients = {name: Mqtt(merlon.mqtt_port, merlon.root, merlon.device(name)) for name in [f"d{n}" for n in range(6)]}
+    for client in clients.values():
+        client.connect("x")
+    file = workdir / "stolen"
+    file.write_text("d0\n\n  d2  \nd4", encoding="ascii")
+    start = time.monotonic()
+    assert "3 devices are revoked" in cli(merlon, "device", "revoke", "--from-file", str(file), "--reason", "stolen")
+    for name in ("d0", "d2", "d4"):
+        assert clients[name].ends() == 0x98
+        assert merlon.wait_for_entry("device.revoked", target=name)["reason"] == "stolen"
+    assert time.monotonic() - start < 2
+    for name in ("d1", "d3", "d5"):
+        assert clients[name].nothing_comes()
+        clients[name].close()
+
+
+def test_a_group_is_revoked_as_far_as_there_is_something_to_revoke(merlon):
+    pump, fan = merlon.device("pump-1", "pumps"), merlon.device("fan-1", "fans")
+    merlon.add_device("pump-2", "pumps")
+    merlon.device("pump-3", "pumps")
+    merlon.api.step("pump-3", "retire")
+    answer = merlon.api.post("/v1/revocations", {"group": "pumps"})
+    assert answer["devices"] >= 1
+    assert not can_connect(merlon, pump) and can_connect(merlon, fan)
+    assert merlon.api.get("/v1/devices/pump-3")["state"] == "retired"
+
+
+def test_a_list_is_revoked_as_a_whole_or_not_at_all(merlon):
+    pump = merlon.device("pump-1")
+    merlon.device("pump-2")
+    merlon.api.step("pump-2", "retire")
+    for body, status, named in (({"devices": ["pump-1", "pump-2"]}, 409, "pump-2"), ({"devices": ["pump-1", "nobody"]}, 404, "nobody"),
+                                ({"devices": []}, 400, "1 to 1000"), ({"devices": ["a"] * 1001}, 400, "1 to 1000"),
+                                ({}, 400, "one of"), ({"devices": ["pump-1"], "group": "g"}, 400, "one of"),
+                                ({"devices": [7]}, 400, "text"), ({"group": "a/b"}, 400, "group")):
+        answer = merlon.api.ask("POST", "/v1/revocations", body)
+        assert answer.status == status and named in answer.text(), (body, answer)
+    assert can_connect(merlon, pump)
+    many = [f"m{n}" for n in range(1000)]
+    for name in many:
+        merlon.add_device(name)
+    assert merlon.api.post("/v1/revocations", {"devices": many})["devices"] == 1000

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "doors/http/est.h"
+#include "doors/http/est_admit.h"
 #include "onboarding/attest.h"
 #include "wire/http1.h"
 #include "wire/http1_auth.h"
@@ -226,7 +227,8 @@ static void defer(struct mrl_exchange *x, void (*work)(struct mrl_exchange *x))
         return;
     if (mrl_exchange_header(x, "Content-Type", &type) &&
         mrl_http_media_is(type, "application/json")) {
-        mrl_exchange_defer(x, work);
+        if (mrl_est_admit(x))
+            mrl_exchange_defer(x, work);
         return;
     }
     mrl_exchange_fail(x, 415, "the body of a hardware proof is application/json\n");

@@ -11,9 +11,12 @@
 #include "crypto/pkcs7.h"
 #include "devices/snapshot.h"
 #include "doors/http/attest.h"
+#include "doors/http/est_admit.h"
 #include "doors/http/est_login.h"
+#include "doors/http/est_offer.h"
 #include "doors/http/mqtt_ws.h"
 #include "doors/refusal.h"
+#include "doors/skew.h"
 #include "onboarding/keygen.h"
 #include "onboarding/maker_enrol.h"
 #include "wire/http1.h"
@@ -157,16 +160,18 @@ static void on_csrattrs(struct mrl_exchange *x)
 void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
+    char skew[MRL_SKEW_TEXT];
 
     if (refusal != MRL_ENROL_WAITING)
         mrl_count(est->metrics, est->index, MRL_COUNTER_ENROL_REFUSED);
-    mrl_exchange_fail(x, (unsigned)refusal, "%s\n", why); /* RFC 7030 4.2.3: text/plain */
+    mrl_skew_text(mrl_est_skew(x), skew);
+    mrl_exchange_fail(x, (unsigned)refusal, "%s%s\n", why, skew); /* RFC 7030 4.2.3: text/plain */
     if (refusal == MRL_ENROL_WAITING || refusal == MRL_ENROL_TOO_MANY)
         mrl_exchange_set_header(x, "Retry-After", MRL_LIT("60"));
     if (refusal == MRL_ENROL_NOT_AUTHENTIC)
         mrl_est_challenge(x);
     if (refusal == MRL_ENROL_UNAVAILABLE)
-        mrl_exchange_set_header(x, "Retry-After", MRL_LIT("10"));
+        mrl_est_come_later(x);
 }
 
 static void answer_certificate(struct mrl_exchange *x, mrl_bytes der)
@@ -237,6 +242,7 @@ static void describe(struct mrl_exchange *x, char source[static MRL_PEER_TEXT],
     e->source = mrl_str(source);
     e->request_id = mrl_exchange_request_id(x);
     e->request = mrl_exchange_body(x);
+    e->skew_s = mrl_est_skew(x);
     e->binding = mrl_exchange_channel_binding(x, &kind);
     e->present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL;
     e->introduced = facts != NULL ? facts->introduced : MRL_BYTES_NONE;
@@ -274,6 +280,7 @@ static void run_enrol(struct mrl_exchange *x, mrl_enrol_function *enrol, struct 
         return;
     note_trust(x, mrl_buf_bytes(&der));
     answer_certificate(x, mrl_buf_bytes(&der));
+    mrl_est_offer_renewal(x, est->onboarding, mrl_buf_bytes(&der));
 }
 
 static void run_keygen(struct mrl_exchange *x, mrl_enrol_function *enrol, struct mrl_enrolment *e,
@@ -287,8 +294,10 @@ static void run_keygen(struct mrl_exchange *x, mrl_enrol_function *enrol, struct
 
     describe(x, source, e);
     refusal = mrl_keygen(est->onboarding, e, enrol, &made, &why);
-    if (is_granted(x, refusal, counter, why.text))
-        answer_made(x, &made);
+    if (!is_granted(x, refusal, counter, why.text))
+        return;
+    answer_made(x, &made);
+    mrl_est_offer_renewal(x, est->onboarding, mrl_buf_bytes(&made.certificate));
 }
 
 static bool is_introduced(struct mrl_exchange *x)
@@ -371,13 +380,13 @@ static bool is_pkcs10(struct mrl_exchange *x)
 
 static void on_simpleenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !mrl_est_is_kept_out(x))
+    if (is_pkcs10(x) && !mrl_est_is_kept_out(x) && mrl_est_admit(x))
         mrl_exchange_defer(x, simpleenroll);
 }
 
 static void on_simplereenroll(struct mrl_exchange *x)
 {
-    if (is_pkcs10(x) && !mrl_est_is_kept_out(x))
+    if (is_pkcs10(x) && !mrl_est_is_kept_out(x) && mrl_est_admit(x))
         mrl_exchange_defer(x, simplereenroll);
 }
 
@@ -387,7 +396,7 @@ static void on_serverkeygen(struct mrl_exchange *x)
     if (!profile_of(x)->serverkeygen) {
         mrl_exchange_fail(x, 404, "this profile makes no keys\n");
         mrl_exchange_send(x);
-    } else if (is_pkcs10(x) && !mrl_est_is_kept_out(x)) {
+    } else if (is_pkcs10(x) && !mrl_est_is_kept_out(x) && mrl_est_admit(x)) {
         mrl_exchange_defer(x, serverkeygen);
     }
 }
@@ -441,6 +450,7 @@ void mrl_est_handle(void *context, struct mrl_exchange *x)
     const struct operation *o = find(x, &why);
 
     (void)context;
+    mrl_est_offer_time(x);
     if (o == NULL) {
         mrl_exchange_fail(x, 404, "%s", why);
         mrl_exchange_send(x);
@@ -460,18 +470,19 @@ void mrl_est_refused(void *context, const struct mrl_peer *peer,
 {
     const struct mrl_est *est = context;
 
-    mrl_refusal_note(est->onboarding->audit, est->metrics, est->index, MRL_LIT("enrolment"), peer,
-                     closed, status, why);
+    mrl_refusal_note(est->onboarding->registry, est->onboarding->audit, est->metrics, est->index,
+                     MRL_LIT("enrolment"), peer, closed, status, why);
     if (mrl_refusal_is_of_stranger(closed))
         mrl_guard_failed(est->guard, peer);
 }
 
-enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp)
+enum mrl_tls_refusal mrl_est_judge(void *onboarding, const struct mrl_fingerprint *fp)
 {
+    const struct mrl_onboarding *o = onboarding;
     enum mrl_judgement judged;
 
     mrl_rcu_read_begin();
-    judged = mrl_registry_judge_renewal(registry, fp, mrl_wall_s(), /*grace=*/0, NULL);
+    judged = mrl_registry_judge_renewal(o->registry, fp, mrl_wall_s(), (int64_t)o->grace_s, NULL);
     mrl_rcu_read_end();
     return mrl_refusal_of(judged);
 }

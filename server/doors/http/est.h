@@ -30,7 +30,8 @@ void mrl_est_refused(void *context, const struct mrl_peer *peer,
  * that guessed too often (true). */
 void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why);
 bool mrl_est_is_kept_out(struct mrl_exchange *x);
-/* context: the registry. A device's certificate opens this door while it may be renewed. */
-enum mrl_tls_refusal mrl_est_judge(void *registry, const struct mrl_fingerprint *fp);
+/* context: the onboarding. A device's certificate opens this door while it may be renewed: past its
+ * end, too, as long as the grace lasts. */
+enum mrl_tls_refusal mrl_est_judge(void *onboarding, const struct mrl_fingerprint *fp);
 
 #endif

@@ -60,8 +60,8 @@ static void refuse_page(struct mrl_exchange *x, const struct mrl_est *est)
 {
     const struct mrl_conn_closed closed = {.end = MRL_END_LOCAL, .facts = mrl_exchange_facts(x)};
 
-    mrl_refusal_note(est->onboarding->audit, est->metrics, est->index, MRL_LIT("mqtt-ws"),
-                     mrl_exchange_peer(x), &closed, 403, "origin not allowed");
+    mrl_refusal_note(est->onboarding->registry, est->onboarding->audit, est->metrics, est->index,
+                     MRL_LIT("mqtt-ws"), mrl_exchange_peer(x), &closed, 403, "origin not allowed");
     answer_problem(x, 403, "cross-site", "this origin is not in [mqtt] origins");
 }
 
@@ -99,9 +99,16 @@ void mrl_mqtt_alpn_open(void *context, struct mrl_conn *c)
     mrl_mqtt_door_take(est->mqtt, c);
 }
 
-enum mrl_tls_refusal mrl_device_port_judge(void *registry, const struct mrl_fingerprint *fp)
+enum mrl_tls_refusal mrl_device_port_judge_mqtt(void *onboarding, const struct mrl_fingerprint *fp)
 {
-    enum mrl_tls_refusal refusal = mrl_mqtt_door_judge(registry, fp);
+    const struct mrl_onboarding *o = onboarding;
 
-    return refusal == MRL_TLS_ACCEPTED ? refusal : mrl_est_judge(registry, fp);
+    return mrl_mqtt_door_judge(o->registry, fp);
+}
+
+enum mrl_tls_refusal mrl_device_port_judge(void *onboarding, const struct mrl_fingerprint *fp)
+{
+    enum mrl_tls_refusal refusal = mrl_device_port_judge_mqtt(onboarding, fp);
+
+    return refusal == MRL_TLS_ACCEPTED ? refusal : mrl_est_judge(onboarding, fp);
 }

@@ -12,7 +12,9 @@ void mrl_mqtt_ws_open(struct mrl_exchange *x);
 /* For struct mrl_http_server_config: context is a struct mrl_est. */
 void mrl_mqtt_alpn_open(void *context, struct mrl_conn *c);
 
-/* Of the port: context is the registry. Whoever one of its doors lets in; each asks again. */
-enum mrl_tls_refusal mrl_device_port_judge(void *registry, const struct mrl_fingerprint *fp);
+/* Of the port: context is the onboarding. Whoever one of its doors lets in; each asks again. */
+enum mrl_tls_refusal mrl_device_port_judge(void *onboarding, const struct mrl_fingerprint *fp);
+/* Of those who say by ALPN that they speak MQTT here. */
+enum mrl_tls_refusal mrl_device_port_judge_mqtt(void *onboarding, const struct mrl_fingerprint *fp);
 
 #endif

@@ -55,8 +55,10 @@ static void send_wanted(struct mrl_client *c, mrl_bytes wanted)
     struct mrl_reader r = {wanted, 0};
     mrl_bytes filter;
 
-    while (c->state == MRL_CLIENT_OPEN && mrl_read_blob16(&r, &filter) == MRL_OK)
+    while (c->state == MRL_CLIENT_OPEN && mrl_read_blob16(&r, &filter) == MRL_OK) {
         mrl_session_send_retained(c->session, filter);
+        mrl_client_tell_renewal(c, filter);
+    }
 }
 
 static void refuse_codes(struct mrl_buf *codes)

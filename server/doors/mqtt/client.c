@@ -12,6 +12,7 @@
 #include "devices/snapshot.h"
 #include "doors/mqtt/provisioning.h"
 #include "doors/refusal.h"
+#include "doors/skew.h"
 
 enum {
     DOOR_KINDS = MRL_KIND_BIT(MRL_PRINCIPAL_DEVICE) | MRL_KIND_BIT(MRL_PRINCIPAL_APPLICATION) |
@@ -81,8 +82,10 @@ static bool take_identity(struct mrl_client *c, const struct mrl_fingerprint *fp
         !mrl_snapshot_credential(c->door->config.registry, fp, &credential, &p))
         return false;
     take_subject(c, &p->subject);
+    c->not_before = credential->not_before;
     c->subject.hardware_held = credential->hardware_held;
     c->not_after = credential->not_after;
+    mrl_client_plan_renewal(c);
     c->unseen = !credential->seen;
     mrl_policy_unref(c->policy);
     c->policy = mrl_policy_ref(p->policy);
@@ -214,6 +217,7 @@ static void name_refused(struct mrl_client *c, const struct mrl_tls_facts *facts
 
 void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed *closed)
 {
+    struct mrl_audit_detail details[MRL_SKEW_DETAILS_MAX];
     struct mrl_audit_event e;
     struct who who;
 
@@ -225,6 +229,8 @@ void mrl_client_note_refused(struct mrl_client *c, const struct mrl_conn_closed 
     }
     e.action = MRL_AUDIT_CONNECTION_REFUSED;
     e.outcome = MRL_AUDIT_DENIED;
+    e.details = details;
+    e.details_count = mrl_skew_details(c->door->config.registry, closed, details);
     e.reason = mrl_str(closed->end == MRL_END_REFUSED ? mrl_tls_refusal_name(closed->refusal)
                                                       : mrl_conn_end_name(closed->end));
     mrl_audit_note(c->door->config.audit, &e);
@@ -291,10 +297,12 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
     mrl_conn_close(c->conn);
 }
 
-/* Wakes up when the keep-alive time is over at the earliest, or the certificate ends. */
+/* Wakes up when the keep-alive time is over at the earliest, or the certificate is to be renewed,
+ * or ends. */
 static void arm(struct mrl_client *c, uint64_t idle_ms)
 {
-    int64_t left_s = c->not_after - mrl_wall_s() + 1;
+    int64_t next = c->renew_at < c->not_after ? c->renew_at : c->not_after;
+    int64_t left_s = next - mrl_wall_s() + 1;
     uint64_t wait = left_s > 0 ? (uint64_t)left_s * 1000 : 0;
     uint64_t now = mrl_monotonic_ms(), until = UINT64_MAX;
 
@@ -330,6 +338,10 @@ static void on_open_timer(struct mrl_client *c)
         mrl_client_end(c, MRL_MQTT_KEEP_ALIVE_TIMEOUT,
                        "keep alive timeout"); /* MQTT 5.0 3.1.2-22 */
         return;
+    }
+    if (c->renew_at <= mrl_wall_s()) {
+        c->renew_at = INT64_MAX;
+        mrl_client_tell_renewal(c, MRL_BYTES_NONE);
     }
     arm(c, idle);
 }

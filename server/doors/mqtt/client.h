@@ -52,11 +52,13 @@ struct mrl_client {
     struct mrl_usage *usage; /* of its device; NULL: nothing was sent yet */
     uint64_t resume_ms;      /* it is not read until then; 0: it is */
     struct mrl_session *session;
-    struct mrl_timer timer;  /* CONNECT, keep alive, end of the certificate */
-    uint64_t seen_ms;        /* when bytes came last */
-    uint64_t packet_ms;      /* when a whole packet came last */
-    uint64_t keep_alive_ms;  /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
-    int64_t not_after;       /* of the certificate, seconds since 1970 */
+    struct mrl_timer timer; /* CONNECT, keep alive, end of the certificate */
+    uint64_t seen_ms;       /* when bytes came last */
+    uint64_t packet_ms;     /* when a whole packet came last */
+    uint64_t keep_alive_ms; /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
+    int64_t not_before;     /* of the certificate, seconds since 1970 */
+    int64_t not_after;
+    int64_t renew_at;        /* when it is told to renew; INT64_MAX: it was, or never */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
     uint32_t largest_packet; /* it was told that we take */
     uint16_t aliases_out;    /* most that may be sent to it */
@@ -120,6 +122,12 @@ void mrl_client_refer(const struct mrl_client *c, uint8_t reason, struct mrl_mqt
 void mrl_client_leave(struct mrl_client *c);
 /* What a CONNECT gets meanwhile. */
 uint8_t mrl_client_away_reason(const struct mrl_client *c, enum mrl_mqtt_version version);
+
+/* renew.c */
+/* Its certificate is known: when is it to be renewed? */
+void mrl_client_plan_renewal(struct mrl_client *c);
+/* Tells it to renew, if it is to now and is subscribed: by this filter, or, empty, by any. */
+void mrl_client_tell_renewal(struct mrl_client *c, mrl_bytes filter);
 
 /* connect.c */
 /* Reads and judges the CONNECT in front of in, or the one that is kept while AUTH packets pass; in

@@ -369,6 +369,8 @@ static void welcome(struct mrl_client *c, const struct mrl_mqtt_connect *p)
     mrl_guard_proven(c->door->config.guard, mrl_conn_peer(c->conn));
     mrl_client_arm(c);
     mrl_session_start(c->session);
+    if (c->present)
+        mrl_client_tell_renewal(c, MRL_BYTES_NONE);
 }
 
 static void attach(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes client_id)

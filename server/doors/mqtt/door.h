@@ -12,6 +12,7 @@
 #include "audit/audit.h"
 #include "devices/registry.h"
 #include "guard/guard.h"
+#include "issuing/renewals.h"
 #include "messages/hub.h"
 #include "net/conn.h"
 #include "net/service.h"
@@ -52,6 +53,7 @@ struct mrl_mqtt_door_config { /* everything is borrowed and outlives the door */
     struct mrl_retained *retained;
     struct mrl_ledger *ledger; /* NULL: nothing survives the process */
     struct mrl_routes *routes;
+    struct mrl_renewals *renewals;         /* NULL: devices are not told when to renew */
     struct mrl_provisioning *provisioning; /* NULL: there is none */
     struct mrl_service *provisioning_service;
     const struct mrl_mqtt_limits *limits;

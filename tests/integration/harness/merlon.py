@@ -101,6 +101,7 @@ class Merlon:
     tables: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     process: Process | None = None
     runs: list[Process] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)  # of the daemon
     killed: set[int] = field(default_factory=set)  # pids that a test ended on purpose: their exit code is its business
 
     def __post_init__(self) -> None:
@@ -144,11 +145,11 @@ class Merlon:
     # --- life
 
     def init(self) -> None:
-        done = run_program("merlond", "init", "--config", self.config)
+        done = run_program("merlond", "init", "--config", self.config, env=self.env)
         assert done.code == 0, done.err
 
     def start(self, *options: str) -> "Merlon":
-        self.process = self.processes.start([program("merlond"), "run", "--config", self.config, *options])
+        self.process = self.processes.start([program("merlond"), "run", "--config", self.config, *options], self.env)
         self.runs.append(self.process)
         self.process.wait_for_log('"event":"server.ready"')
         return self

@@ -16,13 +16,15 @@ static void each_role_may_do_exactly_this(void **state)
         {MRL_OPERATOR_VIEWER,
          " devices:read credentials:read applications:read server:read events:read "},
         {MRL_OPERATOR_OPERATOR,
-         " devices:read devices:add devices:change devices:suspend devices:quarantine tokens:read "
+         " devices:read devices:add devices:change devices:suspend devices:quarantine "
+         "devices:renew tokens:read "
          "tokens:create tokens:cancel claims:read claims:revoke makers:read approvals:read "
          "credentials:read applications:read "
          "roles:read quotas:read "
          "quotas:manage server:read events:read "},
         {MRL_OPERATOR_SECURITY,
          " devices:read devices:suspend devices:quarantine devices:revoke devices:retire "
+         "devices:renew "
          "tokens:read tokens:cancel claims:read claims:revoke makers:read approvals:read "
          "approvals:decide credentials:read credentials:revoke "
          "applications:read "

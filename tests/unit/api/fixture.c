@@ -65,7 +65,8 @@ static void open_store(struct fixture *f)
     const struct mrl_migration_list lists[] = {
         mrl_seal_migrations,         mrl_audit_migrations,    mrl_access_migrations,
         mrl_devices_migrations,      mrl_psk_migrations,      mrl_token_migrations,
-        mrl_provisioning_migrations, mrl_hardware_migrations, mrl_ca_migrations};
+        mrl_provisioning_migrations, mrl_hardware_migrations, mrl_ca_migrations,
+        mrl_renewals_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
     struct mrl_seal_root root;
@@ -91,6 +92,7 @@ static void open_duties(struct fixture *f)
                                                .server_life_s = 86400,
                                                .server_names = &name,
                                                .server_name_count = 1};
+    static const struct mrl_admission_config admission = {.waiting = 100};
 
     log_open(&f->log, f->api.store, f->sealer);
     f->api.audit = f->log.audit;
@@ -98,9 +100,15 @@ static void open_duties(struct fixture *f)
     assert_ok(mrl_registry_open(f->api.store, f->sealer, f->api.access, &f->api.registry, NULL));
     assert_ok(mrl_registry_also_on_revoke(f->api.registry, mrl_token_cancel_all, NULL));
     assert_ok(mrl_issuing_new(&issuing, &f->api.issuing, NULL));
+    assert_ok(mrl_renewals_open(f->api.store, mrl_issuing_audit_key(f->api.issuing),
+                                &f->api.renewals, NULL));
     assert_ok(mrl_telemetry_new(mappings, MRL_COUNT(mappings), &f->api.telemetry, NULL));
-    f->onboarding =
-        (struct mrl_onboarding){f->api.store, f->api.registry, f->api.issuing, f->api.audit, NULL};
+    f->onboarding = (struct mrl_onboarding){.store = f->api.store,
+                                            .registry = f->api.registry,
+                                            .issuing = f->api.issuing,
+                                            .audit = f->api.audit,
+                                            .renewals = f->api.renewals,
+                                            .admission = mrl_admission_new(&admission)};
     assert_ok(
         mrl_hardware_open(f->api.store, f->api.registry, NULL, 0, &f->onboarding.hardware, NULL));
     f->api.onboarding = &f->onboarding;
@@ -284,6 +292,8 @@ int tear_down(void **state)
     struct fixture *f = *state;
 
     close_worker(f);
+    mrl_admission_free(f->onboarding.admission);
+    mrl_renewals_free(f->api.renewals);
     mrl_issuing_free(f->api.issuing);
     mrl_hardware_free(f->onboarding.hardware);
     mrl_registry_free(f->api.registry);

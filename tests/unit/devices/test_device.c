@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/device.h"
 
+#include <string.h>
+
 #include "tests/unit/devices/fixture.h"
 
 /* --- adding --- */
@@ -434,9 +436,66 @@ static void a_query_that_cannot_be_is_refused(void **state)
     assert_int_equal(s.count, 0);
 }
 
+static void a_thousand_change_in_one_transaction_and_not_one_more(void **state)
+{
+    static struct mrl_name names[MRL_DEVICE_STEPS_MAX + 1];
+    static mrl_bytes ids[MRL_DEVICE_STEPS_MAX + 1];
+    struct fixture *f = *state;
+    struct mrl_why why = {""};
+
+    for (size_t i = 0; i < MRL_COUNT(ids); i++) {
+        char id[16];
+
+        (void)snprintf(id, sizeof(id), "d-%04zu", i);
+        assert_true(mrl_name_set(&names[i], mrl_str(id)));
+        ids[i] = mrl_name_bytes(&names[i]);
+        add(f, id, "g");
+    }
+    assert_int_equal(mrl_device_change_many(f->registry, &admin, ids, MRL_DEVICE_STEPS_MAX + 1,
+                                            MRL_DEVICE_REVOKE, MRL_BYTES_NONE, &why),
+                     MRL_ERR_LIMIT);
+    assert_int_equal(mrl_device_change_many(f->registry, &admin, ids, 0, MRL_DEVICE_REVOKE,
+                                            MRL_BYTES_NONE, &why),
+                     MRL_ERR_LIMIT);
+    assert_ok(mrl_device_change_many(f->registry, &admin, ids, MRL_DEVICE_STEPS_MAX,
+                                     MRL_DEVICE_RETIRE, MRL_BYTES_NONE, &why));
+    /* One of them cannot any more: the other stays as it is. */
+    ids[0] = ids[MRL_DEVICE_STEPS_MAX];
+    assert_int_equal(mrl_device_change_many(f->registry, &admin, ids, 2, MRL_DEVICE_RETIRE,
+                                            MRL_BYTES_NONE, &why),
+                     MRL_ERR_STATE);
+    assert_true(strstr(why.text, "d-0001") != NULL);
+    assert_ok(mrl_device_change_many(f->registry, &admin, ids, 1, MRL_DEVICE_RETIRE, MRL_BYTES_NONE,
+                                     &why));
+}
+
+static void a_group_changes_page_by_page_as_far_as_it_can(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_why why = {""};
+    size_t changed = 0;
+
+    for (int i = 0; i < MRL_DEVICE_STEPS_MAX + 3; i++) {
+        char id[16];
+
+        (void)snprintf(id, sizeof(id), "d-%04d", i);
+        add(f, id, i == 5 ? "other" : "g");
+    }
+    assert_ok(change(f, "d-0007", MRL_DEVICE_RETIRE));
+    assert_ok(mrl_device_change_group(f->registry, &admin, MRL_LIT("g"), MRL_DEVICE_RETIRE,
+                                      MRL_LIT("scrap"), &changed, &why));
+    assert_int_equal(changed, MRL_DEVICE_STEPS_MAX + 3 - 2);
+    assert_ok(change(f, "d-0005", MRL_DEVICE_RETIRE)); /* was of another group */
+    assert_ok(mrl_device_change_group(f->registry, &admin, MRL_LIT("g"), MRL_DEVICE_RETIRE,
+                                      MRL_LIT("scrap"), &changed, &why));
+    assert_int_equal(changed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_REGISTRY(a_thousand_change_in_one_transaction_and_not_one_more),
+        WITH_REGISTRY(a_group_changes_page_by_page_as_far_as_it_can),
         WITH_REGISTRY(a_new_device_is_expected_and_audited),
         WITH_REGISTRY(names_that_could_leave_their_topic_level_are_refused),
         WITH_REGISTRY(a_note_has_at_most_256_bytes_of_text),
