@@ -15,7 +15,7 @@ _merlon() {
     done
     case $noun in
     ca) words="show list activate rollover retire reload renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
-    device) words="add list show edit set suspend resume quarantine release revoke verify-log retire" ;;
+    device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
     claim) words="create list show revoke" ;;
@@ -45,6 +45,7 @@ _merlon() {
     "ca renew-now") options+=" --rate --group --all --detach" ;;
     "ca renewal-show") options+=" --follow" ;;
     "device add") options+=" --group --note" ;;
+    "device import") options+=" --format --batch --dry-run" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
     "device suspend") options+=" --reason" ;;
@@ -101,6 +102,7 @@ _merlon() {
     esac
     case "$noun $verb $before" in
     "ca rollover --kind") words="root issuing" ;;
+    "device import --format") words="csv json" ;;
     "device list --state") words="expected active quarantined suspended retired" ;;
     "maker add --id-from") words="serialNumber cn hardware" ;;
     "maker add --approve") words="all listed manual" ;;

@@ -79,6 +79,13 @@ struct mrl_credential_new;
 mrl_err mrl_credential_insert(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
                               struct mrl_why *why);
 
+/* devices/device.c: MRL_ERR_INVALID as mrl_device_add says; the row, without its audit entry
+ * (sealer may be NULL for a device without a note). MRL_ERR_EXISTS. */
+struct mrl_device_new;
+mrl_err mrl_device_check(const struct mrl_device_new *d, struct mrl_why *why);
+mrl_err mrl_device_insert(struct mrl_tx *tx, struct mrl_sealer *sealer,
+                          const struct mrl_device_new *d, struct mrl_why *why);
+
 /* devices/psk.c */
 mrl_err mrl_psks_load(struct mrl_registry *r);
 /* [writer] The credential has ended: its key goes. */
