@@ -57,6 +57,8 @@ struct mrl_registry {
     struct mrl_psk_table *psks;
     mrl_registry_changed *changed;
     void *context;
+    mrl_registry_retired *retired;
+    void *retired_context;
     struct {
         mrl_registry_also *call;
         void *context;
