@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/device_history.h"
+#include "cli/device_import.h"
 #include "cli/device_log.h"
 #include "cli/device_revoke.h"
 #include "cli/request.h"
@@ -193,6 +194,9 @@ static mrl_exit revoke(struct mrl_cli *cli, const struct mrl_cli_arguments *give
 
 const struct mrl_cli_command mrl_cli_device_commands[] = {
     {"device", "add", "ID", add_options, "Makes a device known, so that it may enrol.", add},
+    {"device", "import", "FILE", mrl_device_import_options,
+     "Makes all devices of a list known; the same list again goes on where it ended.",
+     mrl_device_import_run},
     {"device", "list", NULL, list_options, "Lists devices.", list},
     {"device", "show", "ID", NULL, "Shows a device and its certificates.", show},
     {"device", "edit", "ID", edit_options, "Changes the group or note of a device.", edit},

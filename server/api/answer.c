@@ -38,6 +38,7 @@ static const struct {
     {"cross-site", "Another web site asks"},
     {"gone", "It was removed"},
     {"unwitnessed", "No witness cosigns the audit log"},
+    {"rows", "Rows are refused, and nothing was added"},
 };
 
 static const char *title_of(const char *slug)
@@ -66,9 +67,9 @@ static json_t *problem_json(struct mrl_api_request *r, unsigned status, const ch
     return o;
 }
 
-void mrl_api_problem(struct mrl_api_request *r, unsigned status, const char *slug, mrl_bytes detail)
+static void send_problem(struct mrl_api_request *r, unsigned status, const char *slug,
+                         const json_t *o)
 {
-    MRL_AUTO(json_t) o = problem_json(r, status, slug, detail);
     struct mrl_buf *out = mrl_exchange_answer(r->x);
 
     mrl_buf_clear(out);
@@ -78,6 +79,22 @@ void mrl_api_problem(struct mrl_api_request *r, unsigned status, const char *slu
         mrl_exchange_set_header(r->x, "Retry-After", MRL_LIT("5"));
     if (mrl_json_write(o, out) != MRL_OK)
         mrl_exchange_fail(r->x, status, "%s", slug);
+}
+
+void mrl_api_problem(struct mrl_api_request *r, unsigned status, const char *slug, mrl_bytes detail)
+{
+    MRL_AUTO(json_t) o = problem_json(r, status, slug, detail);
+
+    send_problem(r, status, slug, o);
+}
+
+void mrl_api_problem_errors(struct mrl_api_request *r, unsigned status, const char *slug,
+                            json_t *errors)
+{
+    MRL_AUTO(json_t) o = problem_json(r, status, slug, mrl_str(r->why.text));
+
+    mrl_api_put(r, o, "errors", errors);
+    send_problem(r, status, slug, o);
 }
 
 void mrl_api_problem_of(struct mrl_api_request *r, mrl_err err)

@@ -121,18 +121,28 @@ static mrl_err make_set(struct mrl_api_request *r, const struct attribute_change
     return MRL_OK;
 }
 
-mrl_err mrl_api_device_add(struct mrl_api_request *r)
+mrl_err mrl_api_device_read(struct mrl_api_request *r, json_t *object, struct mrl_device_new *out)
 {
-    MRL_AUTO(json_t) body = NULL;
     struct attribute_changes attributes = {0};
     struct mrl_device_new device = {0};
 
-    MRL_TRY(mrl_api_body(r, new_members, &body));
-    MRL_TRY(mrl_api_text(r, body, "id", &device.id));
-    MRL_TRY(mrl_api_text_optional(r, body, "group", &device.group));
-    MRL_TRY(mrl_api_text_optional(r, body, "note", &device.note));
-    MRL_TRY(read_attributes(r, body, &attributes));
+    MRL_TRY(mrl_json_only(object, new_members, &r->why));
+    MRL_TRY(mrl_api_text(r, object, "id", &device.id));
+    MRL_TRY(mrl_api_text_optional(r, object, "group", &device.group));
+    MRL_TRY(mrl_api_text_optional(r, object, "note", &device.note));
+    MRL_TRY(read_attributes(r, object, &attributes));
     MRL_TRY(make_set(r, &attributes, &device.attributes));
+    *out = device;
+    return MRL_OK;
+}
+
+mrl_err mrl_api_device_add(struct mrl_api_request *r)
+{
+    MRL_AUTO(json_t) body = NULL;
+    struct mrl_device_new device;
+
+    MRL_TRY(mrl_api_body(r, new_members, &body));
+    MRL_TRY(mrl_api_device_read(r, body, &device));
     MRL_TRY(mrl_device_add(r->api->registry, &r->actor, &device, &r->why));
     return answer_device(r, 201, device.id);
 }

@@ -67,6 +67,9 @@ const char *mrl_api_permission_name(int permission);
 /* answer.c: problems, RFC 9457. detail may be empty. */
 void mrl_api_problem(struct mrl_api_request *r, unsigned status, const char *slug,
                      mrl_bytes detail);
+/* r->why as detail, and errors (taken) as a further member. RFC 9457 3.2 */
+void mrl_api_problem_errors(struct mrl_api_request *r, unsigned status, const char *slug,
+                            json_t *errors);
 void mrl_api_problem_of(struct mrl_api_request *r, mrl_err err); /* with r->why as detail */
 /* Sets the answer; takes json. */
 mrl_err mrl_api_answer(struct mrl_api_request *r, unsigned status, json_t *json);
@@ -119,6 +122,10 @@ struct mrl_credential_info;
 json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credential_info *list,
                             size_t count);
 
+/* devices.c: the members of one device that is to be added; views into object and arena. */
+struct mrl_device_new;
+mrl_err mrl_api_device_read(struct mrl_api_request *r, json_t *object, struct mrl_device_new *out);
+
 /* server.c: entries in the log. Service. */
 mrl_err mrl_api_audit_size(struct mrl_api *api, uint64_t *out);
 
@@ -135,6 +142,7 @@ mrl_err mrl_api_ca_finish(struct mrl_api_request *r);
 mrl_err mrl_api_ca_reload(struct mrl_api_request *r);
 mrl_err mrl_api_scrape(struct mrl_api_request *r);
 mrl_err mrl_api_device_add(struct mrl_api_request *r);
+mrl_err mrl_api_device_import(struct mrl_api_request *r);
 mrl_err mrl_api_device_list(struct mrl_api_request *r);
 mrl_err mrl_api_device_show(struct mrl_api_request *r);
 mrl_err mrl_api_device_edit(struct mrl_api_request *r);

@@ -26,6 +26,7 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/metrics", MRL_API_SCRAPE, mrl_api_scrape},
 
     {"POST", "/v1/devices", MRL_MAY_ADD_DEVICES, mrl_api_device_add},
+    {"POST", "/v1/devices:import", MRL_MAY_ADD_DEVICES, mrl_api_device_import},
     {"GET", "/v1/devices", MRL_MAY_READ_DEVICES, mrl_api_device_list},
     {"GET", "/v1/devices/{id}", MRL_MAY_READ_DEVICES, mrl_api_device_show},
     {"PATCH", "/v1/devices/{id}", MRL_MAY_CHANGE_DEVICES, mrl_api_device_edit},

@@ -47,7 +47,7 @@ struct addition {
     struct mrl_why *why;
 };
 
-static mrl_err check_new(const struct mrl_device_new *d, struct mrl_why *why)
+mrl_err mrl_device_check(const struct mrl_device_new *d, struct mrl_why *why)
 {
     MRL_TRY(mrl_name_check(d->id, "device id", why));
     MRL_TRY(check_group(d->group, why));
@@ -56,9 +56,8 @@ static mrl_err check_new(const struct mrl_device_new *d, struct mrl_why *why)
     return mrl_text_check(d->note, MRL_NOTE_MAX, "note", why);
 }
 
-/* sealer may be NULL for a device without a note. */
-static mrl_err insert(struct mrl_tx *tx, struct mrl_sealer *sealer, const struct mrl_device_new *d,
-                      struct mrl_why *why)
+mrl_err mrl_device_insert(struct mrl_tx *tx, struct mrl_sealer *sealer,
+                          const struct mrl_device_new *d, struct mrl_why *why)
 {
     const struct mrl_note_of of = {MRL_PRINCIPAL_DEVICE, d->id};
     MRL_SCOPED(mrl_buf) sealed = {0};
@@ -109,7 +108,7 @@ static mrl_err run_add(struct mrl_tx *tx, struct mrl_write *w)
     struct addition *a = MRL_CONTAINER(w, struct addition, write);
 
     for (size_t i = 0; i < a->count; i++)
-        MRL_TRY(insert(tx, a->registry->sealer, &a->devices[i], a->why));
+        MRL_TRY(mrl_device_insert(tx, a->registry->sealer, &a->devices[i], a->why));
     return audit_added(tx, a);
 }
 
@@ -142,7 +141,7 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
     if (count > MRL_DEVICE_BATCH_MAX)
         return mrl_fail(why, MRL_ERR_LIMIT, "at most %d devices at once", MRL_DEVICE_BATCH_MAX);
     for (size_t i = 0; i < count; i++)
-        MRL_TRY(check_new(&devices[i], why));
+        MRL_TRY(mrl_device_check(&devices[i], why));
     return count == 0 ? MRL_OK : mrl_registry_write(r, &a.write, why);
 }
 
@@ -173,9 +172,9 @@ mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
 
     if (err != MRL_ERR_NOT_FOUND)
         return err;
-    MRL_TRY(check_new(device, why));
+    MRL_TRY(mrl_device_check(device, why));
     MRL_ENSURE(device->note.len == 0, MRL_ERR_INVALID);
-    MRL_TRY(insert(tx, /*sealer=*/NULL, device, why));
+    MRL_TRY(mrl_device_insert(tx, /*sealer=*/NULL, device, why));
     return audit_added(tx, &a);
 }
 

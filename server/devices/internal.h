@@ -25,8 +25,9 @@ struct mrl_record {
 struct mrl_snapshot {
     struct cds_lfht *principals;  /* struct identity, by kind and id; never removed */
     struct cds_lfht *credentials; /* struct credential_node, by fingerprint; never removed */
-    struct mrl_map groups;        /* struct group: its members, for changes of roles */
-    struct mrl_access *access;    /* borrowed */
+    size_t principal_buckets, credential_buckets; /* of these tables */
+    struct mrl_map groups;     /* struct group: its members, for changes of roles */
+    struct mrl_access *access; /* borrowed */
     uint64_t version;
     uint64_t by_state[MRL_DEVICE_RETIRED + 1]; /* written atomically, read by any thread */
     uint64_t by_kind[MRL_PRINCIPAL_CLAIM + 1];
@@ -79,6 +80,13 @@ mrl_err mrl_registry_revoke_all(struct mrl_registry *r, struct mrl_tx *tx,
 struct mrl_credential_new;
 mrl_err mrl_credential_insert(struct mrl_tx *tx, const struct mrl_credential_new *c, mrl_bytes key,
                               struct mrl_why *why);
+
+/* devices/device.c: MRL_ERR_INVALID as mrl_device_add says; the row, without its audit entry
+ * (sealer may be NULL for a device without a note). MRL_ERR_EXISTS. */
+struct mrl_device_new;
+mrl_err mrl_device_check(const struct mrl_device_new *d, struct mrl_why *why);
+mrl_err mrl_device_insert(struct mrl_tx *tx, struct mrl_sealer *sealer,
+                          const struct mrl_device_new *d, struct mrl_why *why);
 
 /* devices/psk.c */
 mrl_err mrl_psks_load(struct mrl_registry *r);

@@ -55,6 +55,11 @@ def fill(merlon) -> list[Secret]:
     return [note, other_note, app_note, operator_note, retained, queued, will, *tokens, *psks]
 
 
+def rows(merlon, table: str) -> int:
+    with sqlite3.connect(merlon.database) as connection:
+        return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
 def wait_for_messages(merlon, secrets: list[Secret]) -> None:
     """They are on the disk, or they would not come back."""
     wanted = {s.value for s in secrets if s.name in ("retained", "queued", "will")}
@@ -68,7 +73,7 @@ def wait_for_messages(merlon, secrets: list[Secret]) -> None:
 def test_messages_are_on_the_disk_and_stay_sealed_through_a_rotation(merlon, workdir):
     secrets = fill(merlon)
     reader = [s.value for s in secrets if s.name in ("retained", "queued", "will")]
-    wait_until(lambda: merlon.api.metric("merlon_retained_messages") == 2, "the will")
+    wait_until(lambda: rows(merlon, "mqtt_retained") == 2 and rows(merlon, "mqtt_queue") == 3, "the will, on the disk")
     merlon.kill()
     merlon.start()
     wait_for_messages(merlon, secrets)

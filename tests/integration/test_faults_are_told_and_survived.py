@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong on a real machine: each fault has a sentence that says what to do, and nothing is lost."""
+import json
 import os
 import re
 import socket
@@ -196,6 +197,25 @@ def test_a_full_disk_refuses_enrolments_and_recovers(merlon_on_small_disk, small
     filler = small_disk / "filler"
 
     assert_full_disk_is_survived(merlon_on_small_disk, lambda: fill_to_the_brim(filler), filler.unlink)
+
+
+def test_a_full_disk_cuts_an_import_between_batches_and_it_goes_on(merlon_on_small_disk, small_disk):
+    merlon, filler = merlon_on_small_disk, small_disk / "filler"
+    rows = small_disk.parent / "list.csv"
+    rows.write_text("id\n" + "".join(f"pump-{i}\n" for i in range(1000)), encoding="ascii")
+    fill_to_the_brim(filler)
+    done = merlon.cli("-o", "json", "device", "import", rows)
+    assert done.code == 1 and done.err
+    found = json.loads(done.out)
+    assert found["refused"] == 0 and found["held_back"] > 0
+    filler.unlink()
+
+    def goes_on() -> bool:
+        done = merlon.cli("-o", "json", "device", "import", rows)
+        return done.code == 0 and json.loads(done.out)["added"] == 1000 - found["added"]
+
+    wait_until(goes_on, "room again")
+    assert merlon.cli("audit", "verify").code == 0
 
 
 def collect(merlon, identity) -> list[tuple[bytes, int]]:

@@ -287,6 +287,76 @@ static void a_cursor_is_good_for_its_list_only(void **state)
     reply_done(&r);
 }
 
+static void a_batch_is_added_whole_and_again_changes_nothing(void **state)
+{
+    static const char body[] = "{\"devices\":[{\"id\":\"a\",\"group\":\"g\",\"note\":\"n\","
+                               "\"attributes\":{\"site\":\"berlin\",\"floor\":\"2\"}},"
+                               "{\"id\":\"b\"}]}";
+    struct fixture *f = *state;
+    struct reply r = expect(f, 200, "POST", "/v1/devices:import", body);
+
+    assert_int_equal(json_integer_value(json_object_get(r.json, "added")), 2);
+    reply_done(&r);
+    r = expect(f, 200, "POST", "/v1/devices:import", body);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "added")), 0);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "unchanged")), 2);
+    reply_done(&r);
+    r = expect(f, 200, "GET", "/v1/devices/a", NULL);
+    assert_string_equal(attribute(&r, "floor"), "2");
+    reply_done(&r);
+    assert_int_equal(audited(f->api.store, "device.added", "\"target\":\"b\""), 2);
+    expect_only(f, 200, "POST", "/v1/devices:import",
+                "{\"devices\":[{\"id\":\"c\"}],\"dry_run\":true}");
+    expect_only(f, 404, "GET", "/v1/devices/c", NULL);
+    expect_only(f, 200, "POST", "/v1/devices:import", "{\"devices\":[]}");
+}
+
+static void every_refused_row_of_a_batch_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r =
+        expect(f, 422, "POST", "/v1/devices:import",
+               "{\"devices\":[{\"id\":\"a\"},7,{\"group\":\"g\"},{\"id\":\"b\",\"x\":1},"
+               "{\"id\":\"b/c\"},{\"id\":\"d\",\"attributes\":{\"s\":\"+\"}}]}");
+    const json_t *errors = json_object_get(r.json, "errors");
+
+    assert_problem(&r, 422, "rows");
+    assert_int_equal(json_array_size(errors), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const json_t *one = json_array_get(errors, i);
+
+        assert_int_equal(json_integer_value(json_object_get(one, "row")), i + 1);
+        assert_true(json_string_length(json_object_get(one, "detail")) > 0);
+    }
+    reply_done(&r);
+    expect_only(f, 404, "GET", "/v1/devices/a", NULL);
+}
+
+static void a_batch_that_is_none_is_refused(void **state)
+{
+    static const char *const bodies[] = {"{}", "{\"devices\":7}", "{\"devices\":[],\"x\":1}",
+                                         "{\"devices\":[],\"dry_run\":1}", "[]"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < MRL_COUNT(bodies); i++)
+        expect_only(f, 400, "POST", "/v1/devices:import", bodies[i]);
+}
+
+static void a_batch_of_1000_rows_and_not_one_more(void **state)
+{
+    struct fixture *f = *state;
+    MRL_SCOPED(mrl_buf) body = {0};
+
+    assert_int_equal(mrl_buf_printf(&body, "{\"devices\":[{\"id\":\"d-0\"}"), MRL_OK);
+    for (unsigned i = 1; i < 1000; i++)
+        assert_int_equal(mrl_buf_printf(&body, ",{\"id\":\"d-%u\"}", i), MRL_OK);
+    assert_int_equal(mrl_buf_append(&body, mrl_bytes_of(",7]}", 5)), MRL_OK);
+    expect_only(f, 400, "POST", "/v1/devices:import", (const char *)body.data);
+    body.data[body.len - 5] = ' ';
+    body.data[body.len - 4] = ' ';
+    expect_only(f, 200, "POST", "/v1/devices:import", (const char *)body.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +374,10 @@ int main(void)
         WITH_API(lists_come_in_pages),
         WITH_API(limits_of_a_page_hold),
         WITH_API(a_cursor_is_good_for_its_list_only),
+        WITH_API(a_batch_is_added_whole_and_again_changes_nothing),
+        WITH_API(every_refused_row_of_a_batch_is_named),
+        WITH_API(a_batch_that_is_none_is_refused),
+        WITH_API(a_batch_of_1000_rows_and_not_one_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
