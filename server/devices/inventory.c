@@ -3,14 +3,15 @@
 
 #include <string.h>
 
-/* From the index of ends; the rest of the order is only for those of one second. */
-#define PAGE                                                                           \
-    "SELECT c.fingerprint, c.serial, c.principal, c.not_before, c.not_after, c.state," \
-    " c.changed, c.reason, length(c.der),"                                             \
-    " EXISTS (SELECT 1 FROM credentials n WHERE n.kind = c.kind"                       \
-    " AND n.principal = c.principal AND n.state = $3 AND n.not_after > c.not_after)"   \
-    " FROM credentials c WHERE c.kind = $1 AND c.state = $2"                           \
-    " AND c.not_after > $4 AND c.not_after < $5"                                       \
+/* From the index of ends; the rest of the order is only for those of one second. The sum keeps the
+ * inner query from that index: it is for the one of principals, where few rows match. */
+#define PAGE                                                                             \
+    "SELECT c.fingerprint, c.serial, c.principal, c.not_before, c.not_after, c.state,"   \
+    " c.changed, c.reason, length(c.der),"                                               \
+    " EXISTS (SELECT 1 FROM credentials n WHERE n.kind = c.kind"                         \
+    " AND n.principal = c.principal AND n.state = $3 AND n.not_after + 0 > c.not_after)" \
+    " FROM credentials c WHERE c.kind = $1 AND c.state = $2"                             \
+    " AND c.not_after > $4 AND c.not_after < $5"                                         \
     " AND (c.not_after > $6 OR (c.not_after = $6 AND c.fingerprint > $7))"
 #define OF_GROUP " AND EXISTS (SELECT 1 FROM devices d WHERE d.id = c.principal AND d.grp = $9)"
 #define PAGE_END " ORDER BY c.not_after, c.fingerprint LIMIT $8"
