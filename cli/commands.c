@@ -4,13 +4,14 @@
 #include <string.h>
 
 static const struct mrl_cli_command *const groups[] = {
-    mrl_cli_server_commands,   mrl_cli_ca_commands,     mrl_cli_renew_commands,
-    mrl_cli_device_commands,   mrl_cli_token_commands,  mrl_cli_psk_commands,
-    mrl_cli_claim_commands,    mrl_cli_maker_commands,  mrl_cli_approval_commands,
-    mrl_cli_hardware_commands, mrl_cli_app_commands,    mrl_cli_operator_commands,
-    mrl_cli_role_commands,     mrl_cli_policy_commands, mrl_cli_quota_commands,
-    mrl_cli_audit_commands,    mrl_cli_export_commands, mrl_cli_keys_commands,
-    mrl_cli_backup_commands,   mrl_cli_watch_commands,  mrl_cli_help_commands,
+    mrl_cli_server_commands,   mrl_cli_ca_commands,       mrl_cli_renew_commands,
+    mrl_cli_device_commands,   mrl_cli_token_commands,    mrl_cli_psk_commands,
+    mrl_cli_cert_commands,     mrl_cli_claim_commands,    mrl_cli_maker_commands,
+    mrl_cli_approval_commands, mrl_cli_hardware_commands, mrl_cli_app_commands,
+    mrl_cli_operator_commands, mrl_cli_role_commands,     mrl_cli_policy_commands,
+    mrl_cli_quota_commands,    mrl_cli_audit_commands,    mrl_cli_export_commands,
+    mrl_cli_keys_commands,     mrl_cli_backup_commands,   mrl_cli_watch_commands,
+    mrl_cli_help_commands,
 };
 
 static const struct mrl_cli_command *first_of(size_t group)

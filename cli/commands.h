@@ -16,6 +16,7 @@ extern const struct mrl_cli_command mrl_cli_maker_commands[];
 extern const struct mrl_cli_command mrl_cli_approval_commands[];
 extern const struct mrl_cli_command mrl_cli_claim_commands[];
 extern const struct mrl_cli_command mrl_cli_psk_commands[];
+extern const struct mrl_cli_command mrl_cli_cert_commands[];
 extern const struct mrl_cli_command mrl_cli_hardware_commands[];
 extern const struct mrl_cli_command mrl_cli_app_commands[];
 extern const struct mrl_cli_command mrl_cli_operator_commands[];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/device_history.h"
 #include "cli/device_import.h"
 #include "cli/device_log.h"
 #include "cli/device_revoke.h"
@@ -61,6 +62,10 @@ static const struct mrl_cli_option list_options[] = {
 };
 static const struct mrl_cli_option step_options[] = {
     {"reason", "TEXT", "Why, for the audit log."},
+    {NULL},
+};
+static const struct mrl_cli_option lift_options[] = {
+    {"reason", "TEXT", "Why, for the audit log; needed."},
     {NULL},
 };
 static const char *const record_members[] = {"group", "note", NULL};
@@ -175,6 +180,13 @@ static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return MRL_EXIT_OK;
 }
 
+static mrl_exit lift(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    if (mrl_cli_value(given, "reason") == NULL)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "give --reason: it goes into the audit log");
+    return step(cli, given);
+}
+
 static mrl_exit revoke(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
     return mrl_device_revoke(cli, given, step);
@@ -205,6 +217,13 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
      "told of it before; names the first line that differs.",
      mrl_device_log_verify},
     {"device", "retire", "ID", step_options,
-     "Takes a device out of service for ever; its id never comes back.", step},
+     "Takes a device out of service: its certificates, sessions and retained messages go, and its "
+     "id, "
+     "keys and hardware never enrol again.",
+     step},
+    {"device", "history", "ID", mrl_device_history_options,
+     "Shows the life of a device, from the audit log, on one page.", mrl_device_history},
+    {"device", "lift", "ID", lift_options,
+     "Lifts the end of a retired device: it is expected again.", lift},
     {NULL},
 };

@@ -15,9 +15,10 @@ _merlon() {
     done
     case $noun in
     ca) words="show list activate rollover retire reload renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
-    device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire" ;;
+    device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire history lift" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
+    cert) words="list" ;;
     claim) words="create list show revoke" ;;
     template) words="set list show delete" ;;
     maker) words="add list show crl remove" ;;
@@ -32,7 +33,7 @@ _merlon() {
     export) words="list" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status metrics ca device token psk claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status metrics ca device token psk cert claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -54,9 +55,12 @@ _merlon() {
     "device release") options+=" --reason" ;;
     "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason" ;;
+    "device history") options+=" --all" ;;
+    "device lift") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;
     "psk revoke") options+=" --reason" ;;
+    "cert list") options+=" --expires-within --kind --state --group" ;;
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
@@ -104,6 +108,8 @@ _merlon() {
     "ca rollover --kind") words="root issuing" ;;
     "device import --format") words="csv json" ;;
     "device list --state") words="expected active quarantined suspended retired" ;;
+    "cert list --kind") words="device application operator" ;;
+    "cert list --state") words="active superseded revoked" ;;
     "maker add --id-from") words="serialNumber cn hardware" ;;
     "maker add --approve") words="all listed manual" ;;
     "approval list --state") words="pending approved refused used" ;;

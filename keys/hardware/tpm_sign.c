@@ -225,7 +225,7 @@ static mrl_err sign_with(struct mrl_tpm *t, mrl_bytes data, struct mrl_secret **
     static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK,
                                                 .hierarchy = TPM2_RH_NULL};
     const struct kind *k = kind_of(data.len);
-    TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_ECDSA};
+    TPMT_SIG_SCHEME scheme = {0};
     TPM2B_DIGEST digest = {.size = (uint16_t)data.len};
     TPMT_SIGNATURE *signature = NULL;
     TSS2_RC rc;
@@ -233,6 +233,7 @@ static mrl_err sign_with(struct mrl_tpm *t, mrl_bytes data, struct mrl_secret **
 
     if (k == NULL)
         return mrl_fail(why, MRL_ERR_INVALID, "a TPM signs digests of SHA-256 and SHA-384");
+    scheme.scheme = TPM2_ALG_ECDSA;
     scheme.details.ecdsa.hashAlg = k->hash;
     memcpy(digest.buffer, data.data, data.len);
     rc = Esys_Sign(t->esys, t->object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest,

@@ -149,6 +149,7 @@ mrl_err mrl_api_device_edit(struct mrl_api_request *r);
 mrl_err mrl_api_device_step(struct mrl_api_request *r); /* argument: enum mrl_device_action */
 mrl_err mrl_api_hardware_list(struct mrl_api_request *r);
 mrl_err mrl_api_hardware_lift(struct mrl_api_request *r);
+mrl_err mrl_api_certificate_list(struct mrl_api_request *r);
 mrl_err mrl_api_psk_add(struct mrl_api_request *r);
 mrl_err mrl_api_psk_list(struct mrl_api_request *r);
 mrl_err mrl_api_psk_revoke(struct mrl_api_request *r);

@@ -36,6 +36,7 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"POST", "/v1/devices/{id}/release", MRL_MAY_QUARANTINE_DEVICES, mrl_api_device_step, MRL_DEVICE_RELEASE},
     {"POST", "/v1/devices/{id}/revoke", MRL_MAY_REVOKE_DEVICES, mrl_api_device_step, MRL_DEVICE_REVOKE},
     {"POST", "/v1/devices/{id}/retire", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_RETIRE},
+    {"POST", "/v1/devices/{id}/lift", MRL_MAY_RETIRE_DEVICES, mrl_api_device_step, MRL_DEVICE_LIFT},
     {"GET", "/v1/devices/{id}/hardware", MRL_MAY_READ_CREDENTIALS, mrl_api_hardware_list},
     {"POST", "/v1/devices/{id}/hardware/lift", MRL_MAY_RETIRE_DEVICES, mrl_api_hardware_lift},
     {"POST", "/v1/devices/{id}/psks", MRL_MAY_ISSUE_CREDENTIALS, mrl_api_psk_add},
@@ -48,6 +49,8 @@ const struct mrl_api_route mrl_api_routes[] = {
     {"GET", "/v1/renewals/{id}", MRL_MAY_READ_DEVICES, mrl_api_renewal_show},
     {"POST", "/v1/renewals/{id}/cancel", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_cancel},
     {"POST", "/v1/renewals/{id}/resume", MRL_MAY_RENEW_DEVICES, mrl_api_renewal_resume},
+
+    {"GET", "/v1/certificates", MRL_MAY_READ_CREDENTIALS, mrl_api_certificate_list},
 
     {"POST", "/v1/tokens", MRL_MAY_CREATE_TOKENS, mrl_api_token_create},
     {"GET", "/v1/tokens", MRL_MAY_READ_TOKENS, mrl_api_token_list},

@@ -17,7 +17,8 @@
     X(DEVICE_RESUMED, "device.resumed", "An operator switched a suspended device on again.") \
     X(DEVICE_QUARANTINED, "device.quarantined", "A device was cut off from everything but its own repair.") \
     X(DEVICE_RELEASED, "device.released", "A device left quarantine.") \
-    X(DEVICE_RETIRED, "device.retired", "A device was taken out of service for ever.") \
+    X(DEVICE_RETIRED, "device.retired", "A device was taken out of service: its id, keys and hardware never enrol again unless an operator lifts that.") \
+    X(DEVICE_LIFTED, "device.lifted", "An operator lifted the end of a retired device: it is expected again and needs a new certificate.") \
     X(DEVICE_REVOKED, "device.revoked", "A certificate of a device was revoked.") \
     X(DEVICE_CHANGED, "device.changed", "The record of a device (group, attributes, note) changed.") \
     X(DEVICE_LOG_ANCHORED, "device.log_anchored", "A device told the head of its own event log.") \

@@ -23,6 +23,7 @@ static const enum mrl_audit_action audit_actions[MRL_DEVICE_ACTION_COUNT_] = {
     [MRL_DEVICE_RELEASE] = MRL_AUDIT_DEVICE_RELEASED,
     [MRL_DEVICE_REVOKE] = MRL_AUDIT_DEVICE_REVOKED,
     [MRL_DEVICE_RETIRE] = MRL_AUDIT_DEVICE_RETIRED,
+    [MRL_DEVICE_LIFT] = MRL_AUDIT_DEVICE_LIFTED,
 };
 
 static mrl_err check_group(mrl_bytes group, struct mrl_why *why)
@@ -233,6 +234,8 @@ static mrl_err check_step(enum mrl_device_action action, mrl_bytes reason, struc
 {
     if (action == MRL_DEVICE_ACTIVATE || (size_t)action >= MRL_DEVICE_ACTION_COUNT_)
         return mrl_fail(why, MRL_ERR_INVALID, "a device becomes active by enrolling");
+    if (action == MRL_DEVICE_LIFT && reason.len == 0)
+        return mrl_fail(why, MRL_ERR_INVALID, "a reason is needed");
     return mrl_text_check(reason, MRL_REASON_MAX, "reason", why);
 }
 

@@ -35,7 +35,9 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
 
 /* One step of its life with a reason (may be empty). MRL_ERR_NOT_FOUND, MRL_ERR_STATE as
  * mrl_device_step says. REVOKE and RETIRE also revoke all active credentials and cancel what
- * mrl_registry_also_on_revoke names. ACTIVATE is not for here (MRL_ERR_INVALID): enrolment does it.
+ * mrl_registry_also_on_revoke names; after RETIRE neither id nor keys nor TPM enrol again until
+ * LIFT, which needs a reason (else MRL_ERR_INVALID) and brings no certificate back. ACTIVATE is not
+ * for here (MRL_ERR_INVALID): enrolment does it.
  */
 mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                           enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why);

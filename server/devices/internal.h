@@ -25,8 +25,9 @@ struct mrl_record {
 struct mrl_snapshot {
     struct cds_lfht *principals;  /* struct identity, by kind and id; never removed */
     struct cds_lfht *credentials; /* struct credential_node, by fingerprint; never removed */
-    struct mrl_map groups;        /* struct group: its members, for changes of roles */
-    struct mrl_access *access;    /* borrowed */
+    size_t principal_buckets, credential_buckets; /* of these tables */
+    struct mrl_map groups;     /* struct group: its members, for changes of roles */
+    struct mrl_access *access; /* borrowed */
     uint64_t version;
     uint64_t by_state[MRL_DEVICE_RETIRED + 1]; /* written atomically, read by any thread */
     uint64_t by_kind[MRL_PRINCIPAL_CLAIM + 1];
@@ -56,6 +57,8 @@ struct mrl_registry {
     struct mrl_psk_table *psks;
     mrl_registry_changed *changed;
     void *context;
+    mrl_registry_retired *retired;
+    void *retired_context;
     struct {
         mrl_registry_also *call;
         void *context;

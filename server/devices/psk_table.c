@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <urcu/rculfhash.h>
-
 #include "base/map.h"
 #include "base/random.h"
-#include "base/rcu.h"
+#include "base/rcu_table.h"
 #include "devices/psk.h"
 #include "store/seal.h"
 
@@ -32,6 +30,7 @@ struct node {
 struct mrl_psk_table {
     struct cds_lfht *nodes; /* by fingerprint; never removed */
     size_t count;           /* of them; the writer's */
+    size_t buckets;         /* for them; the writer's */
     struct mrl_sealer *sealer;
     struct envelope *nobody; /* what is opened for who is not known */
 };
@@ -128,6 +127,7 @@ mrl_err mrl_psk_table_put(struct mrl_psk_table *t, const struct mrl_fingerprint 
     else
         add(t, f, identity, e);
     mrl_rcu_read_end();
+    mrl_rcu_table_grow(t->nodes, &t->buckets, t->count);
     return MRL_OK;
 }
 
@@ -178,15 +178,14 @@ mrl_err mrl_psk_table_new(struct mrl_psk_table **out)
     mrl_random(mrl_secret_data(key), MRL_SEAL_KEY);
     t->sealer = mrl_sealer_new(NULL);
     MRL_TRY(mrl_sealer_add(t->sealer, 1, key));
-    t->nodes = must(cds_lfht_new_flavor(FIRST_BUCKETS, FIRST_BUCKETS, /*max_nr_buckets=*/0,
-                                        CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING,
-                                        &urcu_memb_flavor, /*attr=*/NULL));
+    t->nodes = must(mrl_rcu_table_new(FIRST_BUCKETS));
+    t->buckets = FIRST_BUCKETS;
     MRL_TRY(make_nobody(t));
     *out = MRL_TAKE(t);
     return MRL_OK;
 }
 
-/* Nodes are freed after a grace period: the table's own resizing may still walk over them. */
+/* Nodes are freed after a grace period, as liburcu asks of whoever removes one. */
 static void free_nodes(struct cds_lfht *nodes, size_t count)
 {
     struct node **taken = must(calloc(count + 1, sizeof(struct node *)));

@@ -238,18 +238,36 @@ static void publish_credential(struct mrl_registry *r, const struct mrl_registry
         mrl_psk_table_drop(r->psks, &c->fingerprint);
 }
 
+/* Of a record that is about to be published. */
+static bool retires(struct mrl_registry *r, const struct mrl_record *record)
+{
+    const struct mrl_principal *p;
+    bool was;
+
+    if (record->kind != MRL_PRINCIPAL_DEVICE || record->device_state != MRL_DEVICE_RETIRED)
+        return false;
+    mrl_rcu_read_begin();
+    p = mrl_snapshot_principal(r, record->kind, record->id);
+    was = p != NULL && p->device_state == MRL_DEVICE_RETIRED;
+    mrl_rcu_read_end();
+    return !was;
+}
+
 /* The record first: a step that takes rights from record and certificates (revoke, retire) closes
  * the door at once, and no step gives by the one while it takes by the other. */
 void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_update *u)
 {
-    bool known;
+    bool known, retired;
 
     mrl_rcu_register();
+    retired = retires(r, &u->record);
     known = mrl_snapshot_put(&r->snapshot, &u->record);
     for (size_t i = 0; i < u->count; i++)
         publish_credential(r, u, &u->credentials[i]);
     if (known && r->changed != NULL)
         r->changed(r->context, u->record.kind, u->record.id);
+    if (retired && r->retired != NULL)
+        r->retired(r->retired_context, u->record.id);
 }
 
 void mrl_registry_put_guest(struct mrl_registry *r, const struct mrl_registry_guest *g)
@@ -315,6 +333,12 @@ void mrl_registry_on_change(struct mrl_registry *r, mrl_registry_changed *change
 {
     r->changed = changed;
     r->context = context;
+}
+
+void mrl_registry_on_retire(struct mrl_registry *r, mrl_registry_retired *retired, void *context)
+{
+    r->retired = retired;
+    r->retired_context = context;
 }
 
 mrl_err mrl_registry_also_on_revoke(struct mrl_registry *r, mrl_registry_also *also, void *context)

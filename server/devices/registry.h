@@ -34,6 +34,10 @@ MRL_AUTO_DEFINE(mrl_registry);
 typedef void mrl_registry_changed(void *context, enum mrl_principal_kind kind, mrl_bytes id);
 void mrl_registry_on_change(struct mrl_registry *r, mrl_registry_changed *changed, void *context);
 
+/* [writer] A device was retired: as above, and after on_change was told of it. One listener. */
+typedef void mrl_registry_retired(void *context, mrl_bytes id);
+void mrl_registry_on_retire(struct mrl_registry *r, mrl_registry_retired *retired, void *context);
+
 /* [writer] What else belongs to a revocation or retirement, in the same transaction: onboarding
  * cancels the principal's open tokens here. An error rolls the whole step back. At most 8, set
  * before the first change (MRL_ERR_LIMIT). */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "access/quotas.h"
+#include "base/rcu_table.h"
 #include "base/writer.h"
 #include "devices/internal.h"
 
@@ -244,6 +245,15 @@ static void replace(struct identity *i, struct principal_version *v)
     mrl_rcu_defer(&old->rcu, reclaim_principal);
 }
 
+static size_t principal_count(const struct mrl_snapshot *s)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < MRL_COUNT(s->by_kind); k++)
+        n += s->by_kind[k];
+    return n;
+}
+
 bool mrl_snapshot_put(struct mrl_snapshot *s, const struct mrl_record *record)
 {
     struct identity *i;
@@ -261,6 +271,7 @@ bool mrl_snapshot_put(struct mrl_snapshot *s, const struct mrl_record *record)
     count(&s->by_state[record->device_state], 1); /* 0 holds the accounts */
     join_group(s, i, record->group);
     mrl_rcu_read_end();
+    mrl_rcu_table_grow(s->principals, &s->principal_buckets, principal_count(s));
     return known;
 }
 
@@ -321,6 +332,7 @@ mrl_err mrl_snapshot_put_credential(struct mrl_snapshot *s, enum mrl_principal_k
     else if (owner != NULL)
         add_credential(s, owner, c);
     mrl_rcu_read_end();
+    mrl_rcu_table_grow(s->credentials, &s->credential_buckets, s->credential_count);
     return owner != NULL ? MRL_OK : MRL_ERR_CORRUPT;
 }
 
@@ -389,21 +401,14 @@ void mrl_snapshot_roles_changed(struct mrl_snapshot *s, const struct mrl_role_ta
 
 /* --- begin and end --- */
 
-/* Without accounting a table doubles for every chain of four, and among a million there is one
- * until it has a billion buckets. */
-static struct cds_lfht *new_table(void)
-{
-    return cds_lfht_new_flavor(FIRST_BUCKETS, FIRST_BUCKETS, /*max_nr_buckets=*/0,
-                               CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor,
-                               /*attr=*/NULL);
-}
-
 mrl_err mrl_snapshot_init(struct mrl_snapshot *s, struct mrl_access *access, struct mrl_why *why)
 {
     *s = (struct mrl_snapshot){.access = access};
     mrl_rcu_register();
-    s->principals = new_table();
-    s->credentials = new_table();
+    s->principal_buckets = FIRST_BUCKETS;
+    s->principals = mrl_rcu_table_new(s->principal_buckets);
+    s->credential_buckets = FIRST_BUCKETS;
+    s->credentials = mrl_rcu_table_new(s->credential_buckets);
     if (s->principals == NULL || s->credentials == NULL)
         return mrl_fail(why, MRL_ERR_IO, "no memory for the table of principals");
     return MRL_OK;
@@ -428,7 +433,7 @@ static void free_credential(struct cds_lfht_node *node)
     free(c);
 }
 
-/* Nodes are freed after a grace period: the table's own resizing may still walk over them. */
+/* Nodes are freed after a grace period, as liburcu asks of whoever removes one. */
 static void free_table(struct cds_lfht *table, size_t size,
                        void (*free_one)(struct cds_lfht_node *node))
 {
@@ -464,14 +469,10 @@ static void free_groups(struct mrl_map *groups)
 
 void mrl_snapshot_done(struct mrl_snapshot *s)
 {
-    size_t principals = 0;
-
     mrl_rcu_register();
-    for (size_t k = 0; k < MRL_COUNT(s->by_kind); k++)
-        principals += s->by_kind[k];
     free_groups(&s->groups);
     free_table(s->credentials, s->credential_count, free_credential);
-    free_table(s->principals, principals, free_identity);
+    free_table(s->principals, principal_count(s), free_identity);
     urcu_memb_barrier(); /* what was replaced and waits for readers */
     *s = (struct mrl_snapshot){0};
 }

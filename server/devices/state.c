@@ -20,7 +20,7 @@ static const char *const action_names[MRL_DEVICE_ACTION_COUNT_] = {
     [MRL_DEVICE_ACTIVATE] = "activate", [MRL_DEVICE_SUSPEND] = "suspend",
     [MRL_DEVICE_RESUME] = "resume",     [MRL_DEVICE_QUARANTINE] = "quarantine",
     [MRL_DEVICE_RELEASE] = "release",   [MRL_DEVICE_REVOKE] = "revoke",
-    [MRL_DEVICE_RETIRE] = "retire",
+    [MRL_DEVICE_RETIRE] = "retire",     [MRL_DEVICE_LIFT] = "lift",
 };
 
 /* Row: what is done; column: the state it is done in; value: the state after, 0 where it cannot be
@@ -38,6 +38,7 @@ static const uint8_t steps[MRL_DEVICE_ACTION_COUNT_][STATE_COUNT] = {
                            [SUSPENDED] = SUSPENDED},
     [MRL_DEVICE_RETIRE] =
         {[EXPECTED] = RETIRED, [ACTIVE] = RETIRED, [QUARANTINED] = RETIRED, [SUSPENDED] = RETIRED},
+    [MRL_DEVICE_LIFT] = {[RETIRED] = EXPECTED},
 };
 
 bool mrl_device_state_known(int64_t number)

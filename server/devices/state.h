@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a device as a table. Layer: devices. Thread: any.
  *
- *   expected -> active <-> quarantined        retired: for ever, the id never comes back
+ *   expected -> active <-> quarantined        retired: until it is lifted, the id never comes back
  *   expected, active, quarantined <-> suspended (resume returns to where it was)
- *   any but retired -> expected (revoke)      any but retired -> retired */
+ *   any but retired -> expected (revoke)      any but retired -> retired
+ *   retired -> expected (lift) */
 #ifndef MRL_DEVICES_STATE_H
 #define MRL_DEVICES_STATE_H
 
@@ -16,7 +17,7 @@ enum mrl_device_state {
     MRL_DEVICE_ACTIVE = 2,      /* all its policy allows */
     MRL_DEVICE_QUARANTINED = 3, /* connects, but only devices/${id}/quarantine/# */
     MRL_DEVICE_SUSPENDED = 4,   /* administratively off: refused at the door */
-    MRL_DEVICE_RETIRED = 5,     /* tombstone: refused for ever */
+    MRL_DEVICE_RETIRED = 5,     /* tombstone: refused until an operator lifts it */
 };
 enum mrl_device_action {
     MRL_DEVICE_ACTIVATE, /* first enrolment; an active or quarantined device may enrol again */
@@ -26,6 +27,7 @@ enum mrl_device_action {
     MRL_DEVICE_RELEASE,
     MRL_DEVICE_REVOKE,
     MRL_DEVICE_RETIRE,
+    MRL_DEVICE_LIFT,
     MRL_DEVICE_ACTION_COUNT_
 };
 

@@ -136,7 +136,7 @@ static mrl_err take_cas(struct mrl_issuing *i, const struct mrl_keys_facts *fact
                         struct mrl_why *why)
 {
     MRL_AUTO(mrl_ca_view) made = NULL;
-    struct mrl_ca_rows states;
+    struct mrl_ca_rows states = {0};
 
     MRL_TRY(mrl_ca_sync(i->config.store, facts, &states, why));
     MRL_TRY(mrl_ca_view_new(facts, &states, &made, why));

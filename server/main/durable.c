@@ -4,6 +4,7 @@
 #include "access/actor.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "main/retirement.h"
 #include "messages/ledger.h"
 #include "messages/session.h"
 
@@ -68,5 +69,5 @@ mrl_err mrl_durable_load(struct mrl_server *s, struct mrl_why *why)
         hubs[i] = mrl_mqtt_door_hub(s->doors[i]);
     MRL_TRY(mrl_ledger_load(s->ledger, &places, &found, why));
     log_found(&found, mrl_monotonic_ms() - began);
-    return MRL_OK;
+    return mrl_retirement_forget(s->registry, s->doors[0], why);
 }

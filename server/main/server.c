@@ -135,6 +135,16 @@ static void on_principal_changed(void *context, enum mrl_principal_kind kind, mr
     atomic_store(&s->tickets_stale, true);
 }
 
+/* Each worker forgets, so that the one where the device had its sessions does it after their end.
+ */
+static void on_device_retired(void *context, mrl_bytes id)
+{
+    struct mrl_server *s = context;
+
+    for (unsigned i = 0; i < s->worker_count; i++)
+        mrl_worker_post_forget(s->workers[i], id);
+}
+
 /* [server] node, else the name of this machine. */
 static mrl_err node_name(const struct mrl_config *c, char to[static MRL_AUDIT_NODE_MAX + 1],
                          struct mrl_why *why)
@@ -245,6 +255,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_guard_of_config(c, s->audit, s->exempt, &s->guard, why));
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
+    mrl_registry_on_retire(s->registry, on_device_retired, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
     MRL_TRY(mrl_makers_open(s->store, &s->makers, why));

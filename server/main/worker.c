@@ -451,6 +451,39 @@ void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind,
     mrl_mailbox_post(w->mailbox, &rejudge->message);
 }
 
+struct forget_message {
+    struct mrl_message message;
+    struct mrl_name id;
+};
+
+static void on_forget(struct mrl_message *m, void *owner)
+{
+    struct forget_message *forget = MRL_CONTAINER(m, struct forget_message, message);
+    mrl_bytes id = mrl_name_bytes(&forget->id);
+    MRL_SCOPED(mrl_buf) topics = {0};
+    struct mrl_worker *w = owner;
+
+    (void)mrl_buf_printf(&topics, "devices/%.*s/#", MRL_FMT(id)); /* no limit: cannot fail */
+    mrl_mqtt_door_forget(w->door, id, mrl_buf_bytes(&topics));
+    free(forget);
+}
+
+static void drop_forget(struct mrl_message *m)
+{
+    free(MRL_CONTAINER(m, struct forget_message, message));
+}
+
+void mrl_worker_post_forget(struct mrl_worker *w, mrl_bytes device)
+{
+    struct forget_message *forget = calloc(1, sizeof(*forget));
+
+    if (forget == NULL)
+        abort();
+    forget->message = (struct mrl_message){.handle = on_forget, .drop = drop_forget};
+    (void)mrl_name_set(&forget->id, device); /* of the registry: valid */
+    mrl_mailbox_post(w->mailbox, &forget->message);
+}
+
 void mrl_worker_post(struct mrl_worker *w, struct mrl_message *m)
 {
     mrl_mailbox_post(w->mailbox, m);

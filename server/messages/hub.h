@@ -138,6 +138,11 @@ void mrl_hub_flush(struct mrl_hub *h);
  * session key; id empty: all of that kind. */
 void mrl_hub_rejudge(struct mrl_hub *h, uint8_t principal_kind, mrl_bytes principal);
 
+/* Whoever is owner of retained messages (messages/publication.h) never comes back: what it has and
+ * what stands under the filter (if any) is removed, in the store as well. After the sessions of the
+ * owner ended, or before any worker runs. */
+void mrl_hub_forget(struct mrl_hub *h, mrl_bytes owner, mrl_bytes filter);
+
 size_t mrl_hub_session_count(const struct mrl_hub *h);
 size_t mrl_hub_connected_count(const struct mrl_hub *h);
 

@@ -571,9 +571,9 @@ mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p)
     return MRL_OK;
 }
 
-enum { EXPIRE_AT_ONCE = 256 };
+enum { AT_ONCE = 256 };
 
-static void let_expire(struct mrl_hub *h, struct mrl_retained_change *gone)
+static void let_go(struct mrl_hub *h, struct mrl_retained_change *gone)
 {
     const struct mrl_publication like = {.topic = gone->previous->topic, .retain = true};
     struct mrl_publication *nothing;
@@ -588,11 +588,22 @@ static void let_expire(struct mrl_hub *h, struct mrl_retained_change *gone)
 
 bool mrl_keep_expire_retained(struct mrl_hub *h)
 {
-    struct mrl_retained_change gone[EXPIRE_AT_ONCE];
-    size_t count =
-        mrl_retained_expire(h->retained, mrl_monotonic_ms(), h->index, gone, EXPIRE_AT_ONCE);
+    struct mrl_retained_change gone[AT_ONCE];
+    size_t count = mrl_retained_expire(h->retained, mrl_monotonic_ms(), h->index, gone, AT_ONCE);
 
     for (size_t i = 0; i < count; i++)
-        let_expire(h, &gone[i]);
-    return count == EXPIRE_AT_ONCE;
+        let_go(h, &gone[i]);
+    return count == AT_ONCE;
+}
+
+void mrl_hub_forget(struct mrl_hub *h, mrl_bytes owner, mrl_bytes filter)
+{
+    struct mrl_retained_change gone[AT_ONCE];
+    size_t count;
+
+    do {
+        count = mrl_retained_take(h->retained, owner, filter, h->index, gone, AT_ONCE);
+        for (size_t i = 0; i < count; i++)
+            let_go(h, &gone[i]);
+    } while (count == AT_ONCE);
 }

@@ -23,7 +23,8 @@ struct item {
     struct expiry *expiry; /* or NULL */
     struct mrl_publication *publication;
     struct owner *owner; /* NULL: nobody's */
-    int64_t row;         /* in the store; 0: nowhere */
+    struct mrl_list of_owner;
+    int64_t row; /* in the store; 0: nowhere */
     bool settled;
     unsigned worker; /* that has its row in its journal until it is settled */
 };
@@ -31,6 +32,7 @@ struct item {
 /* What one owner has; there as long as it has something. */
 struct owner {
     struct mrl_map_node in_store; /* by the owner of its messages */
+    struct mrl_list items;
     size_t messages;
     size_t bytes;
     uint8_t key[];
@@ -107,6 +109,7 @@ static void disown(struct mrl_retained *r, struct item *i)
     i->owner = NULL;
     if (o == NULL)
         return;
+    mrl_list_remove(&i->of_owner);
     o->bytes -= mrl_publication_size(i->publication);
     if (--o->messages > 0)
         return;
@@ -128,8 +131,10 @@ static void own(struct mrl_retained *r, struct item *i)
             abort();
         memcpy(o->key, key.data, key.len);
         o->in_store.key = mrl_bytes_of(o->key, key.len);
+        mrl_list_init(&o->items);
         mrl_map_insert(&r->owners, &o->in_store);
     }
+    mrl_list_add(&o->items, &i->of_owner);
     o->messages++;
     o->bytes += mrl_publication_size(i->publication);
     i->owner = o;
@@ -205,6 +210,7 @@ static mrl_err put_locked(struct mrl_retained *r, const struct mrl_publication *
         i = calloc(1, sizeof(*i));
         if (i == NULL)
             abort();
+        mrl_list_init(&i->of_owner);
         mrl_topic_tree_add(&r->tree, p->topic, &i->entry);
     }
     set_publication(r, i, p);
@@ -388,6 +394,64 @@ size_t mrl_retained_expire(struct mrl_retained *r, uint64_t now_ms, unsigned wor
 
     (void)pthread_mutex_lock(&r->lock);
     count = expire_locked(r, now_ms, worker, gone, most);
+    (void)pthread_mutex_unlock(&r->lock);
+    return count;
+}
+
+struct taking {
+    struct item **items;
+    size_t count, most;
+};
+
+static void take_item(struct mrl_topic_entry *e, void *context)
+{
+    struct taking *t = context;
+
+    if (t->count < t->most)
+        t->items[t->count++] = MRL_CONTAINER(e, struct item, entry);
+}
+
+static size_t take_below_locked(struct mrl_retained *r, mrl_bytes filter, unsigned worker,
+                                struct mrl_retained_change *gone, size_t most)
+{
+    struct taking t = {.items = calloc(most + 1, sizeof(struct item *)), .most = most};
+
+    if (t.items == NULL)
+        abort();
+    mrl_topic_tree_select(&r->tree, filter, take_item, &t);
+    for (size_t i = 0; i < t.count; i++) {
+        gone[i] = replaced(t.items[i], worker);
+        drop_item(r, t.items[i]);
+    }
+    free(t.items);
+    return t.count;
+}
+
+/* The owner goes with its last message. */
+static size_t take_owned_locked(struct mrl_retained *r, mrl_bytes owner, unsigned worker,
+                                struct mrl_retained_change *gone, size_t most)
+{
+    size_t count = 0;
+    struct owner *o;
+
+    while (count < most && (o = find_owner(r, owner)) != NULL) {
+        struct item *i = MRL_CONTAINER(o->items.next, struct item, of_owner);
+
+        gone[count++] = replaced(i, worker);
+        drop_item(r, i);
+    }
+    return count;
+}
+
+size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filter, unsigned worker,
+                         struct mrl_retained_change *gone, size_t most)
+{
+    size_t count;
+
+    (void)pthread_mutex_lock(&r->lock);
+    count = take_owned_locked(r, owner, worker, gone, most);
+    if (filter.len > 0)
+        count += take_below_locked(r, filter, worker, &gone[count], most - count);
     (void)pthread_mutex_unlock(&r->lock);
     return count;
 }

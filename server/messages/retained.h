@@ -52,6 +52,11 @@ void mrl_retained_load(struct mrl_retained *r, const struct mrl_publication *p, 
 size_t mrl_retained_expire(struct mrl_retained *r, uint64_t now_ms, unsigned worker,
                            struct mrl_retained_change *gone, size_t most);
 
+/* Takes out what this owner has and what stands under the filter, whoever's it is
+ * (empty: nothing); as above. */
+size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filter, unsigned worker,
+                         struct mrl_retained_change *gone, size_t most);
+
 /* References to all unexpired retained messages under the filter, in *out (free the array, unref
  * each). */
 size_t mrl_retained_select(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <urcu/rculfhash.h>
-
 #include "base/map.h"
-#include "base/rcu.h"
+#include "base/rcu_table.h"
 
 enum { BUCKETS_FIRST = 64, KEY = MRL_STATUS_SERIAL + 1 };
 
@@ -38,6 +36,7 @@ struct answer {
 struct mrl_answers {
     struct mrl_answers_config config;
     struct cds_lfht *kept;
+    size_t buckets; /* for them; the owner's */
     _Atomic size_t count;
     _Atomic(struct responder *) responder;
 };
@@ -49,9 +48,8 @@ mrl_err mrl_answers_new(const struct mrl_answers_config *config, struct mrl_answ
     if (a == NULL)
         abort();
     a->config = *config;
-    a->kept =
-        cds_lfht_new_flavor(BUCKETS_FIRST, BUCKETS_FIRST, 0,
-                            CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor, NULL);
+    a->kept = mrl_rcu_table_new(BUCKETS_FIRST);
+    a->buckets = BUCKETS_FIRST;
     if (a->kept == NULL)
         abort();
     *out = a;
@@ -88,9 +86,16 @@ static void sweep(struct mrl_answers *a, int64_t now)
     mrl_rcu_read_end();
 }
 
+/* Answers that others asked for are counted here as well, the next time. */
+static void grow(struct mrl_answers *a)
+{
+    mrl_rcu_table_grow(a->kept, &a->buckets, atomic_load(&a->count));
+}
+
 void mrl_answers_sweep(struct mrl_answers *a, int64_t now)
 {
     sweep(a, now);
+    grow(a);
 }
 
 static void free_responder(struct responder *r)
@@ -332,6 +337,7 @@ bool mrl_answers_prepare(struct mrl_answers *a, mrl_bytes serial, const struct m
     mrl_rcu_read_begin();
     keep(a, answer);
     mrl_rcu_read_end();
+    grow(a);
     return true;
 }
 

@@ -70,7 +70,7 @@ SIMPLE = [
     ("device show a/b", "GET", "/v1/devices/a/b", {}, None, DEVICE),
     ("device edit pump-7 --note=", "PATCH", "/v1/devices/pump-7", {}, {"note": ""}, DEVICE),
     *[(f"device {step} pump-7 --reason why", "POST", f"/v1/devices/pump-7/{step}", {}, {"reason": "why"}, DEVICE)
-      for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire")],
+      for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire", "lift")],
     ("device set pump-7 attr.site=berlin attr.floor= group=pumps note=by=the=door", "PATCH", "/v1/devices/pump-7", {},
      {"group": "pumps", "note": "by=the=door", "attributes": {"site": "berlin", "floor": ""}}, DEVICE),
     ("device revoke pump-7", "POST", "/v1/devices/pump-7/revoke", {}, {}, DEVICE),
@@ -82,6 +82,9 @@ SIMPLE = [
     ("ca renewal-resume 3", "POST", "/v1/renewals/3/resume", {}, None, RENEWAL),
     ("device revoke --group pumps --reason stolen", "POST", "/v1/revocations", {}, {"group": "pumps", "reason": "stolen"},
      {"devices": 7}),
+    ("cert list", "GET", "/v1/certificates", {"limit": "500"}, None, {"items": []}),
+    ("cert list --expires-within 30d --kind device --state active --group pumps", "GET", "/v1/certificates",
+     {"limit": "500", "expires_within": "30d", "kind": "device", "state": "active", "group": "pumps"}, None, {"items": []}),
     ("token create --device pump-7", "POST", "/v1/tokens", {}, {"device": "pump-7", "uses": 1}, TOKEN),
     ("token create --group pumps --life 7d --uses 20", "POST", "/v1/tokens", {},
      {"group": "pumps", "life": "7d", "uses": 20}, TOKEN),
@@ -216,6 +219,7 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
              "maker add",  # test_a_makers_certificate_introduces_a_device.py
              "device import",  # test_a_list_of_devices_is_imported.py
+             "device history",  # test_the_life_of_a_device_is_one_page.py
              "claim create", "template set",  # test_devices_are_provisioned_over_mqtt_with_a_claim.py
              "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py
              "backup keygen", "backup create", "backup verify", "backup restore"}  # test_a_backup_brings_everything_back.py

@@ -90,6 +90,9 @@ enum mrl_tls_refusal mrl_mqtt_door_psk(void *registry, mrl_bytes identity,
 /* A principal or its policy changed: its sessions on this worker are judged again; one that may not
  * stay is ended with DISCONNECT "administrative action". */
 void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id);
+/* Removes what a retired device retained, and whatever is retained under the filter (empty: nothing
+ * more). On the worker after its sessions were judged, or before any worker runs. */
+void mrl_mqtt_door_forget(struct mrl_mqtt_door *d, mrl_bytes device, mrl_bytes filter);
 /* The server stops: every client is told and closed, each at a moment of its own within the drain
  * time, so that they do not all return at once. */
 void mrl_mqtt_door_stop(struct mrl_mqtt_door *d);

@@ -26,14 +26,19 @@ struct mrl_usage {
 
 /* --- whose --- */
 
+mrl_bytes mrl_subject_owner(const struct mrl_subject *s, uint8_t memory[static MRL_OWNER_MAX])
+{
+    size_t len = s->id.len < MRL_OWNER_MAX ? s->id.len : MRL_OWNER_MAX - 1;
+
+    memory[0] = (uint8_t)s->kind;
+    if (len > 0)
+        memcpy(&memory[1], s->id.data, len);
+    return mrl_bytes_of(memory, 1 + len);
+}
+
 mrl_bytes mrl_client_owner(const struct mrl_client *c, uint8_t memory[static MRL_OWNER_MAX])
 {
-    size_t len = c->subject.id.len < MRL_OWNER_MAX ? c->subject.id.len : MRL_OWNER_MAX - 1;
-
-    memory[0] = (uint8_t)c->subject.kind;
-    if (len > 0)
-        memcpy(&memory[1], c->subject.id.data, len);
-    return mrl_bytes_of(memory, 1 + len);
+    return mrl_subject_owner(&c->subject, memory);
 }
 
 void mrl_usages_init(struct mrl_usages *u)

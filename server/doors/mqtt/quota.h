@@ -7,6 +7,7 @@
 #ifndef MRL_DOORS_MQTT_QUOTA_H
 #define MRL_DOORS_MQTT_QUOTA_H
 
+#include "access/subject.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "guard/guard.h"
@@ -46,6 +47,7 @@ void mrl_quota_session_limits(void *context, const struct mrl_session_key *key,
                               struct mrl_session_limits *out);
 /* Whose retained message it is. */
 enum { MRL_OWNER_MAX = 1 + 64 };
+mrl_bytes mrl_subject_owner(const struct mrl_subject *s, uint8_t memory[static MRL_OWNER_MAX]);
 mrl_bytes mrl_client_owner(const struct mrl_client *c, uint8_t memory[static MRL_OWNER_MAX]);
 
 #endif

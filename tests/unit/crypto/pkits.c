@@ -32,7 +32,7 @@ static void fail(const char *what)
 static void read_file(int folder, const char *name, struct mrl_buf *out)
 {
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    uint8_t *to;
+    uint8_t *to = NULL;
     ssize_t n;
 
     if (fd < 0 || mrl_buf_reserve(out, 64 << 10, &to) != MRL_OK)

@@ -93,6 +93,7 @@ static void each_step_is_stored_published_and_audited(void **state)
         {MRL_DEVICE_RELEASE, MRL_DEVICE_ACTIVE, "device.released"},
         {MRL_DEVICE_REVOKE, MRL_DEVICE_EXPECTED, "device.revoked"},
         {MRL_DEVICE_RETIRE, MRL_DEVICE_RETIRED, "device.retired"},
+        {MRL_DEVICE_LIFT, MRL_DEVICE_EXPECTED, "device.lifted"},
     };
     struct fixture *f = *state;
     struct fake_cert c;
@@ -137,7 +138,7 @@ static void a_retired_id_never_comes_back(void **state)
     assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
     assert_int_equal(mrl_device_add(f->registry, &admin, &d, &why), MRL_ERR_EXISTS);
     assert_non_null(strstr(why.text, "never comes back"));
-    for (int a = MRL_DEVICE_SUSPEND; a < MRL_DEVICE_ACTION_COUNT_; a++)
+    for (int a = MRL_DEVICE_SUSPEND; a < MRL_DEVICE_LIFT; a++)
         assert_int_equal(change(f, "d1", (enum mrl_device_action)a), MRL_ERR_STATE);
     fake_cert(&c, MRL_PRINCIPAL_DEVICE, "d1", 1);
     assert_int_equal(enrol(f, &c.it), MRL_ERR_STATE);
@@ -147,6 +148,35 @@ static void a_retired_id_never_comes_back(void **state)
     registry_start(f);
     assert_int_equal(mrl_device_add(f->registry, &admin, &d, NULL), MRL_ERR_EXISTS);
     assert_int_equal(state_of(f, "d1"), MRL_DEVICE_RETIRED);
+}
+
+static void a_lift_needs_a_reason_and_gives_id_and_key_back_to_the_same_device(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_why why = {{0}};
+    struct fake_cert before, after;
+
+    add(f, "d1", "");
+    add(f, "d2", "");
+    fake_cert(&before, MRL_PRINCIPAL_DEVICE, "d1", 1);
+    assert_ok(enrol(f, &before.it));
+    assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
+    assert_int_equal(mrl_device_change(f->registry, &admin, MRL_LIT("d1"), MRL_DEVICE_LIFT,
+                                       MRL_BYTES_NONE, &why),
+                     MRL_ERR_INVALID);
+    assert_string_equal(why.text, "a reason is needed");
+    assert_int_equal(state_of(f, "d1"), MRL_DEVICE_RETIRED);
+    fake_cert(&after, MRL_PRINCIPAL_DEVICE, "d2", 2);
+    after.it.spki = before.it.spki;
+    assert_int_equal(enrol(f, &after.it), MRL_ERR_EXISTS);
+    assert_ok(change(f, "d1", MRL_DEVICE_LIFT));
+    assert_int_equal(judged(f, &before.it.fingerprint, 1500), MRL_JUDGED_REVOKED);
+    assert_int_equal(enrol(f, &after.it), MRL_ERR_EXISTS);
+    fake_cert(&after, MRL_PRINCIPAL_DEVICE, "d1", 3);
+    after.it.spki = before.it.spki;
+    assert_ok(enrol(f, &after.it));
+    assert_int_equal(state_of(f, "d1"), MRL_DEVICE_ACTIVE);
+    assert_int_equal(judged(f, &after.it.fingerprint, 1500), MRL_JUDGED_ACCEPTED);
 }
 
 static void quarantine_cuts_everything_but_repair(void **state)
@@ -503,6 +533,7 @@ int main(void)
         WITH_REGISTRY(each_step_is_stored_published_and_audited),
         WITH_REGISTRY(an_illegal_step_changes_nothing_and_says_why),
         WITH_REGISTRY(a_retired_id_never_comes_back),
+        WITH_REGISTRY(a_lift_needs_a_reason_and_gives_id_and_key_back_to_the_same_device),
         WITH_REGISTRY(quarantine_cuts_everything_but_repair),
         WITH_REGISTRY(revoking_takes_all_certificates_and_what_else_is_registered),
         WITH_REGISTRY(a_revocation_that_cannot_do_all_does_nothing),

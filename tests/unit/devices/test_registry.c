@@ -188,6 +188,30 @@ the_listener_is_told_after_the_snapshot_shows_it_and_before_the_call_returns(voi
     assert_string_equal(l.ids, "d1 d1 ");
 }
 
+static void retired(void *context, mrl_bytes id)
+{
+    struct listener *l = context;
+    size_t len = strlen(l->ids);
+
+    (void)snprintf(&l->ids[len], sizeof(l->ids) - len, "retired:%.*s ", MRL_FMT(id));
+}
+
+static void who_retires_is_told_once_and_after_the_change(void **state)
+{
+    struct fixture *f = *state;
+    struct listener l = {.f = f};
+
+    mrl_registry_on_change(f->registry, changed, &l);
+    mrl_registry_on_retire(f->registry, retired, &l);
+    add(f, "d1", "");
+    assert_ok(change(f, "d1", MRL_DEVICE_SUSPEND));
+    assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
+    assert_string_equal(l.ids, "d1 d1 retired:d1 ");
+    assert_ok(change(f, "d1", MRL_DEVICE_LIFT));
+    assert_ok(change(f, "d1", MRL_DEVICE_RETIRE));
+    assert_string_equal(l.ids, "d1 d1 retired:d1 d1 d1 retired:d1 ");
+}
+
 /* --- roles of live principals --- */
 
 static void a_role_reaches_live_principals_and_only_those_concerned(void **state)
@@ -427,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_REGISTRY(the_snapshot_equals_the_store_after_any_sequence),
         WITH_REGISTRY(the_listener_is_told_after_the_snapshot_shows_it_and_before_the_call_returns),
+        WITH_REGISTRY(who_retires_is_told_once_and_after_the_change),
         WITH_REGISTRY(a_role_reaches_live_principals_and_only_those_concerned),
         WITH_REGISTRY(a_device_takes_the_roles_of_the_group_it_moves_to),
         WITH_REGISTRY(a_role_change_that_gives_a_quarantined_device_nothing_tells_nobody),

@@ -64,15 +64,20 @@ static void revoking_a_suspended_device_keeps_it_off_and_makes_it_enrol_again(vo
     assert_int_equal((int)life.state, E);
 }
 
-static void retired_is_for_ever(void **state)
+static void only_a_lift_leads_out_of_retired(void **state)
 {
+    struct mrl_device_life lifted = {MRL_DEVICE_RETIRED, MRL_DEVICE_ACTIVE};
+
     (void)state;
-    for (int a = 0; a < MRL_DEVICE_ACTION_COUNT_; a++) {
+    for (int a = 0; a < MRL_DEVICE_LIFT; a++) {
         struct mrl_device_life life = {MRL_DEVICE_RETIRED, MRL_DEVICE_ACTIVE};
 
         assert_int_equal(mrl_device_step(&life, (enum mrl_device_action)a, NULL), MRL_ERR_STATE);
         assert_int_equal((int)life.state, R);
     }
+    assert_ok(mrl_device_step(&lifted, MRL_DEVICE_LIFT, NULL));
+    assert_int_equal((int)lifted.state, E);
+    assert_int_equal(mrl_device_step(&lifted, MRL_DEVICE_LIFT, NULL), MRL_ERR_STATE);
 }
 
 static void states_that_cannot_be_are_refused(void **state)
@@ -130,7 +135,7 @@ int main(void)
         cmocka_unit_test(every_step_is_allowed_or_refused_as_the_table_says),
         cmocka_unit_test(resume_returns_to_where_it_was),
         cmocka_unit_test(revoking_a_suspended_device_keeps_it_off_and_makes_it_enrol_again),
-        cmocka_unit_test(retired_is_for_ever),
+        cmocka_unit_test(only_a_lift_leads_out_of_retired),
         cmocka_unit_test(states_that_cannot_be_are_refused),
         cmocka_unit_test(what_a_state_allows),
         cmocka_unit_test(names_go_both_ways),

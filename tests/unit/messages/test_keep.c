@@ -507,6 +507,30 @@ static void what_another_worker_still_writes_does_not_undo_a_clear(void **state)
     assert_rows(f, "0 0 0 0 0 0"); /* the start has tidied up */
 }
 
+/* Settled in the store, and still on its way from another worker. */
+static void what_is_forgotten_does_not_come_back_at_a_start(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication *found, message = one;
+
+    message.retain = true;
+    message.owner = MRL_LIT("\1pump");
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    message.topic = MRL_LIT("devices/pump/x");
+    message.owner = MRL_LIT("\2app");
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    message.topic = MRL_LIT("other");
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    mrl_hub_forget(f->hubs[0], MRL_LIT("\1pump"), MRL_LIT("devices/pump/#"));
+    settle(f);
+    assert_int_equal(restart(f).retained, 1);
+    assert_int_equal(retained_count(f, &found), 1);
+    assert_bytes_equal(found->topic, MRL_LIT("other"));
+    mrl_publication_unref(found);
+    assert_rows(f, "0 0 0 0 0 1");
+}
+
 /* Its receiver is on another worker: nothing of the session may come back when the will is written
  * after it. */
 static void a_will_at_the_end_of_its_session_goes_with_it(void **state)
@@ -723,6 +747,7 @@ int main(void)
         CASE(principals_that_went_take_their_sessions_along),
         CASE(retained_messages_of_two_workers_agree_after_a_start),
         CASE(what_another_worker_still_writes_does_not_undo_a_clear),
+        CASE(what_is_forgotten_does_not_come_back_at_a_start),
         CASE(a_will_at_the_end_of_its_session_goes_with_it),
         CASE(of_two_rows_for_one_session_the_newer_counts),
         CASE(a_clock_that_is_set_takes_no_time_away),

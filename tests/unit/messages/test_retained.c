@@ -98,6 +98,49 @@ static void removing_always_fits(void **state)
     mrl_retained_free(r);
 }
 
+static size_t take(struct mrl_retained *r, const char *owner, const char *filter, size_t most)
+{
+    struct mrl_retained_change gone[8];
+    size_t count = mrl_retained_take(r, mrl_str(owner), mrl_str(filter), 0, gone, most);
+
+    for (size_t i = 0; i < count; i++)
+        mrl_publication_unref(gone[i].previous);
+    return count;
+}
+
+static void what_an_owner_has_and_what_is_below_a_filter_is_taken_and_nothing_else(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+
+    (void)state;
+    keep(r, "elsewhere", "payload", "d1");
+    keep(r, "devices/d1/a", "payload", "d1");
+    keep(r, "devices/d1/orders", "payload", "app");
+    keep(r, "devices/d10/a", "payload", "d10");
+    keep(r, "orders", "payload", "app");
+    assert_int_equal(take(r, "d1", "devices/d1/#", 8), 3);
+    assert_int_equal(mrl_retained_count(r), 2);
+    assert_int_equal(take(r, "d1", "devices/d1/#", 8), 0);
+    assert_int_equal(take(r, "d2", "", 8), 0);
+    assert_true(fits(r, "a", "d1", 1, 1 << 16));
+    assert_false(fits(r, "a", "app", 1, 1 << 16));
+    mrl_retained_free(r);
+}
+
+static void no_more_is_taken_at_once_than_was_asked_for(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+
+    (void)state;
+    keep(r, "devices/d1/a", "payload", "d1");
+    keep(r, "devices/d1/b", "payload", "d1");
+    keep(r, "devices/d1/c", "payload", "app");
+    assert_int_equal(take(r, "d1", "devices/d1/#", 1), 1);
+    assert_int_equal(take(r, "d1", "devices/d1/#", 2), 2);
+    assert_int_equal(mrl_retained_count(r), 0);
+    mrl_retained_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +149,8 @@ int main(void)
         cmocka_unit_test(what_is_replaced_or_removed_counts_no_more),
         cmocka_unit_test(a_topic_that_changes_hands_counts_for_the_new_owner),
         cmocka_unit_test(removing_always_fits),
+        cmocka_unit_test(what_an_owner_has_and_what_is_below_a_filter_is_taken_and_nothing_else),
+        cmocka_unit_test(no_more_is_taken_at_once_than_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

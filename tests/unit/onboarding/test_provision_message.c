@@ -156,7 +156,8 @@ static void a_message_is_as_long_as_the_limit_allows_and_no_longer(void **state)
 
     (void)state;
     memset(text, ' ', sizeof(text));
-    memcpy(text, "{}", 2);
+    text[0] = '{';
+    text[1] = '}';
     assert_ok(read(MRL_PROVISION_JSON, mrl_bytes_of(text, MRL_PROVISION_MESSAGE_MAX), &m));
     assert_int_equal(
         read(MRL_PROVISION_JSON, mrl_bytes_of(text, MRL_PROVISION_MESSAGE_MAX + 1), &m),

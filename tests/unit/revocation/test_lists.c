@@ -26,6 +26,8 @@ static void open_keys(void)
 {
     const struct mrl_keys_options options = {.program = getenv("MERLON_KEYS"),
                                              .dir = keys_folder,
+                                             .issue_rate = 100000, /* a list takes a place, too */
+                                             .issue_burst = 1000000,
                                              .revocation_url = "http://pki.example.org"};
     MRL_SCOPED(mrl_keys_info) info = {0};
     struct mrl_why why = {""};
