@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness import mqtt_wire as wire
+from harness.fleet import set_template
 from harness.memory import Secret, in_files
 from harness.merlon import Ended, run_program
 from harness.mqtt import Mqtt
@@ -28,7 +29,8 @@ def fill(merlon) -> list[Secret]:
     """Everything private that the daemon takes, by all doors. Reasons of steps are not: they are for the audit log."""
     note, other_note, app_note, operator_note = text("note"), text("other-note"), text("app-note"), text("operator-note")
     retained, queued, will = text("retained"), text("queued"), text("will")
-    given = Secret("given key", os.urandom(32))
+    given, hook = Secret("given key", os.urandom(32)), text("hook secret")
+    set_template(merlon, hook={"url": "unix:/run/factory.sock", "secret": hook.value.decode()})
     merlon.api.post("/v1/devices", {"id": "pump-7", "note": note.value.decode()})
     merlon.api.post("/v1/devices", {"id": "pump-8", "note": "before"})
     merlon.api.do("PATCH", "/v1/devices/pump-8", {"note": other_note.value.decode()})
@@ -52,7 +54,7 @@ def fill(merlon) -> list[Secret]:
         client.cut()
     tokens = [Secret(f"token {n}", t.encode()) for n, t in enumerate((used, cancelled["token"], waiting))]
     psks = [given, *(Secret(f"key {k['identity']}", bytes.fromhex(k["key"])) for k in keys)]
-    return [note, other_note, app_note, operator_note, retained, queued, will, *tokens, *psks]
+    return [note, other_note, app_note, operator_note, hook, retained, queued, will, *tokens, *psks]
 
 
 def rows(merlon, table: str) -> int:
