@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,23 +114,11 @@ class Merlond:
         self.call("POST", "/v1/roles", {"name": "sim", "rules": RULES})
         self.call("POST", "/v1/roles/sim/assignments", {"to": f"group:{GROUP}"})
 
-    def register(self, first: int, count: int, threads: int = 16) -> None:
+    def register(self, first: int, count: int) -> None:
         """Devices that are known and have never been seen."""
-        def some(part: int) -> None:
-            connection = http.client.HTTPConnection("localhost")
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.connect(str(self.folder / "state" / "api.sock"))
-            for i in range(first + part, first + count, threads):
-                connection.request("POST", "/v1/devices", json.dumps({"id": f"known-{i}", "group": GROUP}),
-                                   {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                text = answer.read()
-                if answer.status != 201:
-                    raise RuntimeError(f"device {i}: {answer.status} {text.decode()}")
-            connection.close()
-
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some, range(threads)))
+        rows = "".join(json.dumps({"id": f"known-{i}", "group": GROUP}) + "\n" for i in range(first, first + count))
+        subprocess.run([self.build / "cli" / "merlon", "--server", f"unix:{self.folder}/state/api.sock", "device", "import", "-"],
+                       input=rows, text=True, stdout=subprocess.DEVNULL, check=True)
 
     def enrol(self, clients: int, identities: Path) -> None:
         token = self.call("POST", "/v1/tokens", {"group": GROUP, "uses": clients, "life": "1h"})["token"]
@@ -181,7 +168,7 @@ def workplace(options: argparse.Namespace) -> Iterator[tuple[Processes, Path]]:
     """Everything is built; a folder that other accounts can reach; what was started there ends."""
     options.build = options.build.resolve()
     allow_open_files()
-    subprocess.run(["ninja", "-C", options.build, "sim/merlon-sim", "server/main/merlond", "keys/merlon-keys"], check=True,
+    subprocess.run(["ninja", "-C", options.build, "sim/merlon-sim", "server/main/merlond", "keys/merlon-keys", "cli/merlon"], check=True,
                    stdout=sys.stderr)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -93,9 +93,13 @@ static mrl_err read_field(struct mrl_csv *c, int ch, int *after, struct mrl_why 
 /* A file may begin with U+FEFF, as spreadsheets write it. */
 static mrl_err skip_mark(struct mrl_csv *c, int *ch, struct mrl_why *why)
 {
+    int second, third;
+
     if (*ch != 0xef || c->line != 1)
         return MRL_OK;
-    if (getc_unlocked(c->in) != 0xbb || getc_unlocked(c->in) != 0xbf)
+    MRL_TRY(take(c, /*quoted=*/true, &second, why));
+    MRL_TRY(take(c, /*quoted=*/true, &third, why));
+    if (second != 0xbb || third != 0xbf)
         return wrong(c, why, "not text in UTF-8");
     return take(c, /*quoted=*/false, ch, why);
 }

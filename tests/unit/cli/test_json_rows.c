@@ -79,7 +79,6 @@ static void what_is_no_list_is_named_with_its_line(void **state)
 static void an_object_has_at_most_16_kib(void **state)
 {
     char text[MRL_JSON_ROW_MAX + 2];
-    MRL_SCOPED(mrl_buf) all = {0};
 
     (void)state;
     memset(text, ' ', sizeof(text));
