@@ -143,6 +143,7 @@ static mrl_err give(struct enrolling *g, struct mrl_buf *der)
         .before = run_claim,
         .context = g,
         .proof = g->e.proof,
+        .maker = g->claim.certificate,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
