@@ -30,6 +30,11 @@ const OSSL_ALGORITHM *mrl_tls_kdf_table(void);
 typedef void (*mrl_tls_kdf_listener)(void *context, mrl_bytes label, mrl_bytes secret);
 void mrl_tls_kdf_listen(mrl_tls_kdf_listener listener, void *context);
 
+/* net/tls_spki.c: its decoder takes the place of that for EC in decoders (SubjectPublicKeyInfo
+ * only) and makes keys with the functions in keys. false: not the tables we know. */
+bool mrl_tls_spki_take(OSSL_ALGORITHM *decoders, OSSL_ALGORITHM *keys, void *provider_context);
+void mrl_tls_spki_core(const OSSL_DISPATCH *core); /* what a provider is given to read with */
+
 enum { MRL_ALPN_WIRE_MAX = MRL_ALPN_MAX * (MRL_ALPN_NAME_MAX + 1) };
 
 struct mrl_tls_context {
