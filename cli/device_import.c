@@ -325,7 +325,7 @@ static mrl_exit open_file(struct import *i, const char *path)
 
     i->in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (i->in == NULL)
-        return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED, "%s: cannot be read", path);
+        return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED, "%s: %m", path);
     if (fstat(fileno(i->in), &st) == 0 && S_ISREG(st.st_mode))
         i->progress.total = (uint64_t)st.st_size;
     return MRL_EXIT_OK;
@@ -350,7 +350,6 @@ static mrl_exit print_summary(struct import *i)
 
 static mrl_exit read_all(struct import *i, const struct mrl_cli_arguments *given)
 {
-    MRL_EXIT_TRY(open_file(i, mrl_cli_operand(given, 0)));
     MRL_EXIT_TRY(choose_format(i, mrl_cli_value(given, "format")));
     mrl_csv_init(&i->csv, i->in);
     mrl_json_rows_init(&i->objects, i->in);
@@ -376,6 +375,7 @@ mrl_exit mrl_device_import_run(struct mrl_cli *cli, const struct mrl_cli_argumen
     i.progress = (struct mrl_cli_progress){.cli = cli, .what = "bytes read"};
     i.dry_run = mrl_cli_has(given, "dry-run");
     MRL_EXIT_TRY(mrl_cli_number(cli, given, "batch", BATCH_MAX, &i.batch_max));
+    MRL_EXIT_TRY(open_file(&i, mrl_cli_operand(given, 0)));
     code = read_all(&i, given);
     i.counts.held_back += json_array_size(rows); /* read, and never sent */
     done(&i);

@@ -64,7 +64,7 @@ _merlon() {
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
-    "maker crl") options+=" --file" ;;
+    "maker crl") options+=" --file --none" ;;
     "approval list") options+=" --state" ;;
     "approval approve") options+=" --reason" ;;
     "approval refuse") options+=" --reason" ;;

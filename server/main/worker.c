@@ -399,6 +399,7 @@ static void *run(void *argument)
 {
     struct mrl_worker *w = argument;
 
+    (void)pthread_setname_np(pthread_self(), "worker"); /* for the eye only */
     mrl_rcu_register();
     on_tally(&w->tally);
     if (mrl_loop_run(w->loop) != MRL_OK)

@@ -8,6 +8,7 @@
 #include "devices/credential.h"
 #include "onboarding/grant.h"
 #include "onboarding/maker_claim.h"
+#include "onboarding/outage.h"
 
 static mrl_err read_one(struct mrl_reader *r, struct mrl_cert **out)
 {
@@ -223,6 +224,7 @@ mrl_err mrl_introduce(struct mrl_onboarding *o, const struct mrl_introducing *in
         actor.kind = MRL_ACTOR_UNKNOWN;
     if (err != MRL_OK && err != MRL_ERR_AGAIN)
         note_refused(o, &actor, err, why);
+    mrl_outage_tell(err, why);
     mrl_introduction_done(&i);
     return err;
 }

@@ -11,6 +11,7 @@
 #include "onboarding/grant.h"
 #include "onboarding/introduce.h"
 #include "onboarding/maker_claim.h"
+#include "onboarding/outage.h"
 #include "onboarding/terms.h"
 
 struct enrolling {
@@ -271,6 +272,7 @@ static enum mrl_enrol_refusal refusal_of(struct enrolling *g, mrl_err err)
     else if (err != MRL_OK)
         mrl_enrol_note_refused(g->o, &g->e,
                                g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
+    mrl_outage_tell(err, g->why);
     return table[err] != 0 ? table[err] : MRL_ENROL_UNAVAILABLE;
 }
 

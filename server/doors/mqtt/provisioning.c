@@ -115,6 +115,7 @@ static enum mrl_provision_refusal run_message(struct request *r, struct mrl_why 
                                    why->text);
         return MRL_PROVISION_BAD_REQUEST;
     }
+    *why = (struct mrl_why){""}; /* what may be missing left a sentence */
     return r->run(r, &m, why);
 }
 
