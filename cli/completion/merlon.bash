@@ -31,9 +31,10 @@ _merlon() {
     quota) words="list show set unset blocked lift" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
+    key) words="deny denied allow" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status metrics ca device token psk cert claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status metrics ca device token psk cert claim template maker approval hardware app operator role grant policy quota audit export key keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -98,6 +99,8 @@ _merlon() {
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
     "audit prune") options+=" --before --reason --force" ;;
+    "key deny") options+=" --reason --key --from --file" ;;
+    "key allow") options+=" --reason" ;;
     "backup create") options+=" --recipient" ;;
     "backup verify") options+=" --identity" ;;
     "backup restore") options+=" --identity --to --owner" ;;

@@ -211,9 +211,14 @@ enum mrl_key_weakness mrl_key_weakness(mrl_bytes spki)
 {
     MRL_AUTO(mrl_key) key = NULL;
 
-    MRL_OPENSSL_SCOPE();
     if (mrl_key_from_spki(spki, &key, NULL) != MRL_OK)
         return MRL_KEY_SOUND;
+    return mrl_key_weakness_of(key, spki);
+}
+
+enum mrl_key_weakness mrl_key_weakness_of(const struct mrl_key *key, mrl_bytes spki)
+{
+    MRL_OPENSSL_SCOPE();
     if (mrl_key_is_published(spki))
         return MRL_KEY_PUBLISHED;
     if (mrl_key_type(key) == MRL_KEY_RSA)

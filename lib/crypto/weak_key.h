@@ -26,6 +26,9 @@ enum { MRL_FERMAT_ROUNDS = 100 };
 /* Of a SubjectPublicKeyInfo that mrl_key_from_spki accepts. What it refuses, or what cannot be
  * judged (memory), counts as sound here. */
 enum mrl_key_weakness mrl_key_weakness(mrl_bytes spki);
+/* The same for who has read it already. */
+struct mrl_key;
+enum mrl_key_weakness mrl_key_weakness_of(const struct mrl_key *key, mrl_bytes spki);
 
 /* known_keys.c: does a table of published keys have it? */
 bool mrl_key_is_published(mrl_bytes spki);
