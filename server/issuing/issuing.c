@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "devices/denied_key.h"
 #include "issuing/ca_view.h"
 
 struct mrl_issuing {
@@ -327,6 +328,7 @@ mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
     MRL_TRY(check_clock(why));
+    MRL_TRY(mrl_key_vet_now(i->config.store, spki, why)); /* nothing is signed for such a key */
     set_terms(i, &want, life_s > 0 ? life_s : life_of(i, kind));
     return mrl_keys_issue(i->config.keys, &want, der, why);
 }

@@ -180,7 +180,7 @@ def test_a_device_comes_with_the_tpm_of_the_list(start_merlon, processes, workdi
 
 def test_what_is_expected_can_be_changed_and_taken_away(merlon, workdir):
     key = make_key(workdir / "key")
-    assert merlon.cli("device", "add", "pump-7", "--key", "00" * 32, "--serial", "SN-7").code == 0
+    assert merlon.cli("device", "add", "pump-7", "--device-key", "00" * 32, "--serial", "SN-7").code == 0
     assert "SN-7" in merlon.cli("device", "show", "pump-7").out
     est, token = Est(merlon.enrolment_port, merlon.root), merlon.token("pump-7")
     assert est.enrol("pump-7", token, make_csr_body(key, "/CN=pump-7")).status == 403
