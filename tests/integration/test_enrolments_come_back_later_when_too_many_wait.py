@@ -166,7 +166,7 @@ def test_mqtt_5_says_it_in_a_user_property_too(make_merlon):
     set_template(merlon)
     claim, (first,) = make_claim(merlon), devices(merlon, 1)
     with provisioning(merlon, claim) as device, key_process_asleep(merlon):
-        Request(merlon, *first)
+        slow = Request(merlon, *first)
         wait_until(lambda: waiting(merlon) == 1, "an enrolment waits")
         device.client.publish("$merlon/provisioning/certificates/create-from-csr/json",
                               device.write({"certificateSigningRequest": csr_pem(new_key())}))
@@ -175,6 +175,7 @@ def test_mqtt_5_says_it_in_a_user_property_too(make_merlon):
     assert (error["statusCode"], error["errorCode"]) == (429, "Throttling")
     assert "from this address" in error["errorMessage"]
     assert message.properties.UserProperty == [("Retry-After", str(error["retryAfter"]))]
+    assert slow.answer().status == 200
 
 
 def test_a_provisioning_under_way_has_one_of_the_places_until_it_ends(make_merlon):
