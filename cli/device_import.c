@@ -200,8 +200,12 @@ static bool is_column(const char *name)
 {
     static const char attribute[] = "attr.";
 
-    return strcmp(name, "id") == 0 || strcmp(name, "group") == 0 || strcmp(name, "note") == 0 ||
-           (strncmp(name, attribute, strlen(attribute)) == 0 && name[strlen(attribute)] != '\0');
+    static const char *const names[] = {"id", "group", "note", "key", "serial", "ek"};
+
+    for (size_t n = 0; n < MRL_COUNT(names); n++)
+        if (strcmp(name, names[n]) == 0)
+            return true;
+    return (strncmp(name, attribute, strlen(attribute)) == 0 && name[strlen(attribute)] != '\0');
 }
 
 static bool has_column(const struct import *i, const char *name)
@@ -217,9 +221,11 @@ static mrl_exit read_column(struct import *i, mrl_bytes field)
     char name[COLUMN_MAX];
 
     if (!mrl_bytes_to_cstr(field, name, sizeof(name)) || !is_column(name))
-        return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED,
-                            "line 1: column \"%.*s\": the columns are id, group, note, attr.NAME",
-                            MRL_FMT(field));
+        return mrl_cli_fail(
+            i->cli, MRL_EXIT_REFUSED,
+            "line 1: column \"%.*s\": the columns are id, group, note, key, serial, ek, "
+            "attr.NAME",
+            MRL_FMT(field));
     if (has_column(i, name))
         return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED, "line 1: column \"%s\" stands twice", name);
     memcpy(i->columns[i->column_count++], name, sizeof(name));
