@@ -399,9 +399,16 @@ static mrl_err grant(struct registering *r)
     return mrl_grant_record(r->p->onboarding, &wish, mrl_buf_bytes(&r->pending.der), r->why);
 }
 
+static void set_offer(const struct registering *r, struct mrl_provision_thing *out)
+{
+    out->has_offer = mrl_offer_of(r->p->onboarding, mrl_name_bytes(&out->device),
+                                  mrl_buf_bytes(&r->pending.der), &out->offer) == MRL_OK;
+}
+
 static void give(struct registering *r, struct mrl_provision_thing *out)
 {
     out->device = r->device.id;
+    set_offer(r, out);
     out->configuration = json_incref(r->device.configuration);
 }
 
@@ -414,6 +421,7 @@ static mrl_err tell_again(const struct registering *r, struct mrl_provision_thin
                        mrl_bytes_of(r->pending.asked, sizeof(r->pending.asked))))
         return MRL_ERR_AUTH;
     out->device = r->pending.device;
+    set_offer(r, out);
     return mrl_json_read(mrl_buf_bytes(&r->pending.answer), &MRL_JSON_LIMITS_DEFAULT,
                          &out->configuration, NULL);
 }
