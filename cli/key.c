@@ -13,7 +13,7 @@ enum {
 
 static const struct mrl_cli_option deny_options[] = {
     {"reason", "TEXT", "Why nobody may have them; whoever shows one is told.", .required = true},
-    {"key", "HASH", "SHA-256 of a SubjectPublicKeyInfo, 64 hexadecimal digits.", .many = true},
+    {"hash", "HASH", "SHA-256 of a SubjectPublicKeyInfo, 64 hexadecimal digits.", .many = true},
     {"from", "FILE", "The key of this certificate, request, public or private key, in PEM.",
      .many = true},
     {"file", "FILE", "A list, one key a line: HASH, or 20 digits as openssl-blacklist has them."},
@@ -64,7 +64,7 @@ static mrl_exit send_keys(struct denying *d)
 static mrl_exit add_key(struct denying *d, mrl_bytes name)
 {
     if (mrl_json_append_str(d->keys, name) != MRL_OK)
-        return mrl_cli_fail(d->cli, MRL_EXIT_USAGE, "--key: not hexadecimal digits");
+        return mrl_cli_fail(d->cli, MRL_EXIT_USAGE, "--hash: not hexadecimal digits");
     return json_array_size(d->keys) == BATCH ? send_keys(d) : MRL_EXIT_OK;
 }
 
@@ -73,7 +73,7 @@ static mrl_exit add_given(struct denying *d, const struct mrl_cli_arguments *giv
     const char *hash;
     size_t at = 0;
 
-    while ((hash = mrl_cli_next(given, "key", &at)) != NULL)
+    while ((hash = mrl_cli_next(given, "hash", &at)) != NULL)
         MRL_EXIT_TRY(add_key(d, mrl_str(hash)));
     return MRL_EXIT_OK;
 }
@@ -126,7 +126,7 @@ static mrl_exit deny_all(struct denying *d, const struct mrl_cli_arguments *give
         MRL_EXIT_TRY(walk_list(d->cli, path, mrl_buf_bytes(&text), d));
     MRL_EXIT_TRY(send_keys(d));
     return d->sent > 0 ? MRL_EXIT_OK
-                       : mrl_cli_fail(d->cli, MRL_EXIT_USAGE, "no key: --key, --from or --file");
+                       : mrl_cli_fail(d->cli, MRL_EXIT_USAGE, "no key: --hash, --from or --file");
 }
 
 static void say_done(const struct denying *d)

@@ -99,7 +99,7 @@ _merlon() {
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
     "audit prune") options+=" --before --reason --force" ;;
-    "key deny") options+=" --reason --key --from --file" ;;
+    "key deny") options+=" --reason --hash --from --file" ;;
     "key allow") options+=" --reason" ;;
     "backup create") options+=" --recipient" ;;
     "backup verify") options+=" --identity" ;;
