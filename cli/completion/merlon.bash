@@ -46,7 +46,7 @@ _merlon() {
     "ca retire") options+=" --force --reason" ;;
     "ca renew-now") options+=" --rate --group --all --detach" ;;
     "ca renewal-show") options+=" --follow" ;;
-    "device add") options+=" --group --note" ;;
+    "device add") options+=" --group --note --key --serial --ek" ;;
     "device import") options+=" --format --batch --dry-run" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
@@ -65,7 +65,7 @@ _merlon() {
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
-    "maker crl") options+=" --file" ;;
+    "maker crl") options+=" --file --none" ;;
     "approval list") options+=" --state" ;;
     "approval approve") options+=" --reason" ;;
     "approval refuse") options+=" --reason" ;;

@@ -10,8 +10,6 @@
 #include "net/conn_internal.h"
 #include "net/plaintext.h"
 
-enum { PEEK_SIZE = 16 };
-
 static bool prepare_socket(int fd, bool tcp)
 {
     int on = 1, flags = fcntl(fd, F_GETFL);
@@ -177,17 +175,17 @@ static void refuse_plaintext(struct mrl_conn *c, mrl_bytes first)
 /* false: not TLS, or nothing there yet, or gone. */
 static bool peek(struct mrl_conn *c)
 {
-    uint8_t first[PEEK_SIZE];
-    ssize_t got = recv(c->watch.fd, first, sizeof(first), MSG_PEEK);
+    mrl_bytes first;
+    mrl_err err = mrl_tls_peek(c->tls, &first);
 
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (err == MRL_ERR_AGAIN)
         return false;
-    if (got <= 0) {
-        mrl_conn_finish(c, got == 0 ? MRL_END_PEER : MRL_END_LOST);
+    if (err != MRL_OK) {
+        mrl_conn_finish(c, err == MRL_ERR_CLOSED ? MRL_END_PEER : MRL_END_LOST);
         return false;
     }
-    if (!mrl_plaintext_is_tls(mrl_bytes_of(first, (size_t)got))) {
-        refuse_plaintext(c, mrl_bytes_of(first, (size_t)got));
+    if (!mrl_plaintext_is_tls(first)) {
+        refuse_plaintext(c, first);
         return false;
     }
     c->state = CONN_SHAKING;
@@ -212,11 +210,15 @@ static void opened(struct mrl_conn *c)
     mrl_conn_stop_handshake(c);
     c->state = CONN_OPEN;
     mrl_conn_update_events(c);
-    if (c->state != CONN_OPEN || c->kind->on_open == NULL)
-        return;
     cs->current = c;
-    c->kind->on_open(c);
+    if (c->state == CONN_OPEN && c->kind->on_open != NULL)
+        c->kind->on_open(c);
+    if (cs->current != c) /* detached there */
+        return;
     cs->current = NULL;
+    /* The first bytes may have come with the end of the handshake. */
+    if (c->state == CONN_OPEN && c->tls != NULL && mrl_tls_waiting(c->tls))
+        mrl_conn_readable(c);
 }
 
 static void shake(struct mrl_conn *c)

@@ -52,7 +52,14 @@ mrl_err mrl_tls_accept(struct mrl_tls_context *c, int fd, struct mrl_tls **out)
 
     MRL_TRY(mrl_tls_accept_bio(c, socket, socket, out));
     (*out)->fd = fd;
+    mrl_tls_socket_read_ahead(socket, /*ahead=*/true);
     return MRL_OK;
+}
+
+mrl_err mrl_tls_peek(struct mrl_tls *t, mrl_bytes *out)
+{
+    MRL_ENSURE(t->fd >= 0 && t->ssl != NULL, MRL_ERR_STATE);
+    return mrl_tls_socket_peek(SSL_get_rbio(t->ssl), out);
 }
 
 void mrl_tls_free(struct mrl_tls *t)
@@ -181,6 +188,19 @@ static void drop_session(struct mrl_tls *t)
         (void)SSL_set_session(t->ssl, c->nothing); /* cannot fail without a change of method */
 }
 
+static void end_handshake(struct mrl_tls *t)
+{
+    mrl_tls_resume_store(t);
+    mrl_tls_resume_done(t);
+    mrl_tls_psk_forget(t);
+    mrl_tls_hand_over(t);
+    if (t->ssl == NULL)
+        return;
+    drop_session(t);
+    if (t->fd >= 0)
+        mrl_tls_socket_read_ahead(SSL_get_rbio(t->ssl), /*ahead=*/false);
+}
+
 mrl_err mrl_tls_handshake(struct mrl_tls *t)
 {
     int result;
@@ -197,14 +217,8 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
         return MRL_ERR_AUTH;
     }
     note_facts(t);
-    if (!t->context->is_client) {
-        mrl_tls_resume_store(t);
-        mrl_tls_resume_done(t);
-        mrl_tls_psk_forget(t);
-        mrl_tls_hand_over(t);
-        if (t->ssl != NULL)
-            drop_session(t);
-    }
+    if (!t->context->is_client)
+        end_handshake(t);
     ERR_clear_error();
     return MRL_OK;
 }
@@ -285,7 +299,10 @@ bool mrl_tls_drained(const struct mrl_tls *t)
 
 bool mrl_tls_waiting(const struct mrl_tls *t)
 {
-    return t->records != NULL ? mrl_tls_records_waiting(t->records) : SSL_pending(t->ssl) > 0;
+    if (t->records != NULL)
+        return mrl_tls_records_waiting(t->records);
+    return SSL_pending(t->ssl) > 0 ||
+           (t->fd >= 0 && mrl_tls_socket_rest(SSL_get_rbio(t->ssl)).len > 0);
 }
 
 mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written)

@@ -142,6 +142,11 @@ mrl_err mrl_tls_accept_bio(struct mrl_tls_context *c, struct bio_st *in, struct 
 void mrl_tls_free(struct mrl_tls *t); /* sends nothing; NULL is fine */
 MRL_AUTO_DEFINE(mrl_tls);
 
+/* What the peer of mrl_tls_accept sent first, before the first mrl_tls_handshake; at least a byte.
+ * Nothing is consumed, so far as the handshake sees. MRL_ERR_AGAIN: nothing yet; MRL_ERR_CLOSED;
+ * MRL_ERR_IO. */
+mrl_err mrl_tls_peek(struct mrl_tls *t, mrl_bytes *out);
+
 enum mrl_tls_want { MRL_WANT_READ, MRL_WANT_WRITE };
 /* MRL_OK: open; facts are set, a server lets go of all it needed for the handshake. MRL_ERR_AGAIN:
  * wait for *want. MRL_ERR_AUTH: over; mrl_tls_refused says why, the alert is sent. MRL_ERR_CLOSED:
@@ -160,8 +165,8 @@ enum { MRL_TLS_RECORD = 16384, MRL_TLS_READ = MRL_TLS_RECORD + 261 /* all that i
 mrl_err mrl_tls_read(struct mrl_tls *t, struct mrl_buf *in, size_t max);
 /* After a read: the socket has no more now, another read is for nothing before it is ready. */
 bool mrl_tls_drained(const struct mrl_tls *t);
-/* After a read: something is inside, and no readiness will tell of it. Another read gives it;
- * never with max of at least MRL_TLS_READ, except for what ends the connection. */
+/* After a read or the handshake: something is inside, and no readiness will tell of it. Another
+ * read gives it; never with max of at least MRL_TLS_READ, except for what ends the connection. */
 bool mrl_tls_waiting(const struct mrl_tls *t);
 /* *written is set in any case; less than all only with MRL_ERR_AGAIN. After MRL_ERR_AGAIN call
  * again with the same bytes (more may follow them). */

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE when the peer is gone. */
+/* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE when the peer is gone, and is
+ * read from twice for each record. This one can read ahead: what came together is one call. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <openssl/bio.h>
 
 #include "net/tls_internal.h"
 
-static int to_fd(BIO *b)
+enum { AHEAD = 4096 /* a flight with a chain of three; more takes another call */ };
+
+struct link {
+    int fd;
+    bool ahead;
+    bool drained;  /* the last call got less than it had room for */
+    uint8_t *data; /* NULL: nothing was read ahead */
+    size_t at, len;
+};
+
+static struct link *link_of(BIO *b)
 {
-    return (int)(intptr_t)BIO_get_data(b);
+    return BIO_get_data(b);
 }
 
 static bool again(ssize_t got)
@@ -20,7 +33,7 @@ static bool again(ssize_t got)
 
 static int socket_write(BIO *b, const char *data, int len)
 {
-    ssize_t sent = send(to_fd(b), data, (size_t)len, MSG_NOSIGNAL);
+    ssize_t sent = send(link_of(b)->fd, data, (size_t)len, MSG_NOSIGNAL);
 
     BIO_clear_retry_flags(b);
     if (again(sent))
@@ -28,14 +41,57 @@ static int socket_write(BIO *b, const char *data, int len)
     return (int)sent;
 }
 
-static int socket_read(BIO *b, char *to, int len)
+static int receive(BIO *b, void *to, size_t room)
 {
-    ssize_t got = recv(to_fd(b), to, (size_t)len, 0);
+    ssize_t got = recv(link_of(b)->fd, to, room, 0);
 
     BIO_clear_retry_flags(b);
     if (again(got))
         BIO_set_retry_read(b);
+    link_of(b)->drained = got < (ssize_t)room;
     return (int)got;
+}
+
+static int fill(BIO *b)
+{
+    struct link *l = link_of(b);
+    int got;
+
+    if (l->data == NULL)
+        l->data = malloc(AHEAD);
+    if (l->data == NULL)
+        abort();
+    got = receive(b, l->data, AHEAD);
+    l->at = 0;
+    l->len = got > 0 ? (size_t)got : 0;
+    return got;
+}
+
+static int take(struct link *l, char *to, size_t len)
+{
+    size_t part = l->len - l->at < len ? l->len - l->at : len;
+
+    memcpy(to, &l->data[l->at], part);
+    l->at += part;
+    return (int)part;
+}
+
+static int socket_read(BIO *b, char *to, int len)
+{
+    struct link *l = link_of(b);
+
+    if (len <= 0)
+        return 0;
+    if (l->at == l->len && !l->ahead)
+        return receive(b, to, (size_t)len);
+    if (l->at == l->len) {
+        int got = fill(b);
+
+        if (got <= 0)
+            return got;
+    }
+    BIO_clear_retry_flags(b);
+    return take(l, to, (size_t)len);
 }
 
 static long socket_control(BIO *b, int command, long number, void *pointer)
@@ -46,6 +102,16 @@ static long socket_control(BIO *b, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
+static int socket_destroy(BIO *b)
+{
+    struct link *l = b == NULL ? NULL : link_of(b);
+
+    if (l != NULL)
+        free(l->data);
+    free(l);
+    return 1;
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static BIO_METHOD *method; /* constant once made */
 
@@ -54,7 +120,7 @@ static void make_method(void)
     BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "merlon socket");
 
     if (m == NULL || !BIO_meth_set_write(m, socket_write) || !BIO_meth_set_read(m, socket_read) ||
-        !BIO_meth_set_ctrl(m, socket_control)) {
+        !BIO_meth_set_ctrl(m, socket_control) || !BIO_meth_set_destroy(m, socket_destroy)) {
         BIO_meth_free(m);
         return;
     }
@@ -64,13 +130,46 @@ static void make_method(void)
 BIO *mrl_tls_socket_bio(int fd)
 {
     BIO *b = NULL;
+    struct link *l;
 
     (void)pthread_once(&once, make_method);
     if (method != NULL)
         b = BIO_new(method);
     if (b == NULL)
         return NULL;
-    BIO_set_data(b, (void *)(intptr_t)fd);
+    l = calloc(1, sizeof(*l));
+    if (l == NULL)
+        abort();
+    l->fd = fd;
+    BIO_set_data(b, l);
     BIO_set_init(b, 1);
     return b;
+}
+
+void mrl_tls_socket_read_ahead(BIO *b, bool ahead)
+{
+    link_of(b)->ahead = ahead;
+}
+
+mrl_err mrl_tls_socket_peek(BIO *b, mrl_bytes *out)
+{
+    int got = link_of(b)->at < link_of(b)->len ? 1 : fill(b);
+
+    if (got < 0)
+        return BIO_should_retry(b) ? MRL_ERR_AGAIN : MRL_ERR_IO;
+    MRL_ENSURE(got > 0, MRL_ERR_CLOSED);
+    *out = mrl_tls_socket_rest(b);
+    return MRL_OK;
+}
+
+mrl_bytes mrl_tls_socket_rest(BIO *b)
+{
+    const struct link *l = link_of(b);
+
+    return l->at < l->len ? mrl_bytes_of(&l->data[l->at], l->len - l->at) : MRL_BYTES_NONE;
+}
+
+bool mrl_tls_socket_drained(BIO *b)
+{
+    return link_of(b)->drained;
 }

@@ -30,6 +30,11 @@ const OSSL_ALGORITHM *mrl_tls_kdf_table(void);
 typedef void (*mrl_tls_kdf_listener)(void *context, mrl_bytes label, mrl_bytes secret);
 void mrl_tls_kdf_listen(mrl_tls_kdf_listener listener, void *context);
 
+/* net/tls_spki.c: its decoder takes the place of that for EC in decoders (SubjectPublicKeyInfo
+ * only) and makes keys with the functions in keys. false: not the tables we know. */
+bool mrl_tls_spki_take(OSSL_ALGORITHM *decoders, OSSL_ALGORITHM *keys, void *provider_context);
+void mrl_tls_spki_core(const OSSL_DISPATCH *core); /* what a provider is given to read with */
+
 enum { MRL_ALPN_WIRE_MAX = MRL_ALPN_MAX * (MRL_ALPN_NAME_MAX + 1) };
 
 struct mrl_tls_context {
@@ -110,7 +115,15 @@ bool mrl_tls_client_settings(struct mrl_tls_context *c, SSL_CTX *ssl); /* net/tl
 
 /* net/tls.c */
 mrl_err mrl_tls_new_on(struct mrl_tls_context *c, BIO *in, BIO *to, struct mrl_tls **out);
-BIO *mrl_tls_socket_bio(int fd); /* net/tls_bio.c; NULL: out of memory */
+
+/* net/tls_bio.c */
+BIO *mrl_tls_socket_bio(int fd); /* NULL: out of memory */
+/* Whether it takes from the socket what is there, not only what it is asked for. */
+void mrl_tls_socket_read_ahead(BIO *b, bool ahead);
+/* What will be read next, at least a byte. MRL_ERR_AGAIN; MRL_ERR_CLOSED; MRL_ERR_IO. */
+mrl_err mrl_tls_socket_peek(BIO *b, mrl_bytes *out);
+mrl_bytes mrl_tls_socket_rest(BIO *b); /* was read ahead */
+bool mrl_tls_socket_drained(BIO *b);   /* the socket had no more then */
 static inline struct mrl_tls *mrl_tls_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In OpenSSL 3.0 and 3.1, most of reading a certificate is spent walking some 40 decoders for its
  * public key, and then every algorithm of any kind that was ever asked for, at every handshake.
- * Here is a provider that is the default provider with only what TLS uses here, and TLS13-KDF in
- * short (net/tls_kdf.c). All of it runs on a context of a real default provider. From 3.2 on
- * decoding is fast and the default provider is used as it is. */
+ * Here is a provider that is the default provider with only what TLS uses here, TLS13-KDF in short
+ * (net/tls_kdf.c), and keys on P-256 read directly (net/tls_spki.c). All of it runs on a context of
+ * a real default provider. From 3.2 on decoding is fast and the default provider is used as it is.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,14 @@ static bool thin(struct thinned *t)
     return count > 0;
 }
 
+static OSSL_ALGORITHM *kept_of(int operation)
+{
+    for (size_t i = 0; i < MRL_COUNT(thinned); i++)
+        if (thinned[i].operation == operation)
+            return thinned[i].kept;
+    return NULL;
+}
+
 static void pick(void)
 {
     bool good;
@@ -73,6 +82,8 @@ static void pick(void)
     good = mrl_tls_kdf_take(OSSL_PROVIDER_query_operation(tables, OSSL_OP_KDF, &no_cache));
     for (size_t i = 0; i < MRL_COUNT(thinned); i++)
         good &= thin(&thinned[i]);
+    good = good && mrl_tls_spki_take(kept_of(OSSL_OP_DECODER), kept_of(OSSL_OP_KEYMGMT),
+                                     OSSL_PROVIDER_get0_provider_ctx(tables));
     if (!good) /* not the OpenSSL we know: go without */
         tables = NULL;
 }
@@ -81,9 +92,8 @@ static const OSSL_ALGORITHM *thin_query(void *context, int operation, int *no_ca
 {
     (void)context;
     *no_cache = 0;
-    for (size_t i = 0; i < MRL_COUNT(thinned); i++)
-        if (thinned[i].operation == operation)
-            return thinned[i].kept;
+    if (kept_of(operation) != NULL)
+        return kept_of(operation);
     if (operation == OSSL_OP_KDF)
         return mrl_tls_kdf_table();
     return OSSL_PROVIDER_query_operation(tables, operation, no_cache);
@@ -109,7 +119,7 @@ static int thin_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
     };
 
     (void)handle;
-    (void)in;
+    mrl_tls_spki_core(in);
     if (being_loaded == NULL)
         return 0;
     *out = functions;

@@ -23,7 +23,7 @@ struct mrl_tls_records {
     struct waiting unsent; /* sealed, not with the kernel */
     size_t sealed;         /* bytes of the next write that are in unsent */
     mrl_err verdict;       /* what comes after the text that was read last; MRL_OK: more */
-    bool more;             /* a whole record is in unread */
+    bool more;             /* unread may hold a whole record */
     bool drained;
 };
 
@@ -63,6 +63,13 @@ static void keep(struct waiting *w, mrl_bytes rest)
     free(w->data);
     w->data = data;
     w->len = rest.len;
+}
+
+void mrl_tls_records_begin_with(struct mrl_tls_records *r, mrl_bytes rest, bool drained)
+{
+    keep(&r->unread, rest);
+    r->more = rest.len > 0;
+    r->drained = drained;
 }
 
 void mrl_tls_records_free(struct mrl_tls_records *r)
@@ -230,12 +237,13 @@ static mrl_err gather(struct mrl_tls_records *r, uint8_t *raw, size_t *len)
 {
     size_t room = MRL_RECORD_LARGEST - r->unread.len, got = 0;
 
-    if (!r->more) { /* else there is a whole record inside */
+    if (!r->more) {
         mrl_err err = receive(&r->wire, &raw[r->unread.len], room, &got);
 
         r->drained = r->wire.fd >= 0 && got < room;
         MRL_TRY(err);
     }
+    r->more = false;
     if (r->unread.len > 0)
         memcpy(raw, r->unread.data, r->unread.len);
     *len = r->unread.len + got;

@@ -192,6 +192,7 @@ static void *write_until_stopped(void *context)
     struct mrl_store *s = context;
     struct fifo f = {0};
 
+    (void)pthread_setname_np(pthread_self(), "writer"); /* for the eye only */
     for (;;) {
         bool stopping = atomic_load(&s->stopping); /* before looking: nothing comes after it */
 

@@ -12,6 +12,7 @@
 #include "crypto/csr.h"
 #include "devices/hardware.h"
 #include "onboarding/attest_check.h"
+#include "onboarding/maker_enrol.h"
 
 enum { BINDING_MAX = 64 };
 
@@ -210,6 +211,20 @@ static enum mrl_enrol_refusal begin(struct mrl_attest *a, const struct mrl_enrol
     return MRL_ENROL_OK;
 }
 
+/* By the certificate of its maker; a token goes before it. */
+static bool is_introduced(const struct mrl_enrolment *e)
+{
+    return e->token.len == 0 && e->introduced.len > 0;
+}
+
+/* Sets e->device. */
+static enum mrl_enrol_refusal admit(struct mrl_attest *a, struct mrl_enrolment *e,
+                                    struct mrl_name *device, struct mrl_why *why)
+{
+    return is_introduced(e) ? mrl_maker_admits(a->onboarding, e, device, why)
+                            : mrl_enrol_admits(a->onboarding, e, device, why);
+}
+
 enum mrl_enrol_refusal mrl_attest_begin(struct mrl_attest *a, const struct mrl_enrolment *e,
                                         const struct mrl_attest_claim *claim,
                                         struct mrl_attest_challenge *out, struct mrl_why *why)
@@ -218,7 +233,7 @@ enum mrl_enrol_refusal mrl_attest_begin(struct mrl_attest *a, const struct mrl_e
     enum mrl_enrol_refusal refusal;
     struct mrl_name device;
 
-    refusal = mrl_enrol_admits(a->onboarding, &known, &device, why);
+    refusal = admit(a, &known, &device, why);
     return refusal == MRL_ENROL_OK ? begin(a, &known, claim, out, why) : refusal;
 }
 
@@ -277,7 +292,9 @@ static enum mrl_enrol_refusal finish(struct mrl_attest *a, const struct mrl_enro
         .version = mrl_str(c->tpm.names.version),
     };
     proven.proof = &proof;
-    return e->token.len > 0 ? mrl_enrol(a->onboarding, &proven, der, why)
+    if (e->token.len > 0)
+        return mrl_enrol(a->onboarding, &proven, der, why);
+    return is_introduced(e) ? mrl_maker_enrol(a->onboarding, &proven, der, why)
                             : mrl_reenrol(a->onboarding, &proven, der, why);
 }
 
@@ -289,6 +306,6 @@ enum mrl_enrol_refusal mrl_attest_finish(struct mrl_attest *a, const struct mrl_
     enum mrl_enrol_refusal refusal;
     struct mrl_name device;
 
-    refusal = mrl_enrol_admits(a->onboarding, &known, &device, why);
+    refusal = admit(a, &known, &device, why);
     return refusal == MRL_ENROL_OK ? finish(a, &known, answer, der, why) : refusal;
 }

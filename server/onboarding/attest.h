@@ -41,8 +41,8 @@ struct mrl_attest_challenge {
     uint8_t nonce[MRL_ATTEST_NONCE]; /* qualifyingData of TPM2_Certify */
     uint64_t life_s;
 };
-/* For a device that token or certificate admit, on a connection with a channel binding. A device
- * has one open challenge, the last. */
+/* For a device that a token, its certificate or that of its maker admit, on a connection with a
+ * channel binding. A device has one open challenge, the last. */
 enum mrl_enrol_refusal mrl_attest_begin(struct mrl_attest *a, const struct mrl_enrolment *e,
                                         const struct mrl_attest_claim *claim,
                                         struct mrl_attest_challenge *out, struct mrl_why *why);

@@ -145,6 +145,20 @@ def test_a_maker_whose_own_key_is_denied(merlon, workdir):
     assert answer.status == 400 and DENIED in answer.text()
 
 
+def test_a_device_that_is_expected_with_it(merlon):
+    key = new_key()
+    deny(merlon, key)
+    answer = merlon.api.ask("POST", "/v1/devices", {"id": "pump-7", "key": hash_of(key)})
+    assert answer.status == 400 and DENIED in answer.text()
+    (merlon.folder / "list.csv").write_text(f"id,key\npump-7,{hash_of(key)}\n", encoding="ascii")
+    done = merlon.cli("device", "import", merlon.folder / "list.csv")
+    assert done.code == 1 and "denied-key" in done.err + done.out
+    assert merlon.api.all_of("/v1/devices") == []
+    published = ec.derive_private_key(1, ec.SECP256R1())
+    answer = merlon.api.ask("POST", "/v1/devices", {"id": "pump-7", "key": hash_of(published)})
+    assert answer.status == 400 and "published-key" in answer.text()
+
+
 # --- keys in use
 
 @pytest.mark.quick

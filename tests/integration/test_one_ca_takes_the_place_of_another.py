@@ -203,7 +203,11 @@ def test_nothing_is_finished_while_a_device_would_break(merlon):
     switch(merlon)
     assert reasons(merlon) == {d.name: "certificate" for d in devices}
     refused = merlon.cli("ca", "rollover")
-    assert refused.code != 0 and "3 of 3 devices would break" in refused.err
+    assert refused.code != 0 and "3 of 3 devices would break: see  merlon ca rollover --dry-run\n" in refused.err
+    refused = merlon.cli("ca", "retire", "issuing", "1")
+    advice = "--dry-run --kind issuing --number 1"
+    assert refused.code != 0 and f"would break: see  merlon ca rollover {advice}\n" in refused.err
+    assert "pump-0" in ca(merlon, "rollover", *advice.split()).out
     version = merlon.api.get("/v1/ca/generations")["bundle"]
     renew(merlon, devices[0], "-H", f"Merlon-Trust-Bundle: {version}")
     renew(merlon, devices[1], "-H", "Merlon-Trust-Bundle: " + "0" * 64)

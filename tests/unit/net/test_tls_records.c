@@ -451,6 +451,90 @@ static void an_emptied_socket_is_known_to_be_empty(void **state)
     (void)close(server_fd);
 }
 
+/* The client speaks before the server has read the end of its handshake: cut: bytes of that which
+ * come only later. */
+static void finish_with_data(struct tls_pair *p, const int *pair, size_t cut)
+{
+    uint8_t flight[4096];
+    ssize_t got;
+
+    assert_int_equal(SSL_do_handshake(p->client), -1); /* ClientHello */
+    assert_int_equal(mrl_tls_handshake(p->server), MRL_ERR_AGAIN);
+    assert_int_equal(SSL_do_handshake(p->client), 1); /* its Finished */
+    client_writes(p, MRL_LIT("one"));
+    client_writes(p, MRL_LIT("two"));
+    got = recv(pair[1], flight, sizeof(flight), 0);
+    assert_true(got > (ssize_t)cut && got < (ssize_t)sizeof(flight));
+    assert_int_equal(send(pair[0], flight, (size_t)got - cut, 0), got - (ssize_t)cut);
+    assert_ok(mrl_tls_handshake(p->server));
+    if (cut > 0)
+        assert_int_equal(send(pair[0], &flight[(size_t)got - cut], cut, 0), cut);
+}
+
+static void what_comes_with_the_end_of_the_handshake_is_not_lost(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true};
+    enum { RECORD = 5 + 3 + 1 + 16 };
+    static const size_t cuts[] = {0, 1, RECORD - 1, RECORD, RECORD + 1, 2 * RECORD - 1, 2 * RECORD};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(cuts); i++) {
+        MRL_SCOPED(mrl_buf) in = {0};
+        int server_fd, client_fd, pair[2];
+        struct tls_pair p;
+
+        tls_pair_init(&p, &pki, &o);
+        client_fd = tls_pair_dial_sockets(&p, &server_fd);
+        /* Between the two: what the client sends is taken, and sent on in two parts. */
+        pair[0] = client_fd;
+        pair[1] = server_fd;
+        finish_with_data(&p, pair, cuts[i]);
+        assert_null(p.server->ssl);
+        assert_int_equal(mrl_tls_waiting(p.server), cuts[i] < 2 * (size_t)RECORD);
+        while (in.len < 6)
+            assert_ok(mrl_tls_read(p.server, &in, MRL_TLS_READ));
+        assert_bytes_equal(mrl_buf_bytes(&in), MRL_LIT("onetwo"));
+        assert_false(mrl_tls_waiting(p.server));
+        assert_int_equal(mrl_tls_read(p.server, &in, MRL_TLS_READ), MRL_ERR_AGAIN);
+        tls_pair_done(&p);
+        (void)close(client_fd);
+        (void)close(server_fd);
+    }
+}
+
+/* A resumption of TLS 1.2 is one where the client's Finished is the last. */
+static void with_the_library_it_is_not_lost_either(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true, .newest = TLS1_2_VERSION};
+    MRL_SCOPED(mrl_buf) in = {0};
+    SSL_SESSION *session;
+    int server_fd, client_fd;
+    struct tls_pair p;
+
+    (void)state;
+    tls_pair_init(&p, &pki, &o);
+    tls_pair_dial(&p, NULL);
+    assert_true(tls_pair_shake(&p));
+    session = SSL_get1_session(p.client);
+    client_fd = tls_pair_dial_sockets(&p, &server_fd);
+    assert_int_equal(SSL_set_session(p.client, session), 1);
+    assert_int_equal(SSL_do_handshake(p.client), -1);
+    assert_int_equal(mrl_tls_handshake(p.server), MRL_ERR_AGAIN);
+    assert_int_equal(SSL_do_handshake(p.client), 1);
+    client_writes(&p, MRL_LIT("one"));
+    assert_ok(mrl_tls_handshake(p.server));
+    assert_true(mrl_tls_facts(p.server)->resumed);
+    assert_non_null(p.server->ssl);
+    assert_true(mrl_tls_waiting(p.server));
+    assert_ok(mrl_tls_read(p.server, &in, MRL_TLS_READ));
+    assert_bytes_equal(mrl_buf_bytes(&in), MRL_LIT("one"));
+    assert_false(mrl_tls_waiting(p.server));
+    SSL_SESSION_free(session);
+    tls_pair_done(&p);
+    (void)close(client_fd);
+    (void)close(server_fd);
+}
+
 /* Keys in this thread's contexts go, and are made again where the connection is used next. */
 static void a_connection_goes_on_after_it_left_its_thread(void **state)
 {
@@ -500,6 +584,8 @@ int main(void)
         cmocka_unit_test(a_read_gives_at_most_what_was_asked_for),
         cmocka_unit_test(a_socket_that_takes_little_gets_it_all_in_order),
         cmocka_unit_test(an_emptied_socket_is_known_to_be_empty),
+        cmocka_unit_test(what_comes_with_the_end_of_the_handshake_is_not_lost),
+        cmocka_unit_test(with_the_library_it_is_not_lost_either),
         cmocka_unit_test(a_connection_goes_on_after_it_left_its_thread),
     };
 
