@@ -152,14 +152,10 @@ static const char known[][MRL_SHA256_SIZE + 1] = {
 };
 /* clang-format on */
 
-bool mrl_key_is_published(mrl_bytes spki)
+bool mrl_key_is_published(mrl_bytes sha256)
 {
-    uint8_t hash[MRL_SHA256_SIZE];
-
-    if (mrl_sha256(spki, hash) != MRL_OK)
-        return false;
-    for (size_t i = 0; i < MRL_COUNT(known); i++)
-        if (memcmp(known[i], hash, sizeof(hash)) == 0)
+    for (size_t i = 0; i < MRL_COUNT(known) && sha256.len == MRL_SHA256_SIZE; i++)
+        if (memcmp(known[i], sha256.data, MRL_SHA256_SIZE) == 0)
             return true;
     return false;
 }

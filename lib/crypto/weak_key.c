@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "crypto/key.h"
 #include "crypto/openssl.h"
 
@@ -218,8 +219,10 @@ enum mrl_key_weakness mrl_key_weakness(mrl_bytes spki)
 
 enum mrl_key_weakness mrl_key_weakness_of(const struct mrl_key *key, mrl_bytes spki)
 {
+    uint8_t hash[MRL_SHA256_SIZE];
+
     MRL_OPENSSL_SCOPE();
-    if (mrl_key_is_published(spki))
+    if (mrl_sha256(spki, hash) == MRL_OK && mrl_key_is_published(mrl_bytes_of(hash, sizeof(hash))))
         return MRL_KEY_PUBLISHED;
     if (mrl_key_type(key) == MRL_KEY_RSA)
         return judge_rsa(key);

@@ -30,7 +30,7 @@ enum mrl_key_weakness mrl_key_weakness(mrl_bytes spki);
 struct mrl_key;
 enum mrl_key_weakness mrl_key_weakness_of(const struct mrl_key *key, mrl_bytes spki);
 
-/* known_keys.c: does a table of published keys have it? */
-bool mrl_key_is_published(mrl_bytes spki);
+/* known_keys.c: is it the SHA-256 of the SubjectPublicKeyInfo of a published key? */
+bool mrl_key_is_published(mrl_bytes sha256);
 
 #endif

@@ -119,8 +119,17 @@ static mrl_err check_list(struct mrl_tx *tx, mrl_bytes spki, struct mrl_why *why
     return look_up(tx, mrl_denied_name_bytes(&name), why);
 }
 
+static mrl_err refuse_weak(enum mrl_key_weakness w, struct mrl_why *why)
+{
+    mrl_key_refused((enum mrl_key_refusal)(MRL_KEY_REFUSED_WEAK + w - 1));
+    return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_key_weakness_name(w),
+                    mrl_key_weakness_text(w));
+}
+
 mrl_err mrl_key_vet_hash(struct mrl_tx *tx, mrl_bytes sha256, struct mrl_why *why)
 {
+    if (mrl_key_is_published(sha256))
+        return refuse_weak(MRL_KEY_PUBLISHED, why);
     return look_up(tx, sha256, why);
 }
 
@@ -128,11 +137,7 @@ mrl_err mrl_key_vet(struct mrl_tx *tx, mrl_bytes spki, struct mrl_why *why)
 {
     enum mrl_key_weakness w = mrl_key_weakness(spki);
 
-    if (w == MRL_KEY_SOUND)
-        return check_list(tx, spki, why);
-    mrl_key_refused((enum mrl_key_refusal)(MRL_KEY_REFUSED_WEAK + w - 1));
-    return mrl_fail(why, MRL_ERR_INVALID, "%s: %s", mrl_key_weakness_name(w),
-                    mrl_key_weakness_text(w));
+    return w == MRL_KEY_SOUND ? check_list(tx, spki, why) : refuse_weak(w, why);
 }
 
 struct vetting {

@@ -64,7 +64,8 @@ mrl_err mrl_denied_keys_list(struct mrl_store *s, mrl_bytes after, size_t limit,
 /* [any transaction] May this key (SubjectPublicKeyInfo) be somebody's? MRL_ERR_INVALID: never; why
  * is "denied-key: ..." or begins with the name of its weakness. Counted by reason. */
 mrl_err mrl_key_vet(struct mrl_tx *tx, mrl_bytes spki, struct mrl_why *why);
-/* [any transaction] The same of a key of which only this SHA-256 is known: the list alone. */
+/* [any transaction] The same of a key of which only this SHA-256 is known: the list, and whether it
+ * is a published one. */
 mrl_err mrl_key_vet_hash(struct mrl_tx *tx, mrl_bytes sha256, struct mrl_why *why);
 /* [service] The first in a transaction of its own. */
 mrl_err mrl_key_vet_now(struct mrl_store *s, mrl_bytes spki, struct mrl_why *why);

@@ -4,6 +4,7 @@
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "devices/denied_key.h"
 #include "devices/device.h"
 #include "devices/hardware.h"
 #include "devices/internal.h"
@@ -71,11 +72,20 @@ mrl_err mrl_expectation_find_tx(struct mrl_tx *tx, mrl_bytes device, struct mrl_
 
 /* --- writing --- */
 
+/* A device that is expected with a key it can never get would never come. */
+static mrl_err vet(struct mrl_tx *tx, const struct mrl_expectation *e, struct mrl_why *why)
+{
+    if (e->key.len > 0)
+        MRL_TRY(mrl_key_vet_hash(tx, e->key, why));
+    return e->ek.len > 0 ? mrl_key_vet_hash(tx, e->ek, why) : MRL_OK;
+}
+
 mrl_err mrl_expectation_insert_tx(struct mrl_tx *tx, mrl_bytes device,
-                                  const struct mrl_expectation *e)
+                                  const struct mrl_expectation *e, struct mrl_why *why)
 {
     if (mrl_expects_nothing(e))
         return MRL_OK;
+    MRL_TRY(vet(tx, e, why));
     return mrl_tx_exec(
         tx,
         "INSERT INTO device_expectations (device, key, serial, ek) "
@@ -115,7 +125,7 @@ static mrl_err replace(struct mrl_tx *tx, const struct mrl_change *c,
 {
     MRL_TRY(mrl_tx_exec(tx, "DELETE FROM device_expectations WHERE device = $1",
                         MRL_ARGS(MRL_TEXT(c->id)), NULL));
-    MRL_TRY(mrl_expectation_insert_tx(tx, c->id, e));
+    MRL_TRY(mrl_expectation_insert_tx(tx, c->id, e, c->why));
     return mrl_tx_exec(tx, "UPDATE devices SET changed = $2 WHERE id = $1",
                        MRL_ARGS(MRL_TEXT(c->id), MRL_INT(mrl_wall_ms())), NULL);
 }

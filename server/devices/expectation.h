@@ -48,9 +48,10 @@ mrl_err mrl_expectation_find_tx(struct mrl_tx *tx, mrl_bytes device, struct mrl_
                                 struct mrl_expectation *out);
 /* [writer] Of a device that has none. Nothing looks for devices by key or TPM, so that a list of a
  * million random hashes is written in its own order: one that stands twice is whose it is that
- * enrols first (devices/credential.h, devices/hardware.h). */
+ * enrols first (devices/credential.h, devices/hardware.h). MRL_ERR_INVALID: nobody may have it
+ * (devices/denied_key.h). */
 mrl_err mrl_expectation_insert_tx(struct mrl_tx *tx, mrl_bytes device,
-                                  const struct mrl_expectation *e);
+                                  const struct mrl_expectation *e, struct mrl_why *why);
 
 /* Which members change; those without become or stay what they are. */
 struct mrl_expectation_change {

@@ -100,7 +100,7 @@ SIMPLE = [
     ("approval list --state pending", "GET", "/v1/approvals", {"state": "pending", "limit": "500"}, None, {"items": [APPROVAL]}),
     ("approval approve 0011 --reason why", "POST", "/v1/approvals/0011/approve", {}, {"reason": "why"}, None),
     ("approval refuse 0011", "POST", "/v1/approvals/0011/refuse", {}, {}, None),
-    (f"key deny --hash {'ab' * 32} --key {'cd' * 10} --reason leaked", "POST", "/v1/denied-keys", {},
+    (f"key deny --hash {'ab' * 32} --hash {'cd' * 10} --reason leaked", "POST", "/v1/denied-keys", {},
      {"reason": "leaked", "keys": ["ab" * 32, "cd" * 10]}, {"added": 2, "revoked": 1}),
     ("key denied", "GET", "/v1/denied-keys", {"limit": "500"}, None, {"items": []}),
     (f"key allow {'ab' * 32} --reason mistake", "POST", f"/v1/denied-keys/{'ab' * 32}/allow", {}, {"reason": "mistake"}, None),
