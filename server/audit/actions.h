@@ -44,6 +44,8 @@
     X(PROVISIONING_REFUSED, "provisioning.refused", "A holder of a claim was refused a certificate or a registration.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
     X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
+    X(KEY_DENIED, "key.denied", "Keys were put on the deny-list; the target is the first, the digest is over the names of all. Certificates that had one were revoked, each with an entry of its own.") \
+    X(KEY_ALLOWED, "key.allowed", "A key was taken off the deny-list; what was revoked stays revoked.") \
     X(DEVICE_INTRODUCED, "device.introduced", "A device showed a certificate of a registered maker for the first time: its key belongs to this device for ever.") \
     X(MAKER_ADDED, "maker.added", "A maker was registered: certificates of its CAs introduce devices.") \
     X(MAKER_CHANGED, "maker.changed", "The lists of revoked certificates of a maker changed.") \

@@ -79,7 +79,7 @@ mrl_err mrl_device_insert(struct mrl_tx *tx, struct mrl_sealer *sealer,
         return mrl_fail(why, MRL_ERR_EXISTS,
                         "device %.*s is known already (an id never comes back after retirement)",
                         MRL_FMT(d->id));
-    return mrl_expectation_insert_tx(tx, d->id, &d->expectation, why);
+    return mrl_expectation_insert_tx(tx, d->id, &d->expectation);
 }
 
 static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)

@@ -177,6 +177,11 @@ const struct mrl_column mrl_columns[] = {
     SEALED("provisioning_templates", "secret", NULL, "name"), /* of the hook */
     PUBLIC("provisioning_templates", "created"),
     PUBLIC("provisioning_templates", "changed"),
+    PUBLIC("denied_keys", "key"), /* hashes of public keys */
+    PUBLIC("denied_keys", "reason"),
+    PUBLIC("denied_keys", "actor"),
+    PUBLIC("denied_keys", "created"),
+
     PUBLIC("claims", "name"),
     PUBLIC("claims", "templates"),
     PUBLIC("claims", "uses"),

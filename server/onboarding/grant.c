@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "crypto/idevid.h"
 #include "devices/credential.h"
+#include "devices/denied_key.h"
 #include "devices/expectation.h"
 #include "devices/hardware.h"
 
@@ -15,12 +16,23 @@ static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
                     mrl_csr_reason_text(reason));
 }
 
+static void count_refused(enum mrl_csr_reason reason)
+{
+    if (reason == MRL_CSR_BAD_SIGNATURE)
+        mrl_key_refused(MRL_KEY_REFUSED_UNPROVEN);
+    else
+        mrl_key_refused(reason == MRL_CSR_WEAK_KEY ? MRL_KEY_REFUSED_TYPE : MRL_KEY_REFUSED_BROKEN);
+}
+
 static mrl_err check_key(const struct mrl_csr *csr, struct mrl_why *why)
 {
     MRL_AUTO(mrl_key) key = NULL;
     enum mrl_csr_reason reason;
 
-    return mrl_csr_check(csr, &key, &reason) == MRL_OK ? MRL_OK : refuse_request(reason, why);
+    if (mrl_csr_check(csr, &key, &reason) == MRL_OK)
+        return MRL_OK;
+    count_refused(reason);
+    return refuse_request(reason, why);
 }
 
 mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
