@@ -2,6 +2,7 @@
 """merlond, and then its key process, is killed in each step of each way in which a certificate comes to be. What is on the disk
 is all of it or nothing; the log holds; and whoever asked gets there with what it has, or is told what to do."""
 import os
+import random
 import signal
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from harness.mqtt import Mqtt
 from harness.waiting import wait_until
 from harness.ways import GONE, WAYS, ByToken, CreateFromCsr, Outcome, Way
 
+ROUNDS = int(os.environ.get("MERLON_KILLS", "3"))  # beside the named moments
 NAMES = [way.__name__ for way in WAYS]
 SERVICES = ("service", "provisioning")
 # Before each of these calls. In the order of an enrolment; with the first one of STORED the transaction is in the write-ahead log.
@@ -100,6 +102,27 @@ def kill_after_the_answer(way: Way) -> None:
         assert_comes_in(way, outcome)
 
 
+def kill_anywhere(way: Way, dice: random.Random) -> None:
+    """Before a call that chance names, or, when nobody came there, after the answer: what was given is known."""
+    threads = ("worker", *SERVICES, "writer")
+    moment = Moment("chance", threads, dice.choice(("recvfrom", "sendto", "fcntl", "pwrite64", "futex", "mprotect")), dice.randint(1, 30))
+    way.begin()
+    way.connect()
+    with Cut(way.merlon.process.pid, moment, way.merlon.folder) as cut:
+        outcome = ask_and_lose(way)
+    if cut.happened:
+        start_again(way.merlon)
+    else:
+        way.merlon.kill()
+        way.merlon.start()
+    done = way.is_done()
+    assert outcome is None or (outcome.status in (200, 202) and done), (moment, outcome)
+    way.assert_whole()
+    if outcome is None:
+        assert_comes_in(way, way.again(done))
+        way.assert_whole()
+
+
 def assert_no_serial_twice(merlon: Merlon) -> None:
     """Also of what was signed and given to nobody: each certificate with an entry of its own."""
     made = [e["details"]["serial"] for e in merlon.audit() if e["action"] != "enrol.repeated" and "serial" in e.get("details", {})]
@@ -117,7 +140,11 @@ def test_killed_in_any_step_all_or_nothing_is_there(kind, make_way):
     for moment in moments:
         assert any(cut_and_mend(way, moment) for _ in range(5)), moment.name
     kill_after_the_answer(way)
-    print(f"{len(moments) + 1} cuts in {time.monotonic() - began:.1f} s")
+    seed = random.SystemRandom().randint(0, 1 << 32)
+    dice = random.Random(seed)
+    for _ in range(ROUNDS):
+        kill_anywhere(way, dice)
+    print(f"seed {seed}, {len(moments) + 1 + ROUNDS} cuts in {time.monotonic() - began:.1f} s")
     assert way.merlon.cli("audit", "verify").code == 0
     assert_no_serial_twice(way.merlon)
 

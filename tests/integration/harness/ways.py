@@ -417,7 +417,7 @@ class RegisterThing(_ByClaim):
 
 
 class ByTpm(Way):
-    """A hardware proof for the next certificate: the last step, in which it is issued. One device, again and again."""
+    """A hardware proof for the next certificate: the last step, in which it is issued. One TPM moves from device to device."""
 
     @classmethod
     def prepare(cls, processes: Processes, folder: Path) -> dict[str, dict[str, Any]]:
@@ -425,20 +425,19 @@ class ByTpm(Way):
         cls.tpm = TpmDevice(cls.maker.make(processes, folder, "tpm"), cls.maker, folder / "device").make_keys()
         return {"attestation": {"ek_roots": [str(cls.maker.root)], "challenge_life": "30s"}}
 
-    def __init__(self, merlon: Merlon, processes: Processes):
-        super().__init__(merlon, processes)
-        self.name = "pump-7"
-        self.present = merlon.device(self.name)
-
     def arrange(self, number: int) -> None:
-        pass
+        if self.name:
+            self.merlon.api.post(f"/v1/devices/{self.name}/hardware/lift", {"reason": "it moves"})
+        self.name, self.tpm_key = f"pump-{number}", f"key-{number}"
+        self.present = self.merlon.device(self.name)
+        self.tpm.make_key(self.tpm_key)
 
     def connect(self) -> None:
         self.line = ProofConnection(self.merlon, None, self.present)
         begun = self.line.begin(self.tpm.claim())
         assert begun.status == 200, begun
-        self.answer = self.tpm.answer(begun.json, self.name)
-        self.answer["request"] = b64(self.tpm.request(self.name, uri=f"urn:merlon:default:device:{self.name}"))
+        self.answer = self.tpm.answer(begun.json, self.name, self.tpm_key)
+        self.answer["request"] = b64(self.tpm.request(self.name, self.tpm_key, uri=f"urn:merlon:default:device:{self.name}"))
 
     def ask(self) -> Outcome:
         answer = self.line.finish(self.answer)
