@@ -47,7 +47,7 @@ static const struct mrl_cli_column credentials[] = {
 static const struct mrl_cli_option add_options[] = {
     {"group", "GROUP", "The group it belongs to."},
     {"note", "TEXT", "A note for people."},
-    {"key", "KEY",
+    {"device-key", "KEY",
      "Enrols with this key only: SHA-256 (hex) of the SubjectPublicKeyInfo, or the key."},
     {"serial", "TEXT", "Enrols only with the maker's certificate of this serial number."},
     {"ek", "KEY", "Its keys must be in the TPM with this endorsement key."},
@@ -71,7 +71,8 @@ static const struct mrl_cli_option lift_options[] = {
     {"reason", "TEXT", "Why, for the audit log; needed."},
     {NULL},
 };
-static const char *const new_members[] = {"group", "note", "key", "serial", "ek", NULL};
+/* "--key" is whoever asks, not the device. */
+static const char *const add_members[] = {"group", "note", "serial", "ek", NULL};
 static const char *const record_members[] = {"group", "note", NULL};
 
 static mrl_exit add(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
@@ -81,7 +82,8 @@ static mrl_exit add(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     const char *id = mrl_cli_operand(given, 0);
 
     MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "id", id));
-    MRL_EXIT_TRY(mrl_cli_body_from(cli, given, new_members, body));
+    MRL_EXIT_TRY(mrl_cli_body_from(cli, given, add_members, body));
+    MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "key", mrl_cli_value(given, "device-key")));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", MRL_LIT("/v1/devices"), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);
     mrl_cli_say(cli, "Next: merlon token create --device %s", id);
@@ -105,8 +107,10 @@ static mrl_exit edit(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 
 static bool is_field(const char *name)
 {
-    for (size_t i = 0; new_members[i] != NULL; i++)
-        if (strcmp(name, new_members[i]) == 0)
+    static const char *const fields[] = {"group", "note", "key", "serial", "ek"};
+
+    for (size_t i = 0; i < MRL_COUNT(fields); i++)
+        if (strcmp(name, fields[i]) == 0)
             return true;
     return false;
 }

@@ -146,8 +146,31 @@ struct brought {
     size_t link_count;
 };
 
-static mrl_err sort(const struct mrl_cert_list *list, const struct mrl_key *pending,
-                    struct brought *b, struct mrl_why *why)
+static const struct mrl_generation *known(const struct mrl_generations *all, enum mrl_ca_kind kind,
+                                          const struct mrl_cert *cert)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->at[i].kind == kind &&
+            mrl_bytes_eq(mrl_cert_facts(all->at[i].cert)->der, mrl_cert_facts(cert)->der))
+            return &all->at[i];
+    return NULL;
+}
+
+/* Of a certificate that is none of those that are taken. */
+static mrl_err refuse(const struct mrl_generations *all, const struct mrl_cert *c,
+                      struct mrl_why *why)
+{
+    const struct mrl_generation *here = known(all, MRL_CA_ISSUING, c);
+
+    if (here != NULL) /* perhaps an install whose last words were lost */
+        return mrl_fail(why, MRL_ERR_DENIED, "nothing was taken: issuing CA %u is here already",
+                        here->number);
+    return denied(why, "a certificate in the file is neither a root, nor a link between roots, nor "
+                       "for the key that was asked for");
+}
+
+static mrl_err sort(const struct mrl_generations *all, const struct mrl_cert_list *list,
+                    const struct mrl_key *pending, struct brought *b, struct mrl_why *why)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct mrl_cert *c = list->certs[i];
@@ -162,20 +185,9 @@ static mrl_err sort(const struct mrl_cert_list *list, const struct mrl_key *pend
                  b->link_count < MRL_KEYS_LINKS_MAX)
             b->links[b->link_count++] = c;
         else
-            return denied(why, "a certificate in the file is neither a root, nor a link between "
-                               "roots, nor for the key that was asked for");
+            return refuse(all, c, why);
     }
     return MRL_OK;
-}
-
-static const struct mrl_generation *known_root(const struct mrl_generations *all,
-                                               const struct mrl_cert *cert)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (all->at[i].kind == MRL_CA_ROOT &&
-            mrl_bytes_eq(mrl_cert_facts(all->at[i].cert)->der, mrl_cert_facts(cert)->der))
-            return &all->at[i];
-    return NULL;
 }
 
 static bool is_current(const struct mrl_cert *c, int64_t now)
@@ -291,12 +303,13 @@ static mrl_err save(const struct mrl_ca_store *s, const struct mrl_kek *kek, con
     return t->answered ? mrl_folder_remove(s->folder, MRL_KEYSTORE_REQUEST, why) : MRL_OK;
 }
 
-static mrl_err read_file(mrl_bytes pem, const struct mrl_key *pending, struct mrl_cert_list *list,
+static mrl_err read_file(const struct mrl_generations *all, mrl_bytes pem,
+                         const struct mrl_key *pending, struct mrl_cert_list *list,
                          struct brought *b, struct mrl_why *why)
 {
     if (mrl_cert_list_add_pem(list, pem) != MRL_OK)
         return denied(why, "the file holds no certificates in PEM, or too many");
-    return sort(list, pending, b, why);
+    return sort(all, list, pending, b, why);
 }
 
 /* What is there already was saved by an install that was cut off before it forgot the request. */
@@ -307,7 +320,7 @@ static mrl_err take(struct mrl_generations *all, const struct brought *b, struct
 
     t->answered = b->issuing != NULL;
     t->issuing_number = installed != NULL ? installed->number : 0;
-    if (b->root != NULL && known_root(all, b->root) == NULL)
+    if (b->root != NULL && known(all, MRL_CA_ROOT, b->root) == NULL)
         MRL_TRY(take_root(all, b, &t->root, now, why));
     if (t->answered && t->issuing_number == 0) {
         MRL_TRY(take_issuing(all, b->issuing, pending, &t->issuing, now, why));
@@ -331,7 +344,7 @@ mrl_err mrl_ca_install(const struct mrl_ca_store *s, mrl_bytes pem, uint8_t *roo
     MRL_TRY(mrl_ca_open(s, &o, why));
     if (mrl_folder_has(s->folder, MRL_KEYSTORE_REQUEST))
         MRL_TRY(read_pending(s, &o.kek, &pending, why));
-    MRL_TRY(read_file(pem, pending, &list, &b, why));
+    MRL_TRY(read_file(&o.keystore.cas, pem, pending, &list, &b, why));
     MRL_TRY(take(&o.keystore.cas, &b, &pending, &taken, s->now, why));
     MRL_TRY(save(s, &o.kek, &taken, why));
     *root = taken.root.number;

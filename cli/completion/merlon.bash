@@ -46,7 +46,7 @@ _merlon() {
     "ca retire") options+=" --force --reason" ;;
     "ca renew-now") options+=" --rate --group --all --detach" ;;
     "ca renewal-show") options+=" --follow" ;;
-    "device add") options+=" --group --note --key --serial --ek" ;;
+    "device add") options+=" --group --note --device-key --serial --ek" ;;
     "device import") options+=" --format --batch --dry-run" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;

@@ -104,24 +104,71 @@ static mrl_err write_info(struct mrl_writer *w, mrl_bytes label, mrl_bytes conte
     return mrl_writer_end(w, out);
 }
 
+static mrl_err hmac(enum mrl_label_hash hash, mrl_bytes secret, mrl_bytes data,
+                    uint8_t block[static MRL_LABEL_HASH_MAX])
+{
+    EVP_MAC_CTX *mac = mac_of(hash);
+    size_t made = 0;
+
+    MRL_ENSURE(mac != NULL && EVP_MAC_init(mac, secret.data, secret.len, NULL) == 1 &&
+                   EVP_MAC_update(mac, data.data, data.len) == 1 &&
+                   EVP_MAC_final(mac, block, &made, MRL_LABEL_HASH_MAX) == 1 &&
+                   made == mrl_label_hash_size(hash),
+               MRL_ERR_CRYPTO);
+    return MRL_OK;
+}
+
 mrl_err mrl_expand_label(enum mrl_label_hash hash, mrl_bytes secret, mrl_bytes label,
                          mrl_bytes context, uint8_t *to, size_t len)
 {
     uint8_t room[INFO_MAX], block[MRL_LABEL_HASH_MAX];
     struct mrl_writer w = mrl_writer_on(room, sizeof(room));
-    EVP_MAC_CTX *mac;
     mrl_bytes info;
-    size_t made = 0;
 
     MRL_OPENSSL_SCOPE();
     MRL_ENSURE(secret.len > 0 && len > 0 && len <= mrl_label_hash_size(hash), MRL_ERR_INVALID);
     MRL_TRY(write_info(&w, label, context, len, &info));
-    mac = mac_of(hash);
-    MRL_ENSURE(mac != NULL && EVP_MAC_init(mac, secret.data, secret.len, NULL) == 1 &&
-                   EVP_MAC_update(mac, info.data, info.len) == 1 &&
-                   EVP_MAC_final(mac, block, &made, sizeof(block)) == 1 && made >= len,
-               MRL_ERR_CRYPTO);
+    MRL_TRY(hmac(hash, secret, info, block));
     memcpy(to, block, len);
     mrl_wipe(block, sizeof(block));
     return MRL_OK;
+}
+
+/* RFC 8446 7.1: of no messages. */
+static mrl_bytes hash_of_nothing(enum mrl_label_hash hash)
+{
+    static const uint8_t sha256[] = {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14,
+                                     0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+                                     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c,
+                                     0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+    static const uint8_t sha384[] = {0x38, 0xb0, 0x60, 0xa7, 0x51, 0xac, 0x96, 0x38, 0x4c, 0xd9,
+                                     0x32, 0x7e, 0xb1, 0xb1, 0xe3, 0x6a, 0x21, 0xfd, 0xb7, 0x11,
+                                     0x14, 0xbe, 0x07, 0x43, 0x4c, 0x0c, 0xc7, 0xbf, 0x63, 0xf6,
+                                     0xe1, 0xda, 0x27, 0x4e, 0xde, 0xbf, 0xe7, 0x6f, 0x65, 0xfb,
+                                     0xd5, 0x1a, 0xd2, 0xf1, 0x48, 0x98, 0xb9, 0x5b};
+
+    return hash == MRL_LABEL_SHA384 ? mrl_bytes_of(sha384, sizeof(sha384))
+                                    : mrl_bytes_of(sha256, sizeof(sha256));
+}
+
+mrl_err mrl_next_secret(enum mrl_label_hash hash, mrl_bytes before, mrl_bytes label,
+                        mrl_bytes input, uint8_t *to)
+{
+    static const uint8_t zeros[MRL_LABEL_HASH_MAX];
+    uint8_t salt[MRL_LABEL_HASH_MAX] = {0}, block[MRL_LABEL_HASH_MAX];
+    size_t size = mrl_label_hash_size(hash);
+    mrl_err err = MRL_OK;
+
+    MRL_OPENSSL_SCOPE();
+    MRL_ENSURE(before.len == 0 || before.len == size, MRL_ERR_INVALID);
+    if (before.len > 0)
+        err = mrl_expand_label(hash, before, label, hash_of_nothing(hash), salt, size);
+    if (err == MRL_OK)
+        err = hmac(hash, mrl_bytes_of(salt, size),
+                   input.len > 0 ? input : mrl_bytes_of(zeros, size), block);
+    if (err == MRL_OK)
+        memcpy(to, block, size);
+    mrl_wipe(salt, sizeof(salt));
+    mrl_wipe(block, sizeof(block));
+    return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HKDF-Expand-Label of TLS 1.3 (RFC 8446 7.1), for outputs of at most one digest: all that keys,
- * nonces and secrets of the record layer need. Layer: crypto. Thread: any. */
+ * nonces and secrets of the record layer need; and the step from one secret of its key schedule to
+ * the next. Layer: crypto. Thread: any. */
 #ifndef MRL_CRYPTO_EXPAND_LABEL_H
 #define MRL_CRYPTO_EXPAND_LABEL_H
 
@@ -17,5 +18,12 @@ enum { MRL_LABEL_MAX = 12 };
  * do it. to may be where secret is; it is written on success only. */
 mrl_err mrl_expand_label(enum mrl_label_hash hash, mrl_bytes secret, mrl_bytes label,
                          mrl_bytes context, uint8_t *to, size_t len);
+
+/* Derive-Secret(before, label, "") and HKDF-Extract with that as the salt (RFC 8446 7.1). Neither
+ * has a byte, where the schedule begins or has nothing to put in: zeros take its place. Otherwise
+ * before has the size of the digest (MRL_ERR_INVALID), input any size. to has that of the digest.
+ */
+mrl_err mrl_next_secret(enum mrl_label_hash hash, mrl_bytes before, mrl_bytes label,
+                        mrl_bytes input, uint8_t *to);
 
 #endif

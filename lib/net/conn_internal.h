@@ -74,6 +74,7 @@ void mrl_conn_flush(struct mrl_conn *c); /* CONN_OPEN or CONN_CLOSING */
 void mrl_conn_show(struct mrl_conn *c);
 bool mrl_conn_has_unshown(const struct mrl_conn *c);
 void mrl_conn_update_events(struct mrl_conn *c);
+uint32_t mrl_conn_wanted_events(const struct mrl_conn *c); /* CONN_OPEN or CONN_CLOSING */
 size_t mrl_conn_backlog_limit(const struct mrl_conn *c);
 
 /* net/conn_ws.c: with ws only. read: takes the frames off what came behind `from`; false: there is

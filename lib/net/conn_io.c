@@ -23,17 +23,22 @@ size_t mrl_conn_backlog_limit(const struct mrl_conn *c)
     return c->kind->backlog_limit > 0 ? c->kind->backlog_limit : DEFAULT_BACKLOG_LIMIT;
 }
 
-void mrl_conn_update_events(struct mrl_conn *c)
+uint32_t mrl_conn_wanted_events(const struct mrl_conn *c)
 {
     uint32_t events = 0;
 
-    if (c->state < CONN_OPEN || c->state > CONN_CLOSING)
-        return;
     if (c->state == CONN_OPEN && !c->paused && !c->read_wants_write)
         events |= EPOLLIN;
     if (c->blocked || c->read_wants_write)
         events |= EPOLLOUT;
-    if (mrl_loop_change(c->conns->config.loop, &c->watch, events) != MRL_OK)
+    return events;
+}
+
+void mrl_conn_update_events(struct mrl_conn *c)
+{
+    if (c->state < CONN_OPEN || c->state > CONN_CLOSING)
+        return;
+    if (mrl_loop_change(c->conns->config.loop, &c->watch, mrl_conn_wanted_events(c)) != MRL_OK)
         mrl_conn_finish(c, MRL_END_LOST);
 }
 
@@ -108,6 +113,8 @@ static void read_failed(struct mrl_conn *c, mrl_err err)
 
 void mrl_conn_readable(struct mrl_conn *c)
 {
+    if (c->paused)
+        mrl_conn_update_events(c);
     for (int i = 0; i < READS_PER_TURN || waits_inside(c); i++) {
         size_t kept = c->in.len;
         mrl_err err;
@@ -230,11 +237,11 @@ size_t mrl_conn_backlog(const struct mrl_conn *c)
     return c->out.len;
 }
 
+/* Most pauses end before anything comes: the loop stops asking only once it was told. */
 void mrl_conn_pause(struct mrl_conn *c)
 {
     c->paused = true;
     mrl_loop_later_cancel(&c->show);
-    mrl_conn_update_events(c);
 }
 
 void mrl_conn_resume(struct mrl_conn *c)

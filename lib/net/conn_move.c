@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "net/conn_internal.h"
@@ -50,19 +49,18 @@ mrl_err mrl_conn_adopt(struct mrl_conns *cs, struct mrl_conn_parcel *parcel,
 {
     struct mrl_conn *c = &parcel->conn;
 
-    if (mrl_loop_add(cs->config.loop, &c->watch, 0) != MRL_OK) {
+    c->state = CONN_OPEN;
+    c->paused = false;
+    if (mrl_loop_add(cs->config.loop, &c->watch, mrl_conn_wanted_events(c)) != MRL_OK) {
         mrl_conn_parcel_free(parcel);
         return MRL_ERR_IO;
     }
     c->conns = cs;
     c->kind = kind;
     c->user = user;
-    c->state = CONN_OPEN;
-    c->paused = false;
     mrl_list_add(&cs->all, &c->node);
     cs->counts.open++;
     cs->counts.buffers += (size_t)(c->in.data != NULL) + (size_t)(c->out.data != NULL);
-    mrl_conn_update_events(c);
     if (mrl_conn_has_unshown(c))
         mrl_loop_later(cs->config.loop, &c->show);
     if (c->out.len > 0)

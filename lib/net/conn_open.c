@@ -14,7 +14,7 @@ static bool prepare_socket(int fd, bool tcp)
 {
     int on = 1, flags = fcntl(fd, F_GETFL);
 
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+    if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0))
         return false;
     /* Fails on no TCP socket; on a socket pair under TLS it means nothing. */
     if (tcp)

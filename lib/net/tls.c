@@ -197,8 +197,10 @@ static void end_handshake(struct mrl_tls *t)
     if (t->ssl == NULL)
         return;
     drop_session(t);
-    if (t->fd >= 0)
-        mrl_tls_socket_read_ahead(SSL_get_rbio(t->ssl), /*ahead=*/false);
+    if (t->fd < 0)
+        return;
+    mrl_tls_socket_read_ahead(SSL_get_rbio(t->ssl), /*ahead=*/false);
+    t->failed = !mrl_tls_socket_send_held(SSL_get_rbio(t->ssl));
 }
 
 mrl_err mrl_tls_handshake(struct mrl_tls *t)
@@ -207,6 +209,8 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
 
     MRL_ENSURE(!t->failed, MRL_ERR_STATE);
     ERR_clear_error();
+    if (t->fd >= 0)
+        mrl_tls_socket_ready(SSL_get_rbio(t->ssl));
     mrl_tls_handover_begin(t);
     result = SSL_do_handshake(t->ssl);
     mrl_tls_handover_end();
@@ -220,7 +224,7 @@ mrl_err mrl_tls_handshake(struct mrl_tls *t)
     if (!t->context->is_client)
         end_handshake(t);
     ERR_clear_error();
-    return MRL_OK;
+    return t->failed ? MRL_ERR_CLOSED : MRL_OK;
 }
 
 enum mrl_tls_want mrl_tls_want(const struct mrl_tls *t)

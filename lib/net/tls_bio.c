@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE when the peer is gone, and is
- * read from twice for each record. This one can read ahead: what came together is one call. */
+ * read from twice for each record. This one can read ahead: what came together is one call; and it
+ * can hold back what is to go with something else. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,14 +12,20 @@
 
 #include "net/tls_internal.h"
 
-enum { AHEAD = 4096 /* a flight with a chain of three; more takes another call */ };
+enum {
+    AHEAD = 4096, /* a flight with a chain of three; more takes another call */
+    HELD = 1024,  /* some tickets */
+};
 
 struct link {
     int fd;
     bool ahead;
     bool drained;  /* the last call got less than it had room for */
+    bool hold;     /* what is written stays here */
     uint8_t *data; /* NULL: nothing was read ahead */
     size_t at, len;
+    uint8_t *held; /* NULL: nothing */
+    size_t held_len;
 };
 
 static struct link *link_of(BIO *b)
@@ -31,11 +38,27 @@ static bool again(ssize_t got)
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
+static int hold(struct link *l, const char *data, int len)
+{
+    if ((size_t)len > HELD - l->held_len) /* no ticket of ours: the connection ends */
+        return -1;
+    if (l->held == NULL)
+        l->held = malloc(HELD);
+    if (l->held == NULL)
+        abort();
+    memcpy(&l->held[l->held_len], data, (size_t)len);
+    l->held_len += (size_t)len;
+    return len;
+}
+
 static int socket_write(BIO *b, const char *data, int len)
 {
-    ssize_t sent = send(link_of(b)->fd, data, (size_t)len, MSG_NOSIGNAL);
+    ssize_t sent;
 
     BIO_clear_retry_flags(b);
+    if (link_of(b)->hold)
+        return hold(link_of(b), data, len);
+    sent = send(link_of(b)->fd, data, (size_t)len, MSG_NOSIGNAL);
     if (again(sent))
         BIO_set_retry_write(b);
     return (int)sent;
@@ -84,6 +107,10 @@ static int socket_read(BIO *b, char *to, int len)
         return 0;
     if (l->at == l->len && !l->ahead)
         return receive(b, to, (size_t)len);
+    if (l->at == l->len && l->drained) { /* it will be told when there is more */
+        BIO_set_retry_read(b);
+        return -1;
+    }
     if (l->at == l->len) {
         int got = fill(b);
 
@@ -106,8 +133,10 @@ static int socket_destroy(BIO *b)
 {
     struct link *l = b == NULL ? NULL : link_of(b);
 
-    if (l != NULL)
+    if (l != NULL) {
         free(l->data);
+        free(l->held);
+    }
     free(l);
     return 1;
 }
@@ -151,6 +180,12 @@ void mrl_tls_socket_read_ahead(BIO *b, bool ahead)
     link_of(b)->ahead = ahead;
 }
 
+void mrl_tls_socket_ready(BIO *b)
+{
+    if (mrl_tls_socket_rest(b).len == 0)
+        link_of(b)->drained = false;
+}
+
 mrl_err mrl_tls_socket_peek(BIO *b, mrl_bytes *out)
 {
     int got = link_of(b)->at < link_of(b)->len ? 1 : fill(b);
@@ -172,4 +207,23 @@ mrl_bytes mrl_tls_socket_rest(BIO *b)
 bool mrl_tls_socket_drained(BIO *b)
 {
     return link_of(b)->drained;
+}
+
+void mrl_tls_socket_hold(BIO *b)
+{
+    link_of(b)->hold = true;
+}
+
+mrl_bytes mrl_tls_socket_held(BIO *b)
+{
+    return mrl_bytes_of(link_of(b)->held, link_of(b)->held_len);
+}
+
+bool mrl_tls_socket_send_held(BIO *b)
+{
+    struct link *l = link_of(b);
+
+    l->hold = false;
+    return l->held_len == 0 ||
+           send(l->fd, l->held, l->held_len, MSG_NOSIGNAL) == (ssize_t)l->held_len;
 }

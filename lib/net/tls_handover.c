@@ -156,7 +156,8 @@ void mrl_tls_hand_over(struct mrl_tls *t)
         return;
     if (t->fd >= 0)
         mrl_tls_records_begin_with(records, mrl_tls_socket_rest(SSL_get_rbio(t->ssl)),
-                                   mrl_tls_socket_drained(SSL_get_rbio(t->ssl)));
+                                   mrl_tls_socket_drained(SSL_get_rbio(t->ssl)),
+                                   mrl_tls_socket_held(SSL_get_rbio(t->ssl)));
     t->records = MRL_TAKE(records);
     let_library_go(t);
 }

@@ -120,10 +120,16 @@ mrl_err mrl_tls_new_on(struct mrl_tls_context *c, BIO *in, BIO *to, struct mrl_t
 BIO *mrl_tls_socket_bio(int fd); /* NULL: out of memory */
 /* Whether it takes from the socket what is there, not only what it is asked for. */
 void mrl_tls_socket_read_ahead(BIO *b, bool ahead);
+void mrl_tls_socket_ready(BIO *b); /* the loop says so: before that an emptied one is not asked */
 /* What will be read next, at least a byte. MRL_ERR_AGAIN; MRL_ERR_CLOSED; MRL_ERR_IO. */
 mrl_err mrl_tls_socket_peek(BIO *b, mrl_bytes *out);
 mrl_bytes mrl_tls_socket_rest(BIO *b); /* was read ahead */
 bool mrl_tls_socket_drained(BIO *b);   /* the socket had no more then */
+/* From now on what is written, a few tickets at most, waits for who takes it from held to send it,
+ * or for send_held; false: the connection is over. */
+void mrl_tls_socket_hold(BIO *b);
+mrl_bytes mrl_tls_socket_held(BIO *b);
+bool mrl_tls_socket_send_held(BIO *b);
 static inline struct mrl_tls *mrl_tls_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);

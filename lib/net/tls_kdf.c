@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS13-KDF of OpenSSL 3.0 and 3.1 looks its digest up by name and makes three contexts for each of
  * some twenty secrets and keys of a handshake: a tenth of a resumption. Here its derive function
- * does HKDF-Expand-Label with contexts that are there; whatever else it is asked goes to the
+ * does the key schedule with contexts that are there; whatever else it is asked goes to the
  * original. */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include "crypto/expand_label.h"
 #include "net/tls_internal.h"
 
-enum { ALGORITHMS_MAX = 32, FUNCTIONS_MAX = 16 };
+enum { ALGORITHMS_MAX = 8, FUNCTIONS_MAX = 16 };
 
 /* Constant once taken. */
 static OSSL_ALGORITHM algorithms[ALGORITHMS_MAX + 1];
@@ -23,9 +23,10 @@ static OSSL_FUNC_kdf_derive_fn *original;
 static _Thread_local mrl_tls_kdf_listener listener;
 static _Thread_local void *listener_context;
 
-struct expansion {
+struct step {
+    int mode;
     enum mrl_label_hash hash;
-    mrl_bytes secret, label, context;
+    mrl_bytes key, salt, label, context;
 };
 
 static bool octets(const OSSL_PARAM params[], const char *name, mrl_bytes *out)
@@ -49,36 +50,53 @@ static bool find_hash(const OSSL_PARAM params[], enum mrl_label_hash *out)
     return *out == MRL_LABEL_SHA384 || strcmp(name, "SHA2-256") == 0;
 }
 
-/* The one shape of call that a handshake makes. */
-static bool is_expansion(const OSSL_PARAM params[], size_t len, struct expansion *out)
+/* What a handshake asks for always has a label. */
+static bool read_step(const OSSL_PARAM params[], struct step *out)
 {
     const OSSL_PARAM *mode = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_MODE);
-    struct expansion e = {0};
+    struct step s = {0};
     mrl_bytes prefix;
-    int kind;
 
-    if (mode == NULL || OSSL_PARAM_get_int(mode, &kind) != 1 ||
-        kind != EVP_KDF_HKDF_MODE_EXPAND_ONLY || !find_hash(params, &e.hash) ||
-        !octets(params, OSSL_KDF_PARAM_KEY, &e.secret) ||
+    if (mode == NULL || OSSL_PARAM_get_int(mode, &s.mode) != 1 || !find_hash(params, &s.hash) ||
         !octets(params, OSSL_KDF_PARAM_PREFIX, &prefix) ||
-        !octets(params, OSSL_KDF_PARAM_LABEL, &e.label))
+        !octets(params, OSSL_KDF_PARAM_LABEL, &s.label))
         return false;
-    (void)octets(params, OSSL_KDF_PARAM_DATA, &e.context); /* or there is none */
-    *out = e;
-    return mrl_bytes_eq(prefix, MRL_LIT("tls13 ")) && e.label.len <= MRL_LABEL_MAX &&
-           e.context.len <= MRL_LABEL_HASH_MAX && len <= mrl_label_hash_size(e.hash);
+    (void)octets(params, OSSL_KDF_PARAM_KEY, &s.key); /* or there is none; the others too */
+    (void)octets(params, OSSL_KDF_PARAM_SALT, &s.salt);
+    (void)octets(params, OSSL_KDF_PARAM_DATA, &s.context);
+    *out = s;
+    return mrl_bytes_eq(prefix, MRL_LIT("tls13 ")) && s.label.len <= MRL_LABEL_MAX &&
+           s.context.len <= MRL_LABEL_HASH_MAX;
+}
+
+static bool is_expansion(const struct step *s, size_t len)
+{
+    return s->mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY && s->key.data != NULL &&
+           len <= mrl_label_hash_size(s->hash);
+}
+
+static bool is_extraction(const struct step *s, size_t len)
+{
+    size_t size = mrl_label_hash_size(s->hash);
+
+    return s->mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY && len == size && s->context.len == 0 &&
+           (s->salt.len == 0 || s->salt.len == size) && (s->key.data == NULL || s->key.len > 0);
 }
 
 static int derive(void *context, unsigned char *to, size_t len, const OSSL_PARAM params[])
 {
-    struct expansion e;
+    struct step s;
 
-    if (params == NULL || !is_expansion(params, len, &e))
+    if (params == NULL || !read_step(params, &s))
         return original(context, to, len, params);
-    if (mrl_expand_label(e.hash, e.secret, e.label, e.context, to, len) != MRL_OK)
+    if (is_extraction(&s, len))
+        return mrl_next_secret(s.hash, s.salt, s.label, s.key, to) == MRL_OK;
+    if (!is_expansion(&s, len))
+        return original(context, to, len, params);
+    if (mrl_expand_label(s.hash, s.key, s.label, s.context, to, len) != MRL_OK)
         return 0;
     if (listener != NULL)
-        listener(listener_context, e.label, mrl_bytes_of(to, len));
+        listener(listener_context, s.label, mrl_bytes_of(to, len));
     return 1;
 }
 
@@ -96,17 +114,28 @@ static bool take_functions(const OSSL_DISPATCH *all)
     return original != NULL;
 }
 
+/* What TLS 1.2 and 1.3 and pre-shared keys ask for. */
+static bool is_needed(const char *names)
+{
+    return strcmp(names, OSSL_KDF_NAME_TLS1_3_KDF) == 0 ||
+           strcmp(names, OSSL_KDF_NAME_TLS1_PRF) == 0 || strcmp(names, OSSL_KDF_NAME_HKDF) == 0;
+}
+
 bool mrl_tls_kdf_take(const OSSL_ALGORITHM *all)
 {
-    for (size_t i = 0; all != NULL && all[i].algorithm_names != NULL; i++) {
-        if (i == ALGORITHMS_MAX)
-            return false;
-        algorithms[i] = all[i];
-        if (strcmp(all[i].algorithm_names, OSSL_KDF_NAME_TLS1_3_KDF) != 0)
+    size_t count = 0;
+
+    for (; all != NULL && all->algorithm_names != NULL; all++) {
+        if (!is_needed(all->algorithm_names))
             continue;
-        if (!take_functions(all[i].implementation))
+        if (count == ALGORITHMS_MAX)
             return false;
-        algorithms[i].implementation = functions;
+        algorithms[count++] = *all;
+        if (strcmp(all->algorithm_names, OSSL_KDF_NAME_TLS1_3_KDF) != 0)
+            continue;
+        if (!take_functions(all->implementation))
+            return false;
+        algorithms[count - 1].implementation = functions;
     }
     return original != NULL;
 }

@@ -36,6 +36,7 @@ static struct thinned thinned[] = {
     {OSSL_OP_KEYEXCH, ":X25519:ECDH:", {"", ""}, {{0}}},
     {OSSL_OP_SIGNATURE, ":ECDSA:ED25519:RSA:HMAC:", {"", ""}, {{0}}},
     {OSSL_OP_MAC, ":HMAC:", {"", ""}, {{0}}},
+    {OSSL_OP_RAND, ":CTR-DRBG:SEED-SRC:", {"", ""}, {{0}}},
 };
 
 static bool is_kept(const struct thinned *t, const OSSL_ALGORITHM *a)

@@ -15,6 +15,8 @@ struct waiting {
     size_t len;
 };
 
+enum { OWED_MAX = 1024 };
+
 struct mrl_tls_records {
     struct mrl_record record;
     struct mrl_secret_pool *pool;
@@ -22,6 +24,7 @@ struct mrl_tls_records {
     struct waiting unread; /* came, not opened: most often part of a record */
     struct waiting unsent; /* sealed, not with the kernel */
     size_t sealed;         /* bytes of the next write that are in unsent */
+    bool owed;             /* unsent is small and waits for the next write */
     mrl_err verdict;       /* what comes after the text that was read last; MRL_OK: more */
     bool more;             /* unread may hold a whole record */
     bool drained;
@@ -63,13 +66,6 @@ static void keep(struct waiting *w, mrl_bytes rest)
     free(w->data);
     w->data = data;
     w->len = rest.len;
-}
-
-void mrl_tls_records_begin_with(struct mrl_tls_records *r, mrl_bytes rest, bool drained)
-{
-    keep(&r->unread, rest);
-    r->more = rest.len > 0;
-    r->drained = drained;
 }
 
 void mrl_tls_records_free(struct mrl_tls_records *r)
@@ -130,6 +126,7 @@ static mrl_err send_unsent(struct mrl_tls_records *r)
     size_t sent = 0;
     mrl_err err;
 
+    r->owed = false;
     if (data.len == 0)
         return MRL_OK;
     err = transmit(&r->wire, data, &sent);
@@ -151,16 +148,23 @@ static mrl_err send_sealed(struct mrl_tls_records *r, mrl_bytes data)
 
 static mrl_err write_part(struct mrl_tls_records *r, mrl_bytes part)
 {
-    MRL_UNINITIALIZED uint8_t out[MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + MRL_RECORD_TEXT];
-    size_t len;
+    MRL_UNINITIALIZED uint8_t
+        out[OWED_MAX + MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + MRL_RECORD_TEXT];
+    size_t before = r->owed ? r->unsent.len : 0, len;
 
-    MRL_TRY(mrl_record_write(&r->record, part, out, &len));
-    return send_sealed(r, mrl_bytes_of(out, len));
+    if (before > 0)
+        memcpy(out, r->unsent.data, before);
+    MRL_TRY(mrl_record_write(&r->record, part, &out[before], &len));
+    if (before > 0)
+        forget(&r->unsent);
+    r->owed = false;
+    return send_sealed(r, mrl_bytes_of(out, before + len));
 }
 
 mrl_err mrl_tls_records_write(struct mrl_tls_records *r, mrl_bytes data, size_t *written)
 {
-    MRL_TRY(send_unsent(r));
+    if (!r->owed)
+        MRL_TRY(send_unsent(r));
     MRL_ENSURE(r->sealed <= data.len, MRL_ERR_STATE);
     *written = r->sealed;
     r->sealed = 0;
@@ -189,6 +193,27 @@ static void send_alert(struct mrl_tls_records *r, uint8_t alert)
 void mrl_tls_records_shutdown(struct mrl_tls_records *r)
 {
     send_alert(r, MRL_ALERT_CLOSE_NOTIFY);
+}
+
+/* A peer that still waits for our TCP to acknowledge what it sent is not kept waiting: it may send
+ * the rest of a record only then. */
+static bool will_be_answered(struct mrl_tls_records *r, mrl_bytes rest)
+{
+    size_t whole;
+
+    return mrl_record_measure(&r->record, rest, &whole) == MRL_OK && whole <= rest.len;
+}
+
+void mrl_tls_records_begin_with(struct mrl_tls_records *r, mrl_bytes rest, bool drained,
+                                mrl_bytes owed)
+{
+    keep(&r->unread, rest);
+    r->more = rest.len > 0;
+    r->drained = drained;
+    keep(&r->unsent, owed);
+    r->owed = owed.len > 0 && owed.len <= OWED_MAX && will_be_answered(r, rest);
+    if (!r->owed)
+        (void)send_unsent(r); /* what does not go now goes first, later */
 }
 
 /* ---- reading ---- */

@@ -24,9 +24,11 @@ mrl_err mrl_tls_records_new(const struct mrl_record_suite *suite,
                             struct mrl_record_secrets *secrets, struct mrl_secret_pool *pool,
                             uint64_t written, const struct mrl_tls_wire *wire,
                             struct mrl_tls_records **out);
-/* rest: what was taken from the wire before, at most MRL_RECORD_LARGEST bytes; drained: all there
- * was. Before the first read. */
-void mrl_tls_records_begin_with(struct mrl_tls_records *r, mrl_bytes rest, bool drained);
+/* Before the first read and write. rest: what was taken from the wire before, at most
+ * MRL_RECORD_LARGEST bytes; drained: all there was. owed: what is to be sent still; it goes with
+ * the first write where the peer has said something that will be answered, else now. */
+void mrl_tls_records_begin_with(struct mrl_tls_records *r, mrl_bytes rest, bool drained,
+                                mrl_bytes owed);
 void mrl_tls_records_free(struct mrl_tls_records *r); /* sends nothing; NULL is fine */
 MRL_AUTO_DEFINE(mrl_tls_records);
 

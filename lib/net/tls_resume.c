@@ -156,9 +156,14 @@ static void store(struct mrl_tls *t, const SSL_SESSION *session)
 /* TLS 1.3: a ticket is about to be sent. */
 static int new_session(SSL *ssl, SSL_SESSION *session)
 {
-    if (SSL_version(ssl) == TLS1_3_VERSION)
-        store(mrl_tls_of(ssl), session);
-    return 0; /* no reference kept */
+    struct mrl_tls *t = mrl_tls_of(ssl);
+
+    if (SSL_version(ssl) != TLS1_3_VERSION)
+        return 0;
+    store(t, session);
+    if (t->fd >= 0 && !t->context->keep_library)
+        mrl_tls_socket_hold(SSL_get_rbio(ssl)); /* it writes to the same */
+    return 0;                                   /* no reference kept */
 }
 
 void mrl_tls_resume_store(struct mrl_tls *t)

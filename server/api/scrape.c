@@ -148,13 +148,15 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"merlon_messages_store_failing",
              "1 while the store does not take messages and they are refused.",
              api->ledger != NULL && mrl_ledger_failing(api->ledger) ? 1.0 : 0.0},
+            {"merlon_store_failing", "1 while the store takes nothing (full disk).",
+             mrl_store_failing(api->store) ? 1.0 : 0.0},
             {"merlon_store_backlog", "Write jobs that wait for the disk.",
              (double)mrl_store_backlog(api->store)},
             {"merlon_audit_entries", "Entries of the audit log.", (double)entries},
             {"process_start_time_seconds", "Start of the process, seconds since 1970.",
              (double)api->started_ms / 1000},
         },
-        11, out);
+        12, out);
 }
 
 static mrl_err write_witnesses(struct mrl_witnesses *all, struct mrl_buf *out)

@@ -110,6 +110,7 @@
     X(EXPORT_GAP, "export.gap", "Entries that a sink never got are no longer in the log; the details name them.") \
     X(MESSAGES_NOT_STORED, "messages.not_stored", "The store does not take messages (disk full): they are refused until it does.") \
     X(MESSAGES_STORED_AGAIN, "messages.stored_again", "The store takes messages again.") \
+    X(STORE_RECOVERED, "store.recovered", "The store takes entries again; the details say for how many seconds it took none.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

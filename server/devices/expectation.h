@@ -46,8 +46,10 @@ struct mrl_tx;
 struct mrl_rows;
 mrl_err mrl_expectation_find_tx(struct mrl_tx *tx, mrl_bytes device, struct mrl_rows **rows,
                                 struct mrl_expectation *out);
-/* [writer] Of a device that has none. MRL_ERR_INVALID: another device is expected with this key or
- * this TPM, or nobody may have it (devices/denied_key.h). */
+/* [writer] Of a device that has none. Nothing looks for devices by key or TPM, so that a list of a
+ * million random hashes is written in its own order: one that stands twice is whose it is that
+ * enrols first (devices/credential.h, devices/hardware.h). MRL_ERR_INVALID: nobody may have it
+ * (devices/denied_key.h). */
 mrl_err mrl_expectation_insert_tx(struct mrl_tx *tx, mrl_bytes device,
                                   const struct mrl_expectation *e, struct mrl_why *why);
 
@@ -56,7 +58,7 @@ struct mrl_expectation_change {
     bool key, serial, ek;
     struct mrl_expectation to;
 };
-/* [service] MRL_ERR_NOT_FOUND, MRL_ERR_STATE (retired), MRL_ERR_INVALID as above. */
+/* [service] MRL_ERR_NOT_FOUND, MRL_ERR_STATE (retired), MRL_ERR_INVALID. */
 mrl_err mrl_device_set_expectation(struct mrl_registry *r, const struct mrl_actor *actor,
                                    mrl_bytes id, const struct mrl_expectation_change *change,
                                    struct mrl_why *why);

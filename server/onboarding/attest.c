@@ -32,6 +32,7 @@ struct mrl_attest {
     struct mrl_onboarding *onboarding;
     struct mrl_cert_list roots;
     uint64_t life_s;
+    unsigned open_max;
     pthread_mutex_t lock;
     struct mrl_list open; /* struct challenge, under lock */
     size_t count;
@@ -53,7 +54,7 @@ static void challenge_auto(struct challenge **c)
 #define CHALLENGE __attribute__((cleanup(challenge_auto))) struct challenge *
 
 mrl_err mrl_attest_new(struct mrl_onboarding *onboarding, struct mrl_cert_list *roots,
-                       uint64_t life_s, struct mrl_attest **out)
+                       uint64_t life_s, unsigned open_max, struct mrl_attest **out)
 {
     struct mrl_attest *a = calloc(1, sizeof(*a));
 
@@ -63,6 +64,7 @@ mrl_err mrl_attest_new(struct mrl_onboarding *onboarding, struct mrl_cert_list *
     a->roots = *roots;
     *roots = (struct mrl_cert_list){0};
     a->life_s = life_s;
+    a->open_max = open_max;
     mrl_list_init(&a->open);
     if (pthread_mutex_init(&a->lock, NULL) != 0) {
         mrl_cert_list_done(&a->roots);
@@ -108,7 +110,7 @@ static bool keep(struct mrl_attest *a, struct challenge *c)
 
     (void)pthread_mutex_lock(&a->lock); /* fails only when misused */
     clear_up(a, mrl_monotonic_ms(), mrl_name_bytes(&c->device));
-    room = a->count < MRL_ATTEST_OPEN_MAX;
+    room = a->count < a->open_max;
     if (room) {
         mrl_list_add(&a->open, &c->node);
         a->count++;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The disk is full when somebody asks for a certificate, by every door: it is told so in the terms of its protocol, nothing is
 used up, who is connected is served, and with room again everything goes on by itself."""
+import itertools
+
 import pytest
 from harness.disk import fill_to_the_brim
 from harness.mqtt import Mqtt
@@ -57,4 +59,26 @@ def test_a_full_disk_uses_nothing_up_and_it_goes_on_alone(kind, make_way, small_
     way.assert_whole()
     with Mqtt(merlon.mqtt_port, merlon.root, way.identity(found[-1])) as client:
         assert client.connect("x").reason == 0
+    assert merlon.api.metric("merlon_store_failing") == 0
     assert merlon.cli("audit", "verify").code == 0
+
+
+def test_operators_learn_that_the_store_fails_and_that_it_is_over(start_merlon_on_small_disk, small_disk):
+    """Nobody asks for anything: the daemon itself finds out that there is room again. (For a while a small transaction still
+    fits where a large one failed.)"""
+    merlon, filler = start_merlon_on_small_disk(), small_disk / "filler"
+    fill_to_the_brim(filler)
+    numbers = itertools.count()
+
+    def nothing_fits() -> bool:
+        answers = [merlon.api.ask("POST", "/v1/devices", {"id": f"pump-{next(numbers)}"}).status for _ in range(5)]
+        return set(answers) == {503} and merlon.api.metric("merlon_store_failing") == 1
+
+    wait_until(nothing_fits, "a full disk")
+    merlon.process.wait_for_log('"event":"store.failing"')
+    filler.unlink()
+    wait_until(lambda: merlon.api.metric("merlon_store_failing") == 0, "the end of the alarm")
+    assert merlon.wait_for_entry("store.recovered")["actor"]["kind"] == "system"
+    told = [line["event"] for line in merlon.log_lines() if line["event"].startswith("store.")]
+    assert told == ["store.failing", "store.recovered"] * (len(told) // 2)
+    merlon.add_device("fan-7")

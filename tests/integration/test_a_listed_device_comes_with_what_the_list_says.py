@@ -81,6 +81,15 @@ def test_it_may_have_another_key_from_its_first_renewal_on(merlon, workdir):
     assert_refused(merlon, est.enrol("pump-7", merlon.token("pump-7"), make_csr_body(second, "/CN=pump-7")), "pump-7", "another key")
 
 
+def test_a_key_that_stands_twice_is_of_the_device_that_enrols_first(merlon, workdir):
+    key = make_key(workdir / "key")
+    listed(merlon, {"id": "pump-7", "key": hash_of(key)}, {"id": "pump-8", "key": hash_of(key)})
+    est = Est(merlon.enrolment_port, merlon.root)
+    assert est.enrol("pump-8", merlon.token("pump-8"), make_csr_body(key, "/CN=pump-8")).status == 200
+    refused = est.enrol("pump-7", merlon.token("pump-7"), make_csr_body(key, "/CN=pump-7"))
+    assert_refused(merlon, refused, "pump-7", "this key is that of device pump-8")
+
+
 def test_it_holds_for_provisioning_over_mqtt_too(merlon):
     key, template = new_key(), {"devices": "expected"}
     set_template(merlon, **template)
@@ -171,7 +180,7 @@ def test_a_device_comes_with_the_tpm_of_the_list(start_merlon, processes, workdi
 
 def test_what_is_expected_can_be_changed_and_taken_away(merlon, workdir):
     key = make_key(workdir / "key")
-    assert merlon.cli("device", "add", "pump-7", "--key", "00" * 32, "--serial", "SN-7").code == 0
+    assert merlon.cli("device", "add", "pump-7", "--device-key", "00" * 32, "--serial", "SN-7").code == 0
     assert "SN-7" in merlon.cli("device", "show", "pump-7").out
     est, token = Est(merlon.enrolment_port, merlon.root), merlon.token("pump-7")
     assert est.enrol("pump-7", token, make_csr_body(key, "/CN=pump-7")).status == 403
@@ -181,11 +190,11 @@ def test_what_is_expected_can_be_changed_and_taken_away(merlon, workdir):
 
 
 def test_what_is_wrong_in_a_list_is_told_by_line(merlon):
-    text = f"id,key,ek\na,{'00' * 32},\nb,{'00' * 32},\nc,xyz,\nd,,{'11' * 31}\ne,,{'11' * 32}\n"
+    text = f"id,key,ek,serial\na,{'00' * 32},,\nb,,,{'7' * 65}\nc,xyz,,\nd,,{'11' * 31},\ne,,{'11' * 32},\n"
     done = import_list(merlon, text, "--batch", "1")
     told = [line for line in done.stdout.splitlines() if line.startswith("line ")]
     assert [line.split(":")[0] for line in told] == ["line 3", "line 4", "line 5"], done
-    assert "device a is expected with this key" in told[0]
+    assert "serial: longer than 64 bytes" in told[0]
     assert "key: neither 64 hex digits" in told[1] and "ek: neither" in told[2]
     again = import_list(merlon, f"id,key\na,{'22' * 32}\n")
     assert "known with another key, serial number or TPM" in again.stdout

@@ -92,6 +92,31 @@ def test_one_address_does_not_take_the_places_of_the_others(make_merlon):
     assert slow.answer().status == 200 and other.answer().status == 200
 
 
+PKCS10, JSON = "application/pkcs10", "application/json"
+WAYS = {"/.well-known/est/simpleenroll": PKCS10, "/.well-known/est/simplereenroll": PKCS10, "/.well-known/est/made/serverkeygen": PKCS10,
+        "/.well-known/merlon/attest/begin": JSON, "/.well-known/merlon/attest/finish": JSON}
+
+
+def test_every_way_over_https_has_the_same_places(make_merlon):
+    """Nothing is looked at before there is a place: neither token nor body."""
+    merlon = make_merlon({"enrolment": {"waiting": 1}}, [("profile", {"name": "made", "serverkeygen": True})])
+    merlon.init()
+    merlon.start()
+    (first,) = devices(merlon, 1)
+    with key_process_asleep(merlon):
+        slow = Request(merlon, *first)
+        wait_until(lambda: waiting(merlon) == 1, "an enrolment waits")
+        for path, content_type in WAYS.items():
+            connection = http.client.HTTPSConnection("127.0.0.1", merlon.enrolment_port, timeout=30,
+                                                     context=tls_context(merlon.root, None, TLS_1_3))
+            connection.request("POST", path, b"{}", {"Content-Type": content_type})
+            answer = connection.getresponse()
+            assert (path, answer.status) == (path, 503) and int(answer.headers["Retry-After"]) >= 1
+            connection.close()
+    assert slow.answer().status == 200
+    assert merlon.api.metric("merlon_enrolments_deferred_total", "") == len(WAYS)
+
+
 def test_a_client_that_leaves_gives_its_place_back(make_merlon):
     merlon = started(make_merlon, waiting=1)
     (first, second) = devices(merlon, 2)

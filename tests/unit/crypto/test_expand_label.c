@@ -34,6 +34,44 @@ static void keys_and_ivs_are_those_of_rfc_8448_3(void **state)
     expect(MRL_LABEL_SHA256, server, "iv", "cf782b88dd83549aadf1e984");
 }
 
+static void the_secrets_of_the_schedule_are_those_of_rfc_8448_3(void **state)
+{
+    static const char *const wanted[] = {
+        "33ad0a1c607ec03b09e6cd9893680ce210adf300aa1f2660e1b22e10f170f92a",
+        "1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac",
+        "18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919",
+    };
+    uint8_t shared[32], secret[32], next[32];
+    mrl_bytes before = MRL_BYTES_NONE;
+
+    (void)state;
+    assert_ok(mrl_unhex(mrl_str("8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d"),
+                        shared, sizeof(shared)));
+    for (size_t i = 0; i < MRL_COUNT(wanted); i++) {
+        mrl_bytes input = i == 1 ? mrl_bytes_of(shared, sizeof(shared)) : MRL_BYTES_NONE;
+
+        assert_ok(mrl_unhex(mrl_str(wanted[i]), next, sizeof(next)));
+        assert_ok(mrl_next_secret(MRL_LABEL_SHA256, before, MRL_LIT("derived"), input, secret));
+        assert_memory_equal(secret, next, sizeof(next));
+        before = mrl_bytes_of(secret, sizeof(secret)); /* the result takes its place */
+    }
+}
+
+static void a_secret_before_has_the_size_of_the_digest(void **state)
+{
+    uint8_t secret[49] = {1}, to[48] = {0x77};
+
+    (void)state;
+    for (size_t len = 1; len <= sizeof(secret); len++) {
+        mrl_bytes s = mrl_bytes_of(secret, len);
+
+        assert_int_equal(
+            mrl_next_secret(MRL_LABEL_SHA384, s, MRL_LIT("derived"), MRL_BYTES_NONE, to),
+            len == 48 ? MRL_OK : MRL_ERR_INVALID);
+        assert_true(len >= 48 || to[0] == 0x77);
+    }
+}
+
 /* HKDF-Expand of OpenSSL with the structure of RFC 8446 7.1 as its info. */
 static void expand(char *digest, mrl_bytes secret, mrl_bytes info, uint8_t *to, size_t len)
 {
@@ -126,6 +164,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_and_ivs_are_those_of_rfc_8448_3),
+        cmocka_unit_test(the_secrets_of_the_schedule_are_those_of_rfc_8448_3),
+        cmocka_unit_test(a_secret_before_has_the_size_of_the_digest),
         cmocka_unit_test(it_is_hkdf_expand_with_label_and_context_as_info),
         cmocka_unit_test(what_is_beyond_its_limits_is_refused),
         cmocka_unit_test(the_next_secret_may_take_the_place_of_this_one),

@@ -118,24 +118,6 @@ static void every_key_is_in_the_tpm_also_of_a_renewal(void **state)
     assert_non_null(refused(f, "pump", (struct mrl_shown){.spki = key, .renews = true}));
 }
 
-static void two_devices_are_not_expected_with_one_key_or_one_tpm(void **state)
-{
-    struct fixture *f = *state;
-    struct mrl_why why = {""};
-
-    assert_ok(add_expected(f, "a", (struct mrl_expectation){.key = hash()}, NULL));
-    assert_ok(add_expected(f, "b", (struct mrl_expectation){.ek = hash()}, NULL));
-    assert_int_equal(add_expected(f, "c", (struct mrl_expectation){.key = hash()}, &why),
-                     MRL_ERR_INVALID);
-    assert_string_equal(why.text, "device a is expected with this key or this TPM");
-    assert_int_equal(add_expected(f, "d", (struct mrl_expectation){.ek = hash()}, &why),
-                     MRL_ERR_INVALID);
-    assert_string_equal(why.text, "device b is expected with this key or this TPM");
-    assert_int_equal(state_of(f, "c"), 0);
-    assert_ok(add_expected(f, "e", (struct mrl_expectation){.serial = MRL_LIT("1")}, NULL));
-    assert_ok(add_expected(f, "g", (struct mrl_expectation){.serial = MRL_LIT("1")}, NULL));
-}
-
 static void a_serial_number_is_as_long_as_the_limit_allows_and_no_longer(void **state)
 {
     struct fixture *f = *state;
@@ -177,7 +159,6 @@ int main(void)
         TEST(a_renewal_may_change_the_key),
         TEST(the_serial_number_is_that_of_the_makers_certificate),
         TEST(every_key_is_in_the_tpm_also_of_a_renewal),
-        TEST(two_devices_are_not_expected_with_one_key_or_one_tpm),
         TEST(a_serial_number_is_as_long_as_the_limit_allows_and_no_longer),
         TEST(an_operator_changes_one_thing_and_the_others_stay),
     };

@@ -12,20 +12,24 @@
 #define DAY INT64_C(86400)
 enum { CA_DAYS = 10 * 365, LEFT_DAYS = 6, SERVER_DAYS = 90 };
 
-static char folder[FIXTURE_PATH_MAX];
-static struct place place;
+/* A key process, and a store, with an issuing CA that lives for left_s more. */
+struct fixture {
+    char folder[FIXTURE_PATH_MAX];
+    struct place place;
+    struct mrl_keys_client *keys;
+    struct mrl_issuing *issuing;
+    struct mrl_store *store;
+};
 
-/* One whose issuing CA has LEFT_DAYS to live. */
-static void make_old_keystore(void)
+static void make_keystore(const char *folder, int64_t left_s)
 {
     const struct mrl_keystore_plan plan = {.root_type = MRL_KEY_P256,
                                            .issuing_type = MRL_KEY_P256,
                                            .tenant = MRL_LIT("acme"),
-                                           .now = mrl_wall_s() - (CA_DAYS - LEFT_DAYS) * DAY};
+                                           .now = mrl_wall_s() + left_s - CA_DAYS * DAY};
     const struct mrl_unlock unlock = {MRL_UNLOCK_FILE, NULL};
     MRL_SCOPED(mrl_folder) f = {.fd = -1};
 
-    fixture_folder(folder);
     assert_ok(mrl_folder_open(folder, &f, NULL));
     assert_ok(mrl_keystore_create(&f, &unlock, &plan, NULL));
 }
@@ -44,37 +48,64 @@ static struct mrl_issuing_config config_of(struct mrl_keys_client *keys, struct 
                                        .server_name_count = 1};
 }
 
+static void fixture_open_with(struct fixture *f, int64_t left_s)
+{
+    const struct mrl_keys_options options = {.program = getenv("MERLON_KEYS"), .dir = f->folder};
+    struct mrl_issuing_config config;
+
+    fixture_folder(f->folder);
+    make_keystore(f->folder, left_s);
+    assert_ok(mrl_keys_spawn(&options, &f->keys, NULL)); /* first: it forks */
+    duties_more = &mrl_ca_migrations;
+    place_make(&f->place);
+    f->store = duties_store(&f->place);
+    config = config_of(f->keys, f->store);
+    assert_ok(mrl_issuing_new(&config, &f->issuing, NULL));
+}
+
+static void fixture_close(struct fixture *f)
+{
+    mrl_issuing_free(f->issuing);
+    duties_close(f->store);
+    mrl_keys_client_free(f->keys);
+    place_remove(&f->place);
+    fixture_remove(f->folder);
+}
+
 static void a_ca_near_its_end_does_not_make_the_server_renew_without_end(void **state)
 {
-    const struct mrl_keys_options options = {.program = getenv("MERLON_KEYS"), .dir = folder};
     MRL_SCOPED(mrl_server_identity) identity = {0};
-    struct mrl_keys_client *keys = NULL;
-    struct mrl_issuing *issuing = NULL;
-    struct mrl_issuing_config config;
     int64_t now = mrl_wall_s();
+    struct fixture f = {0};
 
     (void)state;
-    make_old_keystore();
-    duties_more = &mrl_ca_migrations;
-    place_make(&place);
-    assert_ok(mrl_keys_spawn(&options, &keys, NULL)); /* first: it forks */
-    config = config_of(keys, duties_store(&place));
-    assert_ok(mrl_issuing_new(&config, &issuing, NULL));
-    assert_ok(mrl_issuing_server_identity(issuing, &identity, NULL));
+    fixture_open_with(&f, LEFT_DAYS * DAY);
+    assert_ok(mrl_issuing_server_identity(f.issuing, &identity, NULL));
     assert_in_range(mrl_cert_facts(identity.chain.certs[0])->not_after, now + (LEFT_DAYS - 1) * DAY,
-                    now + LEFT_DAYS * DAY);
+                    now + LEFT_DAYS * DAY + 60);
     assert_in_range(identity.renew_at, now + (LEFT_DAYS / 2) * DAY, now + (LEFT_DAYS - 1) * DAY);
-    mrl_issuing_free(issuing);
-    duties_close(config.store);
-    mrl_keys_client_free(keys);
-    place_remove(&place);
-    fixture_remove(folder);
+    fixture_close(&f);
+}
+
+static void a_ca_that_has_ended_is_named(void **state)
+{
+    MRL_SCOPED(mrl_server_identity) identity = {0};
+    struct mrl_why why = {""};
+    struct fixture f = {0};
+
+    (void)state;
+    fixture_open_with(&f, -DAY);
+    assert_int_equal(mrl_issuing_server_identity(f.issuing, &identity, &why), MRL_ERR_BUSY);
+    assert_string_equal(why.text, "issuing CA 1 has ended: activate another one "
+                                  "(docs/operate/ca.md)");
+    fixture_close(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ca_near_its_end_does_not_make_the_server_renew_without_end),
+        cmocka_unit_test(a_ca_that_has_ended_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,7 @@ static void an_issuing_ca_comes_from_a_root_on_another_machine(void **state)
     MRL_SCOPED(mrl_buf) again = {0};
     MRL_SCOPED(mrl_buf) answer = {0};
     MRL_SCOPED(mrl_keystore) k = {0};
+    struct mrl_why why = {""};
 
     (void)state;
     make_offline(elsewhere);
@@ -253,7 +254,8 @@ static void an_issuing_ca_comes_from_a_root_on_another_machine(void **state)
     assert_int_equal(k.cas.count, 2);
     assert_null(k.cas.at[0].key);
     assert_int_equal(mrl_key_type(k.cas.at[1].key), MRL_KEY_P384);
-    assert_int_equal(install(mrl_buf_bytes(&answer), NULL), MRL_ERR_DENIED); /* nothing is new */
+    assert_int_equal(install(mrl_buf_bytes(&answer), &why), MRL_ERR_DENIED);
+    assert_string_equal(why.text, "nothing was taken: issuing CA 1 is here already");
 }
 
 static void what_is_not_for_the_key_that_was_asked_for_is_not_taken(void **state)

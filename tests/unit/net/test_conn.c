@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/conn.h"
+#include "net/conn_internal.h"
 #include "net/listener.h"
 #include "tests/unit/net/pki.h"
 #include "tests/unit/unit.h"
@@ -373,10 +374,12 @@ static void a_paused_connection_is_silent_and_shows_everything_later(void **stat
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("abc")));
     turn_until(&w, w.server.shown == 1);
     mrl_conn_pause(w.server.conn);
+    assert_int_equal(w.server.conn->watch.events, EPOLLIN); /* asked for until something comes */
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("def")));
     for (int i = 0; i < 5; i++)
         assert_ok(mrl_loop_turn(w.loop, 5));
     assert_int_equal(w.server.shown, 1);
+    assert_int_equal(w.server.conn->watch.events, 0); /* the loop does not spin */
     w.server.take = 0;
     mrl_conn_resume(w.server.conn);
     turn_until(&w, w.server.got.len == 6);

@@ -17,6 +17,8 @@ struct call {
     const char *prefix;
     size_t context_len;
     size_t len;
+    size_t salt_len;
+    bool no_key;
 };
 
 /* What the handshake asks for, and around the edges of what is done in short. */
@@ -36,21 +38,37 @@ static const struct call calls[] = {
     {EVP_KDF_HKDF_MODE_EXPAND_ONLY, "SHA2-256", "exporter", "tls13 ", 32, 100},
     {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "tls13 ", 0, 32},
     {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-384", "derived", "tls13 ", 0, 48},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "tls13 ", 0, 32, .no_key = true},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-384", "derived", "tls13 ", 0, 48, .no_key = true},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "tls13 ", 0, 32, .salt_len = 32},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-384", "derived", "tls13 ", 0, 48, .salt_len = 48},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "tls13 ", 0, 32, 32, true},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-384", "derived", "tls13 ", 0, 48, 48, true},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "tls13 ", 0, 31, .salt_len = 32},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "tls13 ", 0, 33, .salt_len = 32},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-512", "derived", "tls13 ", 0, 64, .salt_len = 64},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "thirteen byte", "tls13 ", 0, 32, 32},
+    {EVP_KDF_HKDF_MODE_EXTRACT_ONLY, "SHA2-256", "derived", "dtls13", 0, 32, .salt_len = 32},
+    {EVP_KDF_HKDF_MODE_EXPAND_ONLY, "SHA2-256", "key", "tls13 ", 0, 16, .no_key = true},
+    {EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, "SHA2-256", "key", "tls13 ", 0, 32},
 };
 
 static bool run(OSSL_LIB_CTX *context, const struct call *c, uint8_t *to)
 {
-    static uint8_t secret[48] = {1, 2, 3}, data[64] = {9};
+    static uint8_t secret[64] = {1, 2, 3}, data[64] = {9}, salt[64] = {7, 7};
     int mode = c->mode;
     size_t size = strcmp(c->digest, "SHA2-384") == 0 ? 48 : 32, n = 0;
-    OSSL_PARAM params[8];
+    OSSL_PARAM params[9];
     EVP_KDF *kdf = EVP_KDF_fetch(context, "TLS13-KDF", NULL);
     EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
     bool made;
 
     params[n++] = OSSL_PARAM_construct_int("mode", &mode);
     params[n++] = OSSL_PARAM_construct_utf8_string("digest", (char *)(uintptr_t)c->digest, 0);
-    params[n++] = OSSL_PARAM_construct_octet_string("key", secret, size);
+    if (!c->no_key)
+        params[n++] = OSSL_PARAM_construct_octet_string("key", secret, size);
+    if (c->salt_len > 0)
+        params[n++] = OSSL_PARAM_construct_octet_string("salt", salt, c->salt_len);
     params[n++] = OSSL_PARAM_construct_octet_string("prefix", (void *)(uintptr_t)c->prefix, 6);
     params[n++] =
         OSSL_PARAM_construct_octet_string("label", (void *)(uintptr_t)c->label, strlen(c->label));

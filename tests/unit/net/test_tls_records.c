@@ -502,6 +502,82 @@ static void what_comes_with_the_end_of_the_handshake_is_not_lost(void **state)
     }
 }
 
+static ssize_t arrived(int fd)
+{
+    uint8_t ignored[2048];
+
+    return recv(fd, ignored, sizeof(ignored), MSG_PEEK | MSG_DONTWAIT);
+}
+
+/* One call of send for both: whoever asks for something gets the ticket with the answer. */
+static void a_ticket_goes_with_the_answer_where_there_will_be_one(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true};
+    MRL_SCOPED(mrl_buf) in = {0};
+    int fds[2]; /* client, server */
+    size_t written;
+    char got[8];
+    struct tls_pair p;
+
+    (void)state;
+    tls_pair_init(&p, &pki, &o);
+    fds[0] = tls_pair_dial_sockets(&p, &fds[1]);
+    finish_with_data(&p, fds, 0);
+    assert_int_equal(arrived(fds[0]), -1);
+    assert_ok(mrl_tls_read(p.server, &in, MRL_TLS_READ));
+    assert_ok(mrl_tls_write(p.server, MRL_LIT("yes"), &written));
+    assert_int_equal(written, 3);
+    assert_true(arrived(fds[0]) > 5 + 3 + 1 + 16);
+    assert_int_equal(SSL_read(p.client, got, sizeof(got)), 3);
+    assert_memory_equal(got, "yes", 3);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(p.client)), 1);
+    assert_ok(mrl_tls_write(p.server, MRL_LIT("on"), &written)); /* in order after it */
+    assert_int_equal(SSL_read(p.client, got, sizeof(got)), 2);
+    tls_pair_done(&p);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void a_ticket_does_not_wait_for_a_peer_that_has_not_said_all(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true};
+    static const size_t cuts[] = {5 + 2 * (5 + 3 + 1 + 16) - 10, 2 * (5 + 3 + 1 + 16)};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(cuts); i++) {
+        struct tls_pair p;
+        int fds[2];
+
+        tls_pair_init(&p, &pki, &o);
+        fds[0] = tls_pair_dial_sockets(&p, &fds[1]);
+        finish_with_data(&p, fds, cuts[i]);
+        assert_true(arrived(fds[0]) > 0);
+        tls_pair_done(&p);
+        (void)close(fds[0]);
+        (void)close(fds[1]);
+    }
+}
+
+static void a_ticket_that_waits_comes_before_the_end(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true};
+    struct tls_pair p;
+    int fds[2];
+    char got[8];
+
+    (void)state;
+    tls_pair_init(&p, &pki, &o);
+    fds[0] = tls_pair_dial_sockets(&p, &fds[1]);
+    finish_with_data(&p, fds, 0);
+    mrl_tls_shutdown(p.server);
+    assert_int_equal(SSL_read(p.client, got, sizeof(got)), 0);
+    assert_int_equal(SSL_get_shutdown(p.client) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(p.client)), 1);
+    tls_pair_done(&p);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 /* A resumption of TLS 1.2 is one where the client's Finished is the last. */
 static void with_the_library_it_is_not_lost_either(void **state)
 {
@@ -585,6 +661,9 @@ int main(void)
         cmocka_unit_test(a_socket_that_takes_little_gets_it_all_in_order),
         cmocka_unit_test(an_emptied_socket_is_known_to_be_empty),
         cmocka_unit_test(what_comes_with_the_end_of_the_handshake_is_not_lost),
+        cmocka_unit_test(a_ticket_goes_with_the_answer_where_there_will_be_one),
+        cmocka_unit_test(a_ticket_does_not_wait_for_a_peer_that_has_not_said_all),
+        cmocka_unit_test(a_ticket_that_waits_comes_before_the_end),
         cmocka_unit_test(with_the_library_it_is_not_lost_either),
         cmocka_unit_test(a_connection_goes_on_after_it_left_its_thread),
     };
