@@ -161,6 +161,10 @@ mrl_err mrl_key_vet_now(struct mrl_store *s, mrl_bytes spki, struct mrl_why *why
 
 /* --- denying --- */
 
+struct lost { /* a principal that lost a credential */
+    struct mrl_registry_update *update;
+};
+
 struct denying {
     struct mrl_write write;
     struct mrl_registry *registry;
@@ -169,8 +173,8 @@ struct denying {
     size_t count;
     mrl_bytes reason;
     struct mrl_denial done;
-    struct mrl_registry_update **updates; /* of principals that lost a credential */
-    size_t update_count;
+    struct lost *lost;
+    size_t lost_count;
     struct mrl_why *why;
 };
 
@@ -188,16 +192,14 @@ static mrl_err insert(struct mrl_tx *tx, struct denying *d, const struct mrl_den
     return MRL_OK;
 }
 
-static mrl_err keep_update(struct denying *d, struct mrl_registry_update *u)
+static void keep_update(struct denying *d, struct mrl_registry_update *u)
 {
-    struct mrl_registry_update **more =
-        realloc(d->updates, (d->update_count + 1) * sizeof(*d->updates));
+    struct lost *more = realloc(d->lost, (d->lost_count + 1) * sizeof(*more));
 
     if (more == NULL)
         abort();
-    d->updates = more;
-    d->updates[d->update_count++] = u;
-    return MRL_OK;
+    d->lost = more;
+    d->lost[d->lost_count++].update = u;
 }
 
 static mrl_err revoke(struct mrl_tx *tx, struct denying *d, const struct mrl_fingerprint *f)
@@ -209,7 +211,8 @@ static mrl_err revoke(struct mrl_tx *tx, struct denying *d, const struct mrl_fin
     MRL_TRY(mrl_credential_revoke_tx(tx, d->actor, f, d->reason, &kind, &id, d->why));
     d->done.revoked++;
     MRL_TRY(mrl_registry_stage(tx, kind, mrl_name_bytes(&id), &update));
-    return keep_update(d, update);
+    keep_update(d, update);
+    return MRL_OK;
 }
 
 /* The next one that has the key; MRL_ERR_NOT_FOUND: no more. */
@@ -283,15 +286,15 @@ static void publish_deny(struct mrl_write *w)
 {
     const struct denying *d = MRL_CONTAINER(w, struct denying, write);
 
-    for (size_t i = 0; i < d->update_count; i++)
-        mrl_registry_publish(d->registry, d->updates[i]);
+    for (size_t i = 0; i < d->lost_count; i++)
+        mrl_registry_publish(d->registry, d->lost[i].update);
 }
 
 static void denying_done(struct denying *d)
 {
-    for (size_t i = 0; i < d->update_count; i++)
-        mrl_registry_update_free(d->updates[i]);
-    free(d->updates);
+    for (size_t i = 0; i < d->lost_count; i++)
+        mrl_registry_update_free(d->lost[i].update);
+    free(d->lost);
 }
 
 static mrl_err check_reason(mrl_bytes reason, struct mrl_why *why)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hardware proof with a TPM 2.0: swtpm and tpm2-tools are the device, its EK certificate is of a maker of its own."""
 import base64
+import hashlib
 import re
 import ssl
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from harness.maker import Maker
 from harness.merlon import csr_der, new_key
 from harness.tpm_device import EK_ECC, EK_RSA, ProofConnection, TpmDevice, TpmMaker, b64
@@ -158,6 +160,23 @@ def test_the_ek_certificate_of_another_tpm_is_refused(merlon, device, processes,
 def test_a_certificate_that_is_not_for_an_ek_is_refused(merlon, device):
     claim = {**device.claim(), "ek_certificate": b64(device.maker.issuer), "ek_chain": []}
     refused(merlon, connect(merlon).begin(claim), 403, "ca-as-leaf")
+
+
+def deny(merlon, spki: bytes) -> None:
+    merlon.api.post("/v1/denied-keys", {"keys": [hashlib.sha256(spki).hexdigest()], "reason": "leaked"})
+
+
+def spki_of(public_key) -> bytes:
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_a_key_or_a_tpm_on_the_deny_list_is_refused(merlon, device):
+    connection = connect(merlon)
+    deny(merlon, spki_of(load_pem_public_key(device.read("key.pem"))))
+    refused(merlon, prove(connection, device), 400, "denied-key: this key is on the deny-list: leaked")
+    device.make_key("next")
+    deny(merlon, spki_of(x509.load_der_x509_certificate(device.ek_certificate()).public_key()))
+    refused(merlon, prove(connection, device, key="next"), 400, "denied-key: this key is on the deny-list: leaked")
 
 
 @pytest.mark.parametrize("attributes", ["fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign",

@@ -163,6 +163,26 @@ static void trailing_bytes_truncation_and_size_are_refused(void **state)
                      MRL_ERR_LIMIT);
 }
 
+static void the_modulus_of_an_rsa_key_is_a_view_of_it(void **state)
+{
+    MRL_AUTO(mrl_key) k = make_key(MRL_KEY_P256);
+    MRL_SCOPED(mrl_buf) spki = {0};
+    MRL_SCOPED(mrl_buf) other = {0};
+    mrl_bytes modulus;
+
+    (void)state;
+    spki_of(foreign_rsa(2048, 65537), &spki);
+    assert_ok(mrl_spki_modulus(mrl_buf_bytes(&spki), &modulus));
+    assert_int_equal(modulus.len, 256);
+    assert_int_not_equal(modulus.data[0], 0);
+    assert_true(modulus.data > spki.data && modulus.data + modulus.len < spki.data + spki.len);
+    assert_ok(mrl_key_to_spki(k, &other));
+    assert_int_equal(mrl_spki_modulus(mrl_buf_bytes(&other), &modulus), MRL_ERR_NOT_FOUND);
+    for (size_t len = 0; len < spki.len; len++)
+        assert_int_equal(mrl_spki_modulus(mrl_bytes_of(spki.data, len), &modulus),
+                         MRL_ERR_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +192,7 @@ int main(void)
         cmocka_unit_test(points_off_the_curve_at_infinity_or_compressed_are_refused),
         cmocka_unit_test(explicit_curve_parameters_are_refused),
         cmocka_unit_test(trailing_bytes_truncation_and_size_are_refused),
+        cmocka_unit_test(the_modulus_of_an_rsa_key_is_a_view_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

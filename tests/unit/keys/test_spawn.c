@@ -76,6 +76,28 @@ static mrl_err issue(struct mrl_keys_client *c, const char *id, struct mrl_buf *
     return mrl_keys_issue(c, &want, der, why);
 }
 
+/* Whatever the daemon asks of it: the neutral element of Ed25519, under which everything verifies.
+ */
+static void a_key_that_is_worth_nothing_is_not_certified(void **state)
+{
+    static const uint8_t neutral[44] = "\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\x01";
+    const struct mrl_keys_issue want = {.kind = MRL_KEYS_DEVICE,
+                                        .id = MRL_LIT("pump-1"),
+                                        .spki = mrl_bytes_of(neutral, sizeof(neutral)),
+                                        .not_before = mrl_wall_s(),
+                                        .not_after = mrl_wall_s() + 86400};
+    MRL_AUTO(mrl_keys_client) c = spawn();
+    MRL_SCOPED(mrl_keys_info) info = {0};
+    MRL_SCOPED(mrl_buf) der = {0};
+    struct mrl_why why = {""};
+
+    (void)state;
+    assert_ok(mrl_keys_info_get(c, &info, NULL));
+    assert_int_equal(mrl_keys_issue(c, &want, &der, &why), MRL_ERR_DENIED);
+    assert_non_null(strstr(why.text, "small-order"));
+    assert_int_equal(der.len, 0);
+}
+
 static void a_certificate_from_the_process_chains_to_its_root(void **state)
 {
     MRL_AUTO(mrl_keys_client) c = spawn();
@@ -470,6 +492,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FRESH(a_certificate_from_the_process_chains_to_its_root),
+        FRESH(a_key_that_is_worth_nothing_is_not_certified),
         FRESH(every_call_works_inside_the_sandbox),
         FRESH(checkpoints_go_on_after_a_start_inside_the_sandbox),
         FRESH(every_kind_of_key_can_be_certified_inside_the_sandbox),
