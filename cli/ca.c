@@ -169,9 +169,21 @@ static mrl_exit activate(struct mrl_cli *cli, const struct mrl_cli_arguments *gi
     return step(cli, given, /*force=*/false);
 }
 
+/* Whoever forces it may expect more than it does. */
+static mrl_exit say_left_behind(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
+{
+    if (mrl_cli_has(given, "force"))
+        mrl_cli_say(
+            cli, "What these CAs issued is not revoked: a certificate of theirs still counts here "
+                 "until it ends, and renews itself under the new CA. To end one: merlon device "
+                 "revoke ID, or --group GROUP");
+    return MRL_EXIT_OK;
+}
+
 static mrl_exit retire(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
-    return step(cli, given, mrl_cli_has(given, "force"));
+    MRL_EXIT_TRY(step(cli, given, mrl_cli_has(given, "force")));
+    return say_left_behind(cli, given);
 }
 
 static mrl_exit reload(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
@@ -214,7 +226,8 @@ static mrl_exit rollover(struct mrl_cli *cli, const struct mrl_cli_arguments *gi
     if (mrl_cli_has(given, "kind") || mrl_cli_has(given, "number"))
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--kind and --number go with --dry-run");
     MRL_EXIT_TRY(put_wish(cli, given, mrl_cli_has(given, "force"), body));
-    return post(cli, given->command->verb, body);
+    MRL_EXIT_TRY(post(cli, given->command->verb, body));
+    return say_left_behind(cli, given);
 }
 
 const struct mrl_cli_command mrl_cli_ca_commands[] = {

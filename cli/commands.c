@@ -10,7 +10,7 @@ static const struct mrl_cli_command *const groups[] = {
     mrl_cli_approval_commands, mrl_cli_hardware_commands, mrl_cli_app_commands,
     mrl_cli_operator_commands, mrl_cli_role_commands,     mrl_cli_policy_commands,
     mrl_cli_quota_commands,    mrl_cli_audit_commands,    mrl_cli_export_commands,
-    mrl_cli_keys_commands,     mrl_cli_backup_commands,   mrl_cli_watch_commands,
+    mrl_cli_key_commands,      mrl_cli_keys_commands,     mrl_cli_backup_commands,   mrl_cli_watch_commands,
     mrl_cli_help_commands,
 };
 

@@ -25,6 +25,7 @@ extern const struct mrl_cli_command mrl_cli_policy_commands[]; /* grant, policy 
 extern const struct mrl_cli_command mrl_cli_quota_commands[];
 extern const struct mrl_cli_command mrl_cli_audit_commands[];
 extern const struct mrl_cli_command mrl_cli_export_commands[];
+extern const struct mrl_cli_command mrl_cli_key_commands[];
 extern const struct mrl_cli_command mrl_cli_keys_commands[];
 extern const struct mrl_cli_command mrl_cli_backup_commands[];
 extern const struct mrl_cli_command mrl_cli_watch_commands[];

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "cli/commands.h"
 #include "cli/device_history.h"
 #include "cli/device_import.h"
@@ -24,15 +26,12 @@ static const struct mrl_cli_column listed[] = {
     {"CHANGED", "changed"}, {"NOTE", "note"},   {NULL},
 };
 static const struct mrl_cli_column shown[] = {
-    {"ID", "id"},
-    {"State", "state"},
-    {"Group", "group"},
-    {"Attributes", "attributes", format_attributes},
-    {"Note", "note"},
-    {"Reason", "reason"},
-    {"Created", "created"},
-    {"Changed", "changed"},
-    {NULL},
+    {"ID", "id"},           {"State", "state"},
+    {"Group", "group"},     {"Attributes", "attributes", format_attributes},
+    {"Note", "note"},       {"Key", "key"},
+    {"Serial", "serial"},   {"EK", "ek"},
+    {"Reason", "reason"},   {"Created", "created"},
+    {"Changed", "changed"}, {NULL},
 };
 static const struct mrl_cli_column credentials[] = {
     {"CREDENTIAL", "fingerprint"},
@@ -48,6 +47,10 @@ static const struct mrl_cli_column credentials[] = {
 static const struct mrl_cli_option add_options[] = {
     {"group", "GROUP", "The group it belongs to."},
     {"note", "TEXT", "A note for people."},
+    {"device-key", "KEY",
+     "Enrols with this key only: SHA-256 (hex) of the SubjectPublicKeyInfo, or the key."},
+    {"serial", "TEXT", "Enrols only with the maker's certificate of this serial number."},
+    {"ek", "KEY", "Its keys must be in the TPM with this endorsement key."},
     {NULL},
 };
 static const struct mrl_cli_option edit_options[] = {
@@ -68,6 +71,8 @@ static const struct mrl_cli_option lift_options[] = {
     {"reason", "TEXT", "Why, for the audit log; needed."},
     {NULL},
 };
+/* "--key" is whoever asks, not the device. */
+static const char *const add_members[] = {"group", "note", "serial", "ek", NULL};
 static const char *const record_members[] = {"group", "note", NULL};
 
 static mrl_exit add(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
@@ -77,7 +82,8 @@ static mrl_exit add(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     const char *id = mrl_cli_operand(given, 0);
 
     MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "id", id));
-    MRL_EXIT_TRY(mrl_cli_body_from(cli, given, record_members, body));
+    MRL_EXIT_TRY(mrl_cli_body_from(cli, given, add_members, body));
+    MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "key", mrl_cli_value(given, "device-key")));
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", MRL_LIT("/v1/devices"), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);
     mrl_cli_say(cli, "Next: merlon token create --device %s", id);
@@ -99,6 +105,16 @@ static mrl_exit edit(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return MRL_EXIT_OK;
 }
 
+static bool is_field(const char *name)
+{
+    static const char *const fields[] = {"group", "note", "key", "serial", "ek"};
+
+    for (size_t i = 0; i < MRL_COUNT(fields); i++)
+        if (strcmp(name, fields[i]) == 0)
+            return true;
+    return false;
+}
+
 /* "attr.site=berlin", "group=pumps" or "note=by the door" into the body of a PATCH; nothing behind
  * the sign takes the value away. */
 static mrl_exit set_field(struct mrl_cli *cli, const char *given, json_t *body, json_t *attributes)
@@ -114,9 +130,9 @@ static mrl_exit set_field(struct mrl_cli *cli, const char *given, json_t *body, 
             return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not text in UTF-8", given);
         return MRL_EXIT_OK;
     }
-    if (!mrl_bytes_eq(field, MRL_LIT("group")) && !mrl_bytes_eq(field, MRL_LIT("note")))
-        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: the fields are attr.NAME, group and note",
-                            given);
+    if (!is_field(name))
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE,
+                            "%s: the fields are attr.NAME, group, note, key, serial and ek", given);
     if (mrl_json_set_str(body, name, value) != MRL_OK)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "%s: not text in UTF-8", given);
     return MRL_EXIT_OK;

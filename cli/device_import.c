@@ -200,8 +200,12 @@ static bool is_column(const char *name)
 {
     static const char attribute[] = "attr.";
 
-    return strcmp(name, "id") == 0 || strcmp(name, "group") == 0 || strcmp(name, "note") == 0 ||
-           (strncmp(name, attribute, strlen(attribute)) == 0 && name[strlen(attribute)] != '\0');
+    static const char *const names[] = {"id", "group", "note", "key", "serial", "ek"};
+
+    for (size_t n = 0; n < MRL_COUNT(names); n++)
+        if (strcmp(name, names[n]) == 0)
+            return true;
+    return (strncmp(name, attribute, strlen(attribute)) == 0 && name[strlen(attribute)] != '\0');
 }
 
 static bool has_column(const struct import *i, const char *name)
@@ -217,9 +221,11 @@ static mrl_exit read_column(struct import *i, mrl_bytes field)
     char name[COLUMN_MAX];
 
     if (!mrl_bytes_to_cstr(field, name, sizeof(name)) || !is_column(name))
-        return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED,
-                            "line 1: column \"%.*s\": the columns are id, group, note, attr.NAME",
-                            MRL_FMT(field));
+        return mrl_cli_fail(
+            i->cli, MRL_EXIT_REFUSED,
+            "line 1: column \"%.*s\": the columns are id, group, note, key, serial, ek, "
+            "attr.NAME",
+            MRL_FMT(field));
     if (has_column(i, name))
         return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED, "line 1: column \"%s\" stands twice", name);
     memcpy(i->columns[i->column_count++], name, sizeof(name));
@@ -319,7 +325,7 @@ static mrl_exit open_file(struct import *i, const char *path)
 
     i->in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (i->in == NULL)
-        return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED, "%s: cannot be read", path);
+        return mrl_cli_fail(i->cli, MRL_EXIT_REFUSED, "%s: %m", path);
     if (fstat(fileno(i->in), &st) == 0 && S_ISREG(st.st_mode))
         i->progress.total = (uint64_t)st.st_size;
     return MRL_EXIT_OK;
@@ -344,7 +350,6 @@ static mrl_exit print_summary(struct import *i)
 
 static mrl_exit read_all(struct import *i, const struct mrl_cli_arguments *given)
 {
-    MRL_EXIT_TRY(open_file(i, mrl_cli_operand(given, 0)));
     MRL_EXIT_TRY(choose_format(i, mrl_cli_value(given, "format")));
     mrl_csv_init(&i->csv, i->in);
     mrl_json_rows_init(&i->objects, i->in);
@@ -370,6 +375,7 @@ mrl_exit mrl_device_import_run(struct mrl_cli *cli, const struct mrl_cli_argumen
     i.progress = (struct mrl_cli_progress){.cli = cli, .what = "bytes read"};
     i.dry_run = mrl_cli_has(given, "dry-run");
     MRL_EXIT_TRY(mrl_cli_number(cli, given, "batch", BATCH_MAX, &i.batch_max));
+    MRL_EXIT_TRY(open_file(&i, mrl_cli_operand(given, 0)));
     code = read_all(&i, given);
     i.counts.held_back += json_array_size(rows); /* read, and never sent */
     done(&i);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "cli/commands.h"
 
 static const char *const meanings[MRL_EXIT_COUNT_] = {
@@ -19,7 +20,27 @@ const char *mrl_exit_meaning(mrl_exit code)
     return meanings[code];
 }
 
-enum { USAGE_MAX = 96 };
+enum { USAGE_MAX = 96, LINE_MAX = 80, OPTION_WIDTH = 28, HELP_MAX = 512 };
+
+/* Words from column `at` on; further lines begin at column `indent`. */
+static void print_wrapped(FILE *out, const char *text, size_t at, size_t indent)
+{
+    mrl_bytes rest = mrl_str(text), word;
+    bool more = true, first = true;
+
+    while (more) {
+        more = mrl_bytes_split(rest, ' ', &word, &rest);
+        if (!first && at + 1 + word.len > LINE_MAX) {
+            (void)fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+            first = true;
+        }
+        at += word.len + (first ? 0 : 1);
+        (void)fprintf(out, "%s%.*s", first ? "" : " ", MRL_FMT(word));
+        first = false;
+    }
+    (void)fputc('\n', out);
+}
 
 /* "device add ID" */
 static void write_usage(const struct mrl_cli_command *c, char to[static USAGE_MAX])
@@ -36,14 +57,25 @@ static void write_option(const struct mrl_cli_option *o, char to[static USAGE_MA
                    o->value != NULL ? o->value : "", o->many ? " ..." : "");
 }
 
+/* What is longer than its column has a line for itself. */
+static void print_option(FILE *out, const struct mrl_cli_option *o)
+{
+    const size_t indent = 2 + OPTION_WIDTH + 1;
+    char text[USAGE_MAX], help[HELP_MAX];
+
+    write_option(o, text);
+    (void)snprintf(help, sizeof(help), "%s%s", o->help, o->required ? " Required." : "");
+    if (strlen(text) > OPTION_WIDTH)
+        (void)fprintf(out, "  %s\n%*s", text, (int)indent, "");
+    else
+        (void)fprintf(out, "  %-*s ", OPTION_WIDTH, text);
+    print_wrapped(out, help, indent, indent);
+}
+
 static void print_options(FILE *out, const struct mrl_cli_option *o)
 {
-    char text[USAGE_MAX];
-
-    for (; o != NULL && o->name != NULL; o++) {
-        write_option(o, text);
-        (void)fprintf(out, "  %-28s %s%s\n", text, o->help, o->required ? " Required." : "");
-    }
+    for (; o != NULL && o->name != NULL; o++)
+        print_option(out, o);
 }
 
 static void print_exit_codes(FILE *out)
@@ -79,8 +111,8 @@ void mrl_help_command(FILE *out, const char *noun, const char *verb)
             (verb != NULL && (c->verb == NULL || strcmp(c->verb, verb) != 0)))
             continue;
         write_usage(c, usage);
-        (void)fprintf(out, "merlon %s%s\n  %s\n", usage, c->options != NULL ? " [OPTION]..." : "",
-                      c->help);
+        (void)fprintf(out, "merlon %s%s\n  ", usage, c->options != NULL ? " [OPTION]..." : "");
+        print_wrapped(out, c->help, 2, 2);
         print_options(out, c->options);
     }
 }

@@ -3,6 +3,33 @@
 #include "cli/file.h"
 #include "cli/request.h"
 
+static mrl_err format_ca(const json_t *ca, struct mrl_buf *out)
+{
+    MRL_TRY(mrl_cli_format(mrl_cli_member(ca, "name"), out));
+    MRL_TRY(mrl_buf_append(out, MRL_LIT(" until ")));
+    return mrl_cli_format(mrl_cli_member(ca, "not_after"), out);
+}
+
+static mrl_err format_cas(const json_t *cas, struct mrl_buf *out)
+{
+    const json_t *ca;
+    size_t i;
+
+    json_array_foreach(cas, i, ca)
+    {
+        if (i > 0)
+            MRL_TRY(mrl_buf_append(out, MRL_LIT(", ")));
+        MRL_TRY(format_ca(ca, out));
+    }
+    return MRL_OK;
+}
+
+static mrl_err format_most(const json_t *value, struct mrl_buf *out)
+{
+    return json_integer_value(value) == 0 ? mrl_buf_append(out, MRL_LIT("any number"))
+                                          : mrl_cli_format(value, out);
+}
+
 static const struct mrl_cli_column listed[] = {
     {"NAME", "name"},       {"PREFIX", "prefix"},         {"GROUP", "group"},
     {"ID FROM", "id_from"}, {"APPROVE", "approve"},       {"JITP", "jitp"},
@@ -16,11 +43,11 @@ static const struct mrl_cli_column shown[] = {
     {"Approve", "approve"},
     {"JITP", "jitp"},
     {"New devices a minute", "rate"},
-    {"Devices at most", "devices"},
+    {"Devices at most", "devices", format_most},
     {"Devices introduced", "introduced"},
     {"CRLs", "crls"},
     {"Created", "created"},
-    {"CAs", "cas"},
+    {"CAs", "cas", format_cas},
     {NULL},
 };
 static const struct mrl_cli_option add_options[] = {
@@ -44,7 +71,8 @@ static const struct mrl_cli_option add_options[] = {
     {NULL},
 };
 static const struct mrl_cli_option crl_options[] = {
-    {"file", "FILE", "The lists, in PEM; without it there are none any more."},
+    {"file", "FILE", "The lists, in PEM."},
+    {"none", NULL, "There are none any more, and revocation is not looked at."},
     {NULL},
 };
 
@@ -119,6 +147,8 @@ static mrl_exit set_crl(struct mrl_cli *cli, const struct mrl_cli_arguments *giv
     MRL_AUTO(json_t) body = mrl_json_object();
     MRL_SCOPED(mrl_buf) target = {0};
 
+    if ((mrl_cli_value(given, "file") != NULL) == mrl_cli_has(given, "none"))
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "give one of --file and --none");
     mrl_cli_target(&target, "/v1/makers", mrl_cli_operand(given, 0));
     MRL_EXIT_TRY(put_file(cli, body, "crl", mrl_cli_value(given, "file")));
     if (mrl_buf_append(&target, MRL_LIT("/crl")) != MRL_OK)

@@ -33,12 +33,14 @@ static bool is_of(const struct mrl_key *key, const struct mrl_cert *cert)
     return key != NULL && mrl_cert_key(cert, &named) == MRL_OK && mrl_key_public_eq(key, named);
 }
 
-static bool has_certificate(const struct mrl_generations *all, const struct mrl_key *key)
+/* NULL: its certificate is not here. */
+static const struct mrl_generation *installed_for(const struct mrl_generations *all,
+                                                  const struct mrl_key *key)
 {
     for (size_t i = 0; i < all->count; i++)
         if (is_of(key, all->at[i].cert))
-            return true;
-    return false;
+            return &all->at[i];
+    return NULL;
 }
 
 static mrl_err make_pending(const struct mrl_ca_store *s, const struct mrl_kek *kek,
@@ -63,7 +65,8 @@ static mrl_err pending_key(const struct mrl_ca_store *s, const struct mrl_ca_ope
     if (!mrl_folder_has(s->folder, MRL_KEYSTORE_REQUEST))
         return make_pending(s, &o->kek, type, out, why);
     MRL_TRY(read_pending(s, &o->kek, &key, why));
-    if (has_certificate(&o->keystore.cas, key)) { /* an install was cut off before its last step */
+    if (installed_for(&o->keystore.cas, key) !=
+        NULL) { /* an install was cut off before its last step */
         MRL_TRY(mrl_folder_remove(s->folder, MRL_KEYSTORE_REQUEST, why));
         return make_pending(s, &o->kek, type, out, why);
     }
@@ -143,8 +146,31 @@ struct brought {
     size_t link_count;
 };
 
-static mrl_err sort(const struct mrl_cert_list *list, const struct mrl_key *pending,
-                    struct brought *b, struct mrl_why *why)
+static const struct mrl_generation *known(const struct mrl_generations *all, enum mrl_ca_kind kind,
+                                          const struct mrl_cert *cert)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->at[i].kind == kind &&
+            mrl_bytes_eq(mrl_cert_facts(all->at[i].cert)->der, mrl_cert_facts(cert)->der))
+            return &all->at[i];
+    return NULL;
+}
+
+/* Of a certificate that is none of those that are taken. */
+static mrl_err refuse(const struct mrl_generations *all, const struct mrl_cert *c,
+                      struct mrl_why *why)
+{
+    const struct mrl_generation *here = known(all, MRL_CA_ISSUING, c);
+
+    if (here != NULL) /* perhaps an install whose last words were lost */
+        return mrl_fail(why, MRL_ERR_DENIED, "nothing was taken: issuing CA %u is here already",
+                        here->number);
+    return denied(why, "a certificate in the file is neither a root, nor a link between roots, nor "
+                       "for the key that was asked for");
+}
+
+static mrl_err sort(const struct mrl_generations *all, const struct mrl_cert_list *list,
+                    const struct mrl_key *pending, struct brought *b, struct mrl_why *why)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct mrl_cert *c = list->certs[i];
@@ -159,20 +185,9 @@ static mrl_err sort(const struct mrl_cert_list *list, const struct mrl_key *pend
                  b->link_count < MRL_KEYS_LINKS_MAX)
             b->links[b->link_count++] = c;
         else
-            return denied(why, "a certificate in the file is neither a root, nor a link between "
-                               "roots, nor for the key that was asked for");
+            return refuse(all, c, why);
     }
     return MRL_OK;
-}
-
-static const struct mrl_generation *known_root(const struct mrl_generations *all,
-                                               const struct mrl_cert *cert)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (all->at[i].kind == MRL_CA_ROOT &&
-            mrl_bytes_eq(mrl_cert_facts(all->at[i].cert)->der, mrl_cert_facts(cert)->der))
-            return &all->at[i];
-    return NULL;
 }
 
 static bool is_current(const struct mrl_cert *c, int64_t now)
@@ -186,10 +201,11 @@ static mrl_err copy_cert(const struct mrl_cert *from, struct mrl_cert **out)
 }
 
 static bool is_linked(const struct mrl_generations *all, const struct brought *b,
-                      const struct mrl_key *key)
+                      const struct mrl_key *key, int64_t now)
 {
     for (size_t i = 0; i < b->link_count; i++)
-        if (is_of(key, b->links[i]) && mrl_generation_root_of(all, b->links[i]) != NULL)
+        if (is_of(key, b->links[i]) && is_current(b->links[i], now) &&
+            mrl_generation_root_of(all, b->links[i]) != NULL)
             return true;
     return false;
 }
@@ -205,9 +221,9 @@ static mrl_err check_root(const struct mrl_generations *all, const struct brough
     if (mrl_cert_key(b->root, &key) != MRL_OK || mrl_key_type(key) == MRL_KEY_RSA ||
         mrl_key_type(key) == MRL_KEY_ED25519)
         return denied(why, "the key of the root is not P-256 or P-384");
-    if (mrl_generation_newest(all, MRL_CA_ROOT) != NULL && !is_linked(all, b, key))
+    if (mrl_generation_newest(all, MRL_CA_ROOT) != NULL && !is_linked(all, b, key, now))
         return denied(why, "the file has a root that is not here, and no link to it (NewWithOld) "
-                           "signed by one that is");
+                           "signed by one that is, and valid now");
     return MRL_OK;
 }
 
@@ -252,6 +268,19 @@ static mrl_err take_root(struct mrl_generations *all, const struct brought *b,
     return MRL_OK;
 }
 
+/* What of it is new here. */
+struct taken {
+    struct mrl_generation root, issuing;
+    bool answered;          /* the certificate that was asked for is in the file */
+    uint8_t issuing_number; /* of it */
+};
+
+static void taken_done(struct taken *t)
+{
+    mrl_generation_done(&t->root);
+    mrl_generation_done(&t->issuing);
+}
+
 static mrl_err take_issuing(const struct mrl_generations *all, const struct mrl_cert *cert,
                             struct mrl_key **key, struct mrl_generation *g, int64_t now,
                             struct mrl_why *why)
@@ -263,25 +292,44 @@ static mrl_err take_issuing(const struct mrl_generations *all, const struct mrl_
     return copy_cert(cert, &g->cert);
 }
 
-/* The root first: an issuing CA without it would make the keystore unusable. */
-static mrl_err save(const struct mrl_ca_store *s, const struct mrl_kek *kek,
-                    const struct mrl_generation *root, const struct mrl_generation *issuing,
+/* The root first: an issuing CA without it would make the keystore unusable. The request last. */
+static mrl_err save(const struct mrl_ca_store *s, const struct mrl_kek *kek, const struct taken *t,
                     struct mrl_why *why)
 {
-    if (root->cert != NULL)
-        MRL_TRY(mrl_generation_save(s->folder, kek, root, why));
-    if (issuing->cert == NULL)
-        return MRL_OK;
-    MRL_TRY(mrl_generation_save(s->folder, kek, issuing, why));
-    return mrl_folder_remove(s->folder, MRL_KEYSTORE_REQUEST, why);
+    if (t->root.cert != NULL)
+        MRL_TRY(mrl_generation_save(s->folder, kek, &t->root, why));
+    if (t->issuing.cert != NULL)
+        MRL_TRY(mrl_generation_save(s->folder, kek, &t->issuing, why));
+    return t->answered ? mrl_folder_remove(s->folder, MRL_KEYSTORE_REQUEST, why) : MRL_OK;
 }
 
-static mrl_err read_file(mrl_bytes pem, const struct mrl_key *pending, struct mrl_cert_list *list,
+static mrl_err read_file(const struct mrl_generations *all, mrl_bytes pem,
+                         const struct mrl_key *pending, struct mrl_cert_list *list,
                          struct brought *b, struct mrl_why *why)
 {
     if (mrl_cert_list_add_pem(list, pem) != MRL_OK)
         return denied(why, "the file holds no certificates in PEM, or too many");
-    return sort(list, pending, b, why);
+    return sort(all, list, pending, b, why);
+}
+
+/* What is there already was saved by an install that was cut off before it forgot the request. */
+static mrl_err take(struct mrl_generations *all, const struct brought *b, struct mrl_key **pending,
+                    struct taken *t, int64_t now, struct mrl_why *why)
+{
+    const struct mrl_generation *installed = installed_for(all, *pending);
+
+    t->answered = b->issuing != NULL;
+    t->issuing_number = installed != NULL ? installed->number : 0;
+    if (b->root != NULL && known(all, MRL_CA_ROOT, b->root) == NULL)
+        MRL_TRY(take_root(all, b, &t->root, now, why));
+    if (t->answered && t->issuing_number == 0) {
+        MRL_TRY(take_issuing(all, b->issuing, pending, &t->issuing, now, why));
+        t->issuing_number = t->issuing.number;
+    }
+    if (t->root.cert == NULL && !t->answered)
+        return denied(why, "the file holds neither a new root nor an issuing CA of the key that "
+                           "was asked for");
+    return MRL_OK;
 }
 
 mrl_err mrl_ca_install(const struct mrl_ca_store *s, mrl_bytes pem, uint8_t *root, uint8_t *issuing,
@@ -289,24 +337,17 @@ mrl_err mrl_ca_install(const struct mrl_ca_store *s, mrl_bytes pem, uint8_t *roo
 {
     MRL_SCOPED(mrl_ca_opened) o = {0};
     MRL_SCOPED(mrl_cert_list) list = {0};
-    MRL_SCOPED(mrl_generation) new_root = {0};
-    MRL_SCOPED(mrl_generation) new_issuing = {0};
+    MRL_SCOPED(taken) taken = {0};
     MRL_AUTO(mrl_key) pending = NULL;
-    struct mrl_generations *all = &o.keystore.cas;
     struct brought b = {0};
 
     MRL_TRY(mrl_ca_open(s, &o, why));
     if (mrl_folder_has(s->folder, MRL_KEYSTORE_REQUEST))
         MRL_TRY(read_pending(s, &o.kek, &pending, why));
-    MRL_TRY(read_file(pem, pending, &list, &b, why));
-    if (b.root != NULL && known_root(all, b.root) == NULL)
-        MRL_TRY(take_root(all, &b, &new_root, s->now, why));
-    if (b.issuing != NULL)
-        MRL_TRY(take_issuing(all, b.issuing, &pending, &new_issuing, s->now, why));
-    if (new_root.cert == NULL && new_issuing.cert == NULL)
-        return denied(why, "the file holds neither a new root nor an issuing CA of the key that "
-                           "was asked for");
-    *root = new_root.number;
-    *issuing = new_issuing.number;
-    return save(s, &o.kek, &new_root, &new_issuing, why);
+    MRL_TRY(read_file(&o.keystore.cas, pem, pending, &list, &b, why));
+    MRL_TRY(take(&o.keystore.cas, &b, &pending, &taken, s->now, why));
+    MRL_TRY(save(s, &o.kek, &taken, why));
+    *root = taken.root.number;
+    *issuing = taken.answered ? taken.issuing_number : 0;
+    return MRL_OK;
 }

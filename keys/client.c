@@ -298,9 +298,10 @@ mrl_err mrl_keys_info_get(struct mrl_keys_client *c, struct mrl_keys_info *out, 
     struct mrl_keys_request q = {.type = MRL_KEYS_INFO};
 
     MRL_TRY(call(c, &q, take_info, out, why));
-    if (!c->knows_audit_key) /* the first call, when nobody else has the client yet */
-        memcpy(c->audit_key, out->facts.audit_key.data, sizeof(c->audit_key));
-    c->knows_audit_key = true;
+    if (c->knows_audit_key)
+        return MRL_OK;
+    memcpy(c->audit_key, out->facts.audit_key.data, sizeof(c->audit_key));
+    c->knows_audit_key = true; /* the first call, when nobody else has the client yet */
     return MRL_OK;
 }
 

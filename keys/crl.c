@@ -7,18 +7,20 @@
 #include "base/clock.h"
 #include "keys/policy.h"
 
+/* Of a root the daemon asks for none: what it signs is CAs, and the operator alone ends those. */
 static mrl_err find_ca(const struct mrl_keystore *k, mrl_bytes ski,
                        const struct mrl_generation **out, struct mrl_why *why)
 {
     for (size_t i = 0; i < k->cas.count; i++) {
         const struct mrl_generation *ca = &k->cas.at[i];
 
-        if (ca->key == NULL || !mrl_bytes_eq(mrl_cert_facts(ca->cert)->ski, ski))
+        if (ca->kind != MRL_CA_ISSUING || ca->key == NULL ||
+            !mrl_bytes_eq(mrl_cert_facts(ca->cert)->ski, ski))
             continue;
         *out = ca;
         return MRL_OK;
     }
-    return mrl_fail(why, MRL_ERR_INVALID, "no CA here has this key identifier");
+    return mrl_fail(why, MRL_ERR_INVALID, "no issuing CA here has this key identifier");
 }
 
 static mrl_err numbers_of(struct mrl_keys_crls *c, mrl_bytes ca, struct mrl_keys_crl_numbers **out,

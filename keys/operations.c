@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "crypto/cert_build.h"
+#include "crypto/weak_key.h"
 
 void mrl_operation_done(struct mrl_operation *o)
 {
@@ -116,12 +117,17 @@ static mrl_err check_subject_key(const struct mrl_keystore *k, mrl_bytes spki, s
 {
     const struct mrl_key *own[MRL_KEYS_GENERATIONS_MAX + 1] = {k->audit};
     MRL_AUTO(mrl_key) subject = NULL;
+    enum mrl_key_weakness weakness;
     size_t count = 1;
 
     for (size_t i = 0; i < k->cas.count; i++)
         if (k->cas.at[i].key != NULL)
             own[count++] = k->cas.at[i].key;
     MRL_TRY(mrl_key_from_spki(spki, &subject, why));
+    weakness = mrl_key_weakness_of(subject, spki);
+    if (weakness != MRL_KEY_SOUND)
+        return mrl_fail(why, MRL_ERR_DENIED, "%s: %s", mrl_key_weakness_name(weakness),
+                        mrl_key_weakness_text(weakness));
     return mrl_policy_check_key(subject, own, count, why);
 }
 

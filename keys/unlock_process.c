@@ -24,7 +24,8 @@ struct mrl_unlock_process {
     struct mrl_secret *pin;
     int fd;
     pid_t pid;
-    bool held; /* in the sandbox: nobody can be waited for */
+    unsigned owed; /* answers that were asked for and not read yet: they come in this order */
+    bool held;     /* in the sandbox: nobody can be waited for */
 };
 
 struct command {
@@ -205,20 +206,33 @@ static bool send_packet(int fd, mrl_bytes packet)
     return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)packet.len;
 }
 
+/* The answer to the last request. Those to requests that were given up come first, and a signature
+ * over something else must not be taken for this one. */
+static mrl_err receive_last(struct mrl_unlock_process *p, struct mrl_secret *to, size_t *len,
+                            struct mrl_why *why)
+{
+    ssize_t n;
+
+    do {
+        MRL_TRY(wait_for_answer(p, why));
+        n = receive_packet(p->fd, mrl_secret_data(to));
+        if (n <= 0)
+            return explain_end(p, why);
+    } while (--p->owed > 0);
+    *len = (size_t)n;
+    return MRL_OK;
+}
+
 /* *answer holds views into *memory, which it gives. */
 static mrl_err receive(struct mrl_unlock_process *p, struct mrl_secret **memory,
                        struct mrl_unlock_answer *answer, struct mrl_why *why)
 {
-    ssize_t len;
+    size_t len = 0;
 
-    MRL_TRY(wait_for_answer(p, why));
     *memory = mrl_secret_new(MRL_UNLOCK_MESSAGE_MAX);
-    len = receive_packet(p->fd, mrl_secret_data(*memory));
-    if (len <= 0)
-        return explain_end(p, why);
+    MRL_TRY(receive_last(p, *memory, &len, why));
     if (len > MRL_UNLOCK_MESSAGE_MAX ||
-        mrl_unlock_read_answer(mrl_bytes_sub(mrl_secret_bytes(*memory), 0, (size_t)len), answer) !=
-            MRL_OK)
+        mrl_unlock_read_answer(mrl_bytes_sub(mrl_secret_bytes(*memory), 0, len), answer) != MRL_OK)
         return mrl_fail(why, MRL_ERR_MALFORMED, "merlon-unlock gave no proper answer");
     if (answer->err != MRL_OK)
         return mrl_fail(why, answer->err, "%.*s", MRL_FMT(answer->content));
@@ -253,6 +267,7 @@ static mrl_err ask_this(struct mrl_unlock_process *p, const struct mrl_unlock_re
     MRL_TRY(mrl_unlock_write_request(q, &w));
     if (!send_packet(p->fd, mrl_bytes_of(w.data, w.len)))
         return explain_end(p, why);
+    p->owed++;
     return receive(p, memory, answer, why);
 }
 

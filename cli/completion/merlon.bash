@@ -31,9 +31,10 @@ _merlon() {
     quota) words="list show set unset blocked lift" ;;
     audit) words="list tail show export prove verify key witness erase prune" ;;
     export) words="list" ;;
+    key) words="deny denied allow" ;;
     keys) words="status rotate rewrap" ;;
     backup) words="keygen create verify restore" ;;
-    '') words="status metrics ca device token psk cert claim template maker approval hardware app operator role grant policy quota audit export keys backup watch help" ;;
+    '') words="status metrics ca device token psk cert claim template maker approval hardware app operator role grant policy quota audit export key keys backup watch help" ;;
     esac
     if [[ -n $verb ]]; then
         words=''
@@ -45,7 +46,7 @@ _merlon() {
     "ca retire") options+=" --force --reason" ;;
     "ca renew-now") options+=" --rate --group --all --detach" ;;
     "ca renewal-show") options+=" --follow" ;;
-    "device add") options+=" --group --note" ;;
+    "device add") options+=" --group --note --device-key --serial --ek" ;;
     "device import") options+=" --format --batch --dry-run" ;;
     "device list") options+=" --state --group" ;;
     "device edit") options+=" --group --note" ;;
@@ -64,7 +65,7 @@ _merlon() {
     "claim create") options+=" --template --uses --expires --csr --out" ;;
     "claim revoke") options+=" --reason" ;;
     "maker add") options+=" --ca --crl --group --prefix --id-from --approve --jitp --rate --devices" ;;
-    "maker crl") options+=" --file" ;;
+    "maker crl") options+=" --file --none" ;;
     "approval list") options+=" --state" ;;
     "approval approve") options+=" --reason" ;;
     "approval refuse") options+=" --reason" ;;
@@ -98,6 +99,8 @@ _merlon() {
     "audit key") options+=" --vkey --pem" ;;
     "audit erase") options+=" --reason" ;;
     "audit prune") options+=" --before --reason --force" ;;
+    "key deny") options+=" --reason --hash --from --file" ;;
+    "key allow") options+=" --reason" ;;
     "backup create") options+=" --recipient" ;;
     "backup verify") options+=" --identity" ;;
     "backup restore") options+=" --identity --to --owner" ;;

@@ -20,8 +20,8 @@ mrl_err mrl_device_clock_learn(struct mrl_device_clock *c, int64_t told_s, int64
 {
     if (told_s < c->floor_s)
         return mrl_fail(why, MRL_ERR_CRYPTO,
-                        "the server's time lies %lld s before what has surely passed",
-                        (long long)(c->floor_s - told_s));
+                        "the server's time lies %llu s before what has surely passed",
+                        (unsigned long long)c->floor_s - (unsigned long long)told_s);
     if (told_s < from_s || told_s > until_s)
         return mrl_fail(why, MRL_ERR_CRYPTO,
                         "at the time the server tells, its own certificate is not valid");

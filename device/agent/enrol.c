@@ -203,7 +203,7 @@ struct asking {
 };
 
 static mrl_err prove(struct mrl_http_client *c, const struct mrl_home *h, const struct asking *a,
-                     struct mrl_identity *i, struct mrl_why *why)
+                     struct mrl_identity *i, struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_cert_list) chain = {0};
     const struct mrl_prove p = {.tcti = h->settings.tpm,
@@ -217,7 +217,7 @@ static mrl_err prove(struct mrl_http_client *c, const struct mrl_home *h, const 
         return mrl_fail(why, MRL_ERR_INVALID, "%s holds more than %d certificates",
                         a->ek_chain_file, MRL_PROVE_CHAIN_MAX);
     say("proving that the key is in the TPM");
-    return mrl_prove_enrol(c, &p, i->key, &i->cert, why);
+    return mrl_prove_enrol(c, &p, i->key, &i->cert, told, why);
 }
 
 static mrl_err get_certificate(struct mrl_http_client *c, const struct mrl_home *h,
@@ -225,7 +225,7 @@ static mrl_err get_certificate(struct mrl_http_client *c, const struct mrl_home 
                                struct mrl_est_told *told, struct mrl_why *why)
 {
     if (h->settings.tpm[0] != '\0')
-        return prove(c, h, a, i, why);
+        return prove(c, h, a, i, told, why);
     say("asking for a certificate");
     return mrl_est_enrol(c, &h->settings, a->token, i->key, &i->cert, told, why);
 }

@@ -11,7 +11,6 @@
 #include "crypto/pkcs7.h"
 #include "device/agent/trust.h"
 #include "wire/http1_auth.h"
-#include "wire/http1_date.h"
 
 enum { BODY_LIMIT = 512 << 10, COLUMNS = 76, FIELDS_MAX = 4 };
 
@@ -44,17 +43,23 @@ mrl_err mrl_est_status(const struct mrl_http_result *r, struct mrl_why *why)
     return mrl_fail(why, err, "the server answered %u: %.*s", r->status, MRL_FMT(text));
 }
 
-static void read_told(const struct mrl_http_result *r, struct mrl_est_told *told)
+struct mrl_http_field mrl_est_date_field(char date[static MRL_HTTP_DATE_TEXT])
+{
+    mrl_http_date_format(mrl_wall_s(), date);
+    return (struct mrl_http_field){"Date", mrl_str(date)};
+}
+
+void mrl_est_read_told(const struct mrl_http_result *r, struct mrl_est_told *out)
 {
     mrl_bytes value;
 
-    *told = (struct mrl_est_told){0};
+    *out = (struct mrl_est_told){0};
     if (mrl_http_result_header(r, "Merlon-Renewal", &value))
-        (void)mrl_offer_read_field(value, &told->offer); /* what is none is none */
+        (void)mrl_offer_read_field(value, &out->offer); /* what is none is none */
     if (mrl_http_result_header(r, "Merlon-Time", &value))
-        (void)mrl_offer_read_seconds(value, &told->time_s);
+        (void)mrl_offer_read_seconds(value, &out->time_s);
     if (mrl_http_result_header(r, "Retry-After", &value))
-        (void)mrl_offer_read_seconds(value, &told->retry_after_s);
+        (void)mrl_offer_read_seconds(value, &out->retry_after_s);
 }
 
 /* "/.well-known/est[/label]/operation": RFC 7030 3.2.2 */
@@ -78,11 +83,10 @@ static mrl_err ask(struct mrl_http_client *c, const struct mrl_http_call *call, 
     MRL_ENSURE(call->field_count < FIELDS_MAX, MRL_ERR_LIMIT);
     for (size_t i = 0; i < call->field_count; i++)
         fields[i] = call->fields[i];
-    mrl_http_date_format(mrl_wall_s(), date); /* of the machine, so that the server sees it */
-    fields[dated.field_count++] = (struct mrl_http_field){"Date", mrl_str(date)};
+    fields[dated.field_count++] = mrl_est_date_field(date);
     dated.fields = fields;
     MRL_TRY(mrl_http_client_request(c, &dated, &r, why));
-    read_told(&r, told);
+    mrl_est_read_told(&r, told);
     MRL_TRY(mrl_est_status(&r, why));
     err = mrl_base64_read(mrl_buf_bytes(&r.body), der);
     if (err == MRL_OK)

@@ -7,6 +7,7 @@
 #include "device/agent/home.h"
 #include "device/agent/offer.h"
 #include "net/http_client.h"
+#include "wire/http1_date.h"
 
 enum { MRL_EST_TIMEOUT_MS = 10000 };
 
@@ -43,8 +44,11 @@ mrl_err mrl_est_enrol(struct mrl_http_client *c, const struct mrl_settings *s, m
 mrl_err mrl_est_renew(struct mrl_home *h, const struct mrl_key *key, struct mrl_cert **out,
                       struct mrl_est_told *told, struct mrl_why *why);
 
-/* For other ways to enrol at that server: what its status means (why: what it said), and the
- * request, bound to the open connection of c (3.5). */
+/* For other ways to enrol at that server: Date, by which it sees our clock (of the machine); what
+ * it said besides the body; what its status means (why: what it said); and the request, bound to
+ * the open connection of c (3.5). */
+struct mrl_http_field mrl_est_date_field(char date[static MRL_HTTP_DATE_TEXT]);
+void mrl_est_read_told(const struct mrl_http_result *r, struct mrl_est_told *out);
 mrl_err mrl_est_status(const struct mrl_http_result *r, struct mrl_why *why);
 mrl_err mrl_est_first_request(const struct mrl_http_client *c, mrl_bytes device,
                               const struct mrl_key *key, struct mrl_buf *csr, struct mrl_why *why);

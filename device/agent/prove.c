@@ -4,7 +4,6 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "device/agent/chip.h"
-#include "device/agent/est.h"
 #include "wire/http1_auth.h"
 
 /* ---- JSON ---- */
@@ -36,13 +35,15 @@ struct speaking {
 };
 
 static mrl_err ask(const struct speaking *s, const char *target, const json_t *question,
-                   json_t **out, struct mrl_why *why)
+                   json_t **out, struct mrl_est_told *told, struct mrl_why *why)
 {
-    const struct mrl_http_field fields[] = {{"Authorization", s->authorization}};
+    char date[MRL_HTTP_DATE_TEXT];
+    const struct mrl_http_field fields[] = {{"Authorization", s->authorization},
+                                            mrl_est_date_field(date)};
     struct mrl_http_call call = {.method = "POST",
                                  .target = mrl_str(target),
                                  .fields = fields,
-                                 .field_count = 1,
+                                 .field_count = MRL_COUNT(fields),
                                  .content_type = "application/json",
                                  .bound = true};
     MRL_SCOPED(mrl_http_result) r = {0};
@@ -51,6 +52,7 @@ static mrl_err ask(const struct speaking *s, const char *target, const json_t *q
     MRL_TRY(mrl_json_write(question, &body));
     call.body = mrl_buf_bytes(&body);
     MRL_TRY(mrl_http_client_request(s->client, &call, &r, why));
+    mrl_est_read_told(&r, told);
     MRL_TRY(mrl_est_status(&r, why));
     return mrl_json_read(mrl_buf_bytes(&r.body), &MRL_JSON_LIMITS_DEFAULT, out, why);
 }
@@ -142,7 +144,7 @@ static mrl_err read_certificate(const json_t *json, struct mrl_cert **out, struc
 }
 
 static mrl_err prove(const struct speaking *s, const struct mrl_prove *p, const struct mrl_key *key,
-                     struct mrl_cert **out, struct mrl_why *why)
+                     struct mrl_cert **out, struct mrl_est_told *told, struct mrl_why *why)
 {
     MRL_AUTO(json_t) claim = mrl_json_object();
     MRL_AUTO(json_t) begun = NULL;
@@ -150,14 +152,15 @@ static mrl_err prove(const struct speaking *s, const struct mrl_prove *p, const 
     MRL_AUTO(json_t) done = NULL;
 
     MRL_TRY(write_claim(p, claim, why));
-    MRL_TRY(ask(s, "/.well-known/merlon/attest/begin", claim, &begun, why));
+    MRL_TRY(ask(s, "/.well-known/merlon/attest/begin", claim, &begun, told, why));
     MRL_TRY(write_answer(s, p, key, begun, answer, why));
-    MRL_TRY(ask(s, "/.well-known/merlon/attest/finish", answer, &done, why));
+    MRL_TRY(ask(s, "/.well-known/merlon/attest/finish", answer, &done, told, why));
     return read_certificate(done, out, why);
 }
 
 mrl_err mrl_prove_enrol(struct mrl_http_client *c, const struct mrl_prove *p,
-                        const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why)
+                        const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
+                        struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) basic = {.secret = true};
     struct speaking s = {.client = c};
@@ -165,5 +168,5 @@ mrl_err mrl_prove_enrol(struct mrl_http_client *c, const struct mrl_prove *p,
     if (mrl_http_basic_write(p->device, p->token, &basic) != MRL_OK)
         return mrl_fail(why, MRL_ERR_INVALID, "the token is not clean text");
     s.authorization = mrl_buf_bytes(&basic);
-    return prove(&s, p, key, out, why);
+    return prove(&s, p, key, out, told, why);
 }

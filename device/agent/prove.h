@@ -4,8 +4,7 @@
 #ifndef MRL_AGENT_PROVE_H
 #define MRL_AGENT_PROVE_H
 
-#include "crypto/cert.h"
-#include "net/http_client.h"
+#include "device/agent/est.h"
 
 enum { MRL_PROVE_CHAIN_MAX = 8 };
 
@@ -18,6 +17,7 @@ struct mrl_prove { /* everything is borrowed */
 /* Over the open connection of c, which has to last until the end. Gives *out, not judged yet.
  * Errors as mrl_est_enrol; MRL_ERR_IO also: the TPM. */
 mrl_err mrl_prove_enrol(struct mrl_http_client *c, const struct mrl_prove *p,
-                        const struct mrl_key *key, struct mrl_cert **out, struct mrl_why *why);
+                        const struct mrl_key *key, struct mrl_cert **out, struct mrl_est_told *told,
+                        struct mrl_why *why);
 
 #endif

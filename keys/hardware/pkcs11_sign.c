@@ -169,6 +169,7 @@ static mrl_err find(const struct mrl_token *t, mrl_bytes label, struct mrl_why *
     CK_ULONG count = 0;
     CK_RV rv = t->call->C_FindObjectsInit(t->session, wanted, MRL_COUNT(wanted));
 
+    last.label[0] = '\0'; /* what follows may change its type and fail */
     if (rv == CKR_OK) {
         rv = t->call->C_FindObjects(t->session, found, MRL_COUNT(found), &count);
         (void)t->call->C_FindObjectsFinal(t->session); /* found, or reported below */

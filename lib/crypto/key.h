@@ -60,6 +60,10 @@ mrl_err mrl_key_from_spki(mrl_bytes der, struct mrl_key **out, struct mrl_why *w
 /* Names a public key: SHA-1 over its bits, RFC 5280 4.2.1.2 (1). MRL_ERR_MALFORMED: no SPKI. */
 mrl_err mrl_spki_key_id(mrl_bytes spki, uint8_t out[static MRL_KEY_ID_SIZE]);
 
+/* The modulus of an RSA key, big-endian without leading zeros; a view of spki. MRL_ERR_NOT_FOUND:
+ * this is no RSA key. */
+mrl_err mrl_spki_modulus(mrl_bytes spki, mrl_bytes *out);
+
 /* A key whose private part is in hardware. sign appends the signature in the form of
  * mrl_key_algorithm: over data, which for ECDSA is its digest already. It must not call back. */
 struct mrl_key_holder {

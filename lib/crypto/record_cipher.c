@@ -86,20 +86,33 @@ static bool holds(const struct kept *k, const struct mrl_record_suite *suite, co
     return k->suite == suite && CRYPTO_memcmp(k->key, key, suite->key_size) == 0;
 }
 
-static mrl_err load(struct kept *k, const struct mrl_record_suite *suite, const uint8_t *key)
+/* Naming the cipher again would make OpenSSL throw its context away and build another. */
+static const EVP_CIPHER *other_cipher(const struct kept *k, const struct mrl_record_suite *suite)
 {
-    const EVP_CIPHER *cipher = ciphers[suite - suites];
+    return k->suite == suite ? NULL : ciphers[suite - suites];
+}
+
+static mrl_err load(struct kept *k, const struct mrl_record_suite *suite, const uint8_t *key,
+                    const uint8_t *nonce, bool encrypt)
+{
+    const EVP_CIPHER *cipher = other_cipher(k, suite);
 
     k->suite = NULL;
     if (k->ctx == NULL)
         k->ctx = EVP_CIPHER_CTX_new();
-    MRL_ENSURE(cipher != NULL && k->ctx != NULL &&
-                   EVP_CipherInit_ex2(k->ctx, cipher, key, /*iv=*/NULL, /*enc=*/1,
-                                      /*params=*/NULL) == 1,
+    MRL_ENSURE(k->ctx != NULL && ciphers[suite - suites] != NULL &&
+                   EVP_CipherInit_ex2(k->ctx, cipher, key, nonce, encrypt, /*params=*/NULL) == 1,
                MRL_ERR_CRYPTO);
     memcpy(k->key, key, suite->key_size);
     k->suite = suite;
     return MRL_OK;
+}
+
+static mrl_err go_on(const struct kept *k, const uint8_t *nonce, bool encrypt)
+{
+    return EVP_CipherInit_ex2(k->ctx, NULL, NULL, nonce, encrypt, /*params=*/NULL) == 1
+               ? MRL_OK
+               : MRL_ERR_CRYPTO;
 }
 
 static mrl_err start(const struct mrl_record_suite *suite, const uint8_t *key, const uint8_t *nonce,
@@ -110,10 +123,7 @@ static mrl_err start(const struct mrl_record_suite *suite, const uint8_t *key, c
 
     MRL_ENSURE(t != NULL, MRL_ERR_CRYPTO);
     k = place_of(t, key);
-    if (!holds(k, suite, key))
-        MRL_TRY(load(k, suite, key));
-    MRL_ENSURE(EVP_CipherInit_ex2(k->ctx, NULL, NULL, nonce, encrypt, /*params=*/NULL) == 1,
-               MRL_ERR_CRYPTO);
+    MRL_TRY(holds(k, suite, key) ? go_on(k, nonce, encrypt) : load(k, suite, key, nonce, encrypt));
     *out = k->ctx;
     return MRL_OK;
 }

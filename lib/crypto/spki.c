@@ -286,3 +286,15 @@ mrl_err mrl_spki_key_id(mrl_bytes spki, uint8_t out[static MRL_KEY_ID_SIZE])
     MRL_TRY(mrl_der_read_bits(&inside, &bits));
     return mrl_sha1_key_id(bits, out);
 }
+
+mrl_err mrl_spki_modulus(mrl_bytes spki, mrl_bytes *out)
+{
+    mrl_bytes modulus, exponent;
+    struct spki in;
+
+    MRL_ENSURE(read_spki(spki, &in) == MRL_OK && mrl_bytes_eq(in.algorithm, MRL_LIT(MRL_OID_RSA)) &&
+                   read_numbers(&in, &modulus, &exponent) == MRL_OK,
+               MRL_ERR_NOT_FOUND);
+    *out = modulus;
+    return MRL_OK;
+}

@@ -55,7 +55,7 @@ static void set_ipv6(struct mrl_address *out, struct in6_addr ip, uint16_t port)
         (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = ip};
 }
 
-static bool numeric(mrl_bytes host, uint16_t port, struct mrl_address *out)
+bool mrl_address_of_host(mrl_bytes host, uint16_t port, struct mrl_address *out)
 {
     char text[INET6_ADDRSTRLEN];
     struct in_addr ip4;
@@ -84,7 +84,7 @@ mrl_err mrl_address_parse(mrl_bytes text, struct mrl_address *out, struct mrl_wh
         set_ipv6(out, in6addr_any, port);
     else if (mrl_bytes_eq(host, MRL_LIT("localhost")))
         set_ipv4(out, (struct in_addr){htonl(INADDR_LOOPBACK)}, port);
-    else if (!numeric(host, port, out))
+    else if (!mrl_address_of_host(host, port, out))
         return mrl_fail(why, MRL_ERR_UNSUPPORTED, "\"%.*s\" is not an IP address", MRL_FMT(host));
     return MRL_OK;
 }
@@ -96,7 +96,7 @@ mrl_err mrl_address_resolve(mrl_bytes host, uint16_t port, struct mrl_address *o
     char name[HOST_MAX];
     int code;
 
-    if (numeric(host, port, out))
+    if (mrl_address_of_host(host, port, out))
         return MRL_OK;
     if (host.len == 0 || !mrl_bytes_to_cstr(host, name, sizeof(name)))
         return mrl_fail(why, MRL_ERR_INVALID, "not a host name");

@@ -27,7 +27,9 @@ struct mrl_address {
 mrl_err mrl_address_parse(mrl_bytes text, struct mrl_address *out, struct mrl_why *why);
 /* For clients: splits "host:port" into its parts (views, brackets removed), a name is fine. */
 mrl_err mrl_address_split(mrl_bytes text, mrl_bytes *host, uint16_t *port, struct mrl_why *why);
-/* Blocks (resolver): for a service thread or a program without a loop. The first address of host.
+/* false: host is no IP address. */
+bool mrl_address_of_host(mrl_bytes host, uint16_t port, struct mrl_address *out);
+/* Blocks for as long as the resolver likes: net/resolve.h knows an end. The first address of host.
  */
 mrl_err mrl_address_resolve(mrl_bytes host, uint16_t port, struct mrl_address *out,
                             struct mrl_why *why);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "net/http_link.h"
+#include "net/resolve.h"
 #include "wire/http1.h"
 #include "wire/http1_body.h"
 #include "wire/http1_write.h"
@@ -104,6 +105,11 @@ bool mrl_http_result_header(const struct mrl_http_result *r, const char *name, m
     return false;
 }
 
+static mrl_err no_address(mrl_err err)
+{
+    return err == MRL_OK || err == MRL_ERR_TIMEOUT ? err : MRL_ERR_IO;
+}
+
 static mrl_err open_link(struct mrl_http_client *c, struct mrl_why *why)
 {
     struct mrl_address to = c->local;
@@ -112,8 +118,7 @@ static mrl_err open_link(struct mrl_http_client *c, struct mrl_why *why)
 
     if (!c->is_local) {
         MRL_TRY(mrl_address_split(mrl_str(c->server), &host, &port, why));
-        if (mrl_address_resolve(host, port, &to, why) != MRL_OK)
-            return MRL_ERR_IO;
+        MRL_TRY(no_address(mrl_resolve(host, port, c->link.deadline, &to, why)));
     }
     return mrl_http_link_open(&c->link, &to, c->tls, c->name, why);
 }

@@ -192,6 +192,7 @@ mrl_err mrl_loop_turn(struct mrl_loop *l, int wait_ms)
     got = epoll_wait(l->epoll, l->batch, EVENTS_PER_TURN, wait);
     MRL_ENSURE(got >= 0 || errno == EINTR, MRL_ERR_IO);
     l->batch_count = got > 0 ? got : 0;
+    mrl_pace_count(&l->pace, (unsigned)l->batch_count);
     began = read_ns(CLOCK_MONOTONIC);
     l->now = began / NS_PER_MS;
     run_ready(l);

@@ -4,9 +4,11 @@
 enum {
     EVERY_NS = 10000000, /* 10 ms */
     STEP_NS = 50000,     /* a shorter wait is not worth its own wake-up */
-    BUSY_PERCENT = 42,
-    IDLE_PERCENT = 12, /* gathering saves two thirds at best: no to and fro */
-    STEADY_MOST = 100, /* between the two: every second, is it still needed? */
+    BUSY_PERCENT = 25,
+    IDLE_PERCENT = 12,   /* gathering saves two thirds at best: no to and fro */
+    CROWD_PERCENT = 160, /* ready connections in a hundred turns; 100: each is served at once */
+    CROWDED_LEAST = 5,   /* judgements in a row: one alone is a hiccup of whoever sends */
+    STEADY_MOST = 100,   /* judgements, a second: would it still be crowded at once? */
 };
 
 bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns)
@@ -14,22 +16,60 @@ bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns)
     return now_ns - p->judged_ns >= EVERY_NS;
 }
 
+void mrl_pace_count(struct mrl_pace *p, unsigned ready)
+{
+    p->turns++;
+    p->ready += ready;
+}
+
+static void move_apart(struct mrl_pace *p)
+{
+    p->apart_ns = p->apart_ns * 2 + STEP_NS;
+    if (p->apart_ns > p->most_ns)
+        p->apart_ns = p->most_ns;
+}
+
+/* Whoever is served the moment it is ready gains nothing by waiting. Where each turn finds several,
+ * they queue already, and a little longer makes them cheaper. */
+static void consider(struct mrl_pace *p, bool crowded)
+{
+    p->crowded = crowded ? p->crowded + 1 : 0;
+    if (crowded && p->before_ns > 0)
+        p->apart_ns = p->before_ns;
+    else if (p->crowded >= CROWDED_LEAST)
+        move_apart(p);
+    p->before_ns = 0;
+}
+
+static void look_again(struct mrl_pace *p)
+{
+    p->before_ns = p->apart_ns;
+    p->apart_ns = 0;
+    p->steady = 0;
+}
+
+static void adapt(struct mrl_pace *p, bool busy, bool idle)
+{
+    if (idle)
+        p->apart_ns = p->apart_ns > STEP_NS ? p->apart_ns / 2 : 0;
+    else if (busy)
+        move_apart(p);
+    if (++p->steady >= STEADY_MOST)
+        look_again(p);
+}
+
 void mrl_pace_judge(struct mrl_pace *p, uint64_t now_ns, uint64_t cpu_ns)
 {
     uint64_t passed = now_ns - p->judged_ns, used = cpu_ns - p->cpu_ns;
+    bool busy = used * 100 > passed * BUSY_PERCENT;
 
-    if (used * 100 > passed * BUSY_PERCENT) {
-        p->apart_ns = p->apart_ns * 2 + STEP_NS;
-        if (p->apart_ns > p->most_ns)
-            p->apart_ns = p->most_ns;
-    } else if (used * 100 < passed * IDLE_PERCENT) {
-        p->apart_ns = p->apart_ns > STEP_NS ? p->apart_ns / 2 : 0;
-    } else if (++p->steady >= STEADY_MOST) {
-        p->apart_ns = 0;
-        p->steady = 0;
-    }
+    if (p->apart_ns == 0)
+        consider(p, busy && p->ready * 100 > p->turns * CROWD_PERCENT);
+    else
+        adapt(p, busy, used * 100 < passed * IDLE_PERCENT);
     p->judged_ns = now_ns;
     p->cpu_ns = cpu_ns;
+    p->turns = p->ready = 0;
 }
 
 uint64_t mrl_pace_wait(const struct mrl_pace *p, uint64_t worked_ns)

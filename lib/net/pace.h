@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far apart the turns of a busy loop begin. A turn that does much costs less for each thing
  * than many that do little: one wake-up, one write to a connection for all it is sent. So a loop
- * that uses four tenths of a processor begins its turns a little apart, up to a limit, and lets
- * work gather; one that is mostly idle never waits. Layer: net. Thread: one owner. */
+ * that finds several connections ready at each turn, and uses a quarter of a processor, begins its
+ * turns a little apart, up to a limit, and lets work gather; one that serves each at once, however
+ * busy it is, never waits. Layer: net. Thread: one owner. */
 #ifndef MRL_NET_PACE_H
 #define MRL_NET_PACE_H
 
@@ -13,13 +14,18 @@ struct mrl_pace { /* zeroed memory never waits */
     uint64_t most_ns;
     uint64_t apart_ns; /* beginning to beginning; 0: at once */
     uint64_t judged_ns;
-    uint64_t cpu_ns; /* used until then */
-    unsigned steady; /* judgements that changed nothing */
+    uint64_t cpu_ns;       /* used until then */
+    unsigned crowded;      /* judgements in a row that found it so */
+    unsigned steady;       /* judgements since turns came apart */
+    uint64_t before_ns;    /* apart_ns until it looks whether it must still wait; else 0 */
+    uint64_t turns, ready; /* connections found ready by so many turns since it judged */
 };
 
 /* Is it time to judge how busy the loop is? (Reading the clock of a thread's CPU is a system call.)
  */
 bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns);
+/* A turn that found so many ready. */
+void mrl_pace_count(struct mrl_pace *p, unsigned ready);
 /* cpu_ns: what the thread has used ever. */
 void mrl_pace_judge(struct mrl_pace *p, uint64_t now_ns, uint64_t cpu_ns);
 /* A turn took so long. How long to wait before the next one. */

@@ -48,6 +48,7 @@ struct mrl_store {
     _Atomic uint64_t jobs;
     _Atomic uint64_t commits;
     _Atomic uint64_t failures;
+    atomic_bool failing;
 };
 
 mrl_err mrl_store_migrate(const struct mrl_engine *engine, struct mrl_engine_conn *c,

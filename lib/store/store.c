@@ -65,6 +65,11 @@ uint64_t mrl_store_backlog(const struct mrl_store *s)
     return atomic_load(&s->backlog);
 }
 
+bool mrl_store_failing(const struct mrl_store *s)
+{
+    return atomic_load(&s->failing);
+}
+
 void mrl_store_stats(const struct mrl_store *s, struct mrl_store_stats *out)
 {
     out->jobs = atomic_load(&s->jobs);

@@ -84,6 +84,9 @@ mrl_err mrl_store_write(struct mrl_store *s, struct mrl_write *w);
 /* Jobs submitted and not yet done. */
 uint64_t mrl_store_backlog(const struct mrl_store *s);
 
+/* The last group could not be committed, and nothing was since. */
+bool mrl_store_failing(const struct mrl_store *s);
+
 /* Runs on the calling thread in a read transaction: one consistent state, whatever the writer does
  * meanwhile. Waits for a free read connection, at most MRL_STORE_BUSY_MS (MRL_ERR_BUSY). Service
  * threads only; not from a callback. */

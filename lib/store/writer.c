@@ -139,6 +139,16 @@ static void forget_old(struct mrl_store *s, const struct fifo *f, unsigned ran)
         s->forgetting = false;
 }
 
+/* A group of nothing but refusals has written nothing: it proves nothing. */
+static void note_health(struct mrl_store *s, const struct fifo *f, unsigned ran, mrl_err err)
+{
+    if (err != MRL_OK)
+        atomic_store(&s->failing, true);
+    for (const struct mrl_write *w = f->head; w != NULL && ran > 0; w = w->next, ran--)
+        if (w->result == MRL_OK)
+            atomic_store(&s->failing, false);
+}
+
 static void run_group(struct mrl_store *s, struct fifo *f)
 {
     struct mrl_why why = {{0}};
@@ -159,6 +169,7 @@ static void run_group(struct mrl_store *s, struct fifo *f)
         fail_group(f, ran, err, &why);
     }
     atomic_fetch_add(err == MRL_OK ? &s->commits : &s->failures, 1);
+    note_health(s, f, ran, err);
     s->group_jobs = ran;
     if (err == MRL_OK) {
         if (s->group_committed != NULL)
@@ -192,6 +203,7 @@ static void *write_until_stopped(void *context)
     struct mrl_store *s = context;
     struct fifo f = {0};
 
+    (void)pthread_setname_np(pthread_self(), "writer"); /* for the eye only */
     for (;;) {
         bool stopping = atomic_load(&s->stopping); /* before looking: nothing comes after it */
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of a CA rollover, and who would be left behind. */
+#include <stdio.h>
+
 #include "api/request.h"
 #include "base/hex.h"
 #include "issuing/issuing.h"
+
+enum { ONE_CA = 48 };
 
 static const char *const step_members[] = {"force", "kind", "number", "reason", NULL};
 static const char *const finish_members[] = {"force", "reason", NULL};
@@ -135,6 +139,19 @@ static mrl_err read_wish(struct mrl_api_request *r, const json_t *body, struct w
     return MRL_OK;
 }
 
+static mrl_err refuse_breaking(struct mrl_api_request *r, const struct mrl_ca_step *which,
+                               const struct mrl_rollover_report *report)
+{
+    char one[ONE_CA] = "";
+
+    if (which->number != 0)
+        (void)snprintf(one, sizeof(one), " --kind %s --number %u", mrl_ca_kind_name(which->kind),
+                       which->number);
+    return mrl_fail(&r->why, MRL_ERR_STATE,
+                    "%llu of %llu devices would break: see  merlon ca rollover --dry-run%s",
+                    (unsigned long long)breaking(report), (unsigned long long)report->devices, one);
+}
+
 /* Nobody is left behind by accident. */
 static mrl_err check_breaking(struct mrl_api_request *r, const struct mrl_ca_step *which,
                               const struct wish *wish, uint64_t *out)
@@ -146,9 +163,7 @@ static mrl_err check_breaking(struct mrl_api_request *r, const struct mrl_ca_ste
     MRL_TRY(mrl_rollover_check(r->api->store, &plan, MRL_BYTES_NONE, NULL, NULL, &report));
     *out = breaking(&report);
     if (*out > 0 && !wish->force)
-        return mrl_fail(&r->why, MRL_ERR_STATE,
-                        "%llu of %llu devices would break: see  merlon ca rollover --dry-run",
-                        (unsigned long long)*out, (unsigned long long)report.devices);
+        return refuse_breaking(r, which, &report);
     return MRL_OK;
 }
 

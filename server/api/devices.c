@@ -3,11 +3,14 @@
 
 #include "access/attributes.h"
 #include "api/request.h"
+#include "crypto/key_hash.h"
 #include "devices/credential.h"
 #include "devices/hardware.h"
 
-static const char *const new_members[] = {"id", "group", "note", "attributes", NULL};
-static const char *const edit_members[] = {"group", "note", "attributes", NULL};
+static const char *const new_members[] = {"id",  "group",  "note", "attributes",
+                                          "key", "serial", "ek",   NULL};
+static const char *const edit_members[] = {"group",  "note", "attributes", "key",
+                                           "serial", "ek",   NULL};
 static const char *const step_members[] = {"reason", NULL};
 
 json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credential_info *list,
@@ -58,11 +61,22 @@ static json_t *device_json(struct mrl_api_request *r, const struct mrl_device_in
     return o;
 }
 
+static void put_expectation(struct mrl_api_request *r, json_t *o, const struct mrl_expectation *e)
+{
+    if (e->key.len > 0)
+        mrl_api_put_hex(r, o, "key", e->key);
+    if (e->serial.len > 0)
+        mrl_api_put_text(r, o, "serial", e->serial);
+    if (e->ek.len > 0)
+        mrl_api_put_hex(r, o, "ek", e->ek);
+}
+
 static void on_shown(void *context, const struct mrl_device_info *d)
 {
     struct mrl_api_page *page = context;
     json_t *o = device_json(page->r, d);
 
+    put_expectation(page->r, o, &d->expectation);
     mrl_api_put(page->r, o, "credentials",
                 mrl_api_credentials(page->r, d->credentials, d->credential_count));
     page->items = o;
@@ -121,6 +135,43 @@ static mrl_err make_set(struct mrl_api_request *r, const struct attribute_change
     return MRL_OK;
 }
 
+/* A public key or its hash. */
+static mrl_err read_key(struct mrl_api_request *r, const json_t *object, const char *name,
+                        mrl_bytes *out)
+{
+    uint8_t hash[MRL_SHA256_SIZE];
+    struct mrl_why why = {""};
+    mrl_bytes text;
+
+    MRL_TRY(mrl_api_text_optional(r, object, name, &text));
+    if (text.len == 0)
+        return MRL_OK;
+    if (mrl_key_hash_read(text, hash, &why) != MRL_OK)
+        return mrl_fail(&r->why, MRL_ERR_INVALID, "%s: %.180s", name, why.text);
+    *out = mrl_arena_copy(mrl_exchange_arena(r->x), mrl_bytes_of(hash, sizeof(hash)));
+    return MRL_OK;
+}
+
+static mrl_err read_expectation(struct mrl_api_request *r, const json_t *object,
+                                struct mrl_expectation *out)
+{
+    MRL_TRY(read_key(r, object, "key", &out->key));
+    MRL_TRY(mrl_api_text_optional(r, object, "serial", &out->serial));
+    return read_key(r, object, "ek", &out->ek);
+}
+
+static mrl_err edit_expectation(struct mrl_api_request *r, const json_t *body, mrl_bytes id)
+{
+    struct mrl_expectation_change c = {.key = json_object_get(body, "key") != NULL,
+                                       .serial = json_object_get(body, "serial") != NULL,
+                                       .ek = json_object_get(body, "ek") != NULL};
+
+    if (!c.key && !c.serial && !c.ek)
+        return MRL_OK;
+    MRL_TRY(read_expectation(r, body, &c.to));
+    return mrl_device_set_expectation(r->api->registry, &r->actor, id, &c, &r->why);
+}
+
 mrl_err mrl_api_device_read(struct mrl_api_request *r, json_t *object, struct mrl_device_new *out)
 {
     struct attribute_changes attributes = {0};
@@ -132,6 +183,7 @@ mrl_err mrl_api_device_read(struct mrl_api_request *r, json_t *object, struct mr
     MRL_TRY(mrl_api_text_optional(r, object, "note", &device.note));
     MRL_TRY(read_attributes(r, object, &attributes));
     MRL_TRY(make_set(r, &attributes, &device.attributes));
+    MRL_TRY(read_expectation(r, object, &device.expectation));
     *out = device;
     return MRL_OK;
 }
@@ -190,6 +242,7 @@ mrl_err mrl_api_device_edit(struct mrl_api_request *r)
     if (attributes.count > 0)
         MRL_TRY(mrl_device_set_attributes(r->api->registry, &r->actor, id, attributes.at,
                                           attributes.count, &r->why));
+    MRL_TRY(edit_expectation(r, body, id));
     return answer_device(r, 200, id);
 }
 

@@ -169,6 +169,9 @@ mrl_err mrl_api_maker_crl(struct mrl_api_request *r);
 mrl_err mrl_api_maker_remove(struct mrl_api_request *r);
 mrl_err mrl_api_approval_list(struct mrl_api_request *r);
 mrl_err mrl_api_approval_decide(struct mrl_api_request *r); /* argument: it is approved */
+mrl_err mrl_api_key_deny(struct mrl_api_request *r);
+mrl_err mrl_api_key_allow(struct mrl_api_request *r);
+mrl_err mrl_api_denied_key_list(struct mrl_api_request *r);
 mrl_err mrl_api_claim_create(struct mrl_api_request *r);
 mrl_err mrl_api_claim_list(struct mrl_api_request *r);
 mrl_err mrl_api_claim_show(struct mrl_api_request *r);

@@ -6,6 +6,7 @@
 #include "audit/checkpoint.h"
 #include "audit/witness.h"
 #include "base/clock.h"
+#include "devices/denied_key.h"
 #include "devices/expiry.h"
 #include "devices/registry.h"
 #include "messages/ledger.h"
@@ -147,13 +148,15 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"merlon_messages_store_failing",
              "1 while the store does not take messages and they are refused.",
              api->ledger != NULL && mrl_ledger_failing(api->ledger) ? 1.0 : 0.0},
+            {"merlon_store_failing", "1 while the store takes nothing (full disk).",
+             mrl_store_failing(api->store) ? 1.0 : 0.0},
             {"merlon_store_backlog", "Write jobs that wait for the disk.",
              (double)mrl_store_backlog(api->store)},
             {"merlon_audit_entries", "Entries of the audit log.", (double)entries},
             {"process_start_time_seconds", "Start of the process, seconds since 1970.",
              (double)api->started_ms / 1000},
         },
-        11, out);
+        12, out);
 }
 
 static mrl_err write_witnesses(struct mrl_witnesses *all, struct mrl_buf *out)
@@ -221,6 +224,22 @@ static mrl_err write_blocks(const struct mrl_guard *guard, struct mrl_buf *out)
     return MRL_OK;
 }
 
+static mrl_err write_refused_keys(struct mrl_buf *out)
+{
+    static const char name[] = "merlon_keys_refused_total";
+    char label[48];
+
+    MRL_TRY(mrl_expose_family(out, name, "counter",
+                              "Public keys that got no certificate and no device, by reason."));
+    for (int reason = 0; reason < MRL_KEY_REFUSED_COUNT_; reason++) {
+        (void)snprintf(label, sizeof(label), "reason=\"%s\"",
+                       mrl_key_refusal_name((enum mrl_key_refusal)reason));
+        MRL_TRY(mrl_expose_sample(out, name, label,
+                                  (double)mrl_keys_refused((enum mrl_key_refusal)reason)));
+    }
+    return MRL_OK;
+}
+
 mrl_err mrl_api_scrape(struct mrl_api_request *r)
 {
     struct mrl_buf *out = mrl_exchange_answer(r->x);
@@ -231,6 +250,7 @@ mrl_err mrl_api_scrape(struct mrl_api_request *r)
     MRL_TRY(write_expiry(r->api, out));
     MRL_TRY(write_exports(r->api, out));
     MRL_TRY(write_blocks(r->api->guard, out));
+    MRL_TRY(write_refused_keys(out));
     MRL_TRY(write_build(r->api, out));
     if (r->api->telemetry != NULL)
         MRL_TRY(mrl_telemetry_write(r->api->telemetry, out));

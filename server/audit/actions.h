@@ -44,6 +44,8 @@
     X(PROVISIONING_REFUSED, "provisioning.refused", "A holder of a claim was refused a certificate or a registration.") \
     X(ENROL_REFUSED, "enrol.refused", "A request for a certificate was refused.") \
     X(ENROL_REPEATED, "enrol.repeated", "A device that lost the answer to its enrolment got the same certificate again.") \
+    X(KEY_DENIED, "key.denied", "Keys were put on the deny-list; the target is the first, the digest is over the names of all. Certificates that had one were revoked, each with an entry of its own.") \
+    X(KEY_ALLOWED, "key.allowed", "A key was taken off the deny-list; what was revoked stays revoked.") \
     X(DEVICE_INTRODUCED, "device.introduced", "A device showed a certificate of a registered maker for the first time: its key belongs to this device for ever.") \
     X(MAKER_ADDED, "maker.added", "A maker was registered: certificates of its CAs introduce devices.") \
     X(MAKER_CHANGED, "maker.changed", "The lists of revoked certificates of a maker changed.") \
@@ -108,6 +110,7 @@
     X(EXPORT_GAP, "export.gap", "Entries that a sink never got are no longer in the log; the details name them.") \
     X(MESSAGES_NOT_STORED, "messages.not_stored", "The store does not take messages (disk full): they are refused until it does.") \
     X(MESSAGES_STORED_AGAIN, "messages.stored_again", "The store takes messages again.") \
+    X(STORE_RECOVERED, "store.recovered", "The store takes entries again; the details say for how many seconds it took none.") \
     X(AUDIT_LOST, "audit.lost", "Entries that storage refused (disk full); repeated says how many.")
 /* clang-format on */
 

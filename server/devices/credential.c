@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/cert.h"
+#include "devices/denied_key.h"
 #include "devices/internal.h"
 
 enum { HEX_SIZE = 2 * MRL_SHA256_SIZE + 1 };
@@ -208,6 +209,7 @@ static mrl_err check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_by
     if (err == MRL_ERR_NOT_FOUND)
         return MRL_OK;
     MRL_TRY(err);
+    mrl_key_refused(MRL_KEY_REFUSED_DUPLICATE);
     return mrl_fail(why, MRL_ERR_EXISTS, "this key is that of %s %.*s; make a new one",
                     mrl_principal_kind_name((enum mrl_principal_kind)mrl_row_int(rows, 0)),
                     MRL_FMT(mrl_row_bytes(rows, 1)));
@@ -218,6 +220,7 @@ mrl_err mrl_credential_check_key(struct mrl_tx *tx, enum mrl_principal_kind kind
 {
     uint8_t key[MRL_SHA256_SIZE];
 
+    MRL_TRY(mrl_key_vet(tx, spki, why));
     MRL_TRY(mrl_sha256(spki, key));
     return check_key(tx, kind, id, mrl_bytes_of(key, sizeof(key)), why);
 }
@@ -253,6 +256,7 @@ mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credenti
     uint8_t key[MRL_SHA256_SIZE];
 
     MRL_TRY(check_new(c, why));
+    MRL_TRY(mrl_key_vet(tx, c->spki, why));
     MRL_TRY(mrl_sha256(c->spki, key));
     return mrl_credential_insert(tx, c, mrl_bytes_of(key, sizeof(key)), why);
 }
@@ -489,46 +493,68 @@ void mrl_credential_seen(struct mrl_registry *r, const struct mrl_fingerprint *f
     mrl_store_submit(r->store, &u->write);
 }
 
-static mrl_err audit_revoked(struct mrl_tx *tx, const struct change *c,
-                             const struct mrl_audit_digest *before)
+static mrl_err audit_revoked(struct mrl_tx *tx, const struct mrl_actor *actor,
+                             const struct owned *o, const struct mrl_fingerprint *f,
+                             mrl_bytes reason, const struct mrl_audit_digest *before)
 {
-    enum mrl_audit_action action = c->owned.kind == MRL_PRINCIPAL_DEVICE
-                                       ? MRL_AUDIT_DEVICE_REVOKED
-                                       : changed_action(c->owned.kind);
-    struct mrl_audit_event e = mrl_actor_event(c->base.actor, action, c->base.id);
+    enum mrl_audit_action action =
+        o->kind == MRL_PRINCIPAL_DEVICE ? MRL_AUDIT_DEVICE_REVOKED : changed_action(o->kind);
+    struct mrl_audit_event e = mrl_actor_event(actor, action, mrl_name_bytes(&o->id));
     struct mrl_audit_detail details[2];
     char hex[HEX_SIZE];
 
-    mrl_hex(mrl_fingerprint_bytes(c->fingerprint), hex);
-    details[0] = MRL_AUDIT_TEXT("change", c->owned.psk ? MRL_LIT("pre-shared key revoked")
-                                                       : MRL_LIT("certificate revoked"));
+    mrl_hex(mrl_fingerprint_bytes(f), hex);
+    details[0] = MRL_AUDIT_TEXT("change", o->psk ? MRL_LIT("pre-shared key revoked")
+                                                 : MRL_LIT("certificate revoked"));
     details[1] = MRL_AUDIT_TEXT("fingerprint", mrl_str(hex));
-    e.reason = c->reason;
+    e.reason = reason;
     e.details = details;
     e.details_count = MRL_COUNT(details);
     e.before = *before;
-    MRL_TRY(mrl_credential_digest(tx, c->fingerprint, &e.after));
+    MRL_TRY(mrl_credential_digest(tx, f, &e.after));
     return mrl_audit_append(tx, &e, NULL);
+}
+
+static mrl_err revoke(struct mrl_tx *tx, const struct mrl_actor *actor,
+                      const struct mrl_fingerprint *f, mrl_bytes reason, struct owned *o,
+                      struct mrl_why *why)
+{
+    struct mrl_audit_digest before;
+
+    MRL_TRY(find_owned(tx, f, o, why));
+    if (o->state == MRL_CREDENTIAL_REVOKED)
+        return mrl_fail(why, MRL_ERR_STATE, "this %s is revoked already",
+                        o->psk ? "key" : "certificate");
+    MRL_TRY(mrl_credential_digest(tx, f, &before));
+    MRL_TRY(mrl_tx_exec(
+        tx, "UPDATE credentials SET state = $2, reason = $3, changed = $4 WHERE fingerprint = $1",
+        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(f)), MRL_INT(MRL_CREDENTIAL_REVOKED),
+                 MRL_TEXT(reason), MRL_INT(mrl_wall_ms())),
+        NULL));
+    return audit_revoked(tx, actor, o, f, reason, &before);
+}
+
+mrl_err mrl_credential_revoke_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
+                                 const struct mrl_fingerprint *f, mrl_bytes reason,
+                                 enum mrl_principal_kind *kind, struct mrl_name *id,
+                                 struct mrl_why *why)
+{
+    struct owned o;
+
+    MRL_TRY(revoke(tx, actor, f, reason, &o, why));
+    *kind = o.kind;
+    *id = o.id;
+    return MRL_OK;
 }
 
 static mrl_err run_revoke(struct mrl_tx *tx, struct mrl_change *change)
 {
     struct change *c = MRL_CONTAINER(change, struct change, base);
-    struct mrl_audit_digest before;
 
-    MRL_TRY(find_owned(tx, c->fingerprint, &c->owned, change->why));
-    if (c->owned.state == MRL_CREDENTIAL_REVOKED)
-        return mrl_fail(change->why, MRL_ERR_STATE, "this %s is revoked already",
-                        c->owned.psk ? "key" : "certificate");
+    MRL_TRY(revoke(tx, change->actor, c->fingerprint, c->reason, &c->owned, change->why));
     change->kind = c->owned.kind;
     change->id = mrl_name_bytes(&c->owned.id);
-    MRL_TRY(mrl_credential_digest(tx, c->fingerprint, &before));
-    MRL_TRY(mrl_tx_exec(
-        tx, "UPDATE credentials SET state = $2, reason = $3, changed = $4 WHERE fingerprint = $1",
-        MRL_ARGS(MRL_BLOB(mrl_fingerprint_bytes(c->fingerprint)), MRL_INT(MRL_CREDENTIAL_REVOKED),
-                 MRL_TEXT(c->reason), MRL_INT(mrl_wall_ms())),
-        NULL));
-    return audit_revoked(tx, c, &before);
+    return MRL_OK;
 }
 
 mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,

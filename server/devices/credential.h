@@ -25,11 +25,12 @@ struct mrl_credential_new {
  * (device.enrolled ...), stages and publishes. MRL_ERR_INVALID: a value is not acceptable, or the
  * fingerprint is not that of der; MRL_ERR_NOT_FOUND: no such principal; MRL_ERR_STATE: it may not
  * get one (suspended, retired, disabled); MRL_ERR_EXISTS: this certificate is known already,
- * or its key is or ever was that of another principal; MRL_ERR_LIMIT: 16 active ones already. */
+ * or its key is or ever was that of another principal; MRL_ERR_LIMIT: 16 active ones already. Its
+ * key is vetted (devices/denied_key.h). */
 mrl_err mrl_registry_credential_add(struct mrl_tx *tx, const struct mrl_credential_new *credential,
                                     struct mrl_why *why);
 /* [writer] MRL_ERR_EXISTS: this key (SubjectPublicKeyInfo) is or ever was that of another principal
- * than kind and id. */
+ * than kind and id; MRL_ERR_INVALID: nobody may have it (devices/denied_key.h). */
 mrl_err mrl_credential_check_key(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_bytes id,
                                  mrl_bytes spki, struct mrl_why *why);
 /* [writer] A newer certificate was seen in use: all other active ones of the same principal that
@@ -51,6 +52,11 @@ void mrl_credential_seen(struct mrl_registry *r, const struct mrl_fingerprint *f
 mrl_err mrl_credential_revoke(struct mrl_registry *r, const struct mrl_actor *actor,
                               const struct mrl_fingerprint *f, mrl_bytes reason,
                               struct mrl_why *why);
+/* [writer] The same inside a job that stages the principal (*kind, *id) and publishes. */
+mrl_err mrl_credential_revoke_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
+                                 const struct mrl_fingerprint *f, mrl_bytes reason,
+                                 enum mrl_principal_kind *kind, struct mrl_name *id,
+                                 struct mrl_why *why);
 /* [service] Views live during the call only. der is the certificate. */
 typedef void mrl_credential_visit(void *context, const struct mrl_credential_info *credential,
                                   mrl_bytes der);

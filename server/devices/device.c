@@ -53,6 +53,7 @@ mrl_err mrl_device_check(const struct mrl_device_new *d, struct mrl_why *why)
     MRL_TRY(check_group(d->group, why));
     if (!mrl_attributes_valid(d->attributes))
         return mrl_fail(why, MRL_ERR_INVALID, "attributes: not a set of attributes");
+    MRL_TRY(mrl_expectation_check(&d->expectation, why));
     return mrl_text_check(d->note, MRL_NOTE_MAX, "note", why);
 }
 
@@ -78,14 +79,15 @@ mrl_err mrl_device_insert(struct mrl_tx *tx, struct mrl_sealer *sealer,
         return mrl_fail(why, MRL_ERR_EXISTS,
                         "device %.*s is known already (an id never comes back after retirement)",
                         MRL_FMT(d->id));
-    return MRL_OK;
+    return mrl_expectation_insert_tx(tx, d->id, &d->expectation, why);
 }
 
 static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
 {
     bool many = a->count > 1;
     struct mrl_audit_event e = mrl_actor_event(a->actor, MRL_AUDIT_DEVICE_ADDED, a->devices[0].id);
-    struct mrl_audit_detail details[4];
+    struct mrl_audit_detail details[4 + MRL_EXPECTATION_DETAILS];
+    struct mrl_expectation_details memory;
     size_t n = 0;
 
     if (many) {
@@ -96,6 +98,8 @@ static mrl_err audit_added(struct mrl_tx *tx, const struct addition *a)
         details[n++] = MRL_AUDIT_TEXT("group", a->devices[0].group);
     if (!many && a->devices[0].attributes.len > 0)
         details[n++] = MRL_AUDIT_TEXT("attributes", a->devices[0].attributes);
+    if (!many)
+        n += mrl_expectation_describe(&a->devices[0].expectation, &memory, &details[n]);
     e.details = details;
     e.details_count = n;
     if (!many)

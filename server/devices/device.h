@@ -4,6 +4,7 @@
 #ifndef MRL_DEVICES_DEVICE_H
 #define MRL_DEVICES_DEVICE_H
 
+#include "devices/expectation.h"
 #include "devices/registry.h"
 
 enum {
@@ -23,9 +24,10 @@ struct mrl_device_new {
     mrl_bytes group; /* empty: none */
     mrl_bytes note;
     mrl_bytes attributes; /* a set of access/attributes.h; empty: none */
+    struct mrl_expectation expectation;
 };
-/* State expected. MRL_ERR_INVALID: id, group or note not acceptable; MRL_ERR_EXISTS: known already,
- * retired ones included: an id never comes back. */
+/* State expected. MRL_ERR_INVALID: id, group, note or expectation not acceptable; MRL_ERR_EXISTS:
+ * known already, retired ones included: an id never comes back. */
 mrl_err mrl_device_add(struct mrl_registry *r, const struct mrl_actor *actor,
                        const struct mrl_device_new *device, struct mrl_why *why);
 /* All or none, in one transaction with one audit entry that says how many. MRL_ERR_LIMIT. */
@@ -95,7 +97,8 @@ struct mrl_device_info {
     mrl_bytes attributes;
     struct mrl_device_life life;
     int64_t created_ms, changed_ms;
-    const struct mrl_credential_info *credentials; /* by show only; newest first */
+    struct mrl_expectation expectation;            /* by show only, as what follows */
+    const struct mrl_credential_info *credentials; /* newest first */
     size_t credential_count;
 };
 /* Views live during the call only. */

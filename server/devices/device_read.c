@@ -102,6 +102,7 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
 {
     struct reading *r = context;
     MRL_AUTO(mrl_rows) rows = NULL;
+    MRL_AUTO(mrl_rows) expected = NULL;
     struct mrl_arena arena = {0};
     struct mrl_device_info info;
     mrl_err err;
@@ -110,6 +111,7 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
                              MRL_ARGS(MRL_TEXT(r->id)), &rows));
     info = info_of_row(rows);
     MRL_TRY(open_note(r, rows, &info));
+    MRL_TRY(mrl_expectation_find_tx(tx, r->id, &expected, &info.expectation));
     err = mrl_credentials_read(tx, &arena, MRL_PRINCIPAL_DEVICE, r->id, &info.credentials,
                                &info.credential_count);
     if (err == MRL_OK)

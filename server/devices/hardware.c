@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "devices/credential.h"
+#include "devices/denied_key.h"
 #include "devices/internal.h"
 
 static const struct mrl_migration migrations[] = {
@@ -136,6 +137,7 @@ static mrl_err keep(struct mrl_tx *tx, const struct mrl_actor *actor,
                     const struct mrl_credential_new *c, const struct mrl_hardware_proof *p,
                     struct mrl_why *why)
 {
+    MRL_TRY(mrl_key_vet_hash(tx, p->ek, why));
     MRL_TRY(own(tx, p->ek, c->id, why));
     MRL_TRY(mrl_tx_exec(
         tx,

@@ -30,6 +30,18 @@ static mrl_err same_note(struct job *j, const struct mrl_device_new *d, mrl_byte
     return mrl_bytes_eq(mrl_buf_bytes(&j->note), d->note) ? MRL_OK : differs(d, "note", why);
 }
 
+static mrl_err same_expectation(struct mrl_tx *tx, const struct mrl_device_new *d,
+                                struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    struct mrl_expectation stored;
+
+    MRL_TRY(mrl_expectation_find_tx(tx, d->id, &rows, &stored));
+    return mrl_expectation_eq(&stored, &d->expectation)
+               ? MRL_OK
+               : differs(d, "key, serial number or TPM", why);
+}
+
 static mrl_err compare(struct job *j, struct mrl_tx *tx, const struct mrl_device_new *d,
                        struct mrl_why *why)
 {
@@ -44,6 +56,7 @@ static mrl_err compare(struct job *j, struct mrl_tx *tx, const struct mrl_device
         return differs(d, "group", why);
     if (!mrl_bytes_eq(mrl_row_bytes(rows, 2), d->attributes))
         return differs(d, "set of attributes", why);
+    MRL_TRY(same_expectation(tx, d, why));
     return same_note(j, d, mrl_row_bytes(rows, 3), why);
 }
 
@@ -62,7 +75,8 @@ static mrl_err take(struct job *j, struct mrl_tx *tx, struct mrl_import_row *row
 }
 
 struct entry {
-    struct mrl_audit_detail details[3];
+    struct mrl_audit_detail details[3 + MRL_EXPECTATION_DETAILS];
+    struct mrl_expectation_details memory;
 };
 
 static mrl_err describe(const struct job *j, struct mrl_tx *tx, const struct mrl_device_new *d,
@@ -76,6 +90,7 @@ static mrl_err describe(const struct job *j, struct mrl_tx *tx, const struct mrl
         entry->details[n++] = MRL_AUDIT_TEXT("group", d->group);
     if (d->attributes.len > 0)
         entry->details[n++] = MRL_AUDIT_TEXT("attributes", d->attributes);
+    n += mrl_expectation_describe(&d->expectation, &entry->memory, &entry->details[n]);
     out->details = entry->details;
     out->details_count = n;
     return mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, d->id, &out->after);

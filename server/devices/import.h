@@ -24,9 +24,9 @@ struct mrl_import {
 };
 /* One write job: all rows or none. Each device gets its own audit entry, the one of mrl_device_add.
  * A row that says what is stored already is unchanged, whatever became of the device since; another
- * group, note or attributes than the stored ones, or a retired device, is MRL_ERR_EXISTS.
- * MRL_ERR_INVALID: rows are refused, each with its err and why, and nothing was added.
- * MRL_ERR_LIMIT: too many rows. */
+ * group, note, attributes or expectation than the stored ones, or a retired device, is
+ * MRL_ERR_EXISTS. MRL_ERR_INVALID: rows are refused, each with its err and why, and nothing was
+ * added. MRL_ERR_LIMIT: too many rows. */
 mrl_err mrl_device_import(struct mrl_registry *r, const struct mrl_actor *actor,
                           struct mrl_import *import, struct mrl_why *why);
 

@@ -12,6 +12,7 @@
 #include "export/sink.h"
 #include "export/syslog.h"
 #include "net/http_link.h"
+#include "net/resolve.h"
 
 enum { CONFIRM_ENTRIES = 10000, NAME_MAX_LEN = 256, PIECE = 16384 };
 
@@ -61,7 +62,7 @@ static mrl_err open_link(struct syslog_sink *y, struct mrl_why *why)
     MRL_TRY(mrl_address_split(c->server, &host, &port, why));
     if (!mrl_bytes_to_cstr(host, y->host, sizeof(y->host)))
         return mrl_fail(why, MRL_ERR_INVALID, "the name of the server is too long");
-    MRL_TRY(mrl_address_resolve(host, port, &address, why));
+    MRL_TRY(mrl_resolve(host, port, y->link.deadline, &address, why));
     return mrl_http_link_open(&y->link, &address, context, y->host, why);
 }
 

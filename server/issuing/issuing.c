@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "devices/denied_key.h"
 #include "issuing/ca_view.h"
 
 struct mrl_issuing {
@@ -56,15 +57,29 @@ static const struct mrl_ca_view *view_of(const struct mrl_issuing *i)
 }
 
 /* Who signs, and for how long: not for longer than the CA itself lives. */
-static void set_terms(const struct mrl_issuing *i, struct mrl_keys_issue *want, uint64_t life_s)
+static mrl_err set_terms(const struct mrl_issuing *i, struct mrl_keys_issue *want, uint64_t life_s,
+                         struct mrl_why *why)
 {
     const struct mrl_ca_view *v = view_of(i);
     int64_t now = mrl_wall_s();
     int64_t end = mrl_cert_facts(v->intermediates.certs[0])->not_after;
 
+    if (now >= end)
+        return mrl_fail(why, MRL_ERR_BUSY,
+                        "issuing CA %u has ended: activate another one (docs/operate/ca.md)",
+                        v->issuing);
     want->generation = v->issuing;
     want->not_before = now - MRL_ISSUING_BACKDATE_S;
     want->not_after = now + (int64_t)life_s < end ? now + (int64_t)life_s : end;
+    return MRL_OK;
+}
+
+/* Two thirds of the life that is left: of a CA near its end that is shorter than was asked for. */
+static int64_t renewal_of(const struct mrl_keys_issue *want)
+{
+    int64_t since = want->not_before + MRL_ISSUING_BACKDATE_S;
+
+    return want->not_after - (want->not_after - since) / 3;
 }
 
 /* An IP address becomes one of want->ip, anything else a DNS name. */
@@ -319,7 +334,8 @@ mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes
     struct mrl_keys_issue want = {.kind = kinds[kind].keys_kind, .id = id, .spki = spki};
 
     MRL_TRY(check_clock(why));
-    set_terms(i, &want, life_s > 0 ? life_s : life_of(i, kind));
+    MRL_TRY(mrl_key_vet_now(i->config.store, spki, why)); /* nothing is signed for such a key */
+    MRL_TRY(set_terms(i, &want, life_s > 0 ? life_s : life_of(i, kind), why));
     return mrl_keys_issue(i->config.keys, &want, der, why);
 }
 
@@ -360,8 +376,8 @@ mrl_err mrl_issuing_server_identity(struct mrl_issuing *i, struct mrl_server_ide
     MRL_TRY(mrl_key_generate(MRL_KEY_P256, &made.key, why));
     MRL_TRY(mrl_key_to_spki(made.key, &spki));
     want.spki = mrl_buf_bytes(&spki);
-    set_terms(i, &want, i->config.server_life_s);
-    made.renew_at = want.not_after - (int64_t)(i->config.server_life_s / 3);
+    MRL_TRY(set_terms(i, &want, i->config.server_life_s, why));
+    made.renew_at = renewal_of(&want);
     MRL_TRY(mrl_keys_issue(i->config.keys, &want, &der, why));
     MRL_TRY(add_cert(&made.chain, mrl_buf_bytes(&der)));
     for (size_t n = 0; n < between->count; n++)

@@ -88,7 +88,7 @@ mrl_err mrl_issuing_uri(const struct mrl_issuing *i, enum mrl_principal_kind kin
 /* [service] A certificate for this principal and key, DER appended to der. It is nobody's
  * credential until the registry holds it. life_s 0: that of the kind, which a
  * claim has not. Errors are those of
- * mrl_keys_issue. */
+ * mrl_keys_issue, and MRL_ERR_BUSY: the active CA has ended. */
 mrl_err mrl_issue(struct mrl_issuing *i, enum mrl_principal_kind kind, mrl_bytes id, mrl_bytes spki,
                   uint64_t life_s, struct mrl_buf *der, struct mrl_why *why);
 

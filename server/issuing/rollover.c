@@ -86,15 +86,17 @@ static void end_device(struct check *c)
 /* id, certificate, version told, roots of that version */
 static mrl_err take_row(struct check *c, const struct mrl_rows *rows)
 {
-    mrl_bytes id = mrl_row_bytes(rows, 0);
+    mrl_bytes id = mrl_row_bytes(rows, 0), der = mrl_row_bytes(rows, 1);
 
+    if (der.len == 0) /* a pre-shared key: no CA is above it */
+        return MRL_OK;
     if (!mrl_bytes_eq(id, mrl_name_bytes(&c->device))) {
         end_device(c);
         MRL_ENSURE(mrl_name_set(&c->device, id), MRL_ERR_CORRUPT);
         c->stays = false;
         c->trust = judge_trust(c->plan, !mrl_row_null(rows, 2), mrl_row_bytes(rows, 3));
     }
-    c->stays |= !is_of_going(c->plan, mrl_row_bytes(rows, 1));
+    c->stays |= !is_of_going(c->plan, der);
     return MRL_OK;
 }
 

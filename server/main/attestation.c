@@ -10,5 +10,6 @@ mrl_err mrl_attestation_of_config(const struct mrl_config *c, struct mrl_onboard
 
     for (size_t i = 0; i < c->attestation.ek_roots.count; i++)
         MRL_TRY(mrl_export_read_certificates(&c->attestation.ek_roots.at[i], &roots, why));
-    return mrl_attest_new(onboarding, &roots, c->attestation.challenge_life_s, out);
+    return mrl_attest_new(onboarding, &roots, c->attestation.challenge_life_s, MRL_ATTEST_OPEN,
+                          out);
 }

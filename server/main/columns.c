@@ -92,6 +92,11 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("devices", "attributes"),
     PUBLIC("devices", "created"),
     PUBLIC("devices", "changed"),
+    PUBLIC("device_expectations", "device"),
+    PUBLIC("device_expectations", "key"), /* SHA-256 of a public key, as is the next */
+    PUBLIC("device_expectations", "ek"),
+    PUBLIC("device_expectations", "serial"),
+    PUBLIC("device_purges", "device"),
     PUBLIC("accounts", "kind"),
     PUBLIC("accounts", "id"),
     PUBLIC("accounts", "roles"),
@@ -172,6 +177,11 @@ const struct mrl_column mrl_columns[] = {
     SEALED("provisioning_templates", "secret", NULL, "name"), /* of the hook */
     PUBLIC("provisioning_templates", "created"),
     PUBLIC("provisioning_templates", "changed"),
+    PUBLIC("denied_keys", "key"), /* hashes of public keys */
+    PUBLIC("denied_keys", "reason"),
+    PUBLIC("denied_keys", "actor"),
+    PUBLIC("denied_keys", "created"),
+
     PUBLIC("claims", "name"),
     PUBLIC("claims", "templates"),
     PUBLIC("claims", "uses"),

@@ -69,5 +69,5 @@ mrl_err mrl_durable_load(struct mrl_server *s, struct mrl_why *why)
         hubs[i] = mrl_mqtt_door_hub(s->doors[i]);
     MRL_TRY(mrl_ledger_load(s->ledger, &places, &found, why));
     log_found(&found, mrl_monotonic_ms() - began);
-    return mrl_retirement_forget(s->registry, s->doors[0], why);
+    return mrl_retirement_forget(s->registry, s->store, s->doors[0], why);
 }

@@ -295,6 +295,7 @@ static void on_tick(struct mrl_timer *t)
 
     mrl_clock_tick(&s->clock, s->store, s->audit);
     mrl_audit_tick(s->audit, mrl_monotonic_ms());
+    mrl_store_watch_tick(&s->store_watch, s->store, mrl_monotonic_ms());
     mrl_revival_tick(s);
     mrl_rotation_tick(s->rotation);
     mrl_renewing_tick(s->renewing, s->workers[0]);

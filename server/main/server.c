@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "devices/purges.h"
 #include "doors/mqtt/response.h"
 #include "keys/keeper.h"
 #include "keys/spawn.h"
@@ -30,6 +31,7 @@
 #include "main/profiles.h"
 #include "main/quotas.h"
 #include "main/restored.h"
+#include "main/retirement.h"
 #include "main/schema.h"
 #include "main/sealing.h"
 #include "main/server_state.h"
@@ -141,8 +143,10 @@ static void on_device_retired(void *context, mrl_bytes id)
 {
     struct mrl_server *s = context;
 
+    struct mrl_purge *purge = mrl_purge_new(s->store, id, s->worker_count);
+
     for (unsigned i = 0; i < s->worker_count; i++)
-        mrl_worker_post_forget(s->workers[i], id);
+        mrl_worker_post_forget(s->workers[i], purge);
 }
 
 /* [server] node, else the name of this machine. */
@@ -258,6 +262,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     mrl_registry_on_retire(s->registry, on_device_retired, s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
+    MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_purges_note, NULL));
     MRL_TRY(mrl_makers_open(s->store, &s->makers, why));
     MRL_TRY(mrl_issuing_new(&issuing, &s->issuing, why));
     MRL_TRY(mrl_renewals_open(s->store, mrl_issuing_audit_key(s->issuing), &s->renewals, why));

@@ -16,6 +16,7 @@
 #include "main/retention.h"
 #include "main/revival.h"
 #include "main/rotation.h"
+#include "main/store_watch.h"
 #include "main/worker.h"
 #include "store/seal.h"
 
@@ -74,6 +75,7 @@ struct mrl_server {
     struct mrl_watch signals;
     struct mrl_revival revival;
     struct mrl_timer tick;
+    struct mrl_store_watch store_watch;
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
     pthread_mutex_t waking;

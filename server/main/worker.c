@@ -14,6 +14,7 @@
 #include "doors/refusal.h"
 #include "doors/vouch.h"
 #include "main/outsiders.h"
+#include "main/retirement.h"
 #include "net/proxy_gate.h"
 
 struct port {
@@ -398,6 +399,7 @@ static void *run(void *argument)
 {
     struct mrl_worker *w = argument;
 
+    (void)pthread_setname_np(pthread_self(), "worker"); /* for the eye only */
     mrl_rcu_register();
     on_tally(&w->tally);
     if (mrl_loop_run(w->loop) != MRL_OK)
@@ -453,34 +455,34 @@ void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind,
 
 struct forget_message {
     struct mrl_message message;
-    struct mrl_name id;
+    struct mrl_purge *purge;
 };
 
 static void on_forget(struct mrl_message *m, void *owner)
 {
     struct forget_message *forget = MRL_CONTAINER(m, struct forget_message, message);
-    mrl_bytes id = mrl_name_bytes(&forget->id);
-    MRL_SCOPED(mrl_buf) topics = {0};
     struct mrl_worker *w = owner;
 
-    (void)mrl_buf_printf(&topics, "devices/%.*s/#", MRL_FMT(id)); /* no limit: cannot fail */
-    mrl_mqtt_door_forget(w->door, id, mrl_buf_bytes(&topics));
+    mrl_purge_part(forget->purge, w->door);
     free(forget);
 }
 
 static void drop_forget(struct mrl_message *m)
 {
-    free(MRL_CONTAINER(m, struct forget_message, message));
+    struct forget_message *forget = MRL_CONTAINER(m, struct forget_message, message);
+
+    mrl_purge_give_up(forget->purge);
+    free(forget);
 }
 
-void mrl_worker_post_forget(struct mrl_worker *w, mrl_bytes device)
+void mrl_worker_post_forget(struct mrl_worker *w, struct mrl_purge *purge)
 {
     struct forget_message *forget = calloc(1, sizeof(*forget));
 
     if (forget == NULL)
         abort();
     forget->message = (struct mrl_message){.handle = on_forget, .drop = drop_forget};
-    (void)mrl_name_set(&forget->id, device); /* of the registry: valid */
+    forget->purge = purge;
     mrl_mailbox_post(w->mailbox, &forget->message);
 }
 

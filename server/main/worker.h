@@ -67,8 +67,9 @@ mrl_err mrl_worker_set_identity(struct mrl_worker *w, const struct mrl_server_id
 mrl_err mrl_worker_start(struct mrl_worker *w, struct mrl_why *why);
 /* From any thread while it runs: handled by the worker. */
 void mrl_worker_post_rejudge(struct mrl_worker *w, enum mrl_principal_kind kind, mrl_bytes id);
-/* A device was retired: what it retained goes, and what is retained for it. */
-void mrl_worker_post_forget(struct mrl_worker *w, mrl_bytes device);
+/* A device was retired (main/retirement.h): this worker's part. */
+struct mrl_purge;
+void mrl_worker_post_forget(struct mrl_worker *w, struct mrl_purge *purge);
 /* Takes the message. */
 void mrl_worker_post(struct mrl_worker *w, struct mrl_message *m);
 /* Takes a copy of its own of what identity holds. */

@@ -12,6 +12,7 @@
 #include "crypto/csr.h"
 #include "devices/hardware.h"
 #include "onboarding/attest_check.h"
+#include "onboarding/maker_enrol.h"
 
 enum { BINDING_MAX = 64 };
 
@@ -31,6 +32,7 @@ struct mrl_attest {
     struct mrl_onboarding *onboarding;
     struct mrl_cert_list roots;
     uint64_t life_s;
+    unsigned open_max;
     pthread_mutex_t lock;
     struct mrl_list open; /* struct challenge, under lock */
     size_t count;
@@ -52,7 +54,7 @@ static void challenge_auto(struct challenge **c)
 #define CHALLENGE __attribute__((cleanup(challenge_auto))) struct challenge *
 
 mrl_err mrl_attest_new(struct mrl_onboarding *onboarding, struct mrl_cert_list *roots,
-                       uint64_t life_s, struct mrl_attest **out)
+                       uint64_t life_s, unsigned open_max, struct mrl_attest **out)
 {
     struct mrl_attest *a = calloc(1, sizeof(*a));
 
@@ -62,6 +64,7 @@ mrl_err mrl_attest_new(struct mrl_onboarding *onboarding, struct mrl_cert_list *
     a->roots = *roots;
     *roots = (struct mrl_cert_list){0};
     a->life_s = life_s;
+    a->open_max = open_max;
     mrl_list_init(&a->open);
     if (pthread_mutex_init(&a->lock, NULL) != 0) {
         mrl_cert_list_done(&a->roots);
@@ -107,7 +110,7 @@ static bool keep(struct mrl_attest *a, struct challenge *c)
 
     (void)pthread_mutex_lock(&a->lock); /* fails only when misused */
     clear_up(a, mrl_monotonic_ms(), mrl_name_bytes(&c->device));
-    room = a->count < MRL_ATTEST_OPEN_MAX;
+    room = a->count < a->open_max;
     if (room) {
         mrl_list_add(&a->open, &c->node);
         a->count++;
@@ -210,6 +213,20 @@ static enum mrl_enrol_refusal begin(struct mrl_attest *a, const struct mrl_enrol
     return MRL_ENROL_OK;
 }
 
+/* By the certificate of its maker; a token goes before it. */
+static bool is_introduced(const struct mrl_enrolment *e)
+{
+    return e->token.len == 0 && e->introduced.len > 0;
+}
+
+/* Sets e->device. */
+static enum mrl_enrol_refusal admit(struct mrl_attest *a, struct mrl_enrolment *e,
+                                    struct mrl_name *device, struct mrl_why *why)
+{
+    return is_introduced(e) ? mrl_maker_admits(a->onboarding, e, device, why)
+                            : mrl_enrol_admits(a->onboarding, e, device, why);
+}
+
 enum mrl_enrol_refusal mrl_attest_begin(struct mrl_attest *a, const struct mrl_enrolment *e,
                                         const struct mrl_attest_claim *claim,
                                         struct mrl_attest_challenge *out, struct mrl_why *why)
@@ -218,7 +235,7 @@ enum mrl_enrol_refusal mrl_attest_begin(struct mrl_attest *a, const struct mrl_e
     enum mrl_enrol_refusal refusal;
     struct mrl_name device;
 
-    refusal = mrl_enrol_admits(a->onboarding, &known, &device, why);
+    refusal = admit(a, &known, &device, why);
     return refusal == MRL_ENROL_OK ? begin(a, &known, claim, out, why) : refusal;
 }
 
@@ -277,7 +294,9 @@ static enum mrl_enrol_refusal finish(struct mrl_attest *a, const struct mrl_enro
         .version = mrl_str(c->tpm.names.version),
     };
     proven.proof = &proof;
-    return e->token.len > 0 ? mrl_enrol(a->onboarding, &proven, der, why)
+    if (e->token.len > 0)
+        return mrl_enrol(a->onboarding, &proven, der, why);
+    return is_introduced(e) ? mrl_maker_enrol(a->onboarding, &proven, der, why)
                             : mrl_reenrol(a->onboarding, &proven, der, why);
 }
 
@@ -289,6 +308,6 @@ enum mrl_enrol_refusal mrl_attest_finish(struct mrl_attest *a, const struct mrl_
     enum mrl_enrol_refusal refusal;
     struct mrl_name device;
 
-    refusal = mrl_enrol_admits(a->onboarding, &known, &device, why);
+    refusal = admit(a, &known, &device, why);
     return refusal == MRL_ENROL_OK ? finish(a, &known, answer, der, why) : refusal;
 }

@@ -18,13 +18,14 @@ enum {
     MRL_ATTEST_SECRET = 32,   /* bytes */
     MRL_ATTEST_NONCE = 32,    /* bytes */
     MRL_ATTEST_CHAIN_MAX = 8, /* CA certificates a device may send along */
-    MRL_ATTEST_OPEN_MAX = 4096,
+    MRL_ATTEST_OPEN = 4096,   /* challenges, for open_max */
 };
 
 struct mrl_attest;
-/* Borrows onboarding; takes roots, on failure too: with none, every proof is refused. */
+/* Borrows onboarding; takes roots, on failure too: with none, every proof is refused. open_max:
+ * challenges that may wait for an answer. */
 mrl_err mrl_attest_new(struct mrl_onboarding *onboarding, struct mrl_cert_list *roots,
-                       uint64_t life_s, struct mrl_attest **out);
+                       uint64_t life_s, unsigned open_max, struct mrl_attest **out);
 void mrl_attest_free(struct mrl_attest *a); /* NULL is fine */
 MRL_AUTO_DEFINE(mrl_attest);
 
@@ -41,8 +42,8 @@ struct mrl_attest_challenge {
     uint8_t nonce[MRL_ATTEST_NONCE]; /* qualifyingData of TPM2_Certify */
     uint64_t life_s;
 };
-/* For a device that token or certificate admit, on a connection with a channel binding. A device
- * has one open challenge, the last. */
+/* For a device that a token, its certificate or that of its maker admit, on a connection with a
+ * channel binding. A device has one open challenge, the last. */
 enum mrl_enrol_refusal mrl_attest_begin(struct mrl_attest *a, const struct mrl_enrolment *e,
                                         const struct mrl_attest_claim *claim,
                                         struct mrl_attest_challenge *out, struct mrl_why *why);

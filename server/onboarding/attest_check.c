@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onboarding/attest_check.h"
 
+#include "crypto/weak_key.h"
+
 /* Made in this TPM and never leaves it. TPM 2.0 Library, part 1, 25.2 */
 enum {
     BORN_HERE = MRL_TPM2_FIXED_TPM | MRL_TPM2_FIXED_PARENT | MRL_TPM2_SENSITIVE_DATA_ORIGIN,
@@ -59,6 +61,7 @@ static mrl_err check_same_key(const struct mrl_cert *cert, struct mrl_attest_tpm
     MRL_AUTO(mrl_key) used = NULL;
     MRL_AUTO(mrl_key) certified = NULL;
     MRL_SCOPED(mrl_buf) spki = {0};
+    enum mrl_key_weakness weakness;
 
     if (mrl_tpm2_public_key(&t->ek_public, &used, NULL) != MRL_OK ||
         mrl_cert_key(cert, &certified) != MRL_OK)
@@ -67,6 +70,10 @@ static mrl_err check_same_key(const struct mrl_cert *cert, struct mrl_attest_tpm
         return mrl_fail(why, MRL_ERR_DENIED,
                         "the EK certificate is for another key than the EK that is used");
     MRL_TRY(mrl_key_to_spki(used, &spki));
+    weakness = mrl_key_weakness_of(used, mrl_buf_bytes(&spki));
+    if (weakness != MRL_KEY_SOUND)
+        return mrl_fail(why, MRL_ERR_DENIED, "the EK: %s: %s", mrl_key_weakness_name(weakness),
+                        mrl_key_weakness_text(weakness));
     return mrl_sha256(mrl_buf_bytes(&spki), t->ek);
 }
 

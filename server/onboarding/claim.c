@@ -296,6 +296,37 @@ mrl_err mrl_claim_revoke(struct mrl_onboarding *o, const struct mrl_actor *actor
     return err;
 }
 
+struct denied_claim {
+    struct mrl_name name; /* of the next one */
+};
+
+static mrl_err find_denied(struct mrl_tx *tx, void *context)
+{
+    struct denied_claim *d = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx,
+                             "SELECT name FROM claims WHERE state = $1"
+                             " AND EXISTS (SELECT 1 FROM denied_keys d WHERE d.key = claims.key)"
+                             " LIMIT 1",
+                             MRL_ARGS(MRL_INT(MRL_CREDENTIAL_ACTIVE)), &rows));
+    return mrl_name_set(&d->name, mrl_row_bytes(rows, 0)) ? MRL_OK : MRL_ERR_CORRUPT;
+}
+
+mrl_err mrl_claims_revoke_denied(struct mrl_onboarding *o, const struct mrl_actor *actor,
+                                 mrl_bytes reason, uint64_t *revoked, struct mrl_why *why)
+{
+    struct denied_claim d;
+    mrl_err err;
+
+    while ((err = mrl_store_read(o->store, find_denied, &d)) == MRL_OK) {
+        err = mrl_claim_revoke(o, actor, mrl_name_bytes(&d.name), reason, why);
+        MRL_ENSURE(err == MRL_OK || err == MRL_ERR_STATE, err); /* somebody was faster */
+        *revoked += err == MRL_OK;
+    }
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
 /* --- reading --- */
 
 struct listing {
@@ -402,15 +433,19 @@ mrl_err mrl_claim_check_key_tx(struct mrl_tx *tx, mrl_bytes spki, struct mrl_why
 mrl_err mrl_claim_judge_tx(struct mrl_tx *tx, mrl_bytes name, struct mrl_why *why)
 {
     MRL_AUTO(mrl_rows) rows = NULL;
-    mrl_err err =
-        mrl_tx_query_one(tx, "SELECT state, not_after, used < uses FROM claims WHERE name = $1",
-                         MRL_ARGS(MRL_TEXT(name)), &rows);
+    mrl_err err = mrl_tx_query_one(tx,
+                                   "SELECT state, not_after, used < uses, EXISTS"
+                                   " (SELECT 1 FROM denied_keys d WHERE d.key = claims.key)"
+                                   " FROM claims WHERE name = $1",
+                                   MRL_ARGS(MRL_TEXT(name)), &rows);
 
     if (err == MRL_ERR_NOT_FOUND)
         return mrl_fail(why, MRL_ERR_AUTH, "the claim is unknown");
     MRL_TRY(err);
     if (mrl_row_int(rows, 0) != MRL_CREDENTIAL_ACTIVE)
         return mrl_fail(why, MRL_ERR_AUTH, "the claim is revoked");
+    if (mrl_row_int(rows, 3) != 0)
+        return mrl_fail(why, MRL_ERR_AUTH, "the key of the claim is on the deny-list");
     if (mrl_row_int(rows, 1) < mrl_wall_s())
         return mrl_fail(why, MRL_ERR_AUTH, "the claim has expired");
     if (mrl_row_int(rows, 2) == 0)

@@ -58,11 +58,15 @@ mrl_err mrl_claim_show(struct mrl_store *s, mrl_bytes name, mrl_claim_visit *vis
 /* Before the first write job: the claims of the store go into the snapshot. */
 mrl_err mrl_claims_load(struct mrl_store *s, struct mrl_registry *r, struct mrl_why *why);
 
-/* [writer] May it (still) be used now? MRL_ERR_AUTH: revoked, ended or unknown; MRL_ERR_LIMIT: used
+/* [writer] May it (still) be used now? MRL_ERR_AUTH: revoked, ended, its key denied, or
+ * unknown; MRL_ERR_LIMIT: used
  * up. */
 mrl_err mrl_claim_judge_tx(struct mrl_tx *tx, mrl_bytes name, struct mrl_why *why);
 /* [writer] MRL_ERR_EXISTS: it is the key of a claim, which every holder of the claim has. */
 mrl_err mrl_claim_check_key_tx(struct mrl_tx *tx, mrl_bytes spki, struct mrl_why *why);
+/* [service] Revokes the claims whose key is on the deny-list (devices/denied_key.h). */
+mrl_err mrl_claims_revoke_denied(struct mrl_onboarding *o, const struct mrl_actor *actor,
+                                 mrl_bytes reason, uint64_t *revoked, struct mrl_why *why);
 /* [writer] As mrl_claim_judge_tx, and uses it once. */
 mrl_err mrl_claim_use_tx(struct mrl_tx *tx, mrl_bytes name, struct mrl_why *why);
 

@@ -14,6 +14,7 @@
 #include "devices/snapshot.h"
 #include "onboarding/enrol_internal.h"
 #include "onboarding/grant.h"
+#include "onboarding/outage.h"
 #include "onboarding/terms.h"
 #include "onboarding/token_approval.h"
 
@@ -130,6 +131,7 @@ static enum mrl_enrol_refusal refusal_of(struct grant *g, mrl_err err)
         return MRL_ENROL_WAITING;
     note_refused(g->o, g->e, MRL_AUDIT_ENROL_REFUSED,
                  g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
+    mrl_outage_tell(err, g->why);
     if (err == MRL_ERR_STATE || err == MRL_ERR_LIMIT || err == MRL_ERR_NOT_FOUND ||
         err == MRL_ERR_DENIED || err == MRL_ERR_EXISTS)
         return MRL_ENROL_FORBIDDEN;

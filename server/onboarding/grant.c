@@ -4,7 +4,10 @@
 #include "audit/audit.h"
 
 #include "base/hex.h"
+#include "crypto/idevid.h"
 #include "devices/credential.h"
+#include "devices/denied_key.h"
+#include "devices/expectation.h"
 #include "devices/hardware.h"
 
 static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
@@ -13,12 +16,23 @@ static mrl_err refuse_request(enum mrl_csr_reason reason, struct mrl_why *why)
                     mrl_csr_reason_text(reason));
 }
 
+static void count_refused(enum mrl_csr_reason reason)
+{
+    if (reason == MRL_CSR_BAD_SIGNATURE)
+        mrl_key_refused(MRL_KEY_REFUSED_UNPROVEN);
+    else
+        mrl_key_refused(reason == MRL_CSR_WEAK_KEY ? MRL_KEY_REFUSED_TYPE : MRL_KEY_REFUSED_BROKEN);
+}
+
 static mrl_err check_key(const struct mrl_csr *csr, struct mrl_why *why)
 {
     MRL_AUTO(mrl_key) key = NULL;
     enum mrl_csr_reason reason;
 
-    return mrl_csr_check(csr, &key, &reason) == MRL_OK ? MRL_OK : refuse_request(reason, why);
+    if (mrl_csr_check(csr, &key, &reason) == MRL_OK)
+        return MRL_OK;
+    count_refused(reason);
+    return refuse_request(reason, why);
 }
 
 mrl_err mrl_grant_read_key(mrl_bytes body, struct mrl_csr **out, struct mrl_why *why)
@@ -101,6 +115,29 @@ static mrl_err append_entry(struct mrl_tx *tx, const struct grant_job *j)
     return mrl_audit_append(tx, &event, NULL);
 }
 
+void mrl_grant_show_maker(const struct mrl_cert_facts *maker, struct mrl_shown *out)
+{
+    if (maker == NULL)
+        return;
+    out->maker_key = maker->spki;
+    if (mrl_idevid_serial(maker->subject, &out->serial) != MRL_OK)
+        out->serial = MRL_BYTES_NONE;
+}
+
+static mrl_err judge(struct mrl_tx *tx, const struct grant_job *j,
+                     const struct mrl_credential_new *c, bool held)
+{
+    struct mrl_shown shown = {.renews = j->grant->action == MRL_AUDIT_DEVICE_REENROLLED,
+                              .spki = c->spki,
+                              .proof = j->grant->proof,
+                              .held = held};
+
+    if (c->kind != MRL_PRINCIPAL_DEVICE)
+        return MRL_OK;
+    mrl_grant_show_maker(j->grant->maker, &shown);
+    return mrl_expectation_judge_tx(tx, c->id, &shown, j->why);
+}
+
 static mrl_err stage(struct mrl_tx *tx, struct grant_job *j,
                      const struct mrl_credential_new *credential)
 {
@@ -109,6 +146,7 @@ static mrl_err stage(struct mrl_tx *tx, struct grant_job *j,
     if (j->hardware != NULL)
         MRL_TRY(mrl_hardware_record_tx(j->hardware, tx, j->grant->actor, credential,
                                        j->grant->proof, &held, j->why));
+    MRL_TRY(judge(tx, j, credential, held));
     MRL_TRY(mrl_registry_stage(tx, j->grant->kind, j->grant->id, &j->update));
     if (held)
         mrl_registry_update_hardware(j->update, &credential->fingerprint);

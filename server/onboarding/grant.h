@@ -8,6 +8,7 @@
 #include "access/actor.h"
 #include "base/buf.h"
 #include "crypto/csr.h"
+#include "devices/expectation.h"
 #include "onboarding/enrol.h"
 
 /* Everything is borrowed for the call. */
@@ -25,6 +26,7 @@ struct mrl_grant {
     mrl_err (*before)(struct mrl_tx *tx, void *context, struct mrl_why *why);
     void *context;
     const struct mrl_hardware_proof *proof; /* about the key, NULL: none */
+    const struct mrl_cert_facts *maker;     /* of the maker's certificate that came, NULL: none */
 };
 
 /* Reads a PKCS#10 request (crypto/csr.h): its key is one we certify, and the sender holds it.
@@ -38,6 +40,9 @@ mrl_err mrl_grant_read_request(mrl_bytes body, mrl_bytes id, struct mrl_csr **ou
  * (RFC 7030 4.4.1). */
 mrl_err mrl_grant_read_names(mrl_bytes body, mrl_bytes id, struct mrl_csr **out,
                              struct mrl_why *why);
+
+/* What came with a request, against what the device is expected with (devices/expectation.h). */
+void mrl_grant_show_maker(const struct mrl_cert_facts *maker, struct mrl_shown *out);
 
 /* In one transaction: runs before, adds the certificate (DER) as credential, appends the audit
  * entry (fingerprint, serial, not_after); then publishes. spki of g is not looked at. Errors are

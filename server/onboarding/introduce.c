@@ -6,7 +6,9 @@
 #include "base/hex.h"
 #include "crypto/der.h"
 #include "devices/credential.h"
+#include "onboarding/grant.h"
 #include "onboarding/maker_claim.h"
+#include "onboarding/outage.h"
 
 static mrl_err read_one(struct mrl_reader *r, struct mrl_cert **out)
 {
@@ -85,6 +87,14 @@ static mrl_err record(struct mrl_tx *tx, const struct mrl_maker_claim *c)
     return mrl_audit_append(tx, &e, NULL);
 }
 
+static mrl_err judge(struct mrl_tx *tx, const struct job *j)
+{
+    struct mrl_shown shown = {.spki = j->claim.certificate->spki};
+
+    mrl_grant_show_maker(j->claim.certificate, &shown);
+    return mrl_expectation_judge_tx(tx, j->claim.device, &shown, j->why);
+}
+
 static mrl_err add_credential(struct mrl_tx *tx, const struct job *j)
 {
     const struct mrl_cert_facts *f = j->claim.certificate;
@@ -99,6 +109,7 @@ static mrl_err add_credential(struct mrl_tx *tx, const struct job *j)
         .der = f->der,
     };
 
+    MRL_TRY(judge(tx, j));
     MRL_TRY(mrl_device_activate_tx(tx, j->claim.actor, j->claim.device, j->why));
     MRL_TRY(mrl_registry_credential_add(tx, &credential, j->why));
     return record(tx, &j->claim);
@@ -213,6 +224,7 @@ mrl_err mrl_introduce(struct mrl_onboarding *o, const struct mrl_introducing *in
         actor.kind = MRL_ACTOR_UNKNOWN;
     if (err != MRL_OK && err != MRL_ERR_AGAIN)
         note_refused(o, &actor, err, why);
+    mrl_outage_tell(err, why);
     mrl_introduction_done(&i);
     return err;
 }

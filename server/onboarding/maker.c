@@ -7,6 +7,7 @@
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "crypto/path.h"
+#include "devices/denied_key.h"
 #include "onboarding/maker_internal.h"
 
 static const struct mrl_migration migrations[] = {
@@ -234,6 +235,7 @@ static mrl_err insert_ca(struct mrl_tx *tx, const struct addition *a, size_t i)
     const struct mrl_cert_facts *f = mrl_cert_facts(a->cas.certs[i]);
     uint64_t added;
 
+    MRL_TRY(mrl_key_vet(tx, f->spki, a->why));
     MRL_TRY(mrl_tx_exec(tx,
                         "INSERT INTO maker_cas (fingerprint, maker, position, der)"
                         " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",

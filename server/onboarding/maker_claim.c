@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
+#include "devices/denied_key.h"
 #include "devices/device.h"
 #include "store/tx.h"
 
@@ -131,6 +132,7 @@ static mrl_err check_state(struct mrl_tx *tx, const struct mrl_maker_claim *c,
 static mrl_err look(struct mrl_tx *tx, const struct mrl_maker_claim *c, struct found *f,
                     struct mrl_why *why)
 {
+    MRL_TRY(mrl_key_vet(tx, c->certificate->spki, why));
     MRL_TRY(mrl_sha256(c->certificate->spki, f->key));
     MRL_TRY(look_at_key(tx, c, f, why));
     if (!f->key_known)

@@ -6,10 +6,12 @@
 #include "base/hex.h"
 #include "crypto/idevid.h"
 #include "devices/device.h"
+#include "devices/hardware.h"
 #include "onboarding/enrol_internal.h"
 #include "onboarding/grant.h"
 #include "onboarding/introduce.h"
 #include "onboarding/maker_claim.h"
+#include "onboarding/outage.h"
 #include "onboarding/terms.h"
 
 struct enrolling {
@@ -141,6 +143,8 @@ static mrl_err give(struct enrolling *g, struct mrl_buf *der)
         .profile = g->profile,
         .before = run_claim,
         .context = g,
+        .proof = g->e.proof,
+        .maker = g->claim.certificate,
     };
 
     return mrl_grant_write(g->o, &wish, der, g->why);
@@ -189,6 +193,15 @@ struct repetition {
     struct mrl_buf *der;
 };
 
+/* Whoever proves its hardware is not given one that was got without. */
+static bool is_proven(const struct enrolling *g, mrl_bytes der)
+{
+    struct mrl_fingerprint fp;
+
+    return g->e.proof == NULL ||
+           (mrl_fingerprint_of(der, &fp) == MRL_OK && mrl_hardware_is_held(g->o->registry, &fp));
+}
+
 static mrl_err find_unused(struct mrl_tx *tx, void *context)
 {
     const struct repetition *r = context;
@@ -203,6 +216,7 @@ static mrl_err find_unused(struct mrl_tx *tx, void *context)
         MRL_ARGS(MRL_BLOB(mrl_bytes_of(key, sizeof(key))), MRL_INT(MRL_PRINCIPAL_DEVICE),
                  MRL_TEXT(r->g->e.device), MRL_INT(MRL_CREDENTIAL_ACTIVE), MRL_INT(mrl_wall_s())),
         &rows));
+    MRL_ENSURE(is_proven(r->g, mrl_row_bytes(rows, 0)), MRL_ERR_NOT_FOUND);
     return mrl_buf_append(r->der, mrl_row_bytes(rows, 0));
 }
 
@@ -258,6 +272,7 @@ static enum mrl_enrol_refusal refusal_of(struct enrolling *g, mrl_err err)
     else if (err != MRL_OK)
         mrl_enrol_note_refused(g->o, &g->e,
                                g->why->text[0] != '\0' ? g->why->text : mrl_err_name(err));
+    mrl_outage_tell(err, g->why);
     return table[err] != 0 ? table[err] : MRL_ENROL_UNAVAILABLE;
 }
 
@@ -292,15 +307,36 @@ static mrl_err enrol(struct enrolling *g, struct mrl_buf *der)
     return decide(g, der);
 }
 
+static mrl_err look_who(struct enrolling *g)
+{
+    mrl_err err =
+        mrl_introduction_read(g->o->makers, g->e.introduced, mrl_wall_s(), &g->who, g->why);
+
+    return err == MRL_ERR_INVALID ? MRL_ERR_DENIED /* the certificate is wrong, not the request */
+                                  : err;
+}
+
+enum mrl_enrol_refusal mrl_maker_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why)
+{
+    struct enrolling g = {.o = o, .e = *e, .why = why};
+    enum mrl_enrol_refusal refusal = refusal_of(&g, look_who(&g));
+
+    if (refusal == MRL_ENROL_OK) {
+        *device = g.who.device;
+        e->device = mrl_name_bytes(device);
+    }
+    mrl_introduction_done(&g.who);
+    return refusal;
+}
+
 enum mrl_enrol_refusal mrl_maker_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                        struct mrl_buf *der, struct mrl_why *why)
 {
     struct enrolling g = {.o = o, .e = *e, .why = why};
     enum mrl_enrol_refusal refusal;
-    mrl_err err = mrl_introduction_read(o->makers, e->introduced, mrl_wall_s(), &g.who, why);
+    mrl_err err = look_who(&g);
 
-    if (err == MRL_ERR_INVALID)
-        err = MRL_ERR_DENIED; /* it is the certificate that is wrong, not the request */
     if (err == MRL_OK)
         err = enrol(&g, der);
     refusal = refusal_of(&g, err);

@@ -11,5 +11,9 @@
  * empty, or that of the maker's certificate, or its serialNumber; ours says CN=id in any case. */
 enum mrl_enrol_refusal mrl_maker_enrol(struct mrl_onboarding *o, const struct mrl_enrolment *e,
                                        struct mrl_buf *der, struct mrl_why *why);
+/* Is the certificate in the handshake of a maker, and which device does it name? Sets e->device,
+ * which then points into *device. Whether it may have a certificate is decided at the enrolment. */
+enum mrl_enrol_refusal mrl_maker_admits(struct mrl_onboarding *o, struct mrl_enrolment *e,
+                                        struct mrl_name *device, struct mrl_why *why);
 
 #endif

@@ -12,6 +12,7 @@
 #include "onboarding/claim.h"
 #include "onboarding/grant.h"
 #include "onboarding/hook.h"
+#include "onboarding/outage.h"
 #include "onboarding/pending.h"
 #include "onboarding/templates.h"
 
@@ -104,6 +105,16 @@ static enum mrl_provision_refusal refuse(struct mrl_provisioning *p,
     return refusal;
 }
 
+static enum mrl_provision_refusal fail(struct mrl_provisioning *p,
+                                       const struct mrl_provision_from *from, mrl_bytes target,
+                                       mrl_err err, struct mrl_why *why, const char *reason)
+{
+    enum mrl_provision_refusal refusal = refuse(p, from, target, refusal_of(err), why, reason);
+
+    mrl_outage_tell(err, why);
+    return refusal;
+}
+
 /* --- a certificate --- */
 
 struct certifying {
@@ -193,14 +204,13 @@ enum mrl_provision_refusal
 mrl_provision_certify(struct mrl_provisioning *p, const struct mrl_provision_from *from,
                       mrl_bytes csr, struct mrl_provision_certificate *out, struct mrl_why *why)
 {
-    struct certifying c = {.write = {.run = run_certify}, .from = from, .why = why};
+    struct certifying c = {.write = {.run = run_certify, .why = why}, .from = from, .why = why};
     mrl_err err;
 
     author_of(from, &c.author);
     err = certify(p->onboarding, &c, csr, out);
     mrl_pending_token_done(&c.token);
-    return err == MRL_OK ? MRL_PROVISION_OK
-                         : refuse(p, from, MRL_BYTES_NONE, refusal_of(err), why, "");
+    return err == MRL_OK ? MRL_PROVISION_OK : fail(p, from, MRL_BYTES_NONE, err, why, "");
 }
 
 void mrl_provision_certificate_done(struct mrl_provision_certificate *c)
@@ -389,9 +399,16 @@ static mrl_err grant(struct registering *r)
     return mrl_grant_record(r->p->onboarding, &wish, mrl_buf_bytes(&r->pending.der), r->why);
 }
 
+static void set_offer(const struct registering *r, struct mrl_provision_thing *out)
+{
+    out->has_offer = mrl_offer_of(r->p->onboarding, mrl_name_bytes(&out->device),
+                                  mrl_buf_bytes(&r->pending.der), &out->offer) == MRL_OK;
+}
+
 static void give(struct registering *r, struct mrl_provision_thing *out)
 {
     out->device = r->device.id;
+    set_offer(r, out);
     out->configuration = json_incref(r->device.configuration);
 }
 
@@ -404,6 +421,7 @@ static mrl_err tell_again(const struct registering *r, struct mrl_provision_thin
                        mrl_bytes_of(r->pending.asked, sizeof(r->pending.asked))))
         return MRL_ERR_AUTH;
     out->device = r->pending.device;
+    set_offer(r, out);
     return mrl_json_read(mrl_buf_bytes(&r->pending.answer), &MRL_JSON_LIMITS_DEFAULT,
                          &out->configuration, NULL);
 }
@@ -442,9 +460,9 @@ static enum mrl_provision_refusal run(struct registering *r, struct mrl_provisio
         err = register_thing(r, out);
     if (err == MRL_OK)
         return MRL_PROVISION_OK;
-    return refuse(r->p, r->from,
-                  r->device.id.len > 0 ? mrl_name_bytes(&r->device.id) : r->template_name,
-                  refusal_of(err), r->why, r->hook_said);
+    return fail(r->p, r->from,
+                r->device.id.len > 0 ? mrl_name_bytes(&r->device.id) : r->template_name, err,
+                r->why, r->hook_said);
 }
 
 enum mrl_provision_refusal

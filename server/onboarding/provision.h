@@ -51,6 +51,8 @@ mrl_provision_certify(struct mrl_provisioning *p, const struct mrl_provision_fro
 struct mrl_provision_thing {
     struct mrl_name device;
     json_t *configuration;
+    bool has_offer;
+    struct mrl_offer offer; /* when to renew its certificate */
 };
 void mrl_provision_thing_done(struct mrl_provision_thing *t);
 /* One transaction uses token and claim, makes or activates the device, and gives it the

@@ -187,7 +187,7 @@ struct member {
     const char *name;
     mrl_bytes text;
     bool is_number;
-    unsigned number;
+    uint64_t number;
     json_t *texts; /* borrowed; NULL: it is a text or number */
 };
 
@@ -195,7 +195,7 @@ static mrl_err put_json(json_t *o, const struct member *m)
 {
     if (m->texts != NULL)
         return mrl_json_set(o, m->name, json_incref(m->texts));
-    return m->is_number ? mrl_json_set_int(o, m->name, m->number)
+    return m->is_number ? mrl_json_set_int(o, m->name, (int64_t)m->number)
                         : mrl_json_set_str(o, m->name, m->text);
 }
 
@@ -259,37 +259,68 @@ static mrl_err write(enum mrl_provision_format format, const struct member *memb
                                         : write_cbor(members, count, out);
 }
 
-mrl_err mrl_provision_write_certificate(enum mrl_provision_format format, mrl_bytes id,
-                                        mrl_bytes pem, mrl_bytes token, struct mrl_buf *out)
-{
-    const struct member members[] = {
-        {.name = "certificateId", .text = id},
-        {.name = "certificatePem", .text = pem},
-        {.name = token_member, .text = token},
-    };
+enum { MEMBERS_MAX = 8 };
 
-    return write(format, members, MRL_COUNT(members), out);
+struct members {
+    struct member all[MEMBERS_MAX];
+    size_t count;
+};
+
+static void add_text(struct members *m, const char *name, mrl_bytes text)
+{
+    m->all[m->count++] = (struct member){.name = name, .text = text};
+}
+
+static void add_number(struct members *m, const char *name, int64_t number)
+{
+    m->all[m->count++] =
+        (struct member){.name = name, .is_number = true, .number = (uint64_t)number};
+}
+
+static void add_told(struct members *m, const struct mrl_provision_told *told)
+{
+    add_number(m, "serverTime", told->time_s);
+    if (told->offer == NULL)
+        return;
+    add_number(m, "renewalStart", told->offer->window.start);
+    add_number(m, "renewalEnd", told->offer->window.end);
+    add_number(m, "renewalGrace", (int64_t)told->offer->grace_s);
+}
+
+mrl_err mrl_provision_write_certificate(enum mrl_provision_format format, mrl_bytes id,
+                                        mrl_bytes pem, mrl_bytes token,
+                                        const struct mrl_provision_told *told, struct mrl_buf *out)
+{
+    struct members m = {.count = 0};
+
+    add_text(&m, "certificateId", id);
+    add_text(&m, "certificatePem", pem);
+    add_text(&m, token_member, token);
+    add_told(&m, told);
+    return write(format, m.all, m.count, out);
 }
 
 mrl_err mrl_provision_write_thing(enum mrl_provision_format format, mrl_bytes device,
-                                  json_t *configuration, struct mrl_buf *out)
+                                  json_t *configuration, const struct mrl_provision_told *told,
+                                  struct mrl_buf *out)
 {
-    const struct member members[] = {
-        {.name = "deviceConfiguration", .texts = configuration},
-        {.name = "thingName", .text = device},
-    };
+    struct members m = {.count = 0};
 
-    return write(format, members, MRL_COUNT(members), out);
+    m.all[m.count++] = (struct member){.name = "deviceConfiguration", .texts = configuration};
+    add_text(&m, "thingName", device);
+    add_told(&m, told);
+    return write(format, m.all, m.count, out);
 }
 
-mrl_err mrl_provision_write_error(enum mrl_provision_format format, unsigned status,
-                                  const char *code, const char *message, struct mrl_buf *out)
+mrl_err mrl_provision_write_error(enum mrl_provision_format format,
+                                  const struct mrl_provision_error *error, struct mrl_buf *out)
 {
-    const struct member members[] = {
-        {.name = "statusCode", .is_number = true, .number = status},
-        {.name = "errorCode", .text = mrl_str(code)},
-        {.name = "errorMessage", .text = mrl_str(message)},
-    };
+    struct members m = {.count = 0};
 
-    return write(format, members, MRL_COUNT(members), out);
+    add_number(&m, "statusCode", error->status);
+    add_text(&m, "errorCode", mrl_str(error->code));
+    add_text(&m, "errorMessage", mrl_str(error->message));
+    if (error->retry_after_s > 0)
+        add_number(&m, "retryAfter", error->retry_after_s);
+    return write(format, m.all, m.count, out);
 }

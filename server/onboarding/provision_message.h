@@ -6,6 +6,7 @@
 #define MRL_ONBOARDING_PROVISION_MESSAGE_H
 
 #include "base/buf.h"
+#include "onboarding/offer.h"
 #include "onboarding/template.h"
 
 enum mrl_provision_format { MRL_PROVISION_JSON, MRL_PROVISION_CBOR, MRL_PROVISION_FORMAT_COUNT_ };
@@ -30,13 +31,26 @@ void mrl_provision_message_done(struct mrl_provision_message *m);
 mrl_err mrl_provision_message_read(enum mrl_provision_format format, mrl_bytes payload,
                                    struct mrl_provision_message *out, struct mrl_why *why);
 
+/* What devices of other servers do not know, and pass over. */
+struct mrl_provision_told {
+    int64_t time_s;                /* of the server, seconds since 1970 */
+    const struct mrl_offer *offer; /* when to renew the certificate; NULL: nothing is said */
+};
 /* Each appends one payload. */
 mrl_err mrl_provision_write_certificate(enum mrl_provision_format format, mrl_bytes id,
-                                        mrl_bytes pem, mrl_bytes token, struct mrl_buf *out);
+                                        mrl_bytes pem, mrl_bytes token,
+                                        const struct mrl_provision_told *told, struct mrl_buf *out);
 /* configuration: name to text. */
 mrl_err mrl_provision_write_thing(enum mrl_provision_format format, mrl_bytes device,
-                                  json_t *configuration, struct mrl_buf *out);
-mrl_err mrl_provision_write_error(enum mrl_provision_format format, unsigned status,
-                                  const char *code, const char *message, struct mrl_buf *out);
+                                  json_t *configuration, const struct mrl_provision_told *told,
+                                  struct mrl_buf *out);
+struct mrl_provision_error {
+    unsigned status;
+    const char *code;
+    const char *message;
+    unsigned retry_after_s; /* 0: coming again is of no use, or whenever it likes */
+};
+mrl_err mrl_provision_write_error(enum mrl_provision_format format,
+                                  const struct mrl_provision_error *error, struct mrl_buf *out);
 
 #endif

@@ -39,6 +39,7 @@ struct ca {
     struct mrl_answers *answers;
     struct mrl_lists *lists;
     int64_t delegate_retry;           /* not before this second */
+    int64_t delegate_until;           /* the end of the newest; 0: none yet */
     uint64_t full_at_ms, delta_at_ms; /* when they are due; monotonic */
     size_t prepared;                  /* how far answers are prepared */
 };
@@ -300,6 +301,14 @@ static int64_t delegate_life(const struct mrl_revocation *r)
     return life < DELEGATE_MOST_S ? life : DELEGATE_MOST_S;
 }
 
+/* Not for longer than the CA lives. */
+static int64_t delegate_end(const struct mrl_revocation *r, const struct ca *ca, int64_t now)
+{
+    int64_t end = now + delegate_life(r), last = mrl_cert_facts(ca->cert)->not_after;
+
+    return end < last ? end : last;
+}
+
 /* RFC 6960 4.2.2.2: issued by the very CA that its answers are about. */
 static mrl_err check_delegate(const struct ca *ca, mrl_bytes der, struct mrl_why *why)
 {
@@ -322,7 +331,7 @@ static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now
                                   .generation = ca->number,
                                   .id = MRL_LIT("merlond-ocsp"),
                                   .not_before = now - BACKDATE_S,
-                                  .not_after = now + delegate_life(r)};
+                                  .not_after = delegate_end(r, ca, now)};
 
     MRL_TRY(mrl_key_generate(MRL_KEY_P256, &key, why));
     MRL_TRY(mrl_key_to_spki(key, &spki));
@@ -330,7 +339,16 @@ static mrl_err new_delegate(struct mrl_revocation *r, struct ca *ca, int64_t now
     MRL_TRY(mrl_keys_issue(r->config.keys, &want, &der, why));
     record_delegate(r, mrl_buf_bytes(&der), want.not_after);
     MRL_TRY(check_delegate(ca, mrl_buf_bytes(&der), why));
+    ca->delegate_until = want.not_after;
     return mrl_answers_set_responder(ca->answers, MRL_TAKE(key), mrl_buf_bytes(&der));
+}
+
+/* One that ends with its CA is the last. */
+static bool is_last_delegate(const struct ca *ca, int64_t now)
+{
+    int64_t end = mrl_cert_facts(ca->cert)->not_after;
+
+    return ca->delegate_until >= end || now >= end;
 }
 
 static void look_after_delegate(struct mrl_revocation *r, struct ca *ca)
@@ -338,7 +356,8 @@ static void look_after_delegate(struct mrl_revocation *r, struct ca *ca)
     struct mrl_why why = {""};
     int64_t now = mrl_wall_s();
 
-    if (now < mrl_answers_renew_at(ca->answers) || now < ca->delegate_retry)
+    if (now < mrl_answers_renew_at(ca->answers) || now < ca->delegate_retry ||
+        is_last_delegate(ca, now))
         return;
     if (new_delegate(r, ca, now, &why) == MRL_OK)
         return;

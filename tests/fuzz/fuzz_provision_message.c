@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mrl_bytes payload = mrl_bytes_sub(mrl_bytes_of(data, size), 1, size);
     MRL_SCOPED(mrl_provision_message) m = {0};
     MRL_SCOPED(mrl_buf) answer = {0};
+    const struct mrl_provision_told told = {.time_s = 1};
     struct mrl_why why = {""};
 
     if (mrl_provision_message_read(format, payload, &m, &why) != MRL_OK) {
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(m.count <= MRL_TEMPLATE_PARAMETERS_MAX && payload.len <= MRL_PROVISION_MESSAGE_MAX);
     for (int f = 0; f < MRL_PROVISION_FORMAT_COUNT_; f++) {
         mrl_err err = mrl_provision_write_certificate((enum mrl_provision_format)f, m.token, m.csr,
-                                                      m.token, &answer);
+                                                      m.token, &told, &answer);
 
         check(err == MRL_OK || err == MRL_ERR_INVALID); /* JSON holds no U+0000 here */
     }

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.api_stub import ApiStub  # noqa: E402
 from harness.ca import CertificateAuthority  # noqa: E402
+from harness.disk import mount_small, unmount  # noqa: E402
 from harness.merlon import Merlon, Settings  # noqa: E402
 from harness.mosquitto import Broker, start_mosquitto  # noqa: E402
 from harness.process import Processes, program  # noqa: E402
@@ -99,6 +100,38 @@ def start_merlon(make_merlon: Callable[..., Merlon]) -> Callable[..., Merlon]:
 @pytest.fixture
 def merlon(start_merlon: Callable[..., Merlon]) -> Merlon:
     return start_merlon()
+
+
+@pytest.fixture
+def small_disk(workdir: Path) -> Iterator[Path]:
+    disk = workdir / "disk"
+    if not mount_small(disk):
+        pytest.skip("no right to mount a tmpfs")
+    yield disk
+    unmount(disk)
+
+
+@pytest.fixture
+def start_merlon_on_small_disk(small_disk: Path, start_merlon: Callable[..., Merlon]) -> Iterator[Callable[..., Merlon]]:
+    """A daemon whose state is on the small disk, and nothing else of it."""
+    started: list[Merlon] = []
+
+    def start(settings: Settings | None = None, tables: list | None = None) -> Merlon:
+        own = settings or {}
+        merlon = start_merlon({**own, "server": {**own.get("server", {}), "state": str(small_disk / "state")}}, tables)
+        merlon.__class__ = type("MerlonOnSmallDisk", (type(merlon),), {"state": small_disk / "state"})
+        started.append(merlon)
+        return merlon
+
+    yield start
+    for merlon in started:
+        merlon.close()
+        merlon.runs.clear()
+
+
+@pytest.fixture
+def merlon_on_small_disk(start_merlon_on_small_disk: Callable[..., Merlon]) -> Merlon:
+    return start_merlon_on_small_disk()
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hardware proof with a TPM 2.0: swtpm and tpm2-tools are the device, its EK certificate is of a maker of its own."""
 import base64
+import re
 import ssl
 import time
+from datetime import timezone
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from harness.maker import Maker
 from harness.merlon import csr_der, new_key
 from harness.tpm_device import EK_ECC, EK_RSA, ProofConnection, TpmDevice, TpmMaker, b64
 from harness.waiting import wait_until
@@ -53,6 +56,84 @@ def test_the_certificate_is_for_the_key_in_the_tpm(merlon, device, ek, ak):
     entry = merlon.wait_for_entry("device.hardware_proven", target="pump-7")
     assert entry["details"]["model"] == "swtpm"
 
+
+def test_the_answer_says_when_to_renew_and_what_time_it_is(merlon, device):
+    answer = prove(connect(merlon), device)
+    leaf = x509.load_der_x509_certificate(base64.b64decode(answer.json["certificate"]))
+    end = int(leaf.not_valid_after.replace(tzinfo=timezone.utc).timestamp())
+    third = (end - int(leaf.not_valid_before.replace(tzinfo=timezone.utc).timestamp()) - 3600) // 3
+    offer = re.fullmatch(r"start=(\d+), end=(\d+), grace=0", answer.headers["merlon-renewal"])
+    assert offer is not None, answer
+    assert end - third <= int(offer[1]) < int(offer[2]) <= end - third // 4
+    assert abs(int(answer.headers["merlon-time"]) - time.time()) < 30
+
+
+# --- who may prove
+
+def test_a_bearer_token_admits_the_device_that_is_named_beside_it(merlon, device):
+    merlon.add_device("pump-7")
+    connection = ProofConnection(merlon, merlon.token("pump-7"))
+    named = {"device": "pump-7"}
+    begun = connection.begin(device.claim() | named)
+    assert begun.status == 200, begun
+    done = connection.finish(device.answer(begun.json, "pump-7") | named)
+    assert done.status == 200, done
+    merlon.wait_for_entry("device.hardware_proven", target="pump-7")
+
+
+def test_a_bearer_token_of_another_device_admits_nobody(merlon, device):
+    merlon.add_device("pump-7")
+    merlon.add_device("pump-8")
+    answer = ProofConnection(merlon, merlon.token("pump-8")).begin(device.claim() | {"device": "pump-7"})
+    assert (answer.status, answer.headers["www-authenticate"].split()[0]) == (401, "Bearer"), answer
+
+
+def register(merlon, maker: Maker, **members) -> None:
+    merlon.api.post("/v1/makers", {"name": "acme", "ca": maker.roots.decode(), **members})
+
+
+def approve(merlon) -> None:
+    (waiting,) = [a for a in merlon.api.all_of("/v1/approvals") if a["state"] == "pending"]
+    assert merlon.cli("approval", "approve", waiting["id"]).code == 0
+
+
+def test_the_certificate_of_its_maker_admits_a_device(merlon, device, workdir):
+    """IDevID of the board, and a TPM on it: the certificate of ours is for a key in that TPM."""
+    boards = Maker(workdir)
+    register(merlon, boards, approve="all", group="pumps")
+    connection = ProofConnection(merlon, None, boards.device("SN-7"))
+    answer = prove(connection, device, "acme-SN-7")
+    assert answer.status == 200, answer
+    assert "merlon-renewal" in answer.headers
+    assert merlon.wait_for_entry("device.hardware_proven", target="acme-SN-7")["actor"]["auth"].startswith("certificate:")
+    assert [c["hardware_held"] for c in merlon.api.get("/v1/devices/acme-SN-7")["credentials"]] == [True]
+
+
+def test_a_proof_does_not_replace_the_approval_that_its_maker_needs(merlon, device, workdir):
+    boards = Maker(workdir)
+    register(merlon, boards, approve="manual")
+    connection = ProofConnection(merlon, None, boards.device("SN-7"))
+    waiting = prove(connection, device, "acme-SN-7")
+    assert (waiting.status, waiting.headers["retry-after"]) == (202, "60"), waiting
+    approve(merlon)
+    assert prove(connection, device, "acme-SN-7").status == 200
+
+
+def test_a_lost_answer_to_a_proof_is_given_again_and_one_without_proof_is_not(merlon, device, workdir):
+    """By the maker's certificate; its approval was for one enrolment."""
+    boards = Maker(workdir)
+    register(merlon, boards, approve="manual")
+    connection = ProofConnection(merlon, None, boards.device("SN-7"))
+    assert connection.enrol(device.request("acme-SN-7")) == 202
+    approve(merlon)
+    assert connection.enrol(device.request("acme-SN-7")) == 200
+    assert prove(connection, device, "acme-SN-7").status == 202  # what it got is not for a proven key
+    approve(merlon)
+    first, again = prove(connection, device, "acme-SN-7"), prove(connection, device, "acme-SN-7")
+    assert (first.status, again.json) == (200, first.json)
+
+
+# --- what is refused
 
 def refused(merlon, answer, status: int, reason: str) -> None:
     """Told to the device and written down."""

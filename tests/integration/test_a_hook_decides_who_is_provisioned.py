@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from harness.api import ApiError
 from harness.fleet import METER, FleetDevice, Rejected, csr_pem, make_claim, set_template
 from harness.hook import Hook
 from harness.merlon import new_key
+from harness.process import build_folder
 
 SECRET = "a secret of the factory"
 
@@ -112,6 +114,26 @@ def test_one_that_does_not_answer_in_time_is_a_no(merlon, test_ca, hook):
     began = time.monotonic()
     refused(merlon, make_claim(merlon))
     assert time.monotonic() - began < 7
+
+
+@pytest.mark.quick
+def test_one_whose_name_nobody_resolves_is_a_no_in_time_and_holds_up_nobody(make_merlon, test_ca):
+    """The name server does not answer, for an hour."""
+    merlon = make_merlon()
+    merlon.env.update(LD_PRELOAD=str(build_folder() / "tests" / "resolver" / "silent_resolver.so"),
+                      ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+    merlon.init()
+    merlon.start()
+    set_template(merlon, hook={"url": "https://hook.silent.example/allow", "ca": test_ca.certificate.read_text(encoding="ascii"),
+                               "timeout_s": 1})
+    claim = make_claim(merlon)
+    for serial in ("SN-001", "SN-002", "SN-003"):
+        began = time.monotonic()
+        refused(merlon, claim, serial)
+        assert 1 <= time.monotonic() - began < 7
+    entry = merlon.wait_for_entry("provisioning.refused", target="meter-SN-003")
+    assert entry["reason"] == "hook not asked: hook.silent.example: the name was not resolved in time"
+    merlon.device("pump-7")  # another enrolment
 
 
 def test_one_that_is_not_there_is_a_no(merlon, test_ca, hook):

@@ -79,8 +79,36 @@ def test_killed_right_after_the_answer_it_is_gone_as_well(merlon, application):
         merlon.api.step(name, "retire")
         merlon.kill()
         merlon.start()
-        assert f"devices/{name}/status" not in retained(merlon, application)
+        assert retained(merlon, application) == []
         wait_until(lambda: rows(merlon, "mqtt_sessions") == 0, "the session to be gone")
+
+
+def copied(merlon: Merlon, table: str) -> list[tuple]:
+    with closing(sqlite3.connect(f"file:{merlon.database}?mode=ro", uri=True)) as store:
+        return store.execute(f"SELECT * FROM {table}").fetchall()
+
+
+def put_back(merlon: Merlon, table: str, saved: list[tuple]) -> None:
+    """While the daemon is down."""
+    with closing(sqlite3.connect(merlon.database)) as store, store:
+        store.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(saved[0]))})", saved)
+
+
+def test_a_purge_that_was_cut_off_is_done_by_the_next_start(merlon, application):
+    """The store as a daemon leaves it that ends between the retirement and the purge."""
+    fill(merlon, application, "pump-7")
+    fill(merlon, application, "pump-8")
+    wait_until(lambda: rows(merlon, "mqtt_retained") == 4, "all of it to be on the disk")
+    before = copied(merlon, "mqtt_retained")
+    merlon.api.step("pump-7", "retire")
+    wait_until(lambda: (rows(merlon, "mqtt_retained"), rows(merlon, "device_purges")) == (2, 0), "the purge to be done")
+    kept = copied(merlon, "mqtt_retained")
+    merlon.stop()
+    put_back(merlon, "mqtt_retained", [row for row in before if row not in kept])
+    put_back(merlon, "device_purges", [("pump-7",)])
+    merlon.start()
+    wait_until(lambda: (rows(merlon, "mqtt_retained"), rows(merlon, "device_purges")) == (2, 0), "the purge to be done")
+    assert retained(merlon, application) == ["devices/pump-8/orders", "devices/pump-8/status"]
 
 
 def test_its_key_stays_with_it(merlon, workdir):

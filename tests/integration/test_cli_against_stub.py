@@ -47,7 +47,8 @@ TOKEN = {"id": "00112233aabbccdd", "token": "t0k-en_" + "x" * 36, "device": "pum
          "expires": "2026-11-23T23:14:38.000Z", "enrolment_address": "*:8443", "mqtt_address": "*:8883",
          "server_name": "broker.example", "root_sha256": "cd" * 32}
 MAKER = {"name": "acme", "prefix": "acme-", "id_from": "serialNumber", "approve": "manual", "jitp": False, "rate": 60,
-         "devices": 0, "introduced": 3, "crls": 0, "created": "2026-01-02T03:04:05.678Z", "cas": []}
+         "devices": 0, "introduced": 3, "crls": 0, "created": "2026-01-02T03:04:05.678Z",
+         "cas": [{"name": "Acme Root", "fingerprint": "cd" * 32, "not_after": "2046-11-23T00:00:00.000Z"}]}
 APPROVAL = {"id": "0011", "device": "acme-7", "introducer": "maker:acme", "door": "est", "state": "pending",
             "created": "2026-01-02T03:04:05.678Z", "expires": "2026-01-09T03:04:05.678Z"}
 CLAIM = {"name": "line-3", "state": "active", "templates": ["meters"], "uses": 100, "used": 3,
@@ -94,11 +95,15 @@ SIMPLE = [
     ("token cancel 0011", "DELETE", "/v1/tokens/0011", {}, None, None),
     ("maker list", "GET", "/v1/makers", {"limit": "500"}, None, {"items": [MAKER]}),
     ("maker show acme", "GET", "/v1/makers/acme", {}, None, MAKER),
-    ("maker crl acme", "PUT", "/v1/makers/acme/crl", {}, {}, MAKER),
+    ("maker crl acme --none", "PUT", "/v1/makers/acme/crl", {}, {}, MAKER),
     ("maker remove acme", "DELETE", "/v1/makers/acme", {}, None, None),
     ("approval list --state pending", "GET", "/v1/approvals", {"state": "pending", "limit": "500"}, None, {"items": [APPROVAL]}),
     ("approval approve 0011 --reason why", "POST", "/v1/approvals/0011/approve", {}, {"reason": "why"}, None),
     ("approval refuse 0011", "POST", "/v1/approvals/0011/refuse", {}, {}, None),
+    (f"key deny --hash {'ab' * 32} --hash {'cd' * 10} --reason leaked", "POST", "/v1/denied-keys", {},
+     {"reason": "leaked", "keys": ["ab" * 32, "cd" * 10]}, {"added": 2, "revoked": 1}),
+    ("key denied", "GET", "/v1/denied-keys", {"limit": "500"}, None, {"items": []}),
+    (f"key allow {'ab' * 32} --reason mistake", "POST", f"/v1/denied-keys/{'ab' * 32}/allow", {}, {"reason": "mistake"}, None),
     ("claim list", "GET", "/v1/claims", {"limit": "500"}, None, {"items": [CLAIM]}),
     ("claim show line-3", "GET", "/v1/claims/line-3", {}, None, CLAIM),
     ("claim revoke line-3 --reason stolen", "POST", "/v1/claims/line-3/revoke", {}, {"reason": "stolen"}, CLAIM),
@@ -641,10 +646,31 @@ def test_an_operator_comes_in_with_a_certificate(workdir, test_ca):
 
 
 @pytest.mark.quick
+def test_a_maker_is_shown_in_words(stub, merlon):
+    stub.answers["GET", "/v1/makers/acme"] = Answer(MAKER)
+    shown = merlon("maker", "show", "acme").stdout
+    assert "Acme Root until 2046-11-2" in shown and "{" not in shown
+    assert re.search("Devices at most: +any number", shown)
+
+
+def test_lists_of_a_maker_do_not_go_by_a_forgotten_option(stub, merlon):
+    for wrong in ([], ["--none", "--file", "/dev/null"]):
+        ended = merlon("maker", "crl", "acme", *wrong)
+        assert ended.returncode == USAGE and "--none" in ended.stderr
+    assert stub.requests == []
+
+
+def test_a_list_that_is_not_there_is_said_and_nothing_is_counted(stub, merlon):
+    ended = merlon("device", "import", "/nonexistent/list.csv")
+    assert (ended.returncode, ended.stdout) == (REFUSED, "")
+    assert "No such file" in ended.stderr and stub.requests == []
+
+
 def test_help_and_version_need_no_server(merlon):
     assert re.fullmatch(r"merlon \d+\.\d+\.\d+\n", merlon("--version").stdout)
     assert "usage: merlon COMMAND" in merlon("help").stdout
     assert merlon("--help").stdout == merlon("help").stdout
     assert "--reason TEXT" in merlon("help", "device", "retire").stdout
+    assert all(len(line) <= 80 for line in merlon("help", "maker").stdout.splitlines())
     assert merlon("device", "retire", "--help").stdout == merlon("help", "device", "retire").stdout
     assert "audit verify" in merlon("audit", "-h").stdout

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fleet provisioning as AWS devices do it, by paho: a claim, create-from-csr, register, and a device that lives on."""
 import json
+import time
+from datetime import timezone
 
 import paho.mqtt.client as paho
 import pytest
@@ -9,9 +11,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from harness.ca import Identity
 from harness.est import Est, certificates_of, make_csr_body
-from harness.fleet import METER, FleetDevice, Rejected, csr_pem, make_claim, set_template
+from harness.fleet import METER, FleetDevice, Rejected, csr_pem, here, make_claim, set_template
 from harness.merlon import new_key, write_identity
 from harness.mqtt import Closed, Mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+
+BACKDATE_S = 3600
 
 
 @pytest.fixture(params=["json", "cbor"])
@@ -74,12 +81,48 @@ def test_the_answer_holds_the_configuration_of_the_template(merlon, form):
         device.subscribe(device.create_topic)
         device.subscribe(device.register_topic("meters"))
         made = device.create_certificate_from_csr(csr_pem(new_key()))
-        assert set(made) == {"certificateId", "certificatePem", "certificateOwnershipToken"}
+        assert set(made) == {"certificateId", "certificatePem", "certificateOwnershipToken", "serverTime"}
         leaf = x509.load_pem_x509_certificate(made["certificatePem"].encode())
         assert made["certificateId"] == leaf.fingerprint(hashes.SHA256()).hex()
         thing = device.register_thing("meters", made["certificateOwnershipToken"],
                                       {"SerialNumber": "SN-003", "Site": "oslo"})
-    assert thing == {"thingName": "meter-SN-003", "deviceConfiguration": {"interval": "60", "place": "oslo/SN-003"}}
+    assert (thing["thingName"], thing["deviceConfiguration"]) == ("meter-SN-003", {"interval": "60", "place": "oslo/SN-003"})
+    assert set(thing) == {"thingName", "deviceConfiguration", "serverTime", "renewalStart", "renewalEnd", "renewalGrace"}
+
+
+def test_the_answer_says_when_to_renew_and_what_time_it_is(merlon, form):
+    set_template(merlon)
+    with merlon.client(make_claim(merlon)) as client:
+        assert client.connect() == 0
+        device = FleetDevice(client, form)
+        device.subscribe(device.create_topic)
+        device.subscribe(device.register_topic("meters"))
+        made = device.create_certificate_from_csr(csr_pem(new_key()))
+        request = ("meters", made["certificateOwnershipToken"], {"SerialNumber": "SN-003"})
+        thing = device.register_thing(*request)
+        again = device.register_thing(*request)  # the answer was lost
+    leaf = x509.load_pem_x509_certificate(made["certificatePem"].encode())
+    since, end = (int(t.replace(tzinfo=timezone.utc).timestamp()) for t in (leaf.not_valid_before, leaf.not_valid_after))
+    third = (end - since - BACKDATE_S) // 3
+    assert end - third <= thing["renewalStart"] < thing["renewalEnd"] <= end - third // 4
+    assert thing["renewalGrace"] == 0
+    assert again == {**thing, "serverTime": again["serverTime"]}
+    for answer in (made, thing):
+        assert abs(answer["serverTime"] - time.time()) < 30 and answer["serverTime"] >= since
+
+
+def test_what_was_given_along_for_the_answer_comes_back_with_it(merlon):
+    """MQTT 5.0 4.10: correlation data."""
+    set_template(merlon)
+    with merlon.client(make_claim(merlon), protocol=paho.MQTTv5) as client:
+        assert client.connect() == 0
+        device = FleetDevice(client)
+        device.subscribe(device.create_topic)
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.CorrelationData = b"\x00mine"
+        client.paho.publish(here(device.create_topic), b"{}", 1, properties=properties)
+        message = client.receive()
+    assert message.topic.endswith("/rejected") and message.properties.CorrelationData == b"\x00mine"
 
 
 def test_a_certificate_opens_nothing_before_it_is_registered(merlon):

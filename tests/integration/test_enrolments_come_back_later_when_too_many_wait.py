@@ -9,8 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import paho.mqtt.client as paho
+import pytest
 from harness.client import TLS_1_3, tls_context
+from harness.fleet import FleetDevice, Rejected, csr_pem, make_claim, set_template
+from harness.maker import Maker
 from harness.merlon import Merlon, csr_der, new_key
+from harness.mqtt import Mqtt
 from harness.waiting import wait_until
 
 
@@ -87,6 +92,31 @@ def test_one_address_does_not_take_the_places_of_the_others(make_merlon):
     assert slow.answer().status == 200 and other.answer().status == 200
 
 
+PKCS10, JSON = "application/pkcs10", "application/json"
+WAYS = {"/.well-known/est/simpleenroll": PKCS10, "/.well-known/est/simplereenroll": PKCS10, "/.well-known/est/made/serverkeygen": PKCS10,
+        "/.well-known/merlon/attest/begin": JSON, "/.well-known/merlon/attest/finish": JSON}
+
+
+def test_every_way_over_https_has_the_same_places(make_merlon):
+    """Nothing is looked at before there is a place: neither token nor body."""
+    merlon = make_merlon({"enrolment": {"waiting": 1}}, [("profile", {"name": "made", "serverkeygen": True})])
+    merlon.init()
+    merlon.start()
+    (first,) = devices(merlon, 1)
+    with key_process_asleep(merlon):
+        slow = Request(merlon, *first)
+        wait_until(lambda: waiting(merlon) == 1, "an enrolment waits")
+        for path, content_type in WAYS.items():
+            connection = http.client.HTTPSConnection("127.0.0.1", merlon.enrolment_port, timeout=30,
+                                                     context=tls_context(merlon.root, None, TLS_1_3))
+            connection.request("POST", path, b"{}", {"Content-Type": content_type})
+            answer = connection.getresponse()
+            assert (path, answer.status) == (path, 503) and int(answer.headers["Retry-After"]) >= 1
+            connection.close()
+    assert slow.answer().status == 200
+    assert merlon.api.metric("merlon_enrolments_deferred_total", "") == len(WAYS)
+
+
 def test_a_client_that_leaves_gives_its_place_back(make_merlon):
     merlon = started(make_merlon, waiting=1)
     (first, second) = devices(merlon, 2)
@@ -96,6 +126,91 @@ def test_a_client_that_leaves_gives_its_place_back(make_merlon):
         request.connection.close()
     wait_until(lambda: waiting(merlon) == 0, "its place is free")
     assert Request(merlon, *second).answer().status == 200
+
+
+# --- the same places for those that come over MQTT
+
+SERVER_BUSY = 0x89
+
+
+@contextmanager
+def provisioning(merlon: Merlon, claim, form: str = "json", protocol: int = paho.MQTTv5) -> Iterator[FleetDevice]:
+    with merlon.client(claim, protocol=protocol) as client:
+        assert client.connect() == 0
+        device = FleetDevice(client, form)
+        device.subscribe(device.create_topic)
+        yield device
+
+
+@pytest.mark.parametrize("form", ["json", "cbor"])
+def test_a_provisioning_that_finds_no_place_is_told_when_to_come_again(make_merlon, form):
+    merlon = started(make_merlon, waiting=1)
+    set_template(merlon)
+    claim, (first,) = make_claim(merlon), devices(merlon, 1)
+    with provisioning(merlon, claim, form, paho.MQTTv311) as device:
+        with key_process_asleep(merlon):
+            slow = Request(merlon, *first)
+            wait_until(lambda: waiting(merlon) == 1, "an enrolment waits")
+            with pytest.raises(Rejected) as refused:
+                device.create_certificate_from_csr(csr_pem(new_key()))
+        assert slow.answer().status == 200
+        assert (refused.value.status, refused.value.code) == (503, "ServiceUnavailable")
+        assert 1 <= refused.value.retry_after <= 5
+        assert f"come again in {refused.value.retry_after} s" in refused.value.message
+        assert merlon.api.metric("merlon_enrolments_deferred_total", "") == 1
+        assert "certificatePem" in device.create_certificate_from_csr(csr_pem(new_key()))  # the claim is as good as before
+
+
+def test_mqtt_5_says_it_in_a_user_property_too(make_merlon):
+    merlon = started(make_merlon, waiting=3, waiting_of_source=1)
+    set_template(merlon)
+    claim, (first,) = make_claim(merlon), devices(merlon, 1)
+    with provisioning(merlon, claim) as device, key_process_asleep(merlon):
+        Request(merlon, *first)
+        wait_until(lambda: waiting(merlon) == 1, "an enrolment waits")
+        device.client.publish("$merlon/provisioning/certificates/create-from-csr/json",
+                              device.write({"certificateSigningRequest": csr_pem(new_key())}))
+        message = device.client.receive()
+    error = device.read(message.payload)
+    assert (error["statusCode"], error["errorCode"]) == (429, "Throttling")
+    assert "from this address" in error["errorMessage"]
+    assert message.properties.UserProperty == [("Retry-After", str(error["retryAfter"]))]
+
+
+def test_a_provisioning_under_way_has_one_of_the_places_until_it_ends(make_merlon):
+    merlon = started(make_merlon, waiting=1)
+    set_template(merlon)
+    claim, (first,) = make_claim(merlon), devices(merlon, 1)
+    with key_process_asleep(merlon):
+        with provisioning(merlon, claim) as device:
+            device.client.publish("$merlon/provisioning/certificates/create-from-csr/json",
+                                  device.write({"certificateSigningRequest": csr_pem(new_key())}))
+            wait_until(lambda: waiting(merlon) == 1, "a provisioning waits")
+            assert Request(merlon, *first).answer().status == 503
+        assert waiting(merlon) == 1  # its device is gone, its work is not
+    wait_until(lambda: waiting(merlon) == 0, "its place is free")
+    assert Request(merlon, *first).answer().status == 200
+
+
+def test_a_device_of_a_maker_that_finds_no_place_is_told_so_by_connack(make_merlon, workdir):
+    merlon = started(make_merlon, waiting=1)
+    maker, (first,) = Maker(workdir), devices(merlon, 1)
+    merlon.api.post("/v1/makers", {"name": "acme", "ca": maker.roots.decode(), "approve": "all", "jitp": True})
+    idevid = maker.device("SN-7")
+    with key_process_asleep(merlon):
+        slow = Request(merlon, *first)
+        wait_until(lambda: waiting(merlon) == 1, "an enrolment waits")
+        with Mqtt(merlon.mqtt_port, merlon.root, idevid) as client:
+            refused = client.connect("x")
+        with Mqtt(merlon.mqtt_port, merlon.root, idevid, version=4) as client:
+            assert client.connect("x").reason == 3
+    ((name, wait_s),) = refused.props["user"]
+    assert (refused.reason, name) == (SERVER_BUSY, "Retry-After")
+    assert f"come again in {wait_s} s" in refused.props["reason_string"]
+    assert slow.answer().status == 200
+    with Mqtt(merlon.mqtt_port, merlon.root, idevid) as client:
+        assert client.connect("x").reason == 0
+    wait_until(lambda: waiting(merlon) == 0, "nobody waits")
 
 
 def test_a_herd_that_follows_retry_after_is_served_to_the_last_device(make_merlon):

@@ -13,6 +13,7 @@ import pytest
 from harness import mqtt_wire as wire
 from harness.est import Est, make_csr_body
 from harness.ca import make_key
+from harness.disk import fill_to_the_brim
 from harness.merlon import run_program
 from harness.mqtt import Closed, Mqtt
 from harness.process import program
@@ -171,28 +172,6 @@ def assert_full_disk_is_survived(merlon, fill, free) -> None:
     assert merlon.api.get("/v1/devices/before")["state"] == "active"
 
 
-@pytest.fixture
-def small_disk(workdir):
-    """A file system of few MiB; only root can have it, and not in every container."""
-    disk = workdir / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=0711", "tmpfs", str(disk)], capture_output=True,
-                             check=False)
-    if mounted.returncode != 0:
-        pytest.skip("no right to mount a tmpfs")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-@pytest.fixture
-def merlon_on_small_disk(small_disk, start_merlon):
-    merlon = start_merlon({"server": {"state": str(small_disk / "state")}})
-    merlon.__class__ = type("MerlonOnSmallDisk", (type(merlon),), {"state": small_disk / "state"})
-    yield merlon
-    merlon.close()
-    merlon.runs.clear()
-
-
 def test_a_full_disk_refuses_enrolments_and_recovers(merlon_on_small_disk, small_disk):
     filler = small_disk / "filler"
 
@@ -269,16 +248,6 @@ def assert_messages_are_refused_and_none_is_lost(merlon, fill, free) -> None:
         five.connect("b")
         assert five.subscribe("devices/pump-7/+") == [1]
         assert five.receive().payload == b"kept"
-
-
-def fill_to_the_brim(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file:
-        for size in (65536, 4096, 512):
-            try:
-                while file.write(b"\0" * size):
-                    pass
-            except OSError:
-                pass
 
 
 def test_a_full_disk_refuses_messages_and_recovers(merlon_on_small_disk, small_disk):

@@ -2,9 +2,11 @@
 """A rollover, step by step, as docs/operate/ca.md rehearses it: devices of the old CA go on, new ones get the new one, foreign
 programs verify what is sent, and nothing is finished while a device would break."""
 import base64
+import datetime
 import hashlib
 import os
 import signal
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from harness.ca import Identity, openssl
 from harness.client import MqttClient
 from harness.est import Est, certificates_of, make_csr_body
-from harness.merlon import Ended, Merlon, run_program
+from harness.keystore import export_root
+from harness.maker import Authority
+from harness.merlon import Ended, Merlon, new_key, run_program, write_identity
+from harness.mqtt import Closed, Mqtt
 from harness.ports import free_port
 from harness.process import Process, program
 from harness.waiting import wait_until
@@ -203,7 +208,11 @@ def test_nothing_is_finished_while_a_device_would_break(merlon):
     switch(merlon)
     assert reasons(merlon) == {d.name: "certificate" for d in devices}
     refused = merlon.cli("ca", "rollover")
-    assert refused.code != 0 and "3 of 3 devices would break" in refused.err
+    assert refused.code != 0 and "3 of 3 devices would break: see  merlon ca rollover --dry-run\n" in refused.err
+    refused = merlon.cli("ca", "retire", "issuing", "1")
+    advice = "--dry-run --kind issuing --number 1"
+    assert refused.code != 0 and f"would break: see  merlon ca rollover {advice}\n" in refused.err
+    assert "pump-0" in ca(merlon, "rollover", *advice.split()).out
     version = merlon.api.get("/v1/ca/generations")["bundle"]
     renew(merlon, devices[0], "-H", f"Merlon-Trust-Bundle: {version}")
     renew(merlon, devices[1], "-H", "Merlon-Trust-Bundle: " + "0" * 64)
@@ -259,6 +268,38 @@ def test_by_force_and_with_a_reason_devices_are_left_behind(merlon):
     ca(merlon, "rollover", "--force", "--reason", "the old key was stolen")
     entry = merlon.wait_for_entry("ca.retired", target="issuing-1")
     assert entry["reason"] == "the old key was stolen" and entry["details"]["breaking"] == 1
+
+
+def forged(merlon: Merlon, root, name: str) -> Identity:
+    """By somebody who has the key of that root."""
+    key, now = new_key(), datetime.datetime.utcnow()
+    certificate = Authority(root.certificate, root.key).sign(
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]), key.public_key(), (x509.BasicConstraints(False, None), True),
+        (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), False), end=now + datetime.timedelta(days=1))
+    return write_identity(merlon.folder, f"forged-{name}", key, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def test_who_is_left_behind_comes_over_by_itself_and_who_stole_the_key_stays_outside(make_merlon):
+    """A CA that is retired by force takes nothing from its devices: what counts is in the registry, and no stolen key writes there."""
+    merlon = make_merlon()
+    merlon.init()
+    stolen = export_root(merlon)
+    merlon.start()
+    left, revoked = merlon.device("pump-1"), merlon.device("pump-2")
+    _, new = new_root(merlon)
+    switch(merlon)
+    done = ca(merlon, "rollover", "--force", "--reason", "the old key was stolen")
+    assert "still counts" in done.out
+    assert states(merlon) == {"root-1": "retired", "root-2": "active", "issuing-1": "retired", "issuing-2": "active"}
+    with pytest.raises((ssl.SSLError, OSError, Closed)), Mqtt(merlon.mqtt_port, new, forged(merlon, stolen, "pump-1")) as client:
+        client.connect("x")
+    assert_connects(merlon, left, trust=new)
+    renew(merlon, left)
+    assert issuer_of(left) == "CN=Merlon Issuing CA 2"
+    assert_connects(merlon, left, trust=new)
+    merlon.api.step("pump-2", "revoke")  # whose own key is not trusted any more
+    with pytest.raises((ssl.SSLError, OSError, Closed)), Mqtt(merlon.mqtt_port, new, revoked) as client:
+        client.connect("x")
 
 
 def test_steps_that_make_no_sense_are_refused(merlon):
@@ -385,10 +426,11 @@ def with_lists(start_merlon) -> tuple[Merlon, str]:
 def status_of(merlon: Merlon, url: str, identity: Identity, number: int) -> str:
     names = {ca["name"]: ca for ca in merlon.api.get("/v1/ca/generations")["items"]}
     assert names
-    certificates = {c.subject.rfc4514_string(): c for c in bundle(merlon)}
     name = "CN=Merlon Issuing CA" + ("" if number == 1 else f" {number}")
     issuer = merlon.folder / f"issuing-{number}.pem"
-    issuer.write_bytes(certificates[name].public_bytes(serialization.Encoding.PEM))
+    if not issuer.exists():  # who is retired is not in the bundle any more
+        certificates = {c.subject.rfc4514_string(): c for c in bundle(merlon)}
+        issuer.write_bytes(certificates[name].public_bytes(serialization.Encoding.PEM))
     done = subprocess.run(["openssl", "ocsp", "-issuer", issuer, "-cert", identity.certificate, "-url", f"{url}/ocsp", "-CAfile",
                            merlon.root], capture_output=True, text=True, check=False, timeout=20)
     text = done.stdout + done.stderr
@@ -405,3 +447,6 @@ def test_outsiders_are_told_about_certificates_of_both_issuing_cas(with_lists):
     merlon.api.step("pump-2", "revoke")
     wait_until(lambda: status_of(merlon, url, second, 2) == "revoked", "the revocation")
     assert status_of(merlon, url, first, 1) == "good"
+    ca(merlon, "retire", "issuing", "1", "--force", "--reason", "a rehearsal")  # what it issued is still answered for
+    merlon.api.step("pump-1", "revoke")
+    wait_until(lambda: status_of(merlon, url, first, 1) == "revoked", "the revocation under the retired CA")

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """merlon-agent with a TPM 2.0 (swtpm): its key is made there, that is proven, and every connection is made with it."""
+import json
+import time
+from datetime import timezone
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from harness.merlon import run_program
+from harness.moved_clock import MovedClock
 from harness.process import program
 from harness.tpm_device import TpmMaker
 from harness.waiting import wait_until
@@ -32,13 +36,13 @@ def folder(merlon, name: str) -> Path:
     return merlon.folder / f"agent-{name}"
 
 
-def enrol(merlon, name: str, tcti: str | None, *options: str):
+def enrol(merlon, name: str, tcti: str | None, *options: str, env=None):
     token = merlon.folder / f"{name}.token"
     token.write_text(merlon.token(name), encoding="ascii")
     chip = ("--tpm", tcti) if tcti else ()
     return run_program("merlon-agent", "enrol", "--server", f"127.0.0.1:{merlon.enrolment_port}", "--mqtt",
                        f"127.0.0.1:{merlon.mqtt_port}", "--root", merlon.root, "--device", name, "--token-file", token,
-                       "--dir", folder(merlon, name), *chip, *options)
+                       "--dir", folder(merlon, name), *chip, *options, env=env)
 
 
 def run(merlon, processes, name: str):
@@ -60,6 +64,25 @@ def test_the_key_never_is_in_a_file_and_the_connection_stands(start, processes, 
     assert proofs(merlon, "press-7") == 1
     run(merlon, processes, "press-7")
     wait_until(lambda: "connection.opened" in {e["action"] for e in merlon.audit(actor="device:press-7")}, "a connection")
+
+
+def test_it_renews_when_the_server_said(start, tpm):
+    merlon = start()
+    merlon.add_device("press-7")
+    assert enrol(merlon, "press-7", tpm.tcti).code == 0
+    identity = x509.load_pem_x509_certificate((folder(merlon, "press-7") / "identity.pem").read_bytes())
+    offer = json.loads((folder(merlon, "press-7") / "renewal.json").read_text())
+    since, end = (int(t.replace(tzinfo=timezone.utc).timestamp()) for t in (identity.not_valid_before, identity.not_valid_after))
+    assert end - (end - since) / 3 <= offer["start"] < offer["end"] < end, offer
+
+
+def test_in_1970_it_learns_the_time_from_the_answer(start, tpm, workdir):
+    merlon = start()
+    merlon.add_device("press-7")
+    forgetful = MovedClock(workdir, ahead_s=3600 - int(time.time()))
+    done = enrol(merlon, "press-7", tpm.tcti, env=forgetful.env)
+    assert done.code == 0 and "the server told the time" in done.out, done
+    merlon.wait_for_entry("device.hardware_proven", target="press-7")
 
 
 def test_the_renewed_certificate_is_for_the_same_key_and_hardware_held_too(start, processes, tpm):

@@ -67,3 +67,15 @@ def test_the_window_says_how_long_the_grace_is(make_merlon):
     merlon.init()
     merlon.start()
     assert check(enrol(merlon, "pump-7")[0], merlon)["grace"] == 7 * 86400
+
+
+def test_a_key_that_is_made_here_has_a_window_as_well(start_merlon):
+    merlon = start_merlon(tables=[("profile", {"name": "made", "serverkeygen": True})])
+    merlon.add_device("pump-7")
+    est = Est(merlon.enrolment_port, merlon.root)
+    body = make_csr_body(make_key(merlon.folder / "ignored.key"), "/CN=pump-7")
+    answer = est.post("made/serverkeygen", body, "-u", f"pump-7:{merlon.token('pump-7')}")
+    assert answer.status == 200, answer
+    given = offer(answer)
+    assert time.time() < given["start"] < given["end"]
+    assert abs(int(answer.headers["merlon-time"]) - time.time()) < 30

@@ -5,9 +5,10 @@
 #include "base/json.h"
 #include "doors/http/est.h"
 #include "doors/http/est_admit.h"
+#include "doors/http/est_login.h"
+#include "doors/http/est_offer.h"
 #include "onboarding/attest.h"
 #include "wire/http1.h"
-#include "wire/http1_auth.h"
 
 enum { FIELD_MAX = 16 << 10, DEPTH = 3 };
 
@@ -48,6 +49,17 @@ static mrl_err read_field(struct mrl_exchange *x, const json_t *json, const char
     return decode(x, name, text, out, why);
 }
 
+/* Whom a bearer token is for: nothing else of a proof says so before its request. */
+static mrl_err read_device(struct mrl_exchange *x, const json_t *json, mrl_bytes *out,
+                           struct mrl_why *why)
+{
+    mrl_bytes name = MRL_BYTES_NONE;
+
+    MRL_TRY(mrl_json_optional(mrl_json_get_str(json, "device", &name, why)));
+    *out = mrl_arena_copy(mrl_exchange_arena(x), name);
+    return MRL_OK;
+}
+
 static mrl_err read_chain(struct mrl_exchange *x, const json_t *json, struct mrl_attest_claim *out,
                           struct mrl_why *why)
 {
@@ -69,13 +81,15 @@ static mrl_err read_chain(struct mrl_exchange *x, const json_t *json, struct mrl
     return MRL_OK;
 }
 
-static mrl_err read_claim(struct mrl_exchange *x, struct mrl_attest_claim *out, struct mrl_why *why)
+static mrl_err read_claim(struct mrl_exchange *x, struct mrl_attest_claim *out, mrl_bytes *device,
+                          struct mrl_why *why)
 {
-    static const char *const names[] = {"ek_certificate", "ek_chain", "ek_public", "ak_public",
-                                        NULL};
+    static const char *const names[] = {"ek_certificate", "ek_chain", "ek_public",
+                                        "ak_public",      "device",   NULL};
     MRL_AUTO(json_t) json = NULL;
 
     MRL_TRY(read_json(x, names, &json, why));
+    MRL_TRY(read_device(x, json, device, why));
     MRL_TRY(read_field(x, json, "ek_certificate", &out->ek_certificate, why));
     MRL_TRY(read_field(x, json, "ek_public", &out->ek_public, why));
     MRL_TRY(read_field(x, json, "ak_public", &out->ak_public, why));
@@ -83,21 +97,22 @@ static mrl_err read_claim(struct mrl_exchange *x, struct mrl_attest_claim *out, 
 }
 
 static mrl_err read_answer(struct mrl_exchange *x, struct mrl_attest_answer *out,
-                           mrl_bytes *request, struct mrl_why *why)
+                           struct mrl_enrolment *e, mrl_bytes *device, struct mrl_why *why)
 {
     static const char *const names[] = {"challenge", "secret",  "key_public", "attest",
-                                        "signature", "request", NULL};
+                                        "signature", "request", "device",     NULL};
     MRL_AUTO(json_t) json = NULL;
     mrl_bytes challenge;
 
     MRL_TRY(read_json(x, names, &json, why));
+    MRL_TRY(read_device(x, json, device, why));
     MRL_TRY(mrl_json_get_str(json, "challenge", &challenge, why));
     out->challenge = mrl_arena_copy(mrl_exchange_arena(x), challenge);
     MRL_TRY(read_field(x, json, "secret", &out->secret, why));
     MRL_TRY(read_field(x, json, "key_public", &out->key_public, why));
     MRL_TRY(read_field(x, json, "attest", &out->attest, why));
     MRL_TRY(read_field(x, json, "signature", &out->signature, why));
-    return read_field(x, json, "request", request, why);
+    return read_field(x, json, "request", &e->request, why);
 }
 
 /* ---- answers ---- */
@@ -133,30 +148,36 @@ static void answer(struct mrl_exchange *x, mrl_err filled, const json_t *json)
 /* ---- the two steps ---- */
 
 /* Who asks, over which connection. false: refused already. */
-static bool identify(struct mrl_exchange *x, struct mrl_http_basic *basic,
+static bool identify(struct mrl_exchange *x, struct mrl_est_login *login,
                      char source[static MRL_PEER_TEXT], struct mrl_enrolment *e)
 {
     const struct mrl_tls_facts *facts = mrl_exchange_facts(x);
     enum mrl_tls_binding kind;
     struct mrl_why why = {""};
-    mrl_bytes value;
 
-    mrl_peer_format(mrl_exchange_peer(x), source);
-    *e = (struct mrl_enrolment){
-        .present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL,
-        .binding = mrl_exchange_channel_binding(x, &kind),
-        .source = mrl_str(source),
-        .request_id = mrl_exchange_request_id(x),
-    };
-    if (!mrl_exchange_header(x, "Authorization", &value))
-        return true;
-    if (mrl_http_basic_read(value, basic, &why) != MRL_OK) {
+    if (mrl_est_login_read(x, login, &why) != MRL_OK) {
         mrl_est_refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
         return false;
     }
-    e->device = basic->user;
-    e->token = basic->password;
+    mrl_peer_format(mrl_exchange_peer(x), source);
+    *e = (struct mrl_enrolment){
+        .device = login->device,
+        .token = login->token,
+        .present = facts != NULL && facts->has_certificate ? &facts->fingerprint : NULL,
+        .introduced = facts != NULL ? facts->introduced : MRL_BYTES_NONE,
+        .binding = mrl_exchange_channel_binding(x, &kind),
+        .source = mrl_str(source),
+        .skew_s = mrl_est_skew(x),
+        .request_id = mrl_exchange_request_id(x),
+    };
     return true;
+}
+
+/* Of a bearer token only: who comes otherwise has said it already. */
+static void name_device(struct mrl_enrolment *e, mrl_bytes device)
+{
+    if (e->device.len == 0)
+        e->device = device;
 }
 
 static bool is_refused(struct mrl_exchange *x, enum mrl_enrol_refusal refusal,
@@ -175,20 +196,22 @@ static bool is_refused(struct mrl_exchange *x, enum mrl_enrol_refusal refusal,
 static void begin(struct mrl_exchange *x)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
-    MRL_SCOPED(mrl_http_basic) basic = {0};
+    MRL_SCOPED(mrl_est_login) login = {0};
     MRL_AUTO(json_t) json = mrl_json_object();
     struct mrl_attest_challenge challenge;
     struct mrl_attest_claim claim = {0};
     struct mrl_why why = {""};
     char source[MRL_PEER_TEXT];
     struct mrl_enrolment e;
+    mrl_bytes device;
 
-    if (!identify(x, &basic, source, &e))
+    if (!identify(x, &login, source, &e))
         return;
-    if (read_claim(x, &claim, &why) != MRL_OK) {
+    if (read_claim(x, &claim, &device, &why) != MRL_OK) {
         mrl_est_refuse(x, MRL_ENROL_BAD_REQUEST, why.text);
         return;
     }
+    name_device(&e, device);
     if (!is_refused(x, mrl_attest_begin(est->attest, &e, &claim, &challenge, &why), &why))
         answer(x, fill_challenge(&challenge, json), json);
 }
@@ -197,26 +220,30 @@ static void begin(struct mrl_exchange *x)
 static void finish(struct mrl_exchange *x)
 {
     const struct mrl_est *est = mrl_exchange_context(x);
-    MRL_SCOPED(mrl_http_basic) basic = {0};
+    MRL_SCOPED(mrl_est_login) login = {0};
     MRL_SCOPED(mrl_buf) der = {0};
     MRL_AUTO(json_t) json = mrl_json_object();
     struct mrl_attest_answer given = {0};
     struct mrl_why why = {""};
     char source[MRL_PEER_TEXT];
     struct mrl_enrolment e;
+    mrl_bytes device;
 
-    if (!identify(x, &basic, source, &e))
+    if (!identify(x, &login, source, &e))
         return;
-    if (read_answer(x, &given, &e.request, &why) != MRL_OK) {
+    if (read_answer(x, &given, &e, &device, &why) != MRL_OK) {
         mrl_est_refuse(x, MRL_ENROL_BAD_REQUEST, why.text);
         return;
     }
+    name_device(&e, device);
     if (is_refused(x, mrl_attest_finish(est->attest, &e, &given, &der, &why), &why))
         return;
     mrl_guard_proven(est->guard, mrl_exchange_peer(x));
     mrl_count(est->metrics, est->index,
-              e.token.len > 0 ? MRL_COUNTER_ENROLLED : MRL_COUNTER_REENROLLED);
+              e.token.len > 0 || e.introduced.len > 0 ? MRL_COUNTER_ENROLLED
+                                                      : MRL_COUNTER_REENROLLED);
     answer(x, set_base64(json, "certificate", mrl_buf_bytes(&der)), json);
+    mrl_est_offer_renewal(x, est->onboarding, mrl_buf_bytes(&der));
 }
 
 static void defer(struct mrl_exchange *x, void (*work)(struct mrl_exchange *x))

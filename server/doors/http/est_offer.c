@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "onboarding/offer.h"
 #include "wire/http1_date.h"
 
 void mrl_est_offer_time(struct mrl_exchange *x)
@@ -28,22 +29,12 @@ int64_t mrl_est_skew(const struct mrl_exchange *x)
 void mrl_est_offer_renewal(struct mrl_exchange *x, const struct mrl_onboarding *o,
                            mrl_bytes certificate)
 {
-    MRL_AUTO(mrl_cert) cert = NULL;
-    const struct mrl_cert_facts *f;
-    struct mrl_renewal_asks asks = {0};
-    struct mrl_window w;
+    struct mrl_offer offer;
     char text[96];
 
-    if (mrl_cert_from_der(certificate, &cert) != MRL_OK)
+    if (mrl_offer_of(o, MRL_BYTES_NONE, certificate, &offer) != MRL_OK)
         return;
-    f = mrl_cert_facts(cert);
-    asks.device = f->cn;
-    asks.fingerprint = mrl_fingerprint_bytes(&f->fingerprint);
-    asks.not_before = f->not_before;
-    asks.not_after = f->not_after;
-    if (mrl_renewals_window(o->renewals, &asks, &w) != MRL_OK)
-        return; /* a device renews without it, too */
     (void)snprintf(text, sizeof(text), "start=%" PRId64 ", end=%" PRId64 ", grace=%" PRIu64,
-                   w.start, w.end, o->grace_s); /* fits: three numbers */
+                   offer.window.start, offer.window.end, offer.grace_s); /* fits: three numbers */
     mrl_exchange_set_header(x, "Merlon-Renewal", mrl_str(text));
 }

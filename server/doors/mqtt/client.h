@@ -145,6 +145,8 @@ void mrl_client_introduction_free(struct mrl_client_introduction *i); /* NULL is
 /* Its certificate is not known. false: nobody introduces it either; else the CONNECT is read again
  * later, or was refused. */
 bool mrl_client_introduce(struct mrl_client *c, const struct mrl_mqtt_connect *p);
+/* When to come again, for one that found no place to be introduced; 0: nothing is said. */
+unsigned mrl_client_wait_s(const struct mrl_client *c);
 
 /* authenticate.c */
 struct mrl_client_auth;

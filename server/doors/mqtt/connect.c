@@ -9,6 +9,7 @@
 #include "devices/credential.h"
 #include "doors/mqtt/client.h"
 #include "doors/mqtt/response.h"
+#include "doors/mqtt/retry.h"
 #include "doors/mqtt/trust.h"
 #include "messages/topic_tree.h"
 
@@ -26,6 +27,7 @@ void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, u
                        const char *why)
 {
     struct mrl_mqtt_packet answer = {.type = MRL_MQTT_CONNACK, .connack = {.reason = reason}};
+    uint8_t retry[MRL_RETRY_PROPERTY_MAX];
     bool answered = true;
 
     mrl_client_denied(c, MRL_AUDIT_CONNECTION_REFUSED, c->subject.id, why);
@@ -38,6 +40,9 @@ void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, u
     if (p->version == MRL_MQTT_311)
         answered = mrl_mqtt_connack_code_311(reason, &answer.connack.reason);
     mrl_client_refer(c, reason, &answer.connack.props);
+    answer.connack.props.user = mrl_retry_property(mrl_client_wait_s(c), retry);
+    if (answer.connack.props.user.len > 0)
+        mrl_mqtt_set(&answer.connack.props, MRL_MQTT_PROP_USER);
     if (answered) /* the connection ends either way */
         (void)mrl_client_send_reason(c, &answer, &answer.connack.props, why);
     c->state = MRL_CLIENT_ENDING;

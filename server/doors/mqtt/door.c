@@ -216,10 +216,13 @@ void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind
     mrl_hub_rejudge(d->hub, (uint8_t)kind, id);
 }
 
-void mrl_mqtt_door_forget(struct mrl_mqtt_door *d, mrl_bytes device, mrl_bytes filter)
+struct mrl_receipt *mrl_mqtt_door_forget(struct mrl_mqtt_door *d, mrl_bytes device,
+                                         mrl_bytes filter)
 {
     const struct mrl_subject subject = {.kind = MRL_PRINCIPAL_DEVICE, .id = device};
     uint8_t memory[MRL_OWNER_MAX];
 
+    mrl_hub_watch(d->hub);
     mrl_hub_forget(d->hub, mrl_subject_owner(&subject, memory), filter);
+    return mrl_hub_watched(d->hub);
 }

@@ -91,8 +91,10 @@ enum mrl_tls_refusal mrl_mqtt_door_psk(void *registry, mrl_bytes identity,
  * stay is ended with DISCONNECT "administrative action". */
 void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id);
 /* Removes what a retired device retained, and whatever is retained under the filter (empty: nothing
- * more). On the worker after its sessions were judged, or before any worker runs. */
-void mrl_mqtt_door_forget(struct mrl_mqtt_door *d, mrl_bytes device, mrl_bytes filter);
+ * more). On the worker after its sessions were judged, or before any worker runs. The receipt says
+ * when that is on the disk, as mrl_hub_watched gives it; NULL: there was nothing. */
+struct mrl_receipt *mrl_mqtt_door_forget(struct mrl_mqtt_door *d, mrl_bytes device,
+                                         mrl_bytes filter);
 /* The server stops: every client is told and closed, each at a moment of its own within the drain
  * time, so that they do not all return at once. */
 void mrl_mqtt_door_stop(struct mrl_mqtt_door *d);

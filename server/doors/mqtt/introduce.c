@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "doors/admit.h"
 #include "net/service.h"
 #include "onboarding/introduce.h"
 
@@ -18,12 +19,15 @@ struct mrl_client_introduction {
     char source[MRL_PEER_TEXT];
     mrl_err result;
     struct mrl_why why;
+    struct mrl_place place;
+    struct mrl_deferral deferral;
 };
 
 void mrl_client_introduction_free(struct mrl_client_introduction *i)
 {
     if (i == NULL)
         return;
+    mrl_place_leave(&i->place);
     mrl_buf_done(&i->certificates);
     free(i);
 }
@@ -40,9 +44,11 @@ static void run(struct mrl_job *j)
 
 static void on_decided(struct mrl_message *m, void *owner)
 {
-    struct mrl_client *c = MRL_CONTAINER(m, struct mrl_client_introduction, message)->client;
+    struct mrl_client_introduction *i = MRL_CONTAINER(m, struct mrl_client_introduction, message);
+    struct mrl_client *c = i->client;
 
     (void)owner;
+    mrl_place_leave(&i->place);
     if (c->conn == NULL) {
         c->state = MRL_CLIENT_ENDING;
         mrl_client_drop(c);
@@ -93,9 +99,27 @@ static struct mrl_client_introduction *make(struct mrl_client *c, mrl_bytes cert
     return i;
 }
 
+unsigned mrl_client_wait_s(const struct mrl_client *c)
+{
+    return c->introduction != NULL ? c->introduction->deferral.wait_s : 0;
+}
+
+static bool has_place(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    struct mrl_client_introduction *i = c->introduction;
+
+    if (mrl_place_take(i->onboarding->admission, mrl_conn_peer(c->conn), &i->place, &i->deferral))
+        return true;
+    mrl_client_count(c, MRL_COUNTER_ENROL_DEFERRED);
+    mrl_client_refuse(c, p, MRL_MQTT_SERVER_BUSY, i->deferral.why);
+    return false;
+}
+
 static void start(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_bytes certificates)
 {
     c->introduction = make(c, certificates);
+    if (!has_place(c, p))
+        return;
     if (mrl_service_submit(c->door->config.service, &c->introduction->job) != MRL_OK) {
         mrl_client_refuse(c, p, MRL_MQTT_SERVER_BUSY, "too much waits to be decided");
         return;

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "doors/admit.h"
+#include "doors/mqtt/retry.h"
+
 struct request;
 typedef enum mrl_provision_refusal
 run_request(struct request *r, const struct mrl_provision_message *m, struct mrl_why *why);
@@ -19,8 +23,10 @@ struct request {
     struct mrl_provisioning *provisioning;
     run_request *run;
     enum mrl_provision_format format;
-    struct mrl_buf topic, template, payload, answer;
-    bool accepted;
+    struct mrl_buf topic, template, payload, answer, correlation;
+    bool accepted, correlated;
+    struct mrl_place place;
+    unsigned retry_after_s; /* of a rejection; 0: none is said */
     struct mrl_name claim;
     struct mrl_fingerprint certificate;
     char source[MRL_PEER_TEXT];
@@ -31,21 +37,40 @@ struct request {
 static void request_free(struct request *r)
 {
     mrl_list_remove(&r->link);
+    mrl_place_leave(&r->place);
     mrl_buf_done(&r->topic);
     mrl_buf_done(&r->template);
     mrl_buf_done(&r->payload);
     mrl_buf_done(&r->answer);
+    mrl_buf_done(&r->correlation);
     mrl_buf_done(&r->client_id);
     free(r);
 }
 
+/* NULL: none in the daemon's configuration. */
+static struct mrl_admission *admission_of(const struct request *r)
+{
+    return r->provisioning->onboarding->admission;
+}
+
+static bool is_for_later(enum mrl_provision_refusal refusal)
+{
+    return refusal == MRL_PROVISION_THROTTLED || refusal == MRL_PROVISION_UNAVAILABLE;
+}
+
 static void set_error(struct request *r, enum mrl_provision_refusal refusal, const char *why)
 {
+    struct mrl_provision_error error = {.status = mrl_provision_status(refusal),
+                                        .code = mrl_provision_code(refusal),
+                                        .message = why};
+
+    if (r->retry_after_s == 0 && is_for_later(refusal) && admission_of(r) != NULL)
+        r->retry_after_s = mrl_admission_later(admission_of(r));
+    error.retry_after_s = r->retry_after_s;
     r->accepted = false;
     mrl_buf_clear(&r->answer);
-    /* An unbounded buffer takes it. */
-    (void)mrl_provision_write_error(r->format, mrl_provision_status(refusal),
-                                    mrl_provision_code(refusal), why, &r->answer);
+    (void)mrl_provision_write_error(r->format, &error,
+                                    &r->answer); /* an unbounded buffer takes it */
 }
 
 /* --- on a service thread --- */
@@ -54,12 +79,13 @@ static enum mrl_provision_refusal
 run_certify(struct request *r, const struct mrl_provision_message *m, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_provision_certificate) made = {0};
+    const struct mrl_provision_told told = {.time_s = mrl_wall_s()};
     enum mrl_provision_refusal refusal =
         mrl_provision_certify(r->provisioning, &r->from, m->csr, &made, why);
 
     if (refusal == MRL_PROVISION_OK &&
         mrl_provision_write_certificate(r->format, mrl_str(made.id), mrl_buf_bytes(&made.pem),
-                                        mrl_secret_bytes(made.token), &r->answer) != MRL_OK)
+                                        mrl_secret_bytes(made.token), &told, &r->answer) != MRL_OK)
         return MRL_PROVISION_UNAVAILABLE;
     return refusal;
 }
@@ -70,10 +96,12 @@ run_register(struct request *r, const struct mrl_provision_message *m, struct mr
     MRL_SCOPED(mrl_provision_thing) thing = {0};
     enum mrl_provision_refusal refusal = mrl_provision_register(
         r->provisioning, &r->from, mrl_buf_bytes(&r->template), m, &thing, why);
+    const struct mrl_provision_told told = {.time_s = mrl_wall_s(),
+                                            .offer = thing.has_offer ? &thing.offer : NULL};
 
     if (refusal == MRL_PROVISION_OK &&
         mrl_provision_write_thing(r->format, mrl_name_bytes(&thing.device), thing.configuration,
-                                  &r->answer) != MRL_OK)
+                                  &told, &r->answer) != MRL_OK)
         return MRL_PROVISION_UNAVAILABLE;
     return refusal;
 }
@@ -87,6 +115,7 @@ static enum mrl_provision_refusal run_message(struct request *r, struct mrl_why 
                                    why->text);
         return MRL_PROVISION_BAD_REQUEST;
     }
+    *why = (struct mrl_why){""}; /* what may be missing left a sentence */
     return r->run(r, &m, why);
 }
 
@@ -106,7 +135,11 @@ static void run_job(struct mrl_job *j)
 
 static void send_answer(struct request *r)
 {
-    struct mrl_publication answer = {.payload = mrl_buf_bytes(&r->answer), .qos = 1};
+    struct mrl_publication answer = {.payload = mrl_buf_bytes(&r->answer),
+                                     .correlation_data = mrl_buf_bytes(&r->correlation),
+                                     .has_correlation_data = r->correlated,
+                                     .qos = 1};
+    uint8_t property[MRL_RETRY_PROPERTY_MAX];
     struct mrl_publication *shared;
     struct mrl_client *c = r->client;
 
@@ -114,6 +147,7 @@ static void send_answer(struct request *r)
         mrl_buf_printf(&r->topic, "%s", r->accepted ? "/accepted" : "/rejected") != MRL_OK)
         return;
     answer.topic = mrl_buf_bytes(&r->topic);
+    answer.user_properties = mrl_retry_property(r->retry_after_s, property);
     shared = mrl_publication_new(&answer);
     (void)mrl_session_send(c->session, shared); /* who did not subscribe does not want it */
     mrl_publication_unref(shared);
@@ -172,6 +206,14 @@ static void tell_who(struct request *r, const struct mrl_client *c)
                                           .source = mrl_str(r->source)};
 }
 
+/* Given back as it came. MQTT 5.0 3.3.2-16, 4.10 */
+static void keep_correlation(struct request *r, const struct mrl_mqtt_publish *p)
+{
+    r->correlated = mrl_mqtt_has(&p->props, MRL_MQTT_PROP_CORRELATION_DATA);
+    if (r->correlated)
+        keep(&r->correlation, p->props.correlation_data);
+}
+
 static struct request *request_new(struct mrl_client *c, const struct mrl_mqtt_publish *p,
                                    mrl_bytes format)
 {
@@ -189,6 +231,7 @@ static struct request *request_new(struct mrl_client *c, const struct mrl_mqtt_p
     (void)mrl_provision_format_parse(format, &r->format); /* the table looked */
     r->payload.secret = r->answer.secret = true;
     keep(&r->topic, p->topic);
+    keep_correlation(r, p);
     tell_who(r, c);
     mrl_list_init(&r->link);
     return r;
@@ -211,12 +254,29 @@ static unsigned under_way(struct mrl_client *c)
     return n;
 }
 
+/* false: too many wait, and it is told when to come again. */
+static bool admit(struct mrl_client *c, struct request *r)
+{
+    const struct mrl_mqtt_door_config *config = &c->door->config;
+    struct mrl_deferral deferral;
+
+    if (mrl_place_take(admission_of(r), mrl_conn_peer(c->conn), &r->place, &deferral))
+        return true;
+    mrl_count(config->metrics, config->index, MRL_COUNTER_ENROL_DEFERRED);
+    r->retry_after_s = deferral.wait_s;
+    answer_now(r, deferral.of_source ? MRL_PROVISION_THROTTLED : MRL_PROVISION_UNAVAILABLE,
+               deferral.why);
+    return false;
+}
+
 static void submit(struct mrl_client *c, struct request *r, const struct mrl_mqtt_publish *p)
 {
     if (under_way(c) >= MRL_PROVISION_AT_ONCE) {
         answer_now(r, MRL_PROVISION_THROTTLED, "too many requests of this connection at once");
         return;
     }
+    if (!admit(c, r))
+        return;
     keep(&r->payload, p->payload);
     if (mrl_service_submit(c->door->config.provisioning_service, &r->job) != MRL_OK) {
         answer_now(r, MRL_PROVISION_THROTTLED, "too many requests wait, try again later");

@@ -37,11 +37,12 @@ def csr_pem(key: ec.EllipticCurvePrivateKey, name: str = "AWS IoT Certificate") 
 
 class Rejected(Exception):
     def __init__(self, answer: dict[str, Any]):
-        assert set(answer) == {"statusCode", "errorCode", "errorMessage"}, answer
+        assert set(answer) - {"retryAfter"} == {"statusCode", "errorCode", "errorMessage"}, answer
         super().__init__(f"{answer['statusCode']} {answer['errorCode']}: {answer['errorMessage']}")
         self.status: int = answer["statusCode"]
         self.code: str = answer["errorCode"]
         self.message: str = answer["errorMessage"]
+        self.retry_after: int = answer.get("retryAfter", 0)
 
 
 @dataclass

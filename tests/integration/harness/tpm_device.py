@@ -66,6 +66,7 @@ def b64(raw: bytes) -> str:
 class Answer:
     status: int
     text: str
+    headers: dict[str, str]
 
     @property
     def json(self) -> dict[str, Any]:
@@ -232,21 +233,24 @@ def tpm_csr(device: str, public_pem: bytes, sign: Callable[[bytes], bytes], attr
 class ProofConnection:
     """One TLS connection to the port of enrolment: a challenge is answered where it was given."""
 
-    def __init__(self, merlon: Any, token: tuple[str, str] | None, certificate: Any = None,
+    def __init__(self, merlon: Any, token: tuple[str, str] | str | None, certificate: Any = None,
                  version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> None:
+        """token: with its device by HTTP Basic, alone as a bearer token."""
         context = ssl.create_default_context(cafile=str(merlon.root))
         context.minimum_version = context.maximum_version = version
         if certificate is not None:
             context.load_cert_chain(certificate.certificate, certificate.key)
         self.http = HTTPSConnection("127.0.0.1", merlon.enrolment_port, context=context, timeout=20)
         self.headers = {"Content-Type": "application/json"}
-        if token is not None:
+        if isinstance(token, str):
+            self.headers["Authorization"] = f"Bearer {token}"
+        elif token is not None:
             self.headers["Authorization"] = "Basic " + b64(":".join(token).encode())
 
     def post(self, step: str, body: dict[str, Any]) -> Answer:
         self.http.request("POST", f"/.well-known/merlon/attest/{step}", json.dumps(body), self.headers)
         response = self.http.getresponse()
-        return Answer(response.status, response.read().decode())
+        return Answer(response.status, response.read().decode(), {n.lower(): v for n, v in response.headers.items()})
 
     def binding(self) -> str:
         """For challengePassword; TLS 1.2 only. RFC 7030 3.5"""

@@ -8,6 +8,8 @@
 #include "audit/read.h"
 #include <string.h>
 
+#include "devices/denied_key.h"
+#include "devices/expectation.h"
 #include "devices/psk.h"
 #include "tests/unit/audit/log_fixture.h"
 
@@ -23,9 +25,10 @@ static struct log_on_store duties_log MRL_UNUSED;
 
 static inline struct mrl_store *duties_store(const struct place *p)
 {
-    struct mrl_migration_list lists[5] = {mrl_audit_migrations, mrl_access_migrations,
-                                          mrl_devices_migrations, mrl_psk_migrations};
-    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 4};
+    struct mrl_migration_list lists[7] = {mrl_audit_migrations,       mrl_access_migrations,
+                                          mrl_devices_migrations,     mrl_psk_migrations,
+                                          mrl_expectation_migrations, mrl_denied_key_migrations};
+    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 6};
     struct mrl_store *s = NULL;
     struct mrl_why why = {{0}};
 

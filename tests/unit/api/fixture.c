@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/rcu.h"
+#include "devices/denied_key.h"
 #include "devices/hardware.h"
 #include "keys/spawn.h"
 #include "messages/retained.h"
@@ -63,10 +64,10 @@ static void open_rotation(struct fixture *f)
 static void open_store(struct fixture *f)
 {
     const struct mrl_migration_list lists[] = {
-        mrl_seal_migrations,         mrl_audit_migrations,    mrl_access_migrations,
-        mrl_devices_migrations,      mrl_psk_migrations,      mrl_token_migrations,
-        mrl_provisioning_migrations, mrl_hardware_migrations, mrl_ca_migrations,
-        mrl_renewals_migrations};
+        mrl_seal_migrations,         mrl_audit_migrations,       mrl_access_migrations,
+        mrl_devices_migrations,      mrl_psk_migrations,         mrl_token_migrations,
+        mrl_provisioning_migrations, mrl_hardware_migrations,    mrl_ca_migrations,
+        mrl_renewals_migrations,     mrl_expectation_migrations, mrl_denied_key_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
     struct mrl_seal_root root;

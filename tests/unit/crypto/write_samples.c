@@ -31,6 +31,9 @@ static void save(const char *folder, const char *name, mrl_bytes content)
         must(MRL_ERR_IO, path);
 }
 
+/* Read once: a second that ends between two certificates would have one outlive its issuer. */
+static int64_t now_s;
+
 static struct mrl_cert *build(struct mrl_cert_profile p, const struct mrl_key *subject,
                               const struct mrl_cert *issuer, const struct mrl_key *key)
 {
@@ -40,7 +43,7 @@ static struct mrl_cert *build(struct mrl_cert_profile p, const struct mrl_key *s
     struct mrl_why why = {""};
 
     mrl_serial_random(p.serial);
-    p.not_before = mrl_wall_s() - 3600;
+    p.not_before = now_s - 3600;
     p.not_after = p.not_before + (p.kind <= MRL_CERT_ISSUING_CA ? 40L * 365 : 365L) * 86400;
     must(mrl_key_to_spki(subject, &spki), "spki");
     p.spki = mrl_buf_bytes(&spki);
@@ -128,6 +131,7 @@ int main(int argc, char **argv)
 
     if (argc != 3 || argv[2][0] < '0' || argv[2][0] > '2')
         return 2;
+    now_s = mrl_wall_s();
     write_all(argv[1], types[argv[2][0] - '0']);
     return 0;
 }

@@ -242,6 +242,7 @@ static void an_issuing_ca_comes_from_a_root_on_another_machine(void **state)
     MRL_SCOPED(mrl_buf) again = {0};
     MRL_SCOPED(mrl_buf) answer = {0};
     MRL_SCOPED(mrl_keystore) k = {0};
+    struct mrl_why why = {""};
 
     (void)state;
     make_offline(elsewhere);
@@ -253,7 +254,8 @@ static void an_issuing_ca_comes_from_a_root_on_another_machine(void **state)
     assert_int_equal(k.cas.count, 2);
     assert_null(k.cas.at[0].key);
     assert_int_equal(mrl_key_type(k.cas.at[1].key), MRL_KEY_P384);
-    assert_int_equal(install(mrl_buf_bytes(&answer), NULL), MRL_ERR_DENIED); /* nothing is new */
+    assert_int_equal(install(mrl_buf_bytes(&answer), &why), MRL_ERR_DENIED);
+    assert_string_equal(why.text, "nothing was taken: issuing CA 1 is here already");
 }
 
 static void what_is_not_for_the_key_that_was_asked_for_is_not_taken(void **state)
@@ -309,6 +311,66 @@ static void another_root_needs_a_link_from_one_that_is_here(void **state)
     assert_int_equal(k.cas.at[1].links.count, 2);
 }
 
+/* Whoever found the key of a root that is long gone could make a link as well. */
+static void a_link_that_has_ended_brings_no_root_in(void **state)
+{
+    MRL_SCOPED(mrl_buf) asked = {0};
+    MRL_SCOPED(mrl_buf) answer = {0};
+    MRL_SCOPED(mrl_buf) late = {0};
+    MRL_SCOPED(mrl_keystore) k = {0};
+    struct mrl_why why = {""};
+    uint8_t number;
+
+    (void)state;
+    make_offline(elsewhere);
+    request(&asked);
+    sign(mrl_buf_bytes(&asked), &answer);
+    assert_ok(install(mrl_buf_bytes(&answer), NULL));
+    {
+        MRL_SCOPED(open) o;
+
+        open_store(folder, &o);
+        o.store.now += (MRL_CA_ROOT_DAYS - 1) * DAY; /* the link ends with the root that makes it */
+        assert_ok(mrl_ca_new_root(&o.store, MRL_KEY_P384, &number, NULL));
+    }
+    assert_ok(fixture_open(folder, &k, NULL));
+    assert_ok(mrl_cert_to_pem(k.cas.at[1].cert, &late));
+    for (size_t i = 0; i < k.cas.at[1].links.count; i++)
+        assert_ok(mrl_cert_to_pem(k.cas.at[1].links.certs[i], &late));
+    {
+        MRL_SCOPED(open) o;
+        uint8_t root, issuing;
+
+        open_store(elsewhere, &o);
+        o.store.now += (MRL_CA_ROOT_DAYS + 1) * DAY;
+        assert_int_equal(mrl_ca_install(&o.store, mrl_buf_bytes(&late), &root, &issuing, &why),
+                         MRL_ERR_DENIED);
+    }
+    assert_non_null(strstr(why.text, "valid now"));
+}
+
+/* The last step of an install is to forget the request. */
+static void an_install_that_was_cut_off_is_made_whole_by_the_same_file(void **state)
+{
+    MRL_SCOPED(mrl_buf) asked = {0};
+    MRL_SCOPED(mrl_buf) answer = {0};
+    MRL_SCOPED(mrl_keystore) k = {0};
+    uint8_t memory[8192];
+    mrl_bytes pending;
+
+    (void)state;
+    make_offline(elsewhere);
+    request(&asked);
+    sign(mrl_buf_bytes(&asked), &answer);
+    pending = fixture_read(elsewhere, "issuing.request", memory, sizeof(memory));
+    assert_ok(install(mrl_buf_bytes(&answer), NULL));
+    fixture_write(elsewhere, "issuing.request", pending);
+    assert_ok(install(mrl_buf_bytes(&answer), NULL));
+    assert_ok(fixture_open(elsewhere, &k, NULL));
+    assert_int_equal(k.cas.count, 2);
+    assert_int_equal(install(mrl_buf_bytes(&answer), NULL), MRL_ERR_DENIED); /* nothing is new */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +389,9 @@ int main(void)
                                         set_up, take_down),
         cmocka_unit_test_setup_teardown(another_root_needs_a_link_from_one_that_is_here, set_up,
                                         take_down),
+        cmocka_unit_test_setup_teardown(a_link_that_has_ended_brings_no_root_in, set_up, take_down),
+        cmocka_unit_test_setup_teardown(an_install_that_was_cut_off_is_made_whole_by_the_same_file,
+                                        set_up, take_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

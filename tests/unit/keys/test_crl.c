@@ -2,6 +2,7 @@
 #include "keys/crl.h"
 
 #include "base/clock.h"
+#include "keys/ca.h"
 #include "keys/policy.h"
 #include "tests/unit/keys/fixture.h"
 #include "tests/unit/unit.h"
@@ -111,16 +112,41 @@ static void numbers_of_each_kind_and_shard_only_grow(void **state)
     assert_ok(take(begin_of(MRL_KEYS_CRL_FULL, 6, 0)));
 }
 
+static void add_issuing_ca(void)
+{
+    const struct mrl_unlock unlock = {MRL_UNLOCK_FILE, NULL};
+    MRL_SCOPED(mrl_folder) f = {.fd = -1};
+    uint8_t number;
+
+    assert_ok(mrl_folder_open(folder, &f, NULL));
+    assert_ok(mrl_ca_new_issuing(&(struct mrl_ca_store){&f, &unlock, mrl_wall_s(), false},
+                                 MRL_KEY_P256, &number, NULL));
+    mrl_folder_done(&f); /* and with it the lock */
+    mrl_keystore_done(&keystore);
+    assert_ok(fixture_open(folder, &keystore, NULL));
+}
+
 static void another_ca_has_numbers_of_its_own(void **state)
 {
-    struct mrl_keys_crl of_root = begin_of(MRL_KEYS_CRL_FULL, 3, 0);
+    struct mrl_keys_crl of_other = begin_of(MRL_KEYS_CRL_FULL, 3, 0);
 
     (void)state;
-    of_root.ca = mrl_cert_facts(keystore.cas.at[0].cert)->ski;
+    add_issuing_ca();
     assert_ok(take(begin_of(MRL_KEYS_CRL_FULL, 5, 0)));
-    assert_ok(take(of_root));
-    of_root.ca = MRL_LIT("nobody's key identifier");
-    assert_int_equal(take(of_root), MRL_ERR_INVALID);
+    of_other.ca = mrl_cert_facts(keystore.cas.at[2].cert)->ski;
+    assert_ok(take(of_other));
+    of_other.ca = MRL_LIT("nobody's key identifier");
+    assert_int_equal(take(of_other), MRL_ERR_INVALID);
+}
+
+static void a_root_signs_no_list(void **state)
+{
+    struct mrl_keys_crl want = begin_of(MRL_KEYS_CRL_FULL, 3, 0);
+
+    (void)state;
+    want.ca = mrl_cert_facts(keystore.cas.at[0].cert)->ski;
+    assert_non_null(keystore.cas.at[0].key);
+    assert_int_equal(take(want), MRL_ERR_INVALID);
 }
 
 static void times_are_about_now_and_bounded(void **state)
@@ -202,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup(a_list_in_pieces_is_one_list, fresh),
         cmocka_unit_test_setup(numbers_of_each_kind_and_shard_only_grow, fresh),
         cmocka_unit_test_setup(another_ca_has_numbers_of_its_own, fresh),
+        cmocka_unit_test_setup(a_root_signs_no_list, fresh),
         cmocka_unit_test_setup(times_are_about_now_and_bounded, fresh),
         cmocka_unit_test_setup(a_base_belongs_to_a_delta_and_is_older, fresh),
         cmocka_unit_test_setup(entries_are_whole_and_as_many_as_announced, fresh),

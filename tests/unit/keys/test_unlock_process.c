@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,18 @@
 #include "base/clock.h"
 #include "keys/unlock_message.h"
 #include "tests/unit/unit.h"
+
+static bool impatient; /* the next wait ends before its answer is there */
+
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    if (!impatient)
+        return __real_poll(fds, count, timeout);
+    impatient = false;
+    return 0;
+}
 
 static struct mrl_unlock_source source(const char *mode)
 {
@@ -107,6 +120,24 @@ static void an_iv_of_the_token_is_kept(void **state)
     assert_true(mrl_secret_eq(mrl_secret_bytes(first), mrl_secret_bytes(second)));
 }
 
+static void a_late_answer_is_not_taken_for_the_next_one(void **state)
+{
+    const struct mrl_unlock_source s = source("TOKEN=");
+    MRL_SCOPED(mrl_buf) blob = {0};
+    MRL_AUTO(mrl_secret) material = NULL;
+    struct mrl_unlock_process *p = NULL;
+
+    (void)state;
+    assert_ok(mrl_unlock_process_start(&s, MRL_LIT("1234"), NULL, &p, NULL));
+    for (int times = 0; times < 2; times++) {
+        impatient = true;
+        assert_int_equal(mrl_unlock_process_make(p, &blob, NULL), MRL_ERR_TIMEOUT);
+    }
+    assert_ok(mrl_unlock_process_make(p, &blob, NULL));
+    assert_ok(mrl_unlock_process_open(p, mrl_buf_bytes(&blob), &material, NULL));
+    mrl_unlock_process_free(p);
+}
+
 static void a_blob_has_a_longest_length(void **state)
 {
     static const uint8_t bytes[MRL_UNLOCK_BLOB_MAX + 1];
@@ -194,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_module_that_crashes_is_named_as_the_fault),
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(an_iv_of_the_token_is_kept),
+        cmocka_unit_test(a_late_answer_is_not_taken_for_the_next_one),
         cmocka_unit_test(a_blob_has_a_longest_length),
         cmocka_unit_test(hardware_that_hangs_does_not_outlive_the_key_process),
     };

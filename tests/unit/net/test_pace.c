@@ -6,25 +6,29 @@
 #define MS UINT64_C(1000000)
 #define MOST MS
 
-/* So many periods of judging in which the loop uses this part of a processor. */
-static void live(struct mrl_pace *p, unsigned periods, unsigned percent)
+enum { SERVED_AT_ONCE = 160, CROWDED = 161 }; /* ready in a hundred turns */
+
+/* So many judgements in which the loop uses this part of a processor. */
+static void live(struct mrl_pace *p, unsigned judgements, unsigned percent, unsigned ready)
 {
-    for (unsigned i = 0; i < periods; i++) {
+    for (unsigned i = 0; i < judgements; i++) {
         uint64_t now = p->judged_ns + 10 * MS;
 
+        for (unsigned turn = 0; turn < 100; turn++)
+            mrl_pace_count(p, turn < 99 ? 1 : ready - 99);
         assert_true(mrl_pace_is_due(p, now) && !mrl_pace_is_due(p, now - 1));
         mrl_pace_judge(p, now, p->cpu_ns + MS * percent / 10);
         assert_true(p->apart_ns <= p->most_ns);
     }
 }
 
-static void an_idle_loop_never_waits(void **state)
+static struct mrl_pace gathering(void)
 {
     struct mrl_pace p = {.most_ns = MOST};
 
-    (void)state;
-    live(&p, 50, 42);
-    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, 20, 60, CROWDED);
+    assert_int_equal(mrl_pace_wait(&p, 0), MOST);
+    return p;
 }
 
 static void a_loop_told_nothing_never_waits(void **state)
@@ -32,74 +36,118 @@ static void a_loop_told_nothing_never_waits(void **state)
     struct mrl_pace p = {0};
 
     (void)state;
-    live(&p, 50, 100);
+    live(&p, 50, 100, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
-static void turns_of_a_busy_loop_move_apart_up_to_the_limit(void **state)
+static void who_serves_each_at_once_never_waits_however_busy(void **state)
 {
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 1, 43);
+    live(&p, 50, 100, SERVED_AT_ONCE);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+}
+
+static void a_crowd_that_costs_little_is_served_at_once(void **state)
+{
+    struct mrl_pace p = {.most_ns = MOST};
+
+    (void)state;
+    live(&p, 50, 25, 10 * CROWDED);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+}
+
+static void one_hiccup_is_no_crowd(void **state)
+{
+    struct mrl_pace p = {.most_ns = MOST};
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        live(&p, 4, 60, CROWDED);
+        assert_int_equal(mrl_pace_wait(&p, 0), 0);
+        live(&p, 1, 60, SERVED_AT_ONCE);
+    }
+    live(&p, 5, 60, CROWDED);
     assert_in_range(mrl_pace_wait(&p, 0), 1, MS / 10);
-    live(&p, 50, 43);
+}
+
+static void turns_of_a_crowded_loop_move_apart_up_to_the_limit(void **state)
+{
+    struct mrl_pace p = gathering();
+
+    (void)state;
+    live(&p, 50, 26, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
     assert_int_equal(mrl_pace_wait(&p, MS / 4), MOST - MS / 4);
 }
 
 static void turns_that_take_long_follow_each_other_at_once(void **state)
 {
-    struct mrl_pace p = {.most_ns = MOST};
+    struct mrl_pace p = gathering();
 
     (void)state;
-    live(&p, 50, 100);
     assert_int_equal(mrl_pace_wait(&p, MOST), 0);
     assert_int_equal(mrl_pace_wait(&p, 7 * MOST), 0);
 }
 
 static void what_gathering_saves_does_not_end_it(void **state)
 {
-    struct mrl_pace p = {.most_ns = MOST};
+    struct mrl_pace p = gathering();
 
     (void)state;
-    live(&p, 50, 50);
-    live(&p, 50, 15);
+    live(&p, 50, 15, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
 }
 
-static void after_a_while_it_finds_out_whether_it_still_must(void **state)
+/* The look costs a judgement without gathering, not the way up again. */
+static void still_crowded_after_a_while_it_goes_on(void **state)
 {
-    struct mrl_pace p = {.most_ns = MOST};
+    struct mrl_pace p = gathering();
+    unsigned looks = 0;
 
     (void)state;
-    live(&p, 50, 100); /* a burst, and then a load that needs no gathering */
-    live(&p, 100, 20);
+    for (int i = 0; i < 1000; i++) {
+        live(&p, 1, 60, CROWDED);
+        looks += mrl_pace_wait(&p, 0) == 0;
+        assert_true(mrl_pace_wait(&p, 0) == 0 || mrl_pace_wait(&p, 0) == MOST);
+    }
+    assert_in_range(looks, 9, 11);
+}
+
+static void no_longer_crowded_after_a_while_it_stops(void **state)
+{
+    struct mrl_pace p = gathering();
+
+    (void)state;
+    live(&p, 101, 60, SERVED_AT_ONCE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
-    live(&p, 200, 20);
+    live(&p, 300, 60, SERVED_AT_ONCE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
-static void with_less_to_do_it_stops_waiting(void **state)
+static void with_little_to_do_it_stops_waiting(void **state)
 {
-    struct mrl_pace p = {.most_ns = MOST};
+    struct mrl_pace p = gathering();
 
     (void)state;
-    live(&p, 50, 100);
-    live(&p, 10, 5);
+    live(&p, 10, 5, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_idle_loop_never_waits),
         cmocka_unit_test(a_loop_told_nothing_never_waits),
-        cmocka_unit_test(turns_of_a_busy_loop_move_apart_up_to_the_limit),
+        cmocka_unit_test(who_serves_each_at_once_never_waits_however_busy),
+        cmocka_unit_test(a_crowd_that_costs_little_is_served_at_once),
+        cmocka_unit_test(one_hiccup_is_no_crowd),
+        cmocka_unit_test(turns_of_a_crowded_loop_move_apart_up_to_the_limit),
         cmocka_unit_test(turns_that_take_long_follow_each_other_at_once),
         cmocka_unit_test(what_gathering_saves_does_not_end_it),
-        cmocka_unit_test(after_a_while_it_finds_out_whether_it_still_must),
-        cmocka_unit_test(with_less_to_do_it_stops_waiting),
+        cmocka_unit_test(still_crowded_after_a_while_it_goes_on),
+        cmocka_unit_test(no_longer_crowded_after_a_while_it_stops),
+        cmocka_unit_test(with_little_to_do_it_stops_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,26 +180,44 @@ static void answers_are_written_in_both_formats(void **state)
     MRL_SCOPED(mrl_buf) json = {0};
     MRL_SCOPED(mrl_buf) cbor = {0};
     MRL_SCOPED(mrl_buf) error = {0};
+    const struct mrl_offer offer = {.window = {20, 30}};
+    const struct mrl_provision_told told = {10, &offer}, bare = {.time_s = 10};
+    const struct mrl_provision_error no = {403, "No", "why", 0};
 
     (void)state;
     assert_ok(mrl_json_set_str(texts, "a", MRL_LIT("1")));
-    assert_ok(mrl_provision_write_thing(MRL_PROVISION_JSON, MRL_LIT("m-1"), texts, &json));
-    assert_bytes_equal(mrl_buf_bytes(&json),
-                       MRL_LIT("{\"deviceConfiguration\":{\"a\":\"1\"},\"thingName\":\"m-1\"}"));
-    assert_ok(mrl_provision_write_thing(MRL_PROVISION_CBOR, MRL_LIT("m-1"), texts, &cbor));
-    assert_bytes_equal(mrl_buf_bytes(&cbor), MRL_LIT("\xa2\x73"
+    assert_ok(mrl_provision_write_thing(MRL_PROVISION_JSON, MRL_LIT("m-1"), texts, &told, &json));
+    assert_bytes_equal(
+        mrl_buf_bytes(&json),
+        MRL_LIT("{\"deviceConfiguration\":{\"a\":\"1\"},\"renewalEnd\":30,\"renewalGrace\":0,"
+                "\"renewalStart\":20,\"serverTime\":10,\"thingName\":\"m-1\"}"));
+    assert_ok(mrl_provision_write_thing(MRL_PROVISION_CBOR, MRL_LIT("m-1"), texts, &bare, &cbor));
+    assert_bytes_equal(mrl_buf_bytes(&cbor), MRL_LIT("\xa3\x73"
                                                      "deviceConfiguration\xa1\x61"
                                                      "a\x61"
                                                      "1\x69"
                                                      "thingName\x63"
-                                                     "m-1"));
-    assert_ok(mrl_provision_write_error(MRL_PROVISION_CBOR, 403, "No", "why", &error));
+                                                     "m-1\x6a"
+                                                     "serverTime\x0a"));
+    assert_ok(mrl_provision_write_error(MRL_PROVISION_CBOR, &no, &error));
     assert_bytes_equal(mrl_buf_bytes(&error), MRL_LIT("\xa3\x6a"
                                                       "statusCode\x19\x01\x93\x69"
                                                       "errorCode\x62"
                                                       "No\x6c"
                                                       "errorMessage\x63"
                                                       "why"));
+}
+
+static void a_rejection_says_when_to_come_again(void **state)
+{
+    const struct mrl_provision_error busy = {503, "Busy", "later", 600};
+    MRL_SCOPED(mrl_buf) json = {0};
+
+    (void)state;
+    assert_ok(mrl_provision_write_error(MRL_PROVISION_JSON, &busy, &json));
+    assert_bytes_equal(mrl_buf_bytes(&json),
+                       MRL_LIT("{\"errorCode\":\"Busy\",\"errorMessage\":\"later\","
+                               "\"retryAfter\":600,\"statusCode\":503}"));
 }
 
 static void a_format_is_the_last_level_of_the_topic(void **state)
@@ -221,6 +239,7 @@ int main(void)
         cmocka_unit_test(it_has_as_much_as_the_limits_allow_and_no_more),
         cmocka_unit_test(a_message_is_as_long_as_the_limit_allows_and_no_longer),
         cmocka_unit_test(answers_are_written_in_both_formats),
+        cmocka_unit_test(a_rejection_says_when_to_come_again),
         cmocka_unit_test(a_format_is_the_last_level_of_the_topic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,35 +7,70 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "keys/ca.h"
 #include "keys/spawn.h"
 #include "tests/unit/crypto/fixtures.h"
 #include "tests/unit/devices/fixture.h"
 #include "tests/unit/keys/fixture.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 20000, OLD_CA_LEFT_S = 1800 };
 
-static char keys_folder[FIXTURE_PATH_MAX];
+/* A key process and its issuing CA. */
+struct authority {
+    char folder[FIXTURE_PATH_MAX];
+    struct mrl_keys_client *keys;
+    struct mrl_cert_list cas;
+};
+
+static struct authority usual, old; /* the CA of old ends in OLD_CA_LEFT_S */
 static struct mrl_keys_client *keys;
 static struct mrl_cert_list cas;
 static struct mrl_migration both[2];
 static struct mrl_migration_list both_list = {both, 2};
 static atomic_uint stapled;
 
-static int start(void **state)
+static void use(const struct authority *a)
 {
-    const struct mrl_keys_options options = {.program = getenv("MERLON_KEYS"), .dir = keys_folder};
+    keys = a->keys;
+    cas = a->cas;
+}
+
+static void authority_open(struct authority *a, int64_t made)
+{
+    const struct mrl_keystore_plan plan = {MRL_KEY_P256, MRL_KEY_P256, MRL_LIT("acme"), made};
+    const struct mrl_keys_options options = {.program = getenv("MERLON_KEYS"), .dir = a->folder};
+    const struct mrl_unlock unlock = {MRL_UNLOCK_FILE, NULL};
+    MRL_SCOPED(mrl_folder) f = {.fd = -1};
     MRL_SCOPED(mrl_keys_info) info = {0};
     struct mrl_cert *ca;
     struct mrl_why why = {""};
 
-    (void)state;
-    fixture_folder(keys_folder);
-    fixture_keystore(keys_folder);
-    if (mrl_keys_spawn(&options, &keys, &why) != MRL_OK) /* first: it forks */
+    fixture_folder(a->folder);
+    assert_ok(mrl_folder_open(a->folder, &f, NULL));
+    assert_ok(mrl_keystore_create(&f, &unlock, &plan, NULL));
+    mrl_folder_done(&f); /* and with it the lock */
+    if (mrl_keys_spawn(&options, &a->keys, &why) != MRL_OK)
         fail_msg("%s", why.text);
-    assert_ok(mrl_keys_info_get(keys, &info, NULL));
+    assert_ok(mrl_keys_info_get(a->keys, &info, NULL));
     assert_ok(mrl_cert_from_der(info.facts.generations[1].cert, &ca));
-    assert_ok(mrl_cert_list_add(&cas, ca));
+    assert_ok(mrl_cert_list_add(&a->cas, ca));
+}
+
+static void authority_close(struct authority *a)
+{
+    mrl_keys_client_free(a->keys);
+    mrl_cert_list_done(&a->cas);
+    fixture_remove(a->folder);
+}
+
+static int start(void **state)
+{
+    int64_t now = mrl_wall_s();
+
+    (void)state;
+    authority_open(&usual, now); /* first: these fork */
+    authority_open(&old, now + OLD_CA_LEFT_S - MRL_CA_ISSUING_DAYS * INT64_C(86400));
+    use(&usual);
     both[0] = mrl_lists_migrations.items[0];
     both[1] = mrl_revocation_migrations.items[0];
     duties_more = &both_list;
@@ -46,9 +81,8 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    mrl_keys_client_free(keys);
-    mrl_cert_list_done(&cas);
-    fixture_remove(keys_folder);
+    authority_close(&usual);
+    authority_close(&old);
     return 0;
 }
 
@@ -105,6 +139,8 @@ static struct mrl_cert *issue_one(enum mrl_keys_kind kind, const char *id)
                                   .not_after = mrl_wall_s() + 86400};
     struct mrl_cert *cert;
 
+    if (want.not_after > mrl_cert_facts(cas.certs[0])->not_after)
+        want.not_after = mrl_cert_facts(cas.certs[0])->not_after;
     assert_ok(mrl_key_generate(MRL_KEY_P256, &key, NULL));
     assert_ok(mrl_key_to_spki(key, &spki));
     want.spki = mrl_buf_bytes(&spki);
@@ -237,6 +273,39 @@ static void a_certificate_of_another_ca_is_not_ours_to_tell(void **state)
     remove_files(f);
 }
 
+/* How many requests the key process answered before this one. */
+static uint64_t served(void)
+{
+    MRL_SCOPED(mrl_keys_info) info = {0};
+
+    assert_ok(mrl_keys_info_get(keys, &info, NULL));
+    return info.facts.served;
+}
+
+/* The delegate that signs its answers cannot outlive it, and is made once, not in every turn. */
+static void a_ca_near_its_end_still_answers(void **state)
+{
+    struct fixture *f = *state;
+    MRL_AUTO(mrl_cert) cert = NULL;
+    struct mrl_revocation *r;
+    uint64_t before;
+
+    use(&old);
+    cert = issue_one(MRL_KEYS_DEVICE, "a");
+    r = new_revocation(f, NULL);
+    enrol_cert(f, "a", cert);
+    assert_ok(mrl_revocation_start(r, NULL));
+    wait_for(r, cert, V_OCSP_CERTSTATUS_GOOD);
+    (void)usleep(1500000); /* the lists of its first turn are made as well */
+    before = served();
+    (void)usleep(2500000); /* two turns more */
+    assert_int_equal(served(), before + 1);
+    mrl_revocation_stop(r);
+    mrl_revocation_free(r);
+    remove_files(f);
+    use(&usual);
+}
+
 static void what_is_no_request_is_malformed(void **state)
 {
     struct fixture *f = *state;
@@ -258,6 +327,7 @@ int main(void)
         WITH_REGISTRY(a_certificate_is_good_then_revoked_and_never_good_again),
         WITH_REGISTRY(the_answer_about_the_own_certificate_is_handed_over),
         WITH_REGISTRY(a_certificate_of_another_ca_is_not_ours_to_tell),
+        WITH_REGISTRY(a_ca_near_its_end_still_answers),
         WITH_REGISTRY(what_is_no_request_is_malformed),
     };
 

@@ -75,6 +75,9 @@ static void a_full_disk_fails_the_commit_and_the_next_one_works(void **state)
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     kept = fill(s, &err);
+    assert_true(mrl_store_failing(s));
+    assert_int_equal(store_exec(s, "INSERT INTO nowhere VALUES (1)", MRL_NO_ARGS), MRL_ERR_INVALID);
+    assert_true(mrl_store_failing(s)); /* a refusal proves nothing */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(err, MRL_ERR_NO_SPACE);
     assert_true(kept > 3);
@@ -82,6 +85,7 @@ static void a_full_disk_fails_the_commit_and_the_next_one_works(void **state)
     assert_true(stats.failures >= 1);
     assert_int_equal(store_number(s, "SELECT COUNT(*) FROM items"), kept);
     assert_ok(insert(s, 20000, BODY));
+    assert_false(mrl_store_failing(s));
     mrl_store_close(s);
     s = store_at(&p, &list, (struct mrl_store_options){0});
     assert_int_equal(store_number(s, "SELECT COUNT(*) FROM items"), kept + 1);
