@@ -67,6 +67,11 @@ static const struct mrl_cli_option step_options[] = {
     {"reason", "TEXT", "Why, for the audit log."},
     {NULL},
 };
+static const struct mrl_cli_option retire_options[] = {
+    {"reason", "TEXT", "Why, for the audit log."},
+    {"wipe", NULL, "Order it to destroy its key; it may still come for the order."},
+    {NULL},
+};
 static const struct mrl_cli_option lift_options[] = {
     {"reason", "TEXT", "Why, for the audit log; needed."},
     {NULL},
@@ -191,6 +196,8 @@ static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 
     mrl_cli_target(&target, "/v1/devices", mrl_cli_operand(given, 0), given->command->verb);
     MRL_EXIT_TRY(mrl_cli_body_set(cli, body, "reason", mrl_cli_value(given, "reason")));
+    if (mrl_cli_has(given, "wipe") && mrl_json_set_bool(body, "wipe", true) != MRL_OK)
+        return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--wipe cannot be sent");
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);
     return MRL_EXIT_OK;
@@ -232,7 +239,7 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
      "device "
      "told of it before; names the first line that differs.",
      mrl_device_log_verify},
-    {"device", "retire", "ID", step_options,
+    {"device", "retire", "ID", retire_options,
      "Takes a device out of service: its certificates, sessions and retained messages go, and its "
      "id, "
      "keys and hardware never enrol again.",

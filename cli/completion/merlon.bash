@@ -55,7 +55,7 @@ _merlon() {
     "device quarantine") options+=" --reason" ;;
     "device release") options+=" --reason" ;;
     "device revoke") options+=" --group --from-file --reason" ;;
-    "device retire") options+=" --reason" ;;
+    "device retire") options+=" --reason --wipe" ;;
     "device history") options+=" --all" ;;
     "device lift") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;

@@ -12,6 +12,7 @@ static const char *const new_members[] = {"id",  "group",  "note", "attributes",
 static const char *const edit_members[] = {"group",  "note", "attributes", "key",
                                            "serial", "ek",   NULL};
 static const char *const step_members[] = {"reason", NULL};
+static const char *const retire_members[] = {"reason", "wipe", NULL};
 
 json_t *mrl_api_credentials(struct mrl_api_request *r, const struct mrl_credential_info *list,
                             size_t count)
@@ -246,15 +247,28 @@ mrl_err mrl_api_device_edit(struct mrl_api_request *r)
     return answer_device(r, 200, id);
 }
 
+static mrl_err retire(struct mrl_api_request *r, const json_t *body, mrl_bytes reason)
+{
+    const mrl_bytes id = r->variables[0];
+    bool wipe = false;
+
+    MRL_TRY(mrl_json_optional(mrl_json_get_bool(body, "wipe", &wipe, &r->why)));
+    if (wipe)
+        return mrl_device_retire_and_wipe(r->api->registry, &r->actor, id, reason, &r->why);
+    return mrl_device_change(r->api->registry, &r->actor, id, MRL_DEVICE_RETIRE, reason, &r->why);
+}
+
 mrl_err mrl_api_device_step(struct mrl_api_request *r)
 {
     MRL_AUTO(json_t) body = NULL;
+    const enum mrl_device_action action = (enum mrl_device_action)r->route->argument;
+    const bool retires = action == MRL_DEVICE_RETIRE;
     const mrl_bytes id = r->variables[0];
     mrl_bytes reason;
 
-    MRL_TRY(mrl_api_body(r, step_members, &body));
+    MRL_TRY(mrl_api_body(r, retires ? retire_members : step_members, &body));
     MRL_TRY(mrl_api_text_optional(r, body, "reason", &reason));
-    MRL_TRY(mrl_device_change(r->api->registry, &r->actor, id,
-                              (enum mrl_device_action)r->route->argument, reason, &r->why));
+    MRL_TRY(retires ? retire(r, body, reason)
+                    : mrl_device_change(r->api->registry, &r->actor, id, action, reason, &r->why));
     return answer_device(r, 200, id);
 }

@@ -26,6 +26,9 @@
     X(DEVICE_LOG_ROLLED_BACK, "device.log_rolled_back", "The event log of a device is behind, or another than, what it told before.") \
     X(DEVICE_HARDWARE_PROVEN, "device.hardware_proven", "A device proved that the key of its certificate is in a TPM.") \
     X(DEVICE_HARDWARE_LIFTED, "device.hardware_lifted", "An operator allowed the TPM of a device to become that of another one.") \
+    X(DEVICE_WIPE_ORDERED, "device.wipe_ordered", "A device that is retired is to destroy its key; until the time in the entry it may come for the order.") \
+    X(DEVICE_WIPED, "device.wiped", "A retired device signed that it destroys its key; the entry has what was signed and the signature.") \
+    X(DEVICE_WIPE_REFUSED, "device.wipe_refused", "A retired device sent a receipt that does not hold.") \
     X(DEVICE_FLAPPING, "device.flapping", "A device or application connected too often and is kept out for a while.") \
     X(DEVICE_FLOODING, "device.flooding", "A device or application sent too fast for too long and is kept out for a while.") \
     X(SOURCE_LIMITED, "source.limited", "Connections of a source were refused: too many in a minute.") \

@@ -8,11 +8,13 @@
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "devices/internal.h"
+#include "devices/wipe.h"
 
 struct change {
     struct mrl_change base;
     enum mrl_device_action action;
     mrl_bytes text; /* reason, group or note */
+    bool wipe;
 };
 
 static const enum mrl_audit_action audit_actions[MRL_DEVICE_ACTION_COUNT_] = {
@@ -209,6 +211,18 @@ static mrl_err write_life(struct mrl_tx *tx, mrl_bytes id, const struct mrl_devi
         NULL);
 }
 
+/* What the step means for a wipe order; before its certificates are revoked. */
+static mrl_err step_wipe(struct mrl_tx *tx, const struct change *c)
+{
+    uint64_t within_ms = c->base.registry->wipe_within_s * 1000;
+
+    if (c->action == MRL_DEVICE_LIFT)
+        return mrl_wipe_withdraw_tx(tx, c->base.id);
+    if (c->action != MRL_DEVICE_RETIRE || !c->wipe || within_ms == 0)
+        return MRL_OK;
+    return mrl_wipe_order_tx(tx, c->base.actor, c->base.id, mrl_wall_ms() + (int64_t)within_ms);
+}
+
 static mrl_err run_step(struct mrl_tx *tx, struct mrl_change *change)
 {
     const struct change *c = MRL_CONTAINER(change, struct change, base);
@@ -224,6 +238,7 @@ static mrl_err run_step(struct mrl_tx *tx, struct mrl_change *change)
     MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.before));
     MRL_TRY(write_life(tx, change->id, &life, c->text));
     MRL_TRY(mrl_registry_digest(tx, MRL_PRINCIPAL_DEVICE, change->id, &e.after));
+    MRL_TRY(step_wipe(tx, c));
     if (revokes)
         MRL_TRY(mrl_registry_revoke_all(change->registry, tx, MRL_PRINCIPAL_DEVICE, change->id,
                                         c->text, &revoked, change->why));
@@ -371,8 +386,9 @@ mrl_err mrl_device_change_group(struct mrl_registry *r, const struct mrl_actor *
     return err;
 }
 
-mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
-                          enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why)
+static mrl_err change_one(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
+                          enum mrl_device_action action, bool wipe, mrl_bytes reason,
+                          struct mrl_why *why)
 {
     struct change c = {
         .base = {.registry = r,
@@ -383,12 +399,25 @@ mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor,
                  .run = run_step},
         .action = action,
         .text = reason,
+        .wipe = wipe,
     };
 
     MRL_TRY(check_step(action, reason, why));
     if (!mrl_name_valid(id))
         return no_device(MRL_LIT("of that name"), why);
     return mrl_change_write(&c.base);
+}
+
+mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
+                          enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why)
+{
+    return change_one(r, actor, id, action, /*wipe=*/false, reason, why);
+}
+
+mrl_err mrl_device_retire_and_wipe(struct mrl_registry *r, const struct mrl_actor *actor,
+                                   mrl_bytes id, mrl_bytes reason, struct mrl_why *why)
+{
+    return change_one(r, actor, id, MRL_DEVICE_RETIRE, /*wipe=*/true, reason, why);
 }
 
 mrl_err mrl_device_activate_tx(struct mrl_tx *tx, const struct mrl_actor *actor, mrl_bytes id,

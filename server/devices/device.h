@@ -43,6 +43,10 @@ mrl_err mrl_device_add_many(struct mrl_registry *r, const struct mrl_actor *acto
  */
 mrl_err mrl_device_change(struct mrl_registry *r, const struct mrl_actor *actor, mrl_bytes id,
                           enum mrl_device_action action, mrl_bytes reason, struct mrl_why *why);
+/* RETIRE, and in the same transaction an order to destroy its key (devices/wipe.h); none when it
+ * has no certificate that is good, or none are given. */
+mrl_err mrl_device_retire_and_wipe(struct mrl_registry *r, const struct mrl_actor *actor,
+                                   mrl_bytes id, mrl_bytes reason, struct mrl_why *why);
 /* The same step for many (1 to MRL_DEVICE_STEPS_MAX, MRL_ERR_LIMIT), each with its own entry, all
  * in one transaction or none: why names the one that cannot. */
 mrl_err mrl_device_change_many(struct mrl_registry *r, const struct mrl_actor *actor,

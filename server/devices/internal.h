@@ -55,6 +55,8 @@ struct mrl_registry {
     struct mrl_access *access; /* borrowed */
     struct mrl_snapshot snapshot;
     struct mrl_psk_table *psks;
+    struct mrl_wipe_table *wipes;
+    uint64_t wipe_within_s; /* 0: no orders */
     mrl_registry_changed *changed;
     void *context;
     mrl_registry_retired *retired;

@@ -9,6 +9,8 @@
 #include "devices/credential.h"
 #include "devices/internal.h"
 #include "devices/psk_table.h"
+#include "devices/wipe.h"
+#include "devices/wipe_table.h"
 
 struct mrl_registry_update {
     struct mrl_name id;
@@ -17,6 +19,8 @@ struct mrl_registry_update {
     struct mrl_record record; /* its texts are the three above */
     size_t count;
     struct mrl_credential *credentials;
+    size_t wipe_count;
+    struct mrl_wipe_entry *wipes; /* open orders to it */
 };
 
 /* --- rows into values --- */
@@ -187,6 +191,24 @@ static mrl_err stage_credentials(struct mrl_tx *tx, struct mrl_registry_update *
     return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
 }
 
+static void add_wipe(void *context, const struct mrl_wipe_entry *entry)
+{
+    struct mrl_registry_update *u = context;
+    struct mrl_wipe_entry *more = realloc(u->wipes, (u->wipe_count + 1) * sizeof(*more));
+
+    if (more == NULL)
+        abort();
+    more[u->wipe_count++] = *entry;
+    u->wipes = more;
+}
+
+static mrl_err stage_wipes(struct mrl_tx *tx, struct mrl_registry_update *u)
+{
+    if (u->record.kind != MRL_PRINCIPAL_DEVICE || u->record.device_state != MRL_DEVICE_RETIRED)
+        return MRL_OK;
+    return mrl_wipe_each_tx(tx, u->record.id, add_wipe, u);
+}
+
 /* Whatever ended a pre-shared key, nothing of it stays. */
 static mrl_err erase_ended(struct mrl_tx *tx, const struct mrl_registry_update *u)
 {
@@ -205,6 +227,7 @@ mrl_err mrl_registry_stage(struct mrl_tx *tx, enum mrl_principal_kind kind, mrl_
         abort();
     MRL_TRY(stage_record(tx, kind, id, u));
     MRL_TRY(stage_credentials(tx, u));
+    MRL_TRY(stage_wipes(tx, u));
     MRL_TRY(erase_ended(tx, u));
     *out = MRL_TAKE(u);
     return MRL_OK;
@@ -224,6 +247,7 @@ void mrl_registry_update_free(struct mrl_registry_update *u)
         return;
     mrl_buf_done(&u->attributes);
     free(u->credentials);
+    free(u->wipes);
     free(u);
 }
 
@@ -236,6 +260,16 @@ static void publish_credential(struct mrl_registry *r, const struct mrl_registry
     (void)mrl_snapshot_put_credential(&r->snapshot, u->record.kind, u->record.id, c);
     if (c->psk && c->state != MRL_CREDENTIAL_ACTIVE)
         mrl_psk_table_drop(r->psks, &c->fingerprint);
+}
+
+static void publish_wipes(struct mrl_registry *r, const struct mrl_registry_update *u)
+{
+    if (u->record.kind != MRL_PRINCIPAL_DEVICE)
+        return;
+    for (size_t i = 0; i < u->count; i++)
+        mrl_wipe_table_drop(r->wipes, &u->credentials[i].fingerprint);
+    for (size_t i = 0; i < u->wipe_count; i++)
+        mrl_wipe_table_put(r->wipes, &u->wipes[i].certificate, &u->wipes[i].order);
 }
 
 /* Of a record that is about to be published. */
@@ -261,6 +295,7 @@ void mrl_registry_publish(struct mrl_registry *r, const struct mrl_registry_upda
 
     mrl_rcu_register();
     retired = retires(r, &u->record);
+    publish_wipes(r, u); /* before the device is refused, so that its order is found then */
     known = mrl_snapshot_put(&r->snapshot, &u->record);
     for (size_t i = 0; i < u->count; i++)
         publish_credential(r, u, &u->credentials[i]);
@@ -286,6 +321,18 @@ void mrl_registry_put_guest(struct mrl_registry *r, const struct mrl_registry_gu
                                       &g->credential); /* its principal is there: line above */
     if (known && r->changed != NULL)
         r->changed(r->context, g->kind, g->id);
+}
+
+static void put_wipe(void *context, const struct mrl_wipe_entry *entry)
+{
+    const struct mrl_registry *r = context;
+
+    mrl_wipe_table_put(r->wipes, &entry->certificate, &entry->order);
+}
+
+static mrl_err load_wipes(struct mrl_tx *tx, void *context)
+{
+    return mrl_wipe_each_tx(tx, MRL_BYTES_NONE, put_wipe, context);
 }
 
 static void roles_changed(void *context, const struct mrl_role_target *target)
@@ -314,6 +361,8 @@ mrl_err mrl_registry_open(struct mrl_store *store, struct mrl_sealer *sealer,
     MRL_TRY(mrl_store_read(store, load, &l));
     MRL_TRY(mrl_credentials_fill_keys(r, why));
     MRL_TRY(mrl_psks_load(r));
+    r->wipes = mrl_wipe_table_new();
+    MRL_TRY(mrl_store_read(store, load_wipes, r));
     mrl_access_on_change(access, roles_changed, r);
     *out = MRL_TAKE(r);
     return MRL_OK;
@@ -326,7 +375,13 @@ void mrl_registry_free(struct mrl_registry *r)
     mrl_access_on_change(r->access, NULL, NULL);
     mrl_snapshot_done(&r->snapshot);
     mrl_psk_table_free(r->psks);
+    mrl_wipe_table_free(r->wipes);
     free(r);
+}
+
+void mrl_registry_wipe_within(struct mrl_registry *r, uint64_t seconds)
+{
+    r->wipe_within_s = seconds;
 }
 
 void mrl_registry_on_change(struct mrl_registry *r, mrl_registry_changed *changed, void *context)

@@ -38,6 +38,10 @@ void mrl_registry_on_change(struct mrl_registry *r, mrl_registry_changed *change
 typedef void mrl_registry_retired(void *context, mrl_bytes id);
 void mrl_registry_on_retire(struct mrl_registry *r, mrl_registry_retired *retired, void *context);
 
+/* How long a retired device may come for its wipe order (devices/wipe.h); 0: none is given. Set
+ * before the first change. */
+void mrl_registry_wipe_within(struct mrl_registry *r, uint64_t seconds);
+
 /* [writer] What else belongs to a revocation or retirement, in the same transaction: onboarding
  * cancels the principal's open tokens here. An error rolls the whole step back. At most 8, set
  * before the first change (MRL_ERR_LIMIT). */

@@ -216,6 +216,12 @@ static const struct mrl_config_key issuing_keys[] = {
      (int64_t)YEAR_S, NULL},
 };
 
+static const struct mrl_config_key devices_keys[] = {
+    {"wipe_within", MRL_CONFIG_DURATION, KEY(devices, wipe_within_s), "\"30d\"",
+     "How long a retired device may come for its wipe order and answer it; 0s: none is given.", 0,
+     10 * (int64_t)YEAR_S, NULL},
+};
+
 static const struct mrl_config_key attestation_keys[] = {
     {"ek_roots", MRL_CONFIG_STRINGS, KEY(attestation, ek_roots), "[]",
      "Files in PEM: the roots of the makers of TPMs whose hardware proofs are believed.", 0, 64,
@@ -373,6 +379,7 @@ static const struct mrl_config_section sections[] = {
     SECTION(enrolment, "The enrolment door."),
     SECTION(management, "Where operators come in."),
     SECTION(issuing, "Certificates."),
+    SECTION(devices, "The end of devices; see docs/operate/decommissioning.md."),
     SECTION(attestation, "Hardware proof with a TPM 2.0; see docs/operate/hardware-proof.md."),
     SECTION(revocation, "Revocation for outsiders: off while neither listen nor url is set."),
     SECTION(tls, "TLS of all doors."),

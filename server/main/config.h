@@ -89,6 +89,9 @@ struct mrl_config {
         struct mrl_config_strings exempt;
     } quota;
     struct {
+        uint64_t wipe_within_s;
+    } devices;
+    struct {
         mrl_bytes listen;
         uint64_t body_bytes;
         uint64_t grace_s;

@@ -10,6 +10,7 @@
 #include "devices/psk.h"
 #include "devices/purges.h"
 #include "devices/registry.h"
+#include "devices/wipe.h"
 #include "export/export.h"
 #include "issuing/generations.h"
 #include "issuing/overdue.h"
@@ -33,7 +34,7 @@ void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS])
         mrl_hardware_migrations,   mrl_maker_migrations,       mrl_approval_migrations,
         mrl_ca_migrations,         mrl_renewals_migrations,    mrl_clock_migrations,
         mrl_overdue_migrations,    mrl_expectation_migrations, mrl_purges_migrations,
-        mrl_denied_key_migrations};
+        mrl_denied_key_migrations, mrl_wipe_migrations};
 
     for (size_t i = 0; i < MRL_SCHEMA_LISTS; i++)
         out[i] = lists[i];

@@ -5,7 +5,7 @@
 
 #include "store/store.h"
 
-enum { MRL_SCHEMA_LISTS = 22 };
+enum { MRL_SCHEMA_LISTS = 23 };
 
 /* The migrations of every duty, in the order in which they build on another. */
 void mrl_schema(struct mrl_migration_list out[static MRL_SCHEMA_LISTS]);

@@ -260,6 +260,7 @@ static mrl_err open_duties(struct mrl_server *s, const struct mrl_paths *paths, 
     MRL_TRY(mrl_registry_open(s->store, s->sealer, s->access, &s->registry, why));
     mrl_registry_on_change(s->registry, on_principal_changed, s);
     mrl_registry_on_retire(s->registry, on_device_retired, s);
+    mrl_registry_wipe_within(s->registry, c->devices.wipe_within_s);
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_token_cancel_all, NULL));
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_maker_on_revoke, NULL));
     MRL_TRY(mrl_registry_also_on_revoke(s->registry, mrl_purges_note, NULL));

@@ -52,6 +52,7 @@
     X(PUBLISH_DENIED, "merlon_access_denied_total", "action=\"publish\"",                        \
       "Requests denied by policy.")                                                              \
     X(SUBSCRIBE_DENIED, "merlon_access_denied_total", "action=\"subscribe\"", "")                \
+    X(WIPE_REFUSED, "merlon_access_denied_total", "action=\"wipe-receipt\"", "")                 \
     X(API_DENIED, "merlon_access_denied_total", "action=\"api\"", "")                            \
     X(PACKETS_MALFORMED, "merlon_mqtt_packets_refused_total", "",                                \
       "Packets that broke the protocol; each ended its connection.")                             \

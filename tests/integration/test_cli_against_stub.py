@@ -174,6 +174,8 @@ SIMPLE = [
      {"items": [{"name": "siem", "type": "syslog", "state": "failing", "sent": 7, "lag": 2, "why": "connection refused"}]}),
     ("ca list", "GET", "/v1/ca/generations", {}, None, CAS),
     ("ca activate issuing 2", "POST", "/v1/ca/activate", {}, {"kind": "issuing", "number": 2}, CAS),
+    ("device retire pump-7 --wipe --reason why", "POST", "/v1/devices/pump-7/retire", {},
+     {"reason": "why", "wipe": True}, DEVICE),
     ("ca retire root 1 --force --reason why", "POST", "/v1/ca/retire", {},
      {"kind": "root", "number": 1, "force": True, "reason": "why"}, CAS),
     ("ca rollover --dry-run --kind root --number 1", "GET", "/v1/ca/rollover", {"kind": "root", "number": "1"}, None,

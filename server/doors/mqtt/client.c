@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/writer.h"
 #include "devices/snapshot.h"
+#include "devices/wipe.h"
 #include "doors/mqtt/provisioning.h"
 #include "doors/refusal.h"
 #include "doors/skew.h"
@@ -31,6 +32,8 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
     mrl_rcu_read_begin();
     judged = mrl_registry_judge(registry, fp, mrl_wall_s(), DOOR_KINDS, NULL);
     mrl_rcu_read_end();
+    if (judged == MRL_JUDGED_RETIRED && mrl_wipe_find(registry, fp, mrl_wall_s(), NULL))
+        return MRL_TLS_ACCEPTED;
     return mrl_refusal_of(judged);
 }
 
@@ -100,6 +103,24 @@ bool mrl_client_identify(struct mrl_client *c, const char **why)
 
     mrl_rcu_read_begin();
     known = take_identity(c, &mrl_conn_facts(c->conn)->fingerprint, why);
+    mrl_rcu_read_end();
+    return known;
+}
+
+bool mrl_client_take_retired(struct mrl_client *c)
+{
+    const struct mrl_principal *p;
+    const struct mrl_credential *credential;
+    bool known;
+
+    mrl_rcu_read_begin();
+    known = mrl_snapshot_credential(c->door->config.registry, &mrl_conn_facts(c->conn)->fingerprint,
+                                    &credential, &p);
+    if (known) {
+        take_subject(c, &p->subject);
+        mrl_quota_unref(c->quota);
+        c->quota = mrl_quota_ref(p->quota);
+    }
     mrl_rcu_read_end();
     return known;
 }
@@ -179,6 +200,16 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
     struct mrl_audit_event e = event_of(c, mrl_conn_facts(c->conn), &who);
 
     mrl_device_log_anchor(c->door->config.registry, &e, head);
+}
+
+void mrl_client_answer_wipe(const struct mrl_client *c, const struct mrl_wipe_receipt *receipt,
+                            void (*done)(void *context, mrl_err result), void *context)
+{
+    struct who who;
+    const struct mrl_tls_facts *facts = mrl_conn_facts(c->conn);
+    struct mrl_audit_event e = event_of(c, facts, &who);
+
+    mrl_wipe_answer(c->door->config.registry, &e, &facts->fingerprint, receipt, done, context);
 }
 
 static const char *why_ended(const struct mrl_client *c, const struct mrl_conn_closed *closed)
@@ -320,6 +351,13 @@ void mrl_client_arm(struct mrl_client *c)
     arm(c, 0);
 }
 
+static const char *why_over(const struct mrl_client *c)
+{
+    if (c->wiping)
+        return "wipe order is not open any more";
+    return mrl_conn_facts(c->conn)->has_psk ? "pre-shared key expired" : "certificate expired";
+}
+
 /* The timer is set once per keep-alive period, not once per packet: it looks whether bytes came
  * meanwhile. */
 static void on_open_timer(struct mrl_client *c)
@@ -329,9 +367,7 @@ static void on_open_timer(struct mrl_client *c)
     mrl_client_go_on(c);
     idle = c->held_back ? 0 : mrl_monotonic_ms() - c->packet_ms;
     if (c->not_after < mrl_wall_s()) {
-        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED,
-                       mrl_conn_facts(c->conn)->has_psk ? "pre-shared key expired"
-                                                        : "certificate expired");
+        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, why_over(c));
         return;
     }
     if (!mrl_client_is_slowed(c) && c->keep_alive_ms != 0 && idle >= c->keep_alive_ms) {

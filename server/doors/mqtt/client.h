@@ -65,6 +65,7 @@ struct mrl_client {
     bool problem_info;       /* it wants reason strings. MQTT 5.0 3.1.2.11.7 */
     bool unseen;             /* its certificate was never on a connection before */
     bool counted;            /* connection.opened is in the log */
+    bool wiping;             /* a retired device, here for its wipe order: no session */
     bool clean;              /* DISCONNECT 0x00 came */
     bool held_back;          /* not read: too many answers wait */
     bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
@@ -113,6 +114,12 @@ void mrl_client_anchor_log(const struct mrl_client *c, const struct mrl_device_l
 /* Takes identity and policy from the registry. false: it may not be connected (any more); *why says
  * so. */
 bool mrl_client_identify(struct mrl_client *c, const char **why);
+/* Of a retired device: who it is and what it may use up; no policy. false: not known. */
+bool mrl_client_take_retired(struct mrl_client *c);
+struct mrl_wipe_receipt;
+/* mrl_wipe_answer for the device of this connection. */
+void mrl_client_answer_wipe(const struct mrl_client *c, const struct mrl_wipe_receipt *receipt,
+                            void (*done)(void *context, mrl_err result), void *context);
 void mrl_client_arm(struct mrl_client *c);
 /* Server Reference beside the reasons that may have one. MQTT 5.0 3.14.2.2.5 */
 void mrl_client_refer(const struct mrl_client *c, uint8_t reason, struct mrl_mqtt_props *props);

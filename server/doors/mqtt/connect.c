@@ -11,6 +11,7 @@
 #include "doors/mqtt/response.h"
 #include "doors/mqtt/retry.h"
 #include "doors/mqtt/trust.h"
+#include "doors/mqtt/wipe.h"
 #include "messages/topic_tree.h"
 
 enum { ASSIGNED_BYTES = 12 };
@@ -237,7 +238,7 @@ static void record_opened(struct mrl_client *c, const struct mrl_mqtt_connect *p
         abort();
     recorded->message = (struct mrl_message){.handle = on_recorded, .drop = drop_recorded};
     recorded->client = c;
-    if (c->subject.kind == MRL_PRINCIPAL_DEVICE)
+    if (c->subject.kind == MRL_PRINCIPAL_DEVICE && !c->wiping)
         mrl_mqtt_note_trust(c->door->config.store, c->subject.id, p->props.user);
     c->state = MRL_CLIENT_RECORDING;
     mrl_conn_pause(c->conn);
@@ -465,6 +466,32 @@ static void finish_attach(struct mrl_client *c, const struct mrl_mqtt_connect *p
     mrl_client_refuse(c, p, MRL_MQTT_QUOTA_EXCEEDED, "the session could not be stored");
 }
 
+static struct verdict judge_wipe(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    if (p->has_will)
+        return (struct verdict){MRL_MQTT_NOT_AUTHORIZED, "it is retired: no will"};
+    if (mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD))
+        return (struct verdict){MRL_MQTT_BAD_AUTH_METHOD, "it is retired: no proof is asked"};
+    return judge(c, p);
+}
+
+/* It is at home on every worker: there is no session. */
+static void on_wipe_connect(struct mrl_client *c, const struct mrl_mqtt_connect *p)
+{
+    struct verdict verdict = judge_wipe(c, p);
+
+    if (c->state == MRL_CLIENT_NEW && !mrl_client_may_connect(c))
+        mrl_client_refuse(c, p, MRL_MQTT_CONNECTION_RATE_EXCEEDED, "connects too often");
+    else if (verdict.reason != 0)
+        mrl_client_refuse(c, p, verdict.reason, verdict.why);
+    else if (c->state != MRL_CLIENT_RECORDED)
+        record_opened(c, p);
+    else {
+        take_wishes(c, p);
+        mrl_client_welcome_wipe(c, p);
+    }
+}
+
 static bool wants_proof(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
     return mrl_mqtt_has(&p->props, MRL_MQTT_PROP_AUTH_METHOD) && !mrl_client_is_proven(c);
@@ -481,7 +508,9 @@ static bool on_read(struct mrl_client *c, const struct mrl_mqtt_connect *p, mrl_
         return true;
     }
     if (!mrl_client_identify(c, &why)) {
-        if (!mrl_client_introduce(c, p))
+        if (mrl_client_takes_wipe(c))
+            on_wipe_connect(c, p);
+        else if (!mrl_client_introduce(c, p))
             mrl_client_refuse(c, p, MRL_MQTT_NOT_AUTHORIZED, why);
         return true;
     }

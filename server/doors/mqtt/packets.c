@@ -5,6 +5,7 @@
 #include "devices/device_log.h"
 #include "doors/mqtt/client.h"
 #include "doors/mqtt/merlon_topics.h"
+#include "doors/mqtt/wipe.h"
 #include "messages/topic_tree.h"
 #include "wire/mqtt_topic.h"
 
@@ -428,6 +429,10 @@ static void (*const on_type[MRL_MQTT_TYPES_])(struct mrl_client *,
 
 void mrl_client_on_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p)
 {
+    if (c->wiping) {
+        mrl_client_on_wipe_packet(c, p);
+        return;
+    }
     if (on_type[p->type] == NULL) { /* the codec refuses those already */
         mrl_client_end(c, MRL_MQTT_PROTOCOL_ERROR, "packet not allowed here");
         return;

@@ -11,6 +11,7 @@
 #include "devices/denied_key.h"
 #include "devices/expectation.h"
 #include "devices/psk.h"
+#include "devices/wipe.h"
 #include "tests/unit/audit/log_fixture.h"
 
 static const struct mrl_actor admin = {MRL_ACTOR_OPERATOR, MRL_LIT_INIT("root"),
@@ -25,10 +26,11 @@ static struct log_on_store duties_log MRL_UNUSED;
 
 static inline struct mrl_store *duties_store(const struct place *p)
 {
-    struct mrl_migration_list lists[7] = {mrl_audit_migrations,       mrl_access_migrations,
+    struct mrl_migration_list lists[8] = {mrl_audit_migrations,       mrl_access_migrations,
                                           mrl_devices_migrations,     mrl_psk_migrations,
-                                          mrl_expectation_migrations, mrl_denied_key_migrations};
-    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 6};
+                                          mrl_expectation_migrations, mrl_denied_key_migrations,
+                                          mrl_wipe_migrations};
+    struct mrl_store_options o = {.path = p->path, .migrations = lists, .migrations_count = 7};
     struct mrl_store *s = NULL;
     struct mrl_why why = {{0}};
 

@@ -67,7 +67,8 @@ static void open_store(struct fixture *f)
         mrl_seal_migrations,         mrl_audit_migrations,       mrl_access_migrations,
         mrl_devices_migrations,      mrl_psk_migrations,         mrl_token_migrations,
         mrl_provisioning_migrations, mrl_hardware_migrations,    mrl_ca_migrations,
-        mrl_renewals_migrations,     mrl_expectation_migrations, mrl_denied_key_migrations};
+        mrl_renewals_migrations,     mrl_expectation_migrations, mrl_denied_key_migrations,
+        mrl_wipe_migrations};
     const struct mrl_store_options o = {
         .path = f->place.path, .migrations = lists, .migrations_count = MRL_COUNT(lists)};
     struct mrl_seal_root root;

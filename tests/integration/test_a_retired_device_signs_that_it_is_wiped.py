@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A retired device may come once more, for its wipe order, with mosquitto and openssl alone; it can do nothing else."""
+import base64
+import dataclasses
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+from harness.merlon import Merlon
+from harness.mqtt import Closed, Mqtt
+
+NOT_AUTHORIZED, WRONG_SIGNATURE, NOT_A_RECEIPT = 0x87, 0x83, 0x99
+
+
+def mosquitto(program: str, merlon: Merlon, identity, *arguments: str, payload: bytes = b"") -> subprocess.CompletedProcess:
+    return subprocess.run([program, "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", str(merlon.root), "--cert",
+                           str(identity.certificate), "--key", str(identity.key), *arguments],
+                          input=payload, capture_output=True, check=False, timeout=30)
+
+
+def order_of(merlon: Merlon, identity, name: str) -> dict:
+    done = mosquitto("mosquitto_sub", merlon, identity, "-t", f"$merlon/devices/{name}/wipe", "-C", "1", "-W", "10")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def receipt_of(asked: dict, signer, **other: str) -> bytes:
+    """What the device signs, with openssl."""
+    said = {"device": asked["device"], "order": asked["order"], "key": asked["key"], "time": str(int(time.time())), **other}
+    message = ("merlon wipe receipt v1\n" + "".join(f"{name} {said[name]}\n" for name in ("device", "order", "key", "time"))).encode()
+    signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(signer)], input=message, capture_output=True, check=True).stdout
+    return message + b"signature " + base64.b64encode(signature) + b"\n"
+
+
+def retire(merlon: Merlon, name: str) -> None:
+    done = merlon.cli("device", "retire", name, "--wipe", "--reason", "scrapped")
+    assert done.code == 0, done.err
+
+
+def answer(merlon: Merlon, identity, receipt: bytes) -> int:
+    name = receipt.split(b"\n")[1].split(b" ")[1].decode()
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        client.connect("last")
+        return client.publish(f"$merlon/devices/{name}/wiped", receipt)
+
+
+def is_refused(merlon: Merlon, identity) -> bool:
+    try:
+        with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+            client.connect("again")
+            return False
+    except (Closed, OSError):
+        return True
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("version", ["mqttv5", "mqttv311"])
+def test_the_order_is_taken_and_answered_with_mosquitto_and_openssl(merlon, tmp_path, version):
+    device = merlon.device("pump-7")
+    retire(merlon, "pump-7")
+    order = order_of(merlon, device, "pump-7")
+    entry = merlon.wait_for_entry("device.wipe_ordered", target="pump-7", outcome="ok")
+    assert order["device"] == "pump-7" and entry["details"]["order"] == order["order"]
+    receipt = receipt_of(order, device.key)
+    done = mosquitto("mosquitto_pub", merlon, device, "-V", version, "-q", "1", "-t", "$merlon/devices/pump-7/wiped", "-s",
+                     payload=receipt)
+    assert done.returncode == 0, done.stderr
+    wiped = merlon.wait_for_entry("device.wiped", target="pump-7", outcome="ok")["details"]
+    (tmp_path / "message").write_bytes(base64.b64decode(wiped["signed"]))
+    (tmp_path / "signature").write_bytes(base64.b64decode(wiped["signature"]))
+    public = subprocess.run(["openssl", "x509", "-in", str(device.certificate), "-noout", "-pubkey"], capture_output=True, check=True)
+    (tmp_path / "key.pem").write_bytes(public.stdout)
+    subprocess.run(["openssl", "dgst", "-sha256", "-verify", str(tmp_path / "key.pem"), "-signature", str(tmp_path / "signature"),
+                    str(tmp_path / "message")], capture_output=True, check=True)
+    assert is_refused(merlon, device)
+
+
+def test_a_device_that_is_connected_is_closed_and_comes_for_the_order(merlon):
+    device = merlon.device("pump-7")
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("kept", clean=False, props={"session_expiry": 3600})
+        retire(merlon, "pump-7")
+        client.ends()
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        assert not client.connect("kept", clean=False, props={"session_expiry": 3600}).session_present
+    assert order_of(merlon, device, "pump-7")["device"] == "pump-7"
+
+
+def test_it_can_do_nothing_else(merlon):
+    device = merlon.device("pump-7")
+    merlon.allow("device:pump-7", publish=("devices/pump-7/#",), subscribe=("devices/pump-7/#",))
+    retire(merlon, "pump-7")
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("last")
+        assert client.subscribe(("devices/pump-7/#", 1), ("$merlon/devices/pump-8/wipe", 0), ("$merlon/devices/+/wipe", 0),
+                                ("#", 0)) == [NOT_AUTHORIZED] * 4
+        assert client.publish("devices/pump-7/status", b"well") == NOT_AUTHORIZED
+        assert client.publish("$merlon/devices/pump-8/wiped", b"x") == NOT_AUTHORIZED
+        assert client.publish("$merlon/devices/pump-7/wiped", b"x", retain=True) == NOT_AUTHORIZED
+    merlon.wait_for_entry("publish.denied", target="devices/pump-7/status")
+    merlon.wait_for_entry("subscribe.denied", target="#")
+
+
+def test_a_receipt_that_does_not_hold_is_refused_and_the_order_stays_open(merlon):
+    device, other = merlon.device("pump-7"), merlon.device("pump-8")
+    retire(merlon, "pump-7")
+    retire(merlon, "pump-8")
+    order, foreign = order_of(merlon, device, "pump-7"), order_of(merlon, other, "pump-8")
+    good = receipt_of(order, device.key)
+    assert answer(merlon, device, receipt_of(order, other.key)) == WRONG_SIGNATURE
+    assert answer(merlon, device, good.replace(b"\ntime 1", b"\ntime 2")) == WRONG_SIGNATURE
+    assert answer(merlon, device, receipt_of(order, device.key, order=foreign["order"])) == NOT_AUTHORIZED
+    assert answer(merlon, device, receipt_of(order, device.key, key=foreign["key"])) == NOT_AUTHORIZED
+    assert answer(merlon, device, good[:-30]) in (NOT_A_RECEIPT, WRONG_SIGNATURE)
+    assert answer(merlon, device, good.replace(b"receipt v1", b"receipt v2")) == NOT_A_RECEIPT
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("last")
+        assert client.publish("$merlon/devices/pump-7/wiped", receipt_of(foreign, other.key)) == NOT_AUTHORIZED
+        assert client.publish("$merlon/devices/pump-7/wiped", b"") == NOT_A_RECEIPT
+    assert merlon.wait_for_entry("device.wipe_refused", target="pump-7")["outcome"] == "denied"
+    assert answer(merlon, device, good) == 0
+    assert is_refused(merlon, device)
+    assert not is_refused(merlon, other)
+
+
+def test_the_order_outlives_a_kill_and_so_does_the_receipt(merlon):
+    device = merlon.device("pump-7")
+    retire(merlon, "pump-7")
+    order = order_of(merlon, device, "pump-7")
+    merlon.kill()
+    merlon.start()
+    assert order_of(merlon, device, "pump-7") == order
+    assert answer(merlon, device, receipt_of(order, device.key)) == 0
+    merlon.kill()
+    merlon.start()
+    assert is_refused(merlon, device)
+    assert len(merlon.audit(action="device.wiped")) == 1
+
+
+def test_a_lift_withdraws_the_order(merlon, tmp_path):
+    device = merlon.device("pump-7")
+    retire(merlon, "pump-7")
+    order = order_of(merlon, device, "pump-7")
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("last")
+        assert merlon.cli("device", "lift", "pump-7", "--reason", "sold").code == 0
+        client.send(b"\xc0\x00")
+        assert client.ends() == NOT_AUTHORIZED
+    assert is_refused(merlon, device)
+    old = dataclasses.replace(device, key=tmp_path / "old.key", certificate=tmp_path / "old.crt")
+    shutil.copy(device.key, old.key)
+    shutil.copy(device.certificate, old.certificate)
+    again = merlon.enrol("pump-7", merlon.token("pump-7"))
+    retire(merlon, "pump-7")
+    assert is_refused(merlon, old)
+    assert order_of(merlon, again, "pump-7")["order"] != order["order"]
+    assert answer(merlon, again, receipt_of(order, again.key)) == NOT_AUTHORIZED
+
+
+def test_without_wipe_it_is_not_let_in(merlon):
+    device = merlon.device("pump-7")
+    assert merlon.cli("device", "retire", "pump-7").code == 0
+    assert is_refused(merlon, device)
+
+
+def test_when_the_time_is_over_it_is_refused(merlon):
+    """The last second is in, the next one out; a connection that is open then ends."""
+    merlon.settings["devices"] = {"wipe_within": "3s"}
+    merlon.write_config()
+    merlon.restart()
+    device = merlon.device("pump-7")
+    retire(merlon, "pump-7")
+    assert not is_refused(merlon, device)
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("last")
+        assert client.ends() == NOT_AUTHORIZED
+    assert is_refused(merlon, device)
+
+
+def test_with_no_time_given_no_order_is_made(merlon):
+    merlon.settings["devices"] = {"wipe_within": "0s"}
+    merlon.write_config()
+    merlon.restart()
+    device = merlon.device("pump-7")
+    retire(merlon, "pump-7")
+    assert is_refused(merlon, device)
+    assert merlon.audit(action="device.wipe_ordered") == []
