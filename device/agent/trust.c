@@ -30,13 +30,21 @@ static bool is_signed_by(const struct mrl_cert *c, const struct mrl_cert_list *r
     return false;
 }
 
+/* Name and key of the root, and CAs below it: the certificate of an issuing CA, whose key is in
+ * daily use, makes no root of it. RFC 5280 4.2.1.9 */
+static bool is_link(const struct mrl_cert *c, const struct mrl_cert *root)
+{
+    const struct mrl_cert_facts *f = mrl_cert_facts(c), *of = mrl_cert_facts(root);
+
+    return !is_root(c) && f->is_ca && mrl_cert_path_length(c) != 0 &&
+           mrl_bytes_eq(f->subject, of->subject) && mrl_bytes_eq(f->spki, of->spki);
+}
+
 static bool is_linked(const struct mrl_cert *root, const struct mrl_cert_list *bundle,
                       const struct mrl_cert_list *ours)
 {
     for (size_t i = 0; i < bundle->count; i++)
-        if (!is_root(bundle->certs[i]) && mrl_cert_facts(bundle->certs[i])->is_ca &&
-            mrl_bytes_eq(mrl_cert_facts(bundle->certs[i])->spki, mrl_cert_facts(root)->spki) &&
-            is_signed_by(bundle->certs[i], ours))
+        if (is_link(bundle->certs[i], root) && is_signed_by(bundle->certs[i], ours))
             return true;
     return false;
 }

@@ -3,7 +3,7 @@
  *
  * A root that is not among ours is taken only with a link certificate (NewWithOld, RFC 4210 4.4) by
  * one that is; roots that are no longer in the bundle go. So nobody who only holds the server's own
- * key can give a device another root. */
+ * key, or that of an issuing CA, can give a device another root. */
 #ifndef MRL_AGENT_TRUST_H
 #define MRL_AGENT_TRUST_H
 
