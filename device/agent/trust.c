@@ -71,6 +71,15 @@ static mrl_err take_all(const struct mrl_cert_list *bundle, const struct mrl_cer
     return MRL_OK;
 }
 
+static size_t bytes_of(const struct mrl_cert_list *list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        n += mrl_cert_facts(list->certs[i])->der.len;
+    return n;
+}
+
 mrl_err mrl_trust_take(struct mrl_home *h, const struct mrl_cert_list *bundle, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_cert_list) roots = {0};
@@ -81,6 +90,9 @@ mrl_err mrl_trust_take(struct mrl_home *h, const struct mrl_cert_list *bundle, s
         return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks the root certificate");
     if (below.count == 0)
         return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks its issuing CA");
+    if (bytes_of(&roots) > MRL_TRUST_BYTES_MAX || bytes_of(&below) > MRL_TRUST_BYTES_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "the server's bundle has over %d bytes",
+                        MRL_TRUST_BYTES_MAX);
     mrl_cert_list_done(&h->roots);
     mrl_cert_list_done(&h->ca);
     h->roots = roots;

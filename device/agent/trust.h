@@ -9,8 +9,11 @@
 
 #include "device/agent/home.h"
 
+/* Of roots, and of what is below: what is kept must be readable at the next start. */
+enum { MRL_TRUST_BYTES_MAX = 128 << 10 };
 /* Takes bundle apart into h->roots and h->ca, in place of what is there. MRL_ERR_CRYPTO: no root of
- * ours is in it, nor one with a link from ours, or no issuing CA; h is then as before. */
+ * ours is in it, nor one with a link from ours, or no issuing CA; MRL_ERR_LIMIT; h is then as
+ * before. */
 mrl_err mrl_trust_take(struct mrl_home *h, const struct mrl_cert_list *bundle, struct mrl_why *why);
 /* Both files, and the version after them. */
 mrl_err mrl_trust_save(const struct mrl_home *h, struct mrl_why *why);
