@@ -6,9 +6,10 @@ enum {
     STEP_NS = 50000,     /* a shorter wait is not worth its own wake-up */
     BUSY_PERCENT = 25,
     IDLE_PERCENT = 12,   /* gathering saves two thirds at best: no to and fro */
-    CROWD_PERCENT = 160, /* ready connections in a hundred turns; 100: each is served at once */
-    CROWDED_LEAST = 5,   /* judgements in a row: one alone is a hiccup of whoever sends */
+    CROWD_PERCENT = 270, /* ready connections in a hundred turns; 100: each is served at once */
+    CROWDED_LEAST = 5,   /* so many judgements more than others: one is a hiccup of senders */
     STEADY_MOST = 100,   /* judgements, a second: would it still be crowded at once? */
+    LOOKS = 3,           /* judgements without gathering that tell */
 };
 
 bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns)
@@ -33,18 +34,26 @@ static void move_apart(struct mrl_pace *p)
  * they queue already, and a little longer makes them cheaper. */
 static void consider(struct mrl_pace *p, bool crowded)
 {
-    p->crowded = crowded ? p->crowded + 1 : 0;
-    if (crowded && p->before_ns > 0)
+    if (crowded)
+        p->crowded++;
+    else if (p->crowded > 0)
+        p->crowded--;
+    if (crowded && p->looks > 0) {
         p->apart_ns = p->before_ns;
-    else if (p->crowded >= CROWDED_LEAST)
+        p->looks = 0;
+    } else if (p->crowded >= CROWDED_LEAST) {
         move_apart(p);
-    p->before_ns = 0;
+    }
+    if (p->looks > 0)
+        p->looks--;
 }
 
 static void look_again(struct mrl_pace *p)
 {
+    p->crowded = 0;
     p->before_ns = p->apart_ns;
     p->apart_ns = 0;
+    p->looks = LOOKS;
     p->steady = 0;
 }
 

@@ -15,9 +15,10 @@ struct mrl_pace { /* zeroed memory never waits */
     uint64_t apart_ns; /* beginning to beginning; 0: at once */
     uint64_t judged_ns;
     uint64_t cpu_ns;       /* used until then */
-    unsigned crowded;      /* judgements in a row that found it so */
+    unsigned crowded;      /* judgements that found it so, less those that did not */
     unsigned steady;       /* judgements since turns came apart */
-    uint64_t before_ns;    /* apart_ns until it looks whether it must still wait; else 0 */
+    unsigned looks;        /* judgements left that tell whether it must still wait */
+    uint64_t before_ns;    /* apart_ns until it looked */
     uint64_t turns, ready; /* connections found ready by so many turns since it judged */
 };
 

@@ -6,7 +6,7 @@
 #define MS UINT64_C(1000000)
 #define MOST MS
 
-enum { SERVED_AT_ONCE = 160, CROWDED = 161 }; /* ready in a hundred turns */
+enum { SERVED_AT_ONCE = 270, CROWDED = 271 }; /* ready in a hundred turns */
 
 /* So many judgements in which the loop uses this part of a processor. */
 static void live(struct mrl_pace *p, unsigned judgements, unsigned percent, unsigned ready)
@@ -15,7 +15,7 @@ static void live(struct mrl_pace *p, unsigned judgements, unsigned percent, unsi
         uint64_t now = p->judged_ns + 10 * MS;
 
         for (unsigned turn = 0; turn < 100; turn++)
-            mrl_pace_count(p, turn < 99 ? 1 : ready - 99);
+            mrl_pace_count(p, turn < 99 ? ready / 100 : ready - ready / 100 * 99);
         assert_true(mrl_pace_is_due(p, now) && !mrl_pace_is_due(p, now - 1));
         mrl_pace_judge(p, now, p->cpu_ns + MS * percent / 10);
         assert_true(p->apart_ns <= p->most_ns);
@@ -66,9 +66,20 @@ static void one_hiccup_is_no_crowd(void **state)
     for (int i = 0; i < 10; i++) {
         live(&p, 4, 60, CROWDED);
         assert_int_equal(mrl_pace_wait(&p, 0), 0);
-        live(&p, 1, 60, SERVED_AT_ONCE);
+        live(&p, 4, 60, SERVED_AT_ONCE);
     }
-    live(&p, 5, 60, CROWDED);
+}
+
+static void one_lull_hides_no_crowd(void **state)
+{
+    struct mrl_pace p = {.most_ns = MOST};
+
+    (void)state;
+    live(&p, 4, 60, CROWDED);
+    live(&p, 1, 60, SERVED_AT_ONCE);
+    live(&p, 1, 60, CROWDED);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, 1, 60, CROWDED);
     assert_in_range(mrl_pace_wait(&p, 0), 1, MS / 10);
 }
 
@@ -115,12 +126,29 @@ static void still_crowded_after_a_while_it_goes_on(void **state)
     assert_in_range(looks, 9, 11);
 }
 
+/* Senders pause now and then: a look is three judgements long. */
+static void one_lull_does_not_end_it(void **state)
+{
+    struct mrl_pace p = gathering();
+
+    (void)state;
+    while (mrl_pace_wait(&p, 0) > 0)
+        live(&p, 1, 60, CROWDED);
+    live(&p, 2, 60, SERVED_AT_ONCE);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, 1, 60, CROWDED);
+    assert_int_equal(mrl_pace_wait(&p, 0), MOST);
+}
+
 static void no_longer_crowded_after_a_while_it_stops(void **state)
 {
     struct mrl_pace p = gathering();
 
     (void)state;
     live(&p, 101, 60, SERVED_AT_ONCE);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, 2, 60, SERVED_AT_ONCE);
+    live(&p, 4, 60, CROWDED); /* too late, and too short to begin anew */
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
     live(&p, 300, 60, SERVED_AT_ONCE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
@@ -142,10 +170,12 @@ int main(void)
         cmocka_unit_test(who_serves_each_at_once_never_waits_however_busy),
         cmocka_unit_test(a_crowd_that_costs_little_is_served_at_once),
         cmocka_unit_test(one_hiccup_is_no_crowd),
+        cmocka_unit_test(one_lull_hides_no_crowd),
         cmocka_unit_test(turns_of_a_crowded_loop_move_apart_up_to_the_limit),
         cmocka_unit_test(turns_that_take_long_follow_each_other_at_once),
         cmocka_unit_test(what_gathering_saves_does_not_end_it),
         cmocka_unit_test(still_crowded_after_a_while_it_goes_on),
+        cmocka_unit_test(one_lull_does_not_end_it),
         cmocka_unit_test(no_longer_crowded_after_a_while_it_stops),
         cmocka_unit_test(with_little_to_do_it_stops_waiting),
     };
