@@ -157,8 +157,8 @@ def test_the_token_of_another_claim(merlon, device):
 @pytest.mark.parametrize("parameters", [
     {}, {"Site": "oslo"}, {"SerialNumber": "SN-1"}, {"SerialNumber": "sn-001"}, {"SerialNumber": "SN-001/x"},
     {"SerialNumber": "SN-001", "Other": "x"}, {"SerialNumber": "SN-001", "Site": "Oslo!"}, {"SerialNumber": "SN-001" + "9" * 130},
-    {"SerialNumber": "SN-001#"}, {"SerialNumber": ""},
-], ids=range(10))
+    {"SerialNumber": "SN-001#"}, {"SerialNumber": ""}, {"SerialNumber": "SN-001", "x" * 63 + "\u00fc": "x"},
+], ids=range(11))
 def test_parameters_that_break_the_template(merlon, device, parameters):
     token = device.create_certificate_from_csr(csr_pem(new_key()))["certificateOwnershipToken"]
     answer = refused(device.register_thing, "meters", token, parameters)
