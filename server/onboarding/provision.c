@@ -324,27 +324,12 @@ static mrl_err make_device(struct registering *r)
 
 /* --- its transaction --- */
 
-/* MRL_ERR_NOT_FOUND: nobody knows it. */
-static mrl_err check_state(struct mrl_tx *tx, const struct registering *r)
-{
-    mrl_bytes id = mrl_name_bytes(&r->device.id);
-    MRL_AUTO(mrl_rows) rows = NULL;
-
-    MRL_TRY(mrl_tx_query_one(tx, "SELECT state FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
-                             &rows));
-    if (mrl_row_int(rows, 0) != MRL_DEVICE_EXPECTED)
-        return mrl_fail(r->why, MRL_ERR_EXISTS,
-                        "device %.*s is known and not expected; an operator revokes it first",
-                        MRL_FMT(id));
-    return MRL_OK;
-}
-
 static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
 {
     const struct mrl_device_new device = {.id = mrl_name_bytes(&r->device.id),
                                           .group = mrl_name_bytes(&r->device.group),
                                           .attributes = mrl_buf_bytes(&r->device.attributes)};
-    mrl_err err = check_state(tx, r);
+    mrl_err err = mrl_device_check_expected_tx(tx, device.id, r->why);
 
     if (err == MRL_ERR_NOT_FOUND && mrl_template_expects(r->loaded.template))
         return mrl_fail(r->why, MRL_ERR_DENIED, "device %.*s is not expected", MRL_FMT(device.id));
