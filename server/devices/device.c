@@ -164,7 +164,7 @@ static mrl_err check_member(struct mrl_tx *tx, const struct mrl_device_new *d, s
                              &rows));
     if (!mrl_bytes_eq(mrl_row_bytes(rows, 0), d->group))
         return mrl_fail(why, MRL_ERR_DENIED, "device %.*s is not of group %.*s", MRL_FMT(d->id),
-                        MRL_FMT(d->group));
+                        MRL_FMT(d->group.len > 0 ? d->group : MRL_LIT("(none)")));
     return MRL_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "onboarding/outage.h"
 #include "onboarding/pending.h"
 #include "onboarding/templates.h"
+#include "onboarding/token.h"
 
 enum { NAME_BYTES = 16 };
 
@@ -324,6 +325,17 @@ static mrl_err make_device(struct registering *r)
 
 /* --- its transaction --- */
 
+/* Whoever made it a token of its own wants it to come with that. */
+static mrl_err check_own_token(struct mrl_tx *tx, const struct registering *r, mrl_bytes id)
+{
+    bool waits = false;
+
+    MRL_TRY(mrl_token_waits_tx(tx, id, mrl_wall_s(), &waits));
+    return waits ? mrl_fail(r->why, MRL_ERR_DENIED,
+                            "device %.*s has a token of its own to come with", MRL_FMT(id))
+                 : MRL_OK;
+}
+
 static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
 {
     const struct mrl_device_new device = {.id = mrl_name_bytes(&r->device.id),
@@ -335,8 +347,8 @@ static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
         return mrl_fail(r->why, MRL_ERR_DENIED, "device %.*s is not expected", MRL_FMT(device.id));
     if (err != MRL_OK && err != MRL_ERR_NOT_FOUND)
         return err;
-    if (err == MRL_ERR_NOT_FOUND || device.group.len > 0)
-        MRL_TRY(mrl_device_expect_tx(tx, &r->author.actor, &device, r->why));
+    MRL_TRY(check_own_token(tx, r, device.id));
+    MRL_TRY(mrl_device_expect_tx(tx, &r->author.actor, &device, r->why));
     return mrl_device_activate_tx(tx, &r->author.actor, device.id, r->why);
 }
 

@@ -3,6 +3,7 @@
 import pytest
 from harness.ca import make_key
 from harness.est import Est, make_csr_body
+from harness.fleet import METER, FleetDevice, Rejected, make_claim, set_template
 
 
 @pytest.fixture
@@ -44,3 +45,52 @@ def test_a_group_token_takes_a_device_that_is_expected_or_was_revoked(merlon, es
     assert est.enrol("pump-7", token, body_for(workdir, "pump-7", "first")).status == 200
     merlon.api.step("pump-7", "revoke", "factory reset")
     assert est.enrol("pump-7", token, body_for(workdir, "pump-7", "second")).status == 200
+
+
+# --- claims
+
+def without_group() -> dict:
+    return {name: member for name, member in METER.items() if name != "group"}
+
+
+def provision(merlon, claim, serial: str):
+    with merlon.client(claim) as client:
+        assert client.connect() == 0
+        return FleetDevice(client, "json").provision("meters", {"SerialNumber": serial}, merlon.folder)
+
+
+def assert_denied(merlon, claim, serial: str, word: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        provision(merlon, claim, serial)
+    assert refused.value.code == "AccessDenied" and word in refused.value.message, refused.value.message
+    merlon.wait_for_entry("provisioning.refused", target=f"meter-{serial}", outcome="denied")
+    assert merlon.api.get(f"/v1/devices/meter-{serial}")["state"] == "expected"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("devices", ["new", "expected"])
+def test_a_claim_without_a_group_takes_no_expected_device_of_any(merlon, devices):
+    merlon.api.do("PUT", "/v1/templates/meters", {**without_group(), "devices": devices})
+    claim = make_claim(merlon)
+    merlon.add_device("meter-SN-001", "doors")
+    assert_denied(merlon, claim, "SN-001", "group")
+    merlon.add_device("meter-SN-002")
+    assert provision(merlon, claim, "SN-002").name == "meter-SN-002"
+    assert merlon.api.get("/v1/claims/line-3")["used"] == 1
+
+
+def test_a_claim_takes_no_device_that_has_a_token_of_its_own(merlon):
+    set_template(merlon)
+    claim = make_claim(merlon)
+    merlon.add_device("meter-SN-001", "meters")
+    made = merlon.api.post("/v1/tokens", {"device": "meter-SN-001", "life": "1h"})
+    assert_denied(merlon, claim, "SN-001", "token of its own")
+    merlon.api.do("DELETE", f"/v1/tokens/{made['id']}")
+    assert provision(merlon, claim, "SN-001").name == "meter-SN-001"
+
+
+def test_a_claim_takes_no_device_that_is_expected_with_another_key(merlon):
+    set_template(merlon)
+    claim = make_claim(merlon)
+    merlon.api.post("/v1/devices", {"id": "meter-SN-001", "group": "meters", "key": "ab" * 32})
+    assert_denied(merlon, claim, "SN-001", "another key")
