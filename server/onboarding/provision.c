@@ -246,15 +246,22 @@ static void registering_done(struct registering *r)
     mrl_buf_done(&r->answer);
 }
 
+/* Each part with its length in front: a value may hold any byte, NUL too. */
+static mrl_err put_part(struct mrl_buf *to, mrl_bytes part)
+{
+    MRL_TRY(mrl_buf_printf(to, "%zu ", part.len));
+    return mrl_buf_append(to, part);
+}
+
 static mrl_err hash_request(struct registering *r)
 {
     MRL_SCOPED(mrl_buf) text = {0};
 
-    MRL_TRY(mrl_buf_printf(&text, "%.*s", MRL_FMT(r->template_name)));
-    for (size_t i = 0; i < r->m->count; i++)
-        MRL_TRY(mrl_buf_printf(&text, "\n%zu %.*s %zu %.*s", r->m->parameters[i].name.len,
-                               MRL_FMT(r->m->parameters[i].name), r->m->parameters[i].value.len,
-                               MRL_FMT(r->m->parameters[i].value)));
+    MRL_TRY(put_part(&text, r->template_name));
+    for (size_t i = 0; i < r->m->count; i++) {
+        MRL_TRY(put_part(&text, r->m->parameters[i].name));
+        MRL_TRY(put_part(&text, r->m->parameters[i].value));
+    }
     return mrl_sha256(mrl_buf_bytes(&text), r->asked);
 }
 

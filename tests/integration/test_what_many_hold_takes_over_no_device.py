@@ -3,7 +3,8 @@
 import pytest
 from harness.ca import make_key
 from harness.est import Est, make_csr_body
-from harness.fleet import METER, FleetDevice, Rejected, make_claim, set_template
+from harness.fleet import METER, FleetDevice, Rejected, csr_pem, make_claim, set_template
+from harness.merlon import new_key
 
 
 @pytest.fixture
@@ -94,3 +95,19 @@ def test_a_claim_takes_no_device_that_is_expected_with_another_key(merlon):
     claim = make_claim(merlon)
     merlon.api.post("/v1/devices", {"id": "meter-SN-001", "group": "meters", "key": "ab" * 32})
     assert_denied(merlon, claim, "SN-001", "another key")
+
+
+def test_a_request_that_differs_behind_a_nul_is_another_request(merlon):
+    set_template(merlon, parameters={**METER["parameters"], "Note": {"pattern": "*"}})
+    with merlon.client(make_claim(merlon)) as client:
+        assert client.connect() == 0
+        holder = FleetDevice(client, "cbor")
+        holder.subscribe(holder.create_topic)
+        holder.subscribe(holder.register_topic("meters"))
+        token = holder.create_certificate_from_csr(csr_pem(new_key()))["certificateOwnershipToken"]
+        asked = {"SerialNumber": "SN-001", "Note": "a\0b"}
+        assert holder.register_thing("meters", token, asked)["thingName"] == "meter-SN-001"
+        assert holder.register_thing("meters", token, asked)["thingName"] == "meter-SN-001"
+        with pytest.raises(Rejected) as refused:
+            holder.register_thing("meters", token, {**asked, "Note": "a\0c"})
+        assert refused.value.code == "InvalidCertificateOwnershipToken"
