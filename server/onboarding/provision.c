@@ -15,6 +15,7 @@
 #include "onboarding/outage.h"
 #include "onboarding/pending.h"
 #include "onboarding/templates.h"
+#include "onboarding/token.h"
 
 enum { NAME_BYTES = 16 };
 
@@ -245,15 +246,22 @@ static void registering_done(struct registering *r)
     mrl_buf_done(&r->answer);
 }
 
+/* Each part with its length in front: a value may hold any byte, NUL too. */
+static mrl_err put_part(struct mrl_buf *to, mrl_bytes part)
+{
+    MRL_TRY(mrl_buf_printf(to, "%zu ", part.len));
+    return mrl_buf_append(to, part);
+}
+
 static mrl_err hash_request(struct registering *r)
 {
     MRL_SCOPED(mrl_buf) text = {0};
 
-    MRL_TRY(mrl_buf_printf(&text, "%.*s", MRL_FMT(r->template_name)));
-    for (size_t i = 0; i < r->m->count; i++)
-        MRL_TRY(mrl_buf_printf(&text, "\n%zu %.*s %zu %.*s", r->m->parameters[i].name.len,
-                               MRL_FMT(r->m->parameters[i].name), r->m->parameters[i].value.len,
-                               MRL_FMT(r->m->parameters[i].value)));
+    MRL_TRY(put_part(&text, r->template_name));
+    for (size_t i = 0; i < r->m->count; i++) {
+        MRL_TRY(put_part(&text, r->m->parameters[i].name));
+        MRL_TRY(put_part(&text, r->m->parameters[i].value));
+    }
     return mrl_sha256(mrl_buf_bytes(&text), r->asked);
 }
 
@@ -324,19 +332,15 @@ static mrl_err make_device(struct registering *r)
 
 /* --- its transaction --- */
 
-/* MRL_ERR_NOT_FOUND: nobody knows it. */
-static mrl_err check_state(struct mrl_tx *tx, const struct registering *r)
+/* Whoever made it a token of its own wants it to come with that. */
+static mrl_err check_own_token(struct mrl_tx *tx, const struct registering *r, mrl_bytes id)
 {
-    mrl_bytes id = mrl_name_bytes(&r->device.id);
-    MRL_AUTO(mrl_rows) rows = NULL;
+    bool waits = false;
 
-    MRL_TRY(mrl_tx_query_one(tx, "SELECT state FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
-                             &rows));
-    if (mrl_row_int(rows, 0) != MRL_DEVICE_EXPECTED)
-        return mrl_fail(r->why, MRL_ERR_EXISTS,
-                        "device %.*s is known and not expected; an operator revokes it first",
-                        MRL_FMT(id));
-    return MRL_OK;
+    MRL_TRY(mrl_token_waits_tx(tx, id, mrl_wall_s(), &waits));
+    return waits ? mrl_fail(r->why, MRL_ERR_DENIED,
+                            "device %.*s has a token of its own to come with", MRL_FMT(id))
+                 : MRL_OK;
 }
 
 static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
@@ -344,14 +348,14 @@ static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
     const struct mrl_device_new device = {.id = mrl_name_bytes(&r->device.id),
                                           .group = mrl_name_bytes(&r->device.group),
                                           .attributes = mrl_buf_bytes(&r->device.attributes)};
-    mrl_err err = check_state(tx, r);
+    mrl_err err = mrl_device_check_expected_tx(tx, device.id, r->why);
 
     if (err == MRL_ERR_NOT_FOUND && mrl_template_expects(r->loaded.template))
         return mrl_fail(r->why, MRL_ERR_DENIED, "device %.*s is not expected", MRL_FMT(device.id));
     if (err != MRL_OK && err != MRL_ERR_NOT_FOUND)
         return err;
-    if (err == MRL_ERR_NOT_FOUND || device.group.len > 0)
-        MRL_TRY(mrl_device_expect_tx(tx, &r->author.actor, &device, r->why));
+    MRL_TRY(check_own_token(tx, r, device.id));
+    MRL_TRY(mrl_device_expect_tx(tx, &r->author.actor, &device, r->why));
     return mrl_device_activate_tx(tx, &r->author.actor, device.id, r->why);
 }
 

@@ -276,6 +276,19 @@ mrl_err mrl_token_cancel(struct mrl_store *s, const struct mrl_actor *actor, mrl
     return mrl_store_write(s, &c.write);
 }
 
+mrl_err mrl_token_waits_tx(struct mrl_tx *tx, mrl_bytes device, int64_t now, bool *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err = mrl_tx_query_one(tx,
+                                   "SELECT id FROM tokens WHERE device = $1 AND cancelled = 0"
+                                   " AND used < uses AND expires > $2 LIMIT 1",
+                                   MRL_ARGS(MRL_TEXT(device), MRL_INT(now)), &rows);
+
+    MRL_ENSURE(err == MRL_OK || err == MRL_ERR_NOT_FOUND, err);
+    *out = err == MRL_OK;
+    return MRL_OK;
+}
+
 mrl_err mrl_token_cancel_all(void *context, struct mrl_tx *tx, enum mrl_principal_kind kind,
                              mrl_bytes id, struct mrl_why *why)
 {
