@@ -15,6 +15,7 @@
 #include "onboarding/outage.h"
 #include "onboarding/pending.h"
 #include "onboarding/templates.h"
+#include "onboarding/terms.h"
 #include "onboarding/token.h"
 
 enum { NAME_BYTES = 16 };
@@ -170,6 +171,12 @@ static mrl_err read_csr(mrl_bytes body, struct mrl_csr **out, struct mrl_why *wh
     return mrl_grant_read_key(body, out, why);
 }
 
+/* Claims know no labels. */
+static const struct mrl_profile *profile_of(const struct mrl_onboarding *o)
+{
+    return mrl_profiles_find(o->profiles, MRL_BYTES_NONE);
+}
+
 /* A name of 128 random bits: no device has it, and none gets it. */
 static mrl_err issue(struct mrl_onboarding *o, struct certifying *c, struct mrl_cert **out)
 {
@@ -178,8 +185,8 @@ static mrl_err issue(struct mrl_onboarding *o, struct certifying *c, struct mrl_
 
     mrl_random(random, sizeof(random));
     mrl_hex(mrl_bytes_of(random, sizeof(random)), c->name);
-    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_DEVICE, mrl_str(c->name), c->spki, /*life_s=*/0,
-                      &der, c->why));
+    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_DEVICE, mrl_str(c->name), c->spki,
+                      profile_of(o)->life_s, &der, c->why));
     return mrl_cert_from_der(mrl_buf_bytes(&der), out);
 }
 
@@ -191,6 +198,7 @@ static mrl_err certify(struct mrl_onboarding *o, struct certifying *c, mrl_bytes
 
     MRL_TRY(read_csr(body, &csr, c->why));
     c->spki = mrl_csr_facts(csr)->spki;
+    MRL_TRY(mrl_terms_check_key(profile_of(o), mrl_csr_facts(csr), c->why));
     MRL_TRY(mrl_store_read(o->store, look_first, c));
     MRL_TRY(issue(o, c, &cert));
     MRL_TRY(mrl_pending_token_make(&c->token));
@@ -380,6 +388,8 @@ static mrl_err run_register(struct mrl_tx *tx, void *context, struct mrl_why *wh
 
     MRL_TRY(mrl_claim_use_tx(tx, r->from->claim, why));
     MRL_TRY(take_device(tx, r));
+    MRL_TRY(
+        mrl_terms_admit_tx(tx, profile_of(r->p->onboarding), mrl_name_bytes(&r->device.id), why));
     err = mrl_pending_take_tx(tx, &r->pending.certificate, mrl_name_bytes(&r->device.id), r->asked,
                               mrl_buf_bytes(&r->answer));
     if (err == MRL_ERR_STATE)
@@ -395,6 +405,7 @@ static mrl_err grant(struct registering *r)
         .id = mrl_name_bytes(&r->device.id),
         .actor = &r->author.actor,
         .action = MRL_AUDIT_DEVICE_ENROLLED,
+        .profile = profile_of(r->p->onboarding),
         .before = run_register,
         .context = r,
     };
