@@ -320,7 +320,7 @@ static enum mrl_token_verdict judge_row(const struct mrl_rows *rows, mrl_bytes d
         return MRL_TOKEN_OTHER_DEVICE;
     if (mrl_row_int(rows, 5) != 0)
         return MRL_TOKEN_CANCELLED;
-    if (mrl_row_int(rows, 4) == 0)
+    if (mrl_row_int(rows, 4) <= 0)
         return MRL_TOKEN_USED;
     return mrl_row_int(rows, 3) <= now ? MRL_TOKEN_EXPIRED : MRL_TOKEN_GOOD;
 }
@@ -332,7 +332,7 @@ static mrl_err judge(struct mrl_tx *tx, const uint8_t hash[static MRL_SHA256_SIZ
 {
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err = mrl_tx_query_one(tx,
-                                   "SELECT id, device, device_group, expires, used < uses, "
+                                   "SELECT id, device, device_group, expires, uses - used, "
                                    "cancelled, approval FROM tokens WHERE hash = $1",
                                    MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, MRL_SHA256_SIZE))), &rows);
 
@@ -342,6 +342,7 @@ static mrl_err judge(struct mrl_tx *tx, const uint8_t hash[static MRL_SHA256_SIZ
     MRL_TRY(err);
     out->verdict = judge_row(rows, device, now);
     out->approval = mrl_row_int(rows, 6) != 0;
+    out->left = mrl_row_int(rows, 4);
     if (!mrl_bytes_to_cstr(mrl_row_bytes(rows, 0), out->id, sizeof(out->id)) ||
         !mrl_bytes_to_cstr(mrl_row_bytes(rows, 2), out->group, sizeof(out->group)))
         return MRL_ERR_CORRUPT;

@@ -83,6 +83,7 @@ struct mrl_token_match {
     char id[MRL_TOKEN_ID_TEXT + 1]; /* "" when unknown */
     char group[MRL_NAME_MAX + 1];   /* of a group token, else "" */
     bool approval;
+    int64_t left; /* uses, before this one */
 };
 /* In any transaction: does this text admit this device at the second now? Only store errors are
  * errors. */

@@ -48,6 +48,21 @@ def test_a_group_token_takes_a_device_that_is_expected_or_was_revoked(merlon, es
     assert est.enrol("pump-7", token, body_for(workdir, "pump-7", "second")).status == 200
 
 
+def test_no_more_wait_for_approval_than_the_token_has_uses(merlon, est, workdir):
+    token = group_token(merlon, approval=True)
+
+    def ask(device: str):
+        return est.enrol(device, token, body_for(workdir, device, device))
+
+    assert [ask(name).status for name in ("pump-1", "pump-2", "pump-1")] == [202, 202, 202]
+    answer = ask("pump-3")
+    assert answer.status == 403 and "as this token has uses left" in answer.text, answer
+    assert {d["id"] for d in merlon.api.all_of("/v1/devices")} == {"pump-1", "pump-2"}
+    (first,) = [a for a in merlon.api.all_of("/v1/approvals") if a["device"] == "pump-1"]
+    merlon.api.post(f"/v1/approvals/{first['id']}/refuse", {"reason": "not ours"})
+    assert ask("pump-3").status == 202  # who was refused makes room
+
+
 # --- claims
 
 def without_group() -> dict:
