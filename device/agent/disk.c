@@ -101,6 +101,9 @@ mrl_err mrl_disk_folder(const char *dir, struct mrl_why *why)
         return mrl_fail(why, of_errno(), "%s cannot be made: %s", dir, strerror(errno));
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
         return mrl_fail(why, MRL_ERR_IO, "%s is no folder", dir);
+    if (st.st_uid != geteuid())
+        return mrl_fail(why, MRL_ERR_DENIED, "%s belongs to another user, who could change it",
+                        dir);
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return mrl_fail(why, MRL_ERR_DENIED, "%s: others may write there; chmod 700 it", dir);
     return MRL_OK;

@@ -20,7 +20,8 @@ struct mrl_disk {
 };
 extern const struct mrl_disk mrl_disk_system;
 
-/* Makes dir (mode 0700) when it is not there. MRL_ERR_DENIED: others may write there. */
+/* Makes dir (mode 0700) when it is not there. MRL_ERR_DENIED: others may write there, or it belongs
+ * to another user. */
 mrl_err mrl_disk_folder(const char *dir, struct mrl_why *why);
 /* dir/name becomes data, all or nothing, and stays so after a power cut: temporary file, sync,
  * rename, sync of the folder. */

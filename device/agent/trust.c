@@ -30,13 +30,21 @@ static bool is_signed_by(const struct mrl_cert *c, const struct mrl_cert_list *r
     return false;
 }
 
+/* Name and key of the root, and CAs below it: the certificate of an issuing CA, whose key is in
+ * daily use, makes no root of it. RFC 5280 4.2.1.9 */
+static bool is_link(const struct mrl_cert *c, const struct mrl_cert *root)
+{
+    const struct mrl_cert_facts *f = mrl_cert_facts(c), *of = mrl_cert_facts(root);
+
+    return !is_root(c) && f->is_ca && mrl_cert_path_length(c) != 0 &&
+           mrl_bytes_eq(f->subject, of->subject) && mrl_bytes_eq(f->spki, of->spki);
+}
+
 static bool is_linked(const struct mrl_cert *root, const struct mrl_cert_list *bundle,
                       const struct mrl_cert_list *ours)
 {
     for (size_t i = 0; i < bundle->count; i++)
-        if (!is_root(bundle->certs[i]) && mrl_cert_facts(bundle->certs[i])->is_ca &&
-            mrl_bytes_eq(mrl_cert_facts(bundle->certs[i])->spki, mrl_cert_facts(root)->spki) &&
-            is_signed_by(bundle->certs[i], ours))
+        if (is_link(bundle->certs[i], root) && is_signed_by(bundle->certs[i], ours))
             return true;
     return false;
 }
@@ -63,6 +71,15 @@ static mrl_err take_all(const struct mrl_cert_list *bundle, const struct mrl_cer
     return MRL_OK;
 }
 
+static size_t bytes_of(const struct mrl_cert_list *list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        n += mrl_cert_facts(list->certs[i])->der.len;
+    return n;
+}
+
 mrl_err mrl_trust_take(struct mrl_home *h, const struct mrl_cert_list *bundle, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_cert_list) roots = {0};
@@ -73,6 +90,9 @@ mrl_err mrl_trust_take(struct mrl_home *h, const struct mrl_cert_list *bundle, s
         return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks the root certificate");
     if (below.count == 0)
         return mrl_fail(why, MRL_ERR_CRYPTO, "the server's bundle lacks its issuing CA");
+    if (bytes_of(&roots) > MRL_TRUST_BYTES_MAX || bytes_of(&below) > MRL_TRUST_BYTES_MAX)
+        return mrl_fail(why, MRL_ERR_LIMIT, "the server's bundle has over %d bytes",
+                        MRL_TRUST_BYTES_MAX);
     mrl_cert_list_done(&h->roots);
     mrl_cert_list_done(&h->ca);
     h->roots = roots;

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 static const char *const names[MRL_ERR_COUNT_] = {
     [MRL_OK] = "ok",
     [MRL_ERR_MALFORMED] = "malformed",
@@ -31,6 +33,21 @@ const char *mrl_err_name(mrl_err err)
     return (unsigned)err < MRL_ERR_COUNT_ ? names[err] : "unknown";
 }
 
+/* Names out of a request may be cut inside a character, and some were never text. */
+static void make_text(char *text)
+{
+    mrl_bytes all = mrl_str(text);
+
+    for (size_t at = 0, len; at < all.len; at += len) {
+        for (len = 1; len <= 4 && !mrl_utf8_valid(mrl_bytes_sub(all, at, len)); len++)
+            continue;
+        if (len > 4) {
+            text[at] = '?';
+            len = 1;
+        }
+    }
+}
+
 void mrl_why_set(struct mrl_why *why, const char *format, ...)
 {
     va_list args;
@@ -41,4 +58,5 @@ void mrl_why_set(struct mrl_why *why, const char *format, ...)
     (void)vsnprintf(why->text, sizeof(why->text), format,
                     args); /* truncation is fine: fixed size */
     va_end(args);
+    make_text(why->text);
 }

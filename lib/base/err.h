@@ -45,7 +45,7 @@ const char *mrl_err_name(mrl_err err);
     } while (0)
 
 /* The sentence for the operator or peer beside the class. Optional last parameter everywhere: NULL
- * is fine. */
+ * is fine. UTF-8, whatever was printed into it: it becomes part of JSON and CBOR. */
 struct mrl_why {
     char text[256];
 };

@@ -166,7 +166,7 @@ static mrl_err check_member(struct mrl_tx *tx, const struct mrl_device_new *d, s
                              &rows));
     if (!mrl_bytes_eq(mrl_row_bytes(rows, 0), d->group))
         return mrl_fail(why, MRL_ERR_DENIED, "device %.*s is not of group %.*s", MRL_FMT(d->id),
-                        MRL_FMT(d->group));
+                        MRL_FMT(d->group.len > 0 ? d->group : MRL_LIT("(none)")));
     return MRL_OK;
 }
 
@@ -182,6 +182,19 @@ mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
     MRL_ENSURE(device->note.len == 0, MRL_ERR_INVALID);
     MRL_TRY(mrl_device_insert(tx, /*sealer=*/NULL, device, why));
     return audit_added(tx, &a);
+}
+
+mrl_err mrl_device_check_expected_tx(struct mrl_tx *tx, mrl_bytes id, struct mrl_why *why)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT state FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
+                             &rows));
+    if (mrl_row_int(rows, 0) != MRL_DEVICE_EXPECTED)
+        return mrl_fail(why, MRL_ERR_EXISTS,
+                        "device %.*s is known and not expected; an operator revokes it first",
+                        MRL_FMT(id));
+    return MRL_OK;
 }
 
 /* --- steps of its life --- */

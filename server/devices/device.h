@@ -71,11 +71,15 @@ mrl_err mrl_device_set_attributes(struct mrl_registry *r, const struct mrl_actor
                                   mrl_bytes id, const struct mrl_attribute_change *changes,
                                   size_t count, struct mrl_why *why);
 
-/* [writer] Inside the write job of an enrolment that names a group: a device that is not known yet
- * is added like mrl_device_add does; a known one must be of this group, and keeps its attributes.
+/* [writer] Inside the write job of an enrolment that makes devices: a device that is not known yet
+ * is added like mrl_device_add does; a known one must be of this group (of none when it is empty),
+ * and keeps its attributes.
  * It has no note. MRL_ERR_INVALID, MRL_ERR_DENIED. The job stages and publishes. */
 mrl_err mrl_device_expect_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                              const struct mrl_device_new *device, struct mrl_why *why);
+/* In any transaction, before what is in many hands (a group's token, a claim) is good for a device:
+ * MRL_ERR_NOT_FOUND: nobody knows it; MRL_ERR_EXISTS: it is somebody's already. */
+mrl_err mrl_device_check_expected_tx(struct mrl_tx *tx, mrl_bytes id, struct mrl_why *why);
 /* [writer] First enrolment, inside the write job of the enrolment: expected becomes active with its
  * own audit entry (device.activated); active and quarantined stay. MRL_ERR_STATE: it may not enrol.
  * The job stages and publishes. */

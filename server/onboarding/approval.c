@@ -89,6 +89,21 @@ static mrl_err check_room(struct mrl_tx *tx, int64_t now, struct mrl_why *why)
                           MRL_APPROVALS_WAITING_MAX);
 }
 
+mrl_err mrl_approval_open(struct mrl_tx *tx, mrl_bytes introducer, int64_t now, int64_t *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(
+        mrl_tx_query_one(tx,
+                         "SELECT COUNT(*) FROM approvals WHERE introducer = $1 AND expires > $2"
+                         " AND state IN ($3, $4)",
+                         MRL_ARGS(MRL_TEXT(introducer), MRL_INT(now), MRL_INT(MRL_APPROVAL_PENDING),
+                                  MRL_INT(MRL_APPROVAL_APPROVED)),
+                         &rows));
+    *out = mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
 /* A request that is over makes room for the new one, which has an id of its own: who approves an
  * old one approves nothing. */
 static mrl_err write_request(struct mrl_tx *tx, const struct mrl_approval_request *r, mrl_bytes id,

@@ -44,6 +44,9 @@ mrl_err mrl_approval_look(struct mrl_tx *tx, const struct mrl_approval_request *
 mrl_err mrl_approval_ask_tx(struct mrl_tx *tx, const struct mrl_actor *actor,
                             const struct mrl_approval_request *request, int64_t now,
                             enum mrl_approval_state *out, struct mrl_why *why);
+/* In any transaction: those of this introducer that wait, or are approved and not used, at the
+ * second now. */
+mrl_err mrl_approval_open(struct mrl_tx *tx, mrl_bytes introducer, int64_t now, int64_t *out);
 /* [writer] An approval is used up. MRL_ERR_STATE: there is none at the second now. */
 mrl_err mrl_approval_use_tx(struct mrl_tx *tx, const struct mrl_approval_request *request,
                             int64_t now);

@@ -97,13 +97,20 @@ static mrl_err use_token(struct mrl_tx *tx, struct grant *g)
     return g->token.verdict == MRL_TOKEN_GOOD ? MRL_OK : MRL_ERR_AUTH;
 }
 
-/* A group's token makes devices that were not known before. */
+/* A group's token makes devices that were not known before and takes those that are expected.
+ * Who works has a certificate to show, or an operator approves this one. */
 static mrl_err make_device(struct mrl_tx *tx, struct grant *g)
 {
     const struct mrl_device_new device = {.id = g->e->device, .group = mrl_str(g->token.group)};
+    mrl_err err = MRL_OK;
 
-    return g->token.group[0] == '\0' ? MRL_OK
-                                     : mrl_device_expect_tx(tx, &g->actor, &device, g->why);
+    if (g->token.group[0] == '\0')
+        return MRL_OK;
+    if (!g->token.approval)
+        err = mrl_device_check_expected_tx(tx, device.id, g->why);
+    if (err != MRL_OK && err != MRL_ERR_NOT_FOUND)
+        return err;
+    return mrl_device_expect_tx(tx, &g->actor, &device, g->why);
 }
 
 static mrl_err run_grant(struct mrl_tx *tx, void *context, struct mrl_why *why)
@@ -372,7 +379,8 @@ static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token
         return refusal_of(&g, err);
     err = grant(&g, facts, der);
     /* Used since we looked: perhaps by a request of this device that it gave up waiting for. */
-    if (err == MRL_ERR_AUTH && mrl_store_read(o->store, look_at_token, look) == MRL_OK &&
+    if ((err == MRL_ERR_AUTH || err == MRL_ERR_EXISTS) &&
+        mrl_store_read(o->store, look_at_token, look) == MRL_OK &&
         answer_again(o, e, look, facts, der))
         return MRL_ENROL_OK;
     return refusal_of(&g, err);

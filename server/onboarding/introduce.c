@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "crypto/der.h"
 #include "devices/credential.h"
+#include "devices/hardware.h"
 #include "onboarding/grant.h"
 #include "onboarding/maker_claim.h"
 #include "onboarding/outage.h"
@@ -64,8 +65,10 @@ void mrl_introduction_done(struct mrl_introduction *i)
 struct job {
     struct mrl_write write;
     struct mrl_registry *registry;
+    const struct mrl_hardware *hardware; /* NULL: nobody proves anything */
     struct mrl_maker_claim claim;
     bool waits;
+    bool held; /* the key is proven to be in a TPM */
     struct mrl_registry_update *update;
     struct mrl_why *why;
 };
@@ -87,15 +90,20 @@ static mrl_err record(struct mrl_tx *tx, const struct mrl_maker_claim *c)
     return mrl_audit_append(tx, &e, NULL);
 }
 
-static mrl_err judge(struct mrl_tx *tx, const struct job *j)
+/* What is demanded of the certificates that are issued is demanded of this one, too. */
+static mrl_err judge(struct mrl_tx *tx, struct job *j, const struct mrl_credential_new *c)
 {
-    struct mrl_shown shown = {.spki = j->claim.certificate->spki};
+    struct mrl_shown shown = {.spki = c->spki};
 
+    if (j->hardware != NULL)
+        MRL_TRY(mrl_hardware_record_tx(j->hardware, tx, j->claim.actor, c, /*proof=*/NULL,
+                                       &shown.held, j->why));
+    j->held = shown.held;
     mrl_grant_show_maker(j->claim.certificate, &shown);
-    return mrl_expectation_judge_tx(tx, j->claim.device, &shown, j->why);
+    return mrl_expectation_judge_tx(tx, c->id, &shown, j->why);
 }
 
-static mrl_err add_credential(struct mrl_tx *tx, const struct job *j)
+static mrl_err add_credential(struct mrl_tx *tx, struct job *j)
 {
     const struct mrl_cert_facts *f = j->claim.certificate;
     const struct mrl_credential_new credential = {
@@ -109,9 +117,9 @@ static mrl_err add_credential(struct mrl_tx *tx, const struct job *j)
         .der = f->der,
     };
 
-    MRL_TRY(judge(tx, j));
     MRL_TRY(mrl_device_activate_tx(tx, j->claim.actor, j->claim.device, j->why));
     MRL_TRY(mrl_registry_credential_add(tx, &credential, j->why));
+    MRL_TRY(judge(tx, j, &credential));
     return record(tx, &j->claim);
 }
 
@@ -122,7 +130,10 @@ static mrl_err run(struct mrl_tx *tx, struct mrl_write *w)
     MRL_TRY(mrl_maker_claim_tx(tx, &j->claim, mrl_wall_s(), &j->waits, j->why));
     if (!j->waits)
         MRL_TRY(add_credential(tx, j));
-    return mrl_registry_stage(tx, MRL_PRINCIPAL_DEVICE, j->claim.device, &j->update);
+    MRL_TRY(mrl_registry_stage(tx, MRL_PRINCIPAL_DEVICE, j->claim.device, &j->update));
+    if (j->held)
+        mrl_registry_update_hardware(j->update, &j->claim.certificate->fingerprint);
+    return MRL_OK;
 }
 
 static void publish(struct mrl_write *w)
@@ -189,6 +200,7 @@ static mrl_err introduce(struct mrl_onboarding *o, const struct mrl_introduction
     struct job j = {
         .write = {.run = run, .committed = publish, .why = why},
         .registry = o->registry,
+        .hardware = o->hardware,
         .claim = {.maker = &i->maker,
                   .device = mrl_name_bytes(&i->device),
                   .certificate = mrl_cert_facts(i->leaf),

@@ -15,6 +15,8 @@
 #include "onboarding/outage.h"
 #include "onboarding/pending.h"
 #include "onboarding/templates.h"
+#include "onboarding/terms.h"
+#include "onboarding/token.h"
 
 enum { NAME_BYTES = 16 };
 
@@ -169,6 +171,12 @@ static mrl_err read_csr(mrl_bytes body, struct mrl_csr **out, struct mrl_why *wh
     return mrl_grant_read_key(body, out, why);
 }
 
+/* Claims know no labels. */
+static const struct mrl_profile *profile_of(const struct mrl_onboarding *o)
+{
+    return mrl_profiles_find(o->profiles, MRL_BYTES_NONE);
+}
+
 /* A name of 128 random bits: no device has it, and none gets it. */
 static mrl_err issue(struct mrl_onboarding *o, struct certifying *c, struct mrl_cert **out)
 {
@@ -177,8 +185,8 @@ static mrl_err issue(struct mrl_onboarding *o, struct certifying *c, struct mrl_
 
     mrl_random(random, sizeof(random));
     mrl_hex(mrl_bytes_of(random, sizeof(random)), c->name);
-    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_DEVICE, mrl_str(c->name), c->spki, /*life_s=*/0,
-                      &der, c->why));
+    MRL_TRY(mrl_issue(o->issuing, MRL_PRINCIPAL_DEVICE, mrl_str(c->name), c->spki,
+                      profile_of(o)->life_s, &der, c->why));
     return mrl_cert_from_der(mrl_buf_bytes(&der), out);
 }
 
@@ -190,6 +198,7 @@ static mrl_err certify(struct mrl_onboarding *o, struct certifying *c, mrl_bytes
 
     MRL_TRY(read_csr(body, &csr, c->why));
     c->spki = mrl_csr_facts(csr)->spki;
+    MRL_TRY(mrl_terms_check_key(profile_of(o), mrl_csr_facts(csr), c->why));
     MRL_TRY(mrl_store_read(o->store, look_first, c));
     MRL_TRY(issue(o, c, &cert));
     MRL_TRY(mrl_pending_token_make(&c->token));
@@ -245,15 +254,22 @@ static void registering_done(struct registering *r)
     mrl_buf_done(&r->answer);
 }
 
+/* Each part with its length in front: a value may hold any byte, NUL too. */
+static mrl_err put_part(struct mrl_buf *to, mrl_bytes part)
+{
+    MRL_TRY(mrl_buf_printf(to, "%zu ", part.len));
+    return mrl_buf_append(to, part);
+}
+
 static mrl_err hash_request(struct registering *r)
 {
     MRL_SCOPED(mrl_buf) text = {0};
 
-    MRL_TRY(mrl_buf_printf(&text, "%.*s", MRL_FMT(r->template_name)));
-    for (size_t i = 0; i < r->m->count; i++)
-        MRL_TRY(mrl_buf_printf(&text, "\n%zu %.*s %zu %.*s", r->m->parameters[i].name.len,
-                               MRL_FMT(r->m->parameters[i].name), r->m->parameters[i].value.len,
-                               MRL_FMT(r->m->parameters[i].value)));
+    MRL_TRY(put_part(&text, r->template_name));
+    for (size_t i = 0; i < r->m->count; i++) {
+        MRL_TRY(put_part(&text, r->m->parameters[i].name));
+        MRL_TRY(put_part(&text, r->m->parameters[i].value));
+    }
     return mrl_sha256(mrl_buf_bytes(&text), r->asked);
 }
 
@@ -324,19 +340,15 @@ static mrl_err make_device(struct registering *r)
 
 /* --- its transaction --- */
 
-/* MRL_ERR_NOT_FOUND: nobody knows it. */
-static mrl_err check_state(struct mrl_tx *tx, const struct registering *r)
+/* Whoever made it a token of its own wants it to come with that. */
+static mrl_err check_own_token(struct mrl_tx *tx, const struct registering *r, mrl_bytes id)
 {
-    mrl_bytes id = mrl_name_bytes(&r->device.id);
-    MRL_AUTO(mrl_rows) rows = NULL;
+    bool waits = false;
 
-    MRL_TRY(mrl_tx_query_one(tx, "SELECT state FROM devices WHERE id = $1", MRL_ARGS(MRL_TEXT(id)),
-                             &rows));
-    if (mrl_row_int(rows, 0) != MRL_DEVICE_EXPECTED)
-        return mrl_fail(r->why, MRL_ERR_EXISTS,
-                        "device %.*s is known and not expected; an operator revokes it first",
-                        MRL_FMT(id));
-    return MRL_OK;
+    MRL_TRY(mrl_token_waits_tx(tx, id, mrl_wall_s(), &waits));
+    return waits ? mrl_fail(r->why, MRL_ERR_DENIED,
+                            "device %.*s has a token of its own to come with", MRL_FMT(id))
+                 : MRL_OK;
 }
 
 static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
@@ -344,14 +356,14 @@ static mrl_err take_device(struct mrl_tx *tx, const struct registering *r)
     const struct mrl_device_new device = {.id = mrl_name_bytes(&r->device.id),
                                           .group = mrl_name_bytes(&r->device.group),
                                           .attributes = mrl_buf_bytes(&r->device.attributes)};
-    mrl_err err = check_state(tx, r);
+    mrl_err err = mrl_device_check_expected_tx(tx, device.id, r->why);
 
     if (err == MRL_ERR_NOT_FOUND && mrl_template_expects(r->loaded.template))
         return mrl_fail(r->why, MRL_ERR_DENIED, "device %.*s is not expected", MRL_FMT(device.id));
     if (err != MRL_OK && err != MRL_ERR_NOT_FOUND)
         return err;
-    if (err == MRL_ERR_NOT_FOUND || device.group.len > 0)
-        MRL_TRY(mrl_device_expect_tx(tx, &r->author.actor, &device, r->why));
+    MRL_TRY(check_own_token(tx, r, device.id));
+    MRL_TRY(mrl_device_expect_tx(tx, &r->author.actor, &device, r->why));
     return mrl_device_activate_tx(tx, &r->author.actor, device.id, r->why);
 }
 
@@ -376,6 +388,8 @@ static mrl_err run_register(struct mrl_tx *tx, void *context, struct mrl_why *wh
 
     MRL_TRY(mrl_claim_use_tx(tx, r->from->claim, why));
     MRL_TRY(take_device(tx, r));
+    MRL_TRY(
+        mrl_terms_admit_tx(tx, profile_of(r->p->onboarding), mrl_name_bytes(&r->device.id), why));
     err = mrl_pending_take_tx(tx, &r->pending.certificate, mrl_name_bytes(&r->device.id), r->asked,
                               mrl_buf_bytes(&r->answer));
     if (err == MRL_ERR_STATE)
@@ -391,6 +405,7 @@ static mrl_err grant(struct registering *r)
         .id = mrl_name_bytes(&r->device.id),
         .actor = &r->author.actor,
         .action = MRL_AUDIT_DEVICE_ENROLLED,
+        .profile = profile_of(r->p->onboarding),
         .before = run_register,
         .context = r,
     };

@@ -276,6 +276,19 @@ mrl_err mrl_token_cancel(struct mrl_store *s, const struct mrl_actor *actor, mrl
     return mrl_store_write(s, &c.write);
 }
 
+mrl_err mrl_token_waits_tx(struct mrl_tx *tx, mrl_bytes device, int64_t now, bool *out)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_err err = mrl_tx_query_one(tx,
+                                   "SELECT id FROM tokens WHERE device = $1 AND cancelled = 0"
+                                   " AND used < uses AND expires > $2 LIMIT 1",
+                                   MRL_ARGS(MRL_TEXT(device), MRL_INT(now)), &rows);
+
+    MRL_ENSURE(err == MRL_OK || err == MRL_ERR_NOT_FOUND, err);
+    *out = err == MRL_OK;
+    return MRL_OK;
+}
+
 mrl_err mrl_token_cancel_all(void *context, struct mrl_tx *tx, enum mrl_principal_kind kind,
                              mrl_bytes id, struct mrl_why *why)
 {
@@ -307,7 +320,7 @@ static enum mrl_token_verdict judge_row(const struct mrl_rows *rows, mrl_bytes d
         return MRL_TOKEN_OTHER_DEVICE;
     if (mrl_row_int(rows, 5) != 0)
         return MRL_TOKEN_CANCELLED;
-    if (mrl_row_int(rows, 4) == 0)
+    if (mrl_row_int(rows, 4) <= 0)
         return MRL_TOKEN_USED;
     return mrl_row_int(rows, 3) <= now ? MRL_TOKEN_EXPIRED : MRL_TOKEN_GOOD;
 }
@@ -319,7 +332,7 @@ static mrl_err judge(struct mrl_tx *tx, const uint8_t hash[static MRL_SHA256_SIZ
 {
     MRL_AUTO(mrl_rows) rows = NULL;
     mrl_err err = mrl_tx_query_one(tx,
-                                   "SELECT id, device, device_group, expires, used < uses, "
+                                   "SELECT id, device, device_group, expires, uses - used, "
                                    "cancelled, approval FROM tokens WHERE hash = $1",
                                    MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, MRL_SHA256_SIZE))), &rows);
 
@@ -329,6 +342,7 @@ static mrl_err judge(struct mrl_tx *tx, const uint8_t hash[static MRL_SHA256_SIZ
     MRL_TRY(err);
     out->verdict = judge_row(rows, device, now);
     out->approval = mrl_row_int(rows, 6) != 0;
+    out->left = mrl_row_int(rows, 4);
     if (!mrl_bytes_to_cstr(mrl_row_bytes(rows, 0), out->id, sizeof(out->id)) ||
         !mrl_bytes_to_cstr(mrl_row_bytes(rows, 2), out->group, sizeof(out->group)))
         return MRL_ERR_CORRUPT;

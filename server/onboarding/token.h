@@ -83,6 +83,7 @@ struct mrl_token_match {
     char id[MRL_TOKEN_ID_TEXT + 1]; /* "" when unknown */
     char group[MRL_NAME_MAX + 1];   /* of a group token, else "" */
     bool approval;
+    int64_t left; /* uses, before this one */
 };
 /* In any transaction: does this text admit this device at the second now? Only store errors are
  * errors. */
@@ -98,6 +99,8 @@ mrl_err mrl_token_answered_tx(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device,
  * MRL_ERR_NOT_FOUND: none. */
 mrl_err mrl_token_answer(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device, int64_t now,
                          struct mrl_fingerprint *out);
+/* In any transaction: is a token of this device's own open at the second now? */
+mrl_err mrl_token_waits_tx(struct mrl_tx *tx, mrl_bytes device, int64_t now, bool *out);
 /* [writer] All open tokens of a device; for mrl_registry_also_on_revoke, whose shape it has. */
 mrl_err mrl_token_cancel_all(void *context, struct mrl_tx *tx, enum mrl_principal_kind kind,
                              mrl_bytes id, struct mrl_why *why);

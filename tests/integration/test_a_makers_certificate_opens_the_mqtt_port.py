@@ -194,6 +194,16 @@ def test_a_device_made_otherwise_is_out_of_reach(merlon, maker):
     assert connect(merlon, victim)[0] == 0
 
 
+def test_a_group_that_demands_a_key_in_hardware_demands_it_here_too(start_merlon, maker):
+    merlon = start_merlon({"attestation": {"required_groups": ["vault"]}})
+    register(merlon, maker, group="vault")
+    for _ in range(2):
+        reason, why = connect(merlon, maker.device("SN-7"))
+        assert reason == NOT_AUTHORIZED and "proven to be in a TPM" in why
+    merlon.wait_for_entry("enrol.refused", target="acme-SN-7")
+    assert merlon.api.all_of("/v1/devices") == []  # nothing of it stays
+
+
 def test_a_certificate_that_names_no_device_is_told_so(merlon, maker):
     register(merlon, maker)
     reason, why = connect(merlon, maker.device("x", subject=name(o="Acme")))

@@ -2,10 +2,12 @@
 """What a broken or a hostile holder of a claim sends: each is answered with a code that says what to do, on a connection that
 goes on, and leaves an entry that says why."""
 import base64
+import datetime
 import json
 
 import cbor2
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from harness.ca import openssl
@@ -157,8 +159,8 @@ def test_the_token_of_another_claim(merlon, device):
 @pytest.mark.parametrize("parameters", [
     {}, {"Site": "oslo"}, {"SerialNumber": "SN-1"}, {"SerialNumber": "sn-001"}, {"SerialNumber": "SN-001/x"},
     {"SerialNumber": "SN-001", "Other": "x"}, {"SerialNumber": "SN-001", "Site": "Oslo!"}, {"SerialNumber": "SN-001" + "9" * 130},
-    {"SerialNumber": "SN-001#"}, {"SerialNumber": ""},
-], ids=range(10))
+    {"SerialNumber": "SN-001#"}, {"SerialNumber": ""}, {"SerialNumber": "SN-001", "x" * 63 + "\u00fc": "x"},
+], ids=range(11))
 def test_parameters_that_break_the_template(merlon, device, parameters):
     token = device.create_certificate_from_csr(csr_pem(new_key()))["certificateOwnershipToken"]
     answer = refused(device.register_thing, "meters", token, parameters)
@@ -197,3 +199,37 @@ def test_the_daemon_dies_between_the_two_steps_and_in_the_second(merlon, device)
     with merlon.client(identity) as client:
         assert client.connect() == 0
     assert merlon.api.get("/v1/claims/line-3")["used"] == 1
+
+
+# --- the profile "default", whose terms bind whoever comes without a label
+
+def test_a_key_that_the_profile_does_not_certify(start_merlon):
+    merlon = start_merlon(tables=[("profile", {"name": "default", "keys": ["P-384"]})])
+    set_template(merlon)
+    with merlon.client(make_claim(merlon)) as client:
+        assert client.connect() == 0
+        holder = subscribed(client)
+        answer = refused(holder.create_certificate_from_csr, csr_pem(new_key()))
+        assert (answer.status, answer.message) == (400, "profile default certifies no P-256 keys")
+        assert holder.create_certificate_from_csr(request_with(ec.generate_private_key(ec.SECP384R1())))["certificatePem"]
+
+
+def test_a_group_that_the_profile_is_not_for(start_merlon):
+    merlon = start_merlon(tables=[("profile", {"name": "default", "groups": ["pumps"]})])
+    set_template(merlon)
+    with merlon.client(make_claim(merlon)) as client:
+        assert client.connect() == 0
+        answer = refused(FleetDevice(client).provision, "meters", {"SerialNumber": "SN-042"}, merlon.folder)
+        assert answer.status == 403 and answer.message == "profile default is not for devices of this group"
+    assert merlon.api.all_of("/v1/devices") == []
+
+
+def test_the_life_that_the_profile_gives(start_merlon):
+    merlon = start_merlon(tables=[("profile", {"name": "default", "life": "7d"})])
+    set_template(merlon)
+    with merlon.client(make_claim(merlon)) as client:
+        assert client.connect() == 0
+        identity = FleetDevice(client).provision("meters", {"SerialNumber": "SN-042"}, merlon.folder)
+    certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes())
+    assert certificate.not_valid_after - certificate.not_valid_before <= datetime.timedelta(days=7, hours=2)
+    assert merlon.wait_for_entry("device.enrolled", target="meter-SN-042")["details"]["profile"] == "default"

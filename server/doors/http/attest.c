@@ -156,7 +156,7 @@ static bool identify(struct mrl_exchange *x, struct mrl_est_login *login,
     struct mrl_why why = {""};
 
     if (mrl_est_login_read(x, login, &why) != MRL_OK) {
-        mrl_est_refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
+        mrl_est_refuse_login(x, &why);
         return false;
     }
     mrl_peer_format(mrl_exchange_peer(x), source);
@@ -192,6 +192,15 @@ static bool is_refused(struct mrl_exchange *x, enum mrl_enrol_refusal refusal,
     return refusal != MRL_ENROL_OK;
 }
 
+static void refuse_body(struct mrl_exchange *x, const struct mrl_enrolment *e,
+                        const struct mrl_why *why)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+
+    mrl_enrol_note_refused(est->onboarding, e, why->text);
+    mrl_est_refuse(x, MRL_ENROL_BAD_REQUEST, why->text);
+}
+
 /* [service] */
 static void begin(struct mrl_exchange *x)
 {
@@ -208,7 +217,7 @@ static void begin(struct mrl_exchange *x)
     if (!identify(x, &login, source, &e))
         return;
     if (read_claim(x, &claim, &device, &why) != MRL_OK) {
-        mrl_est_refuse(x, MRL_ENROL_BAD_REQUEST, why.text);
+        refuse_body(x, &e, &why);
         return;
     }
     name_device(&e, device);
@@ -232,7 +241,7 @@ static void finish(struct mrl_exchange *x)
     if (!identify(x, &login, source, &e))
         return;
     if (read_answer(x, &given, &e, &device, &why) != MRL_OK) {
-        mrl_est_refuse(x, MRL_ENROL_BAD_REQUEST, why.text);
+        refuse_body(x, &e, &why);
         return;
     }
     name_device(&e, device);

@@ -248,6 +248,18 @@ static void describe(struct mrl_exchange *x, char source[static MRL_PEER_TEXT],
     e->introduced = facts != NULL ? facts->introduced : MRL_BYTES_NONE;
 }
 
+void mrl_est_refuse_login(struct mrl_exchange *x, const struct mrl_why *why)
+{
+    const struct mrl_est *est = mrl_exchange_context(x);
+    struct mrl_enrolment e = {0};
+    char source[MRL_PEER_TEXT];
+
+    describe(x, source, &e);
+    mrl_enrol_note_refused(est->onboarding, &e, why->text);
+    mrl_guard_token_refused(est->guard, mrl_exchange_peer(x));
+    mrl_est_refuse(x, MRL_ENROL_NOT_AUTHENTIC, why->text);
+}
+
 /* Tells the guard and the metrics; false: refused, and answered as such. */
 static bool is_granted(struct mrl_exchange *x, enum mrl_enrol_refusal refusal,
                        enum mrl_counter counter, const char *why)
@@ -316,7 +328,7 @@ static void authenticate(struct mrl_exchange *x, run_function *run)
     struct mrl_why why = {""};
 
     if (mrl_est_login_read(x, &login, &why) != MRL_OK) {
-        mrl_est_refuse(x, MRL_ENROL_NOT_AUTHENTIC, why.text);
+        mrl_est_refuse_login(x, &why);
         return;
     }
     e.device = login.device;

@@ -29,6 +29,8 @@ void mrl_est_refused(void *context, const struct mrl_peer *peer,
 /* For the other operations of this port: answers with a refusal and counts it; answers a source
  * that guessed too often (true). */
 void mrl_est_refuse(struct mrl_exchange *x, enum mrl_enrol_refusal refusal, const char *why);
+/* The same for a header that names nobody: noted in the log and counted as a wrong token is. */
+void mrl_est_refuse_login(struct mrl_exchange *x, const struct mrl_why *why);
 bool mrl_est_is_kept_out(struct mrl_exchange *x);
 /* context: the onboarding. A device's certificate opens this door while it may be renewed: past its
  * end, too, as long as the grace lasts. */

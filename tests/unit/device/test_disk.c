@@ -2,6 +2,7 @@
 #include "device/agent/disk.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,24 @@ static void files_are_for_their_owner_only(void **state)
     remove_folder(dir);
 }
 
+/* Its owner could exchange every file in it, whatever the mode says. */
+static void a_folder_of_another_user_is_refused(void **state)
+{
+    char dir[] = "/tmp/merlon-disk-XXXXXX";
+    struct mrl_why why = {""};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_ok(mrl_disk_folder(dir, NULL));
+    if (chown(dir, 65534, (gid_t)-1) == 0) {
+        assert_int_equal(mrl_disk_folder(dir, &why), MRL_ERR_DENIED);
+        assert_non_null(strstr(why.text, "another user"));
+    } else { /* not root: "/" is */
+        assert_int_equal(mrl_disk_folder("/", NULL), MRL_ERR_DENIED);
+    }
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void absent_and_large_files_are_told_apart(void **state)
 {
     char dir[] = "/tmp/merlon-disk-XXXXXX";
@@ -70,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaced_file_is_old_or_new_after_a_cut_at_every_step),
         cmocka_unit_test(files_are_for_their_owner_only),
+        cmocka_unit_test(a_folder_of_another_user_is_refused),
         cmocka_unit_test(absent_and_large_files_are_told_apart),
     };
 

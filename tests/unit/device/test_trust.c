@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "crypto/cert_build.h"
+#include "tests/unit/device/power_cut.h"
 #include "tests/unit/unit.h"
 
 /* A CA with its key. */
@@ -136,6 +137,42 @@ static void a_link_that_is_not_by_ours_is_none(void **state)
     ca_done(&stranger);
 }
 
+/* The key of an issuing CA is in daily use: who has it may make certificates, and no root. Our root
+ * signed that key, but for a CA below which there is none. */
+static void an_issuing_ca_does_not_become_a_root(void **state)
+{
+    struct setting *s = *state;
+    struct ca issuing = make_ca(MRL_CERT_ISSUING_CA, "Issuing", &s->old_root);
+    MRL_AUTO(mrl_cert) forged = NULL;
+    MRL_SCOPED(mrl_cert_list) bundle = {0};
+
+    build(MRL_CERT_ROOT_CA, "Issuing", issuing.key, NULL, &forged);
+    add(&bundle, s->old_root.cert);
+    add(&bundle, issuing.cert);
+    add(&bundle, forged);
+    assert_ok(mrl_trust_take(&s->home, &bundle, NULL));
+    assert_int_equal(s->home.roots.count, 1);
+    assert_bytes_equal(mrl_cert_facts(s->home.roots.certs[0])->der,
+                       mrl_cert_facts(s->old_root.cert)->der);
+    ca_done(&issuing);
+}
+
+/* A link is about the root it names, whatever else has the same key. */
+static void a_link_of_another_name_is_none(void **state)
+{
+    struct setting *s = *state;
+    MRL_AUTO(mrl_cert) another = NULL;
+    MRL_SCOPED(mrl_cert_list) bundle = {0};
+
+    build(MRL_CERT_ROOT_CA, "Another", s->new_root.key, NULL, &another);
+    add(&bundle, s->old_root.cert);
+    add(&bundle, another);
+    add(&bundle, s->issuing.cert);
+    add(&bundle, s->link);
+    assert_ok(mrl_trust_take(&s->home, &bundle, NULL));
+    assert_int_equal(s->home.roots.count, 1);
+}
+
 static void a_root_that_is_no_longer_given_goes(void **state)
 {
     struct setting *s = *state;
@@ -161,14 +198,43 @@ static void a_bundle_without_an_issuing_ca_changes_nothing(void **state)
     assert_non_null(strstr(why.text, "issuing CA"));
 }
 
+/* What could not be read again would keep the device out for ever. */
+static void a_bundle_is_no_larger_than_can_be_read_again(void **state)
+{
+    struct setting *s = *state;
+    size_t each = mrl_cert_facts(s->issuing.cert)->der.len, most = MRL_TRUST_BYTES_MAX / each;
+    char dir[] = "/tmp/merlon-trust-XXXXXX";
+    MRL_SCOPED(mrl_cert_list) bundle = {0};
+    MRL_SCOPED(mrl_buf) pem = {.limit = 256 << 10}; /* as a home reads it */
+
+    assert_non_null(mkdtemp(dir));
+    s->home.dir = dir;
+    s->home.disk = &mrl_disk_system;
+    add(&bundle, s->old_root.cert);
+    for (size_t i = 0; i < most; i++)
+        add(&bundle, s->issuing.cert);
+    assert_ok(mrl_trust_take(&s->home, &bundle, NULL));
+    assert_int_equal(s->home.ca.count, most);
+    assert_ok(mrl_trust_save(&s->home, NULL));
+    assert_ok(mrl_disk_read(dir, "ca.pem", &pem, NULL));
+    add(&bundle, s->issuing.cert);
+    assert_int_equal(mrl_trust_take(&s->home, &bundle, NULL), MRL_ERR_LIMIT);
+    assert_int_equal(s->home.ca.count, most); /* as before */
+    remove_folder(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_root_comes_in_with_a_link_from_ours, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_root_without_a_link_stays_outside, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_link_that_is_not_by_ours_is_none, set_up, take_down),
+        cmocka_unit_test_setup_teardown(an_issuing_ca_does_not_become_a_root, set_up, take_down),
+        cmocka_unit_test_setup_teardown(a_link_of_another_name_is_none, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_root_that_is_no_longer_given_goes, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_bundle_without_an_issuing_ca_changes_nothing, set_up,
+                                        take_down),
+        cmocka_unit_test_setup_teardown(a_bundle_is_no_larger_than_can_be_read_again, set_up,
                                         take_down),
     };
 
