@@ -21,17 +21,35 @@ static mrl_err format_attributes(const json_t *value, struct mrl_buf *out)
     return MRL_OK;
 }
 
+static mrl_err format_wipe(const json_t *value, struct mrl_buf *out)
+{
+    mrl_bytes state = mrl_cli_text_of(value, "state"),
+              answered = mrl_cli_text_of(value, "answered"),
+              expires = mrl_cli_text_of(value, "expires");
+    bool is_answered = answered.len > 0;
+
+    return mrl_buf_printf(out, "%.*s, %s %.*s", MRL_FMT(state), is_answered ? "on" : "until",
+                          MRL_FMT(is_answered ? answered : expires));
+}
+
 static const struct mrl_cli_column listed[] = {
     {"ID", "id"},           {"STATE", "state"}, {"GROUP", "group"},
     {"CHANGED", "changed"}, {"NOTE", "note"},   {NULL},
 };
 static const struct mrl_cli_column shown[] = {
-    {"ID", "id"},           {"State", "state"},
-    {"Group", "group"},     {"Attributes", "attributes", format_attributes},
-    {"Note", "note"},       {"Key", "key"},
-    {"Serial", "serial"},   {"EK", "ek"},
-    {"Reason", "reason"},   {"Created", "created"},
-    {"Changed", "changed"}, {NULL},
+    {"ID", "id"},
+    {"State", "state"},
+    {"Group", "group"},
+    {"Attributes", "attributes", format_attributes},
+    {"Note", "note"},
+    {"Key", "key"},
+    {"Serial", "serial"},
+    {"EK", "ek"},
+    {"Reason", "reason"},
+    {"Created", "created"},
+    {"Changed", "changed"},
+    {"Wipe", "wipe", format_wipe},
+    {NULL},
 };
 static const struct mrl_cli_column credentials[] = {
     {"CREDENTIAL", "fingerprint"},

@@ -3,9 +3,11 @@
 
 #include "access/attributes.h"
 #include "api/request.h"
+#include "base/hex.h"
 #include "crypto/key_hash.h"
 #include "devices/credential.h"
 #include "devices/hardware.h"
+#include "devices/wipe.h"
 
 static const char *const new_members[] = {"id",  "group",  "note", "attributes",
                                           "key", "serial", "ek",   NULL};
@@ -83,12 +85,43 @@ static void on_shown(void *context, const struct mrl_device_info *d)
     page->items = o;
 }
 
+static void put_receipt(struct mrl_api_request *r, json_t *o, const struct mrl_wipe_info *w)
+{
+    MRL_SCOPED(mrl_buf) signature = {0};
+
+    (void)mrl_base64_write(w->signature, 0, &signature); /* no limit set: cannot fail */
+    mrl_api_put_time(r, o, "answered", w->answered_ms);
+    mrl_api_put_hex(r, o, "certificate", w->certificate);
+    mrl_api_put_text(r, o, "message", w->message);
+    mrl_api_put_text(r, o, "signature", mrl_buf_bytes(&signature));
+}
+
+static void on_wipe(void *context, const struct mrl_wipe_info *w)
+{
+    struct mrl_api_page *page = context;
+    json_t *o = mrl_json_object();
+
+    mrl_api_put_text(page->r, o, "state", mrl_str(mrl_wipe_state_name(w->state)));
+    mrl_api_put_text(page->r, o, "order", w->order);
+    mrl_api_put_time(page->r, o, "ordered", w->ordered_ms);
+    mrl_api_put_time(page->r, o, "expires", w->expires_ms);
+    if (w->state == MRL_WIPE_ANSWERED)
+        put_receipt(page->r, o, w);
+    mrl_api_put(page->r, page->items, "wipe", o);
+}
+
 /* The device as it is now, after a change as well. */
 static mrl_err answer_device(struct mrl_api_request *r, unsigned status, mrl_bytes id)
 {
     struct mrl_api_page shown = {.r = r};
+    mrl_err err;
 
     MRL_TRY(mrl_device_show(r->api->registry, id, on_shown, &shown, &r->why));
+    err = mrl_wipe_show(r->api->registry, id, on_wipe, &shown, NULL);
+    if (err != MRL_OK && err != MRL_ERR_NOT_FOUND) {
+        json_decref(shown.items);
+        return err;
+    }
     return mrl_api_answer(r, status, shown.items);
 }
 

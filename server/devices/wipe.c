@@ -348,10 +348,8 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
     struct mrl_wipe_info info;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT w.nonce, w.state, w.ordered, w.expires, w.answered, w.message, "
-                         "w.signature, c.der FROM wipes w LEFT JOIN credentials c "
-                         "ON c.fingerprint = w.certificate WHERE w.device = $1 "
-                         "ORDER BY w.ordered DESC LIMIT 1",
+                         "SELECT nonce, state, ordered, expires, answered, message, signature, "
+                         "certificate FROM wipes WHERE device = $1 ORDER BY ordered DESC LIMIT 1",
                          MRL_ARGS(MRL_TEXT(s->device)), &rows));
     MRL_TRY(mrl_rows_next(rows));
     info = (struct mrl_wipe_info){.order = mrl_row_bytes(rows, 0),
@@ -360,9 +358,8 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
                                   .expires_ms = mrl_row_int(rows, 3),
                                   .answered_ms = mrl_row_int(rows, 4),
                                   .message = mrl_row_bytes(rows, 5),
-                                  .signature = mrl_row_bytes(rows, 6)};
-    if (!mrl_row_null(rows, 7))
-        info.der = mrl_row_bytes(rows, 7);
+                                  .signature = mrl_row_bytes(rows, 6),
+                                  .certificate = mrl_row_bytes(rows, 7)};
     s->visit(s->context, &info);
     return MRL_OK;
 }

@@ -43,7 +43,7 @@ struct mrl_wipe_info {
     int64_t answered_ms; /* 0, and the rest empty: not answered */
     mrl_bytes message;   /* what was signed */
     mrl_bytes signature;
-    mrl_bytes der; /* the certificate whose key signed */
+    mrl_bytes certificate; /* fingerprint of the one whose key signed */
 };
 /* [service] The last order to a device; the view lives during the call. MRL_ERR_NOT_FOUND: there
  * was none. */

@@ -63,6 +63,7 @@ def test_the_order_is_taken_and_answered_with_mosquitto_and_openssl(merlon, tmp_
     order = order_of(merlon, device, "pump-7")
     entry = merlon.wait_for_entry("device.wipe_ordered", target="pump-7", outcome="ok")
     assert order["device"] == "pump-7" and entry["details"]["order"] == order["order"]
+    assert "ordered, until " in merlon.cli("device", "show", "pump-7").out
     receipt = receipt_of(order, device.key)
     done = mosquitto("mosquitto_pub", merlon, device, "-V", version, "-q", "1", "-t", "$merlon/devices/pump-7/wiped", "-s",
                      payload=receipt)
@@ -74,6 +75,11 @@ def test_the_order_is_taken_and_answered_with_mosquitto_and_openssl(merlon, tmp_
     (tmp_path / "key.pem").write_bytes(public.stdout)
     subprocess.run(["openssl", "dgst", "-sha256", "-verify", str(tmp_path / "key.pem"), "-signature", str(tmp_path / "signature"),
                     str(tmp_path / "message")], capture_output=True, check=True)
+    shown = merlon.api.get("/v1/devices/pump-7")["wipe"]
+    assert (shown["state"], shown["message"], shown["signature"]) == (
+        "answered", (tmp_path / "message").read_text(), wiped["signature"])
+    assert "answered, on " in merlon.cli("device", "show", "pump-7").out
+    assert "device.wiped" in merlon.cli("device", "history", "pump-7").out
     assert is_refused(merlon, device)
 
 
@@ -166,7 +172,7 @@ def test_without_wipe_it_is_not_let_in(merlon):
 
 
 def test_when_the_time_is_over_it_is_refused(merlon):
-    """The last second is in, the next one out; a connection that is open then ends."""
+    """A connection that is open then ends."""
     merlon.settings["devices"] = {"wipe_within": "3s"}
     merlon.write_config()
     merlon.restart()
