@@ -20,7 +20,7 @@ static void open_store(struct place *p, struct mrl_store **out)
 }
 
 struct found {
-    unsigned times[256]; /* as often as each of mrl_columns is in the schema */
+    unsigned times[320]; /* as often as each of mrl_columns is in the schema */
 };
 
 static void find(struct found *f, mrl_bytes table, mrl_bytes column)
