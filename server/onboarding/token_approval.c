@@ -40,12 +40,17 @@ static mrl_err look(struct mrl_tx *tx, void *context)
     return mrl_approval_look(tx, &request, mrl_wall_s(), &a->state);
 }
 
-/* Whoever holds a token shall not fill the list of what waits, nor the registry, with it. */
-static mrl_err check_room(struct mrl_tx *tx, const struct ask *a, mrl_bytes introducer)
+/* Whoever holds a token shall not fill the list of what waits, nor the registry, with it. A device
+ * that asked twice at once is on the list by now. */
+static mrl_err check_room(struct mrl_tx *tx, struct ask *a,
+                          const struct mrl_approval_request *request)
 {
     int64_t open;
 
-    MRL_TRY(mrl_approval_open(tx, introducer, mrl_wall_s(), &open));
+    MRL_TRY(mrl_approval_look(tx, request, mrl_wall_s(), &a->state));
+    if (a->state != MRL_APPROVAL_NONE)
+        return MRL_OK;
+    MRL_TRY(mrl_approval_open(tx, request->introducer, mrl_wall_s(), &open));
     if (open >= a->token->left)
         return mrl_fail(a->why, MRL_ERR_LIMIT,
                         "as many devices wait for approval as this token has uses left");
@@ -59,7 +64,7 @@ static mrl_err run(struct mrl_tx *tx, struct mrl_write *w)
     struct introducer i;
     const struct mrl_approval_request request = request_of(a->actor->id, a->token, &i);
 
-    MRL_TRY(check_room(tx, a, request.introducer));
+    MRL_TRY(check_room(tx, a, &request));
     if (device.group.len > 0)
         MRL_TRY(mrl_device_expect_tx(tx, a->actor, &device, a->why));
     MRL_TRY(mrl_approval_ask_tx(tx, a->actor, &request, mrl_wall_s(), &a->state, a->why));

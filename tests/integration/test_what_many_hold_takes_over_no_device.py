@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A group's token and a claim are in many hands: they make devices, and are good for none that is somebody's already."""
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from harness.ca import make_key
 from harness.est import Est, make_csr_body
@@ -61,6 +63,16 @@ def test_no_more_wait_for_approval_than_the_token_has_uses(merlon, est, workdir)
     (first,) = [a for a in merlon.api.all_of("/v1/approvals") if a["device"] == "pump-1"]
     merlon.api.post(f"/v1/approvals/{first['id']}/refuse", {"reason": "not ours"})
     assert ask("pump-3").status == 202  # who was refused makes room
+
+
+def test_a_device_that_asks_at_once_and_again_waits_once(merlon, workdir):
+    """The last use of a token is not taken by the device's own other request."""
+    token, body = group_token(merlon, uses=1, approval=True), body_for(workdir, "pump-1", "own")
+    ests = [Est(merlon.enrolment_port, merlon.root) for _ in range(8)]
+    with ThreadPoolExecutor(len(ests)) as pool:
+        statuses = list(pool.map(lambda each: each.enrol("pump-1", token, body).status, ests))
+    assert statuses == [202] * len(ests)
+    assert len(merlon.api.all_of("/v1/approvals")) == 1
 
 
 # --- claims
