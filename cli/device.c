@@ -205,6 +205,13 @@ static mrl_exit show(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
     return MRL_EXIT_OK;
 }
 
+static void tell_wipe(struct mrl_cli *cli, const struct mrl_cli_answer *answer)
+{
+    if (!mrl_bytes_eq(mrl_cli_text_of(answer->json, "wipe.state"), MRL_LIT("ordered")))
+        mrl_cli_say(cli, "No wipe order was made: the device has no certificate that is good now, "
+                         "or the server gives none ([devices] wipe_within).");
+}
+
 /* The verb is the last segment of the route. */
 static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
 {
@@ -218,6 +225,8 @@ static mrl_exit step(struct mrl_cli *cli, const struct mrl_cli_arguments *given)
         return mrl_cli_fail(cli, MRL_EXIT_USAGE, "--wipe cannot be sent");
     MRL_EXIT_TRY(mrl_cli_ask(cli, "POST", mrl_buf_bytes(&target), body, &answer));
     mrl_cli_show_answer(cli, &answer, shown);
+    if (mrl_cli_has(given, "wipe"))
+        tell_wipe(cli, &answer);
     return MRL_EXIT_OK;
 }
 

@@ -34,9 +34,10 @@ def receipt_of(asked: dict, signer, **other: str) -> bytes:
     return message + b"signature " + base64.b64encode(signature) + b"\n"
 
 
-def retire(merlon: Merlon, name: str) -> None:
+def retire(merlon: Merlon, name: str) -> str:
     done = merlon.cli("device", "retire", name, "--wipe", "--reason", "scrapped")
     assert done.code == 0, done.err
+    return done.out
 
 
 def answer(merlon: Merlon, identity, receipt: bytes) -> int:
@@ -59,7 +60,7 @@ def is_refused(merlon: Merlon, identity) -> bool:
 @pytest.mark.parametrize("version", ["mqttv5", "mqttv311"])
 def test_the_order_is_taken_and_answered_with_mosquitto_and_openssl(merlon, tmp_path, version):
     device = merlon.device("pump-7")
-    retire(merlon, "pump-7")
+    assert "No wipe order" not in retire(merlon, "pump-7")
     order = order_of(merlon, device, "pump-7")
     entry = merlon.wait_for_entry("device.wipe_ordered", target="pump-7", outcome="ok")
     assert order["device"] == "pump-7" and entry["details"]["order"] == order["order"]
@@ -190,6 +191,14 @@ def test_with_no_time_given_no_order_is_made(merlon):
     merlon.write_config()
     merlon.restart()
     device = merlon.device("pump-7")
-    retire(merlon, "pump-7")
+    assert "No wipe order was made" in retire(merlon, "pump-7")
     assert is_refused(merlon, device)
+    assert merlon.audit(action="device.wipe_ordered") == []
+
+
+def test_who_has_nothing_to_sign_with_gets_no_order_and_the_operator_is_told(merlon):
+    merlon.device("pump-7")
+    merlon.add_device("pump-8")
+    merlon.api.step("pump-7", "revoke", "lost")
+    assert all("No wipe order was made" in retire(merlon, name) for name in ("pump-7", "pump-8"))
     assert merlon.audit(action="device.wipe_ordered") == []
