@@ -20,6 +20,7 @@
 #include "device/agent/queue.h"
 #include "device/agent/readings.h"
 #include "device/agent/renewal.h"
+#include "device/agent/wiping.h"
 #include "merlon/backoff.h"
 
 enum {
@@ -57,6 +58,9 @@ struct agent {
     struct merlon_backoff asking; /* for the time */
     uint64_t ask_at_ms;           /* monotonic: when to ask for the time, while it is not known */
     char renew_topic[TOPIC_SIZE];
+    struct mrl_wiping wiping;
+    uint16_t wipe_asked; /* subscription to its topic, not acknowledged yet; 0: it is */
+    bool greeted;        /* the server had no order for us: all the rest may follow */
     struct mrl_eventlog events;
     uint64_t head_seq;   /* line of the event log that the server was told of last */
     uint64_t head_at_ms; /* monotonic: when the next one may be told */
@@ -182,7 +186,7 @@ static void sample(struct agent *a, uint64_t now_ms)
     struct mrl_readings r;
     mrl_bytes json;
 
-    if (now_ms < a->sample_at_ms)
+    if (a->wiping.taken || now_ms < a->sample_at_ms)
         return;
     a->sample_at_ms += a->interval_ms;
     if (a->sample_at_ms <= now_ms) /* the machine slept: do not catch up */
@@ -197,17 +201,35 @@ static void sample(struct agent *a, uint64_t now_ms)
 
 /* ---- what the connection tells ---- */
 
+static uint16_t listen_to(struct agent *a, const char *filter, uint8_t qos)
+{
+    uint16_t id = 0;
+
+    if (merlon_client_subscribe(&a->link.client, filter, qos, &id) != MERLON_OK)
+        mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", filter));
+    return id;
+}
+
+/* A retired device may take its order, and every other request is a denial in the server's log. */
+static void greet(struct agent *a)
+{
+    if (a->greeted || a->wiping.taken || a->wipe_asked != 0 || !mrl_link_is_up(&a->link))
+        return;
+    a->greeted = true;
+    (void)listen_to(a, a->commands_filter, 1); /* asked once a connection, whatever comes */
+    (void)listen_to(a, a->renew_topic, 1);
+}
+
 static void on_connected(void *context, bool session_present)
 {
     struct agent *a = context;
-    uint16_t id;
 
     mrl_queue_rewind(&a->queue, session_present);
-    if (merlon_client_subscribe(&a->link.client, a->commands_filter, 1, &id) != MERLON_OK)
-        mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", a->commands_filter));
-    if (merlon_client_subscribe(&a->link.client, a->renew_topic, 1, &id) != MERLON_OK)
-        mrl_log_warn("commands.unheard", MRL_FIELD_STR("filter", a->renew_topic));
-    a->reconnect.tries = 0;
+    a->greeted = false;
+    a->wipe_asked = listen_to(a, a->wiping.topic, 0);
+    mrl_wiping_connected(&a->wiping);
+    if (!a->wiping.taken)
+        a->reconnect.tries = 0;
     a->seen_server = true;
     a->down = MRL_OK;
     a->head_at_ms = a->head_seq = 0; /* whether the last one arrived is not known */
@@ -248,26 +270,63 @@ static void on_renewal_message(struct agent *a, mrl_bytes payload)
     mrl_log_info("renewal.asked", MRL_FIELD("payload", payload));
 }
 
+/* ---- the end: device/agent/wiping.h ---- */
+
+static void on_wipe_order(struct agent *a, mrl_bytes payload)
+{
+    struct mrl_why why = {""};
+
+    if (mrl_wiping_take(&a->wiping, payload, &a->home->identity, &why) != MRL_OK) {
+        mrl_log_warn("wipe.not_taken", MRL_FIELD_STR("why", why.text));
+        return;
+    }
+    mrl_log_warn("wipe.ordered", MRL_FIELD_STR("order", a->wiping.order.number));
+}
+
+/* The folder says from now on what is left to do: main.c destroys it when nothing is open any more.
+ */
+static void end_when_due(struct agent *a)
+{
+    struct mrl_why why = {""};
+
+    if (!mrl_wiping_is_due(&a->wiping))
+        return;
+    if (mrl_wiping_end(&a->wiping, &why) != MRL_OK) {
+        mrl_log_error("disk.failed", MRL_FIELD_STR("why", why.text));
+        return;
+    }
+    mrl_log_warn(a->wiping.answered ? "wipe.answered" : "wipe.unanswered",
+                 MRL_FIELD_STR("order", a->wiping.order.number));
+    a->stopping = true;
+}
+
+/* ---- what comes over the connection ---- */
+
 static void on_message(void *context, const struct merlon_message *m)
 {
     enum { SHOWN = 256 };
     mrl_bytes payload = mrl_bytes_of(m->payload, m->payload_len);
+    mrl_bytes topic = mrl_bytes_of(m->topic, m->topic_len);
     struct agent *a = context;
 
-    if (mrl_bytes_eq(mrl_bytes_of(m->topic, m->topic_len), mrl_str(a->renew_topic))) {
+    if (mrl_bytes_eq(topic, mrl_str(a->wiping.topic)))
+        on_wipe_order(a, payload);
+    else if (mrl_bytes_eq(topic, mrl_str(a->renew_topic)))
         on_renewal_message(a, payload);
-        return;
-    }
-    mrl_log_info("command.received", MRL_FIELD("topic", mrl_bytes_of(m->topic, m->topic_len)),
-                 MRL_FIELD_INT("bytes", payload.len),
-                 MRL_FIELD("payload", mrl_bytes_sub(payload, 0, SHOWN)));
+    else
+        mrl_log_info("command.received", MRL_FIELD("topic", topic),
+                     MRL_FIELD_INT("bytes", payload.len),
+                     MRL_FIELD("payload", mrl_bytes_sub(payload, 0, SHOWN)));
 }
 
 static void on_acknowledged(void *context, uint16_t packet_id, uint8_t reason)
 {
     struct agent *a = context;
 
-    (void)mrl_queue_acknowledge(&a->queue, packet_id); /* false: a subscription, or dropped */
+    if (packet_id == a->wipe_asked)
+        a->wipe_asked = 0;
+    else if (!mrl_wiping_acknowledge(&a->wiping, packet_id, reason))
+        (void)mrl_queue_acknowledge(&a->queue, packet_id); /* false: a subscription, or dropped */
     if (reason >= 0x80)
         mrl_log_warn("request.refused", MRL_FIELD_INT("reason", reason));
 }
@@ -345,7 +404,8 @@ static void renew(struct agent *a, uint64_t now_ms)
 {
     struct mrl_why why = {""};
 
-    if (a->trial || !a->home->clock.known || mrl_device_now_ms(&a->home->clock) < a->renew_at_ms)
+    if (a->trial || a->wiping.taken || !a->home->clock.known ||
+        mrl_device_now_ms(&a->home->clock) < a->renew_at_ms)
         return;
     if (a->next.cert == NULL && ask_for_next(a, &why) != MRL_OK) {
         renew_later(a, "renewal.failed", &why);
@@ -396,7 +456,7 @@ static void check_trust(struct agent *a, uint64_t now_ms)
     struct mrl_why why = {""};
     bool changed = false;
 
-    if (now_ms < a->trust_at_ms)
+    if (a->wiping.taken || now_ms < a->trust_at_ms)
         return;
     a->trust_at_ms = now_ms + TRUST_EVERY_MS;
     if (mrl_est_refresh_trust(a->home, &changed, &why) != MRL_OK) {
@@ -420,6 +480,8 @@ static void lose(struct agent *a, mrl_err err, const struct mrl_why *why)
     uint64_t now_ms = mrl_monotonic_ms();
     uint32_t wait = merlon_backoff_next(&a->reconnect, below, NULL);
 
+    /* Counted only when the server showed who it is: others on the way can refuse as well. */
+    mrl_wiping_disconnected(&a->wiping, err == MRL_ERR_AUTH && a->link.shaken);
     mrl_link_close(&a->link, now_ms);
     mrl_log_warn("connection.down", MRL_FIELD_STR("class", mrl_err_name(err)),
                  MRL_FIELD_STR("why", why->text), MRL_FIELD_INT("retry_ms", wait));
@@ -445,6 +507,17 @@ static void open_link(struct agent *a, uint64_t now_ms)
         lose(a, err, &why);
 }
 
+static void talk(struct agent *a)
+{
+    if (!mrl_link_is_up(&a->link))
+        return;
+    mrl_wiping_send(&a->wiping, &a->link.client);
+    if (!a->greeted || a->wiping.taken)
+        return;
+    tell_head(a, mrl_monotonic_ms());
+    pump(a);
+}
+
 static void move_link(struct agent *a)
 {
     struct mrl_why why = {""};
@@ -454,10 +527,13 @@ static void move_link(struct agent *a)
         err = mrl_link_step(&a->link, mrl_monotonic_ms(), &why);
         if (err == MRL_OK || err == MRL_ERR_AGAIN) {
             end_trial(a);
-            tell_head(a, mrl_monotonic_ms());
-            pump(a);
+            talk(a);
         }
+        if (err == MRL_OK && a->wiping.refused) /* another connection brings the order again */
+            err = mrl_fail(&why, MRL_ERR_DENIED, "the server refused the receipt");
     }
+    if (err == MRL_ERR_AGAIN) /* all that came was read: there is no order among it */
+        greet(a);
     if (err != MRL_OK && err != MRL_ERR_AGAIN)
         lose(a, err, &why);
 }
@@ -489,15 +565,23 @@ static uint64_t sooner(uint64_t wait, uint64_t at, uint64_t now)
     return left < wait ? left : wait;
 }
 
-static int wait_ms(const struct agent *a)
+static uint64_t until_work(const struct agent *a, uint64_t now)
 {
-    uint64_t now = mrl_monotonic_ms();
     uint64_t wait = sooner(sooner(WAIT_MOST, a->sample_at_ms, now), a->trust_at_ms, now);
     int64_t wall = mrl_device_now_ms(&a->home->clock);
+
+    if (a->wiping.taken)
+        return WAIT_MOST;
+    if (a->trial)
+        return wait;
+    return sooner(wait, a->renew_at_ms > 0 ? (uint64_t)a->renew_at_ms : 0, (uint64_t)wall);
+}
+
+static int wait_ms(const struct agent *a)
+{
+    uint64_t now = mrl_monotonic_ms(), wait = until_work(a, now);
     int link;
 
-    if (!a->trial)
-        wait = sooner(wait, a->renew_at_ms > 0 ? (uint64_t)a->renew_at_ms : 0, (uint64_t)wall);
     if (!a->home->clock.known)
         return (int)sooner(wait, a->ask_at_ms, now);
     if (a->link.fd < 0)
@@ -522,9 +606,9 @@ static void turn(struct agent *a)
     check_trust(a, mrl_monotonic_ms());
     renew(a, mrl_monotonic_ms());
     open_link(a, mrl_monotonic_ms());
-    tell_head(a, mrl_monotonic_ms());
-    pump(a);
+    talk(a);
     move_link(a);
+    end_when_due(a);
 }
 
 /* What an earlier run left behind: an identity to try, or nothing of use. */
@@ -564,6 +648,7 @@ static mrl_err run(struct agent *a, struct mrl_why *why)
     (void)snprintf(a->readings_topic, sizeof(a->readings_topic), "devices/%s/readings", id);
     (void)snprintf(a->commands_filter, sizeof(a->commands_filter), "devices/%s/commands/#", id);
     (void)snprintf(a->renew_topic, sizeof(a->renew_topic), "$merlon/devices/%s/renew", id);
+    mrl_wiping_init(&a->wiping, a->home);
     MRL_TRY(open_signals(a, why));
     MRL_TRY(mrl_link_init(&a->link, a->home, &events));
     a->reconnect = (struct merlon_backoff){RECONNECT_BASE_MS, RECONNECT_CAP_MS, 0};
@@ -600,6 +685,7 @@ mrl_err mrl_agent_run(struct mrl_home *h, uint64_t interval_ms, struct mrl_why *
     mrl_eventlog_close(&a->events);
     mrl_link_done(&a->link);
     mrl_queue_done(&a->queue);
+    mrl_wiping_done(&a->wiping);
     mrl_identity_done(&a->next);
     if (a->signals >= 0)
         (void)close(a->signals);
