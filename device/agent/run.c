@@ -176,6 +176,7 @@ static void greet(struct mrl_agent *a)
     if (a->greeted || a->wiping.taken || a->wipe_asked != 0 || !mrl_link_is_up(&a->link))
         return;
     a->greeted = true;
+    a->reconnect.tries = 0;
     (void)listen_to(a, a->commands_filter, 1); /* asked once a connection, whatever comes */
     (void)listen_to(a, a->renew_topic, 1);
 }
@@ -188,8 +189,6 @@ static void on_connected(void *context, bool session_present)
     a->greeted = false;
     a->wipe_asked = listen_to(a, a->wiping.topic, 0);
     mrl_wiping_connected(&a->wiping);
-    if (!a->wiping.taken)
-        a->reconnect.tries = 0;
     a->seen_server = true;
     a->down = MRL_OK;
     a->head_at_ms = a->head_seq = 0; /* whether the last one arrived is not known */
@@ -212,8 +211,7 @@ static void on_wipe_order(struct mrl_agent *a, mrl_bytes payload)
     mrl_log_warn("wipe.ordered", MRL_FIELD_STR("order", a->wiping.order.number));
 }
 
-/* The folder says from now on what is left to do: main.c destroys it when nothing is open any more.
- */
+/* From now on the folder says what is left to do: main.c does it when no file is open any more. */
 static void end_when_due(struct mrl_agent *a)
 {
     struct mrl_why why = {""};
@@ -341,8 +339,8 @@ static void move_link(struct mrl_agent *a)
             mrl_agent_end_trial(a);
             talk(a);
         }
-        if (err == MRL_OK && a->wiping.refused) /* another connection brings the order again */
-            err = mrl_fail(&why, MRL_ERR_DENIED, "the server refused the receipt");
+        if (err == MRL_OK && a->wiping.again)
+            err = mrl_fail(&why, MRL_ERR_DENIED, "the wipe order is not answered yet");
     }
     if (err == MRL_ERR_AGAIN) /* all that came was read: there is no order among it */
         greet(a);

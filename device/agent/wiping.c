@@ -53,6 +53,22 @@ static mrl_err keep(struct mrl_wiping *w, const struct mrl_device_order *o, stru
     return MRL_OK;
 }
 
+static mrl_err answer(struct mrl_wiping *w, struct mrl_device_order *o, const struct mrl_key *key,
+                      struct mrl_why *why)
+{
+    mrl_err err;
+
+    judge_end(w, o);
+    if (!w->taken || strcmp(w->order.number, o->number) != 0)
+        MRL_TRY(keep(w, o, why));
+    mrl_buf_clear(&w->receipt);
+    err = mrl_device_receipt_write(o, key, mrl_device_now_s(&w->home->clock), &w->receipt);
+    if (err != MRL_OK)
+        mrl_buf_clear(&w->receipt);
+    return err == MRL_OK ? MRL_OK
+                         : mrl_fail(why, err, "no receipt can be signed: %s", mrl_err_name(err));
+}
+
 mrl_err mrl_wiping_take(struct mrl_wiping *w, mrl_bytes message, const struct mrl_identity *shown,
                         struct mrl_why *why)
 {
@@ -62,13 +78,9 @@ mrl_err mrl_wiping_take(struct mrl_wiping *w, mrl_bytes message, const struct mr
     if (mrl_device_order_read(message, &o) != MRL_OK)
         return mrl_fail(why, MRL_ERR_MALFORMED, "not an order");
     MRL_TRY(mrl_device_order_fits(&o, w->home->settings.device, shown, why));
-    judge_end(w, &o);
-    if (!w->taken || strcmp(w->order.number, o.number) != 0)
-        MRL_TRY(keep(w, &o, why));
-    mrl_buf_clear(&w->receipt);
-    err = mrl_device_receipt_write(&o, shown->key, mrl_device_now_s(&w->home->clock), &w->receipt);
-    return err == MRL_OK ? MRL_OK
-                         : mrl_fail(why, err, "no receipt can be signed: %s", mrl_err_name(err));
+    err = answer(w, &o, shown->key, why);
+    w->again = err != MRL_OK;
+    return err;
 }
 
 void mrl_wiping_connected(struct mrl_wiping *w)
@@ -80,7 +92,7 @@ void mrl_wiping_disconnected(struct mrl_wiping *w, bool by_server)
 {
     mrl_buf_clear(&w->receipt);
     w->packet = 0;
-    w->refused = false;
+    w->again = false;
     if (by_server)
         w->refusals++;
 }
@@ -103,7 +115,7 @@ bool mrl_wiping_acknowledge(struct mrl_wiping *w, uint16_t packet_id, uint8_t re
         return false;
     w->packet = 0;
     w->answered = reason < 0x80; /* MQTT 5.0 2.4 */
-    w->refused = !w->answered;
+    w->again = !w->answered;
     return true;
 }
 

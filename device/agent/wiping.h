@@ -25,7 +25,8 @@ struct mrl_wiping {
     struct mrl_buf receipt; /* to be sent; empty: the order comes again with the next connection */
     uint16_t packet;        /* the receipt under way; 0: none */
     bool answered;          /* the server has it */
-    bool refused;           /* the server does not take it */
+    bool again;             /* no receipt could be made, or it was refused: the next connection
+                             * brings the order once more */
     unsigned refusals;      /* to let us in, since it last did */
 };
 /* Goes on where an earlier run was. */

@@ -80,7 +80,7 @@ static void an_order_has_1024_bytes_and_not_1025(void **state)
 
     (void)state;
     memset(padded, ' ', sizeof(padded));
-    memcpy(padded, text, strlen(text));
+    memcpy(padded, text, sizeof(text) - 1);
     assert_ok(mrl_device_order_read(mrl_bytes_of(padded, MRL_ORDER_TEXT_MAX), &o));
     assert_int_equal(mrl_device_order_read(mrl_bytes_of(padded, sizeof(padded)), &o),
                      MRL_ERR_MALFORMED);

@@ -100,6 +100,7 @@ static void no_receipt_is_there_before_the_order_is_on_the_disk(void **state)
         assert_false(w.taken);
         done = take(&w, &d) == MRL_OK;
         assert_int_equal(w.taken, done);
+        assert_int_equal(w.again, !done);
         assert_int_equal(w.receipt.len > 0, done);
         mrl_wiping_init(&again, &d.home);
         assert_true(again.taken || !done);
@@ -226,7 +227,7 @@ static void only_an_acknowledgement_of_the_receipt_below_0x80_is_an_answer(void 
         w.packet = 7;
         assert_int_equal(mrl_wiping_acknowledge(&w, rows[i].packet, rows[i].reason), rows[i].ours);
         assert_int_equal(mrl_wiping_is_due(&w), rows[i].answered);
-        assert_int_equal(w.refused, rows[i].ours && !rows[i].answered);
+        assert_int_equal(w.again, rows[i].ours && !rows[i].answered);
         mrl_wiping_done(&w);
         unmake(&d);
     }
