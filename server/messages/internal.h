@@ -132,6 +132,7 @@ struct mrl_session {
     size_t hit; /* only while a message is being routed: its hit's place, plus one */
 
     bool durable;            /* survives the process: in the store, or on the way there */
+    bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */
     int64_t row;             /* in the store; 0: never was there */
     int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */
