@@ -5,6 +5,7 @@
 #include "cli/device_history.h"
 #include "cli/device_import.h"
 #include "cli/device_log.h"
+#include "cli/device_receipt.h"
 #include "cli/device_revoke.h"
 #include "cli/request.h"
 
@@ -273,6 +274,9 @@ const struct mrl_cli_command mrl_cli_device_commands[] = {
      step},
     {"device", "history", "ID", mrl_device_history_options,
      "Shows the life of a device, from the audit log, on one page.", mrl_device_history},
+    {"device", "receipt", "ID", mrl_device_receipt_options,
+     "Checks the receipt of a device that wiped itself, and writes it for others to check.",
+     mrl_device_receipt},
     {"device", "lift", "ID", lift_options,
      "Lifts the end of a retired device: it is expected again.", lift},
     {NULL},

@@ -15,7 +15,7 @@ _merlon() {
     done
     case $noun in
     ca) words="show list activate rollover retire reload renew-now renewals renewal-show renewal-cancel renewal-resume" ;;
-    device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire history lift" ;;
+    device) words="add import list show edit set suspend resume quarantine release revoke verify-log retire history receipt lift" ;;
     token) words="create list cancel" ;;
     psk) words="add list revoke" ;;
     cert) words="list" ;;
@@ -57,6 +57,7 @@ _merlon() {
     "device revoke") options+=" --group --from-file --reason" ;;
     "device retire") options+=" --reason --wipe" ;;
     "device history") options+=" --all" ;;
+    "device receipt") options+=" --out" ;;
     "device lift") options+=" --reason" ;;
     "token create") options+=" --device --group --life --uses --approval --token-only" ;;
     "psk add") options+=" --identity --key-file --life --key-only" ;;

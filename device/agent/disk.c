@@ -82,8 +82,33 @@ static mrl_err on_remove(void *context, const char *path)
     return unlink(path) == 0 || errno == ENOENT ? MRL_OK : of_errno();
 }
 
-const struct mrl_disk mrl_disk_system = {NULL,      on_create,   on_write,  on_sync,
-                                         on_rename, on_sync_dir, on_remove, on_append};
+static mrl_err write_zeros(int fd)
+{
+    static const uint8_t zeros[PIECE];
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return of_errno();
+    for (off_t left = st.st_size; left > 0; left -= PIECE)
+        MRL_TRY(on_write(NULL, fd, mrl_bytes_of(zeros, left < PIECE ? (size_t)left : PIECE)));
+    return on_sync(NULL, fd);
+}
+
+static mrl_err on_blank(void *context, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    mrl_err err;
+
+    (void)context;
+    if (fd < 0)
+        return errno == ENOENT ? MRL_OK : of_errno();
+    err = write_zeros(fd);
+    (void)close(fd); /* synced */
+    return err;
+}
+
+const struct mrl_disk mrl_disk_system = {NULL,        on_create, on_write,  on_sync, on_rename,
+                                         on_sync_dir, on_remove, on_append, on_blank};
 
 static mrl_err path_of(const char *dir, const char *name, const char *ending, char to[PATH_SIZE],
                        struct mrl_why *why)
@@ -129,7 +154,7 @@ mrl_err mrl_disk_replace(const struct mrl_disk *d, const char *dir, const char *
     char fresh[PATH_SIZE], path[PATH_SIZE];
     mrl_err err;
 
-    MRL_TRY(path_of(dir, name, ".tmp", fresh, why));
+    MRL_TRY(path_of(dir, name, MRL_DISK_UNFINISHED, fresh, why));
     MRL_TRY(path_of(dir, name, "", path, why));
     err = write_file(d, fresh, data);
     if (err == MRL_OK)
@@ -167,6 +192,20 @@ mrl_err mrl_disk_remove(const struct mrl_disk *d, const char *dir, const char *n
         err = d->sync_dir(d->context, dir);
     return err == MRL_OK ? MRL_OK
                          : mrl_fail(why, err, "%s cannot be removed: %s", path, mrl_err_name(err));
+}
+
+mrl_err mrl_disk_destroy(const struct mrl_disk *d, const char *dir, const char *name,
+                         struct mrl_why *why)
+{
+    char path[PATH_SIZE];
+    mrl_err err;
+
+    MRL_TRY(path_of(dir, name, "", path, why));
+    err = d->blank(d->context, path);
+    MRL_TRY(mrl_disk_remove(d, dir, name, why));
+    return err == MRL_OK
+               ? MRL_OK
+               : mrl_fail(why, err, "%s cannot be overwritten: %s", path, mrl_err_name(err));
 }
 
 static mrl_err read_all(int fd, struct mrl_buf *out)

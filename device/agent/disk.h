@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define MRL_DISK_UNFINISHED ".tmp" /* what mrl_disk_replace writes before it renames */
+
 struct mrl_disk {
     void *context;
     /* A new file of mode 0600, or an emptied one. */
@@ -17,6 +19,8 @@ struct mrl_disk {
     mrl_err (*sync_dir)(void *context, const char *dir);
     mrl_err (*remove)(void *context, const char *path);          /* absent: MRL_OK */
     mrl_err (*append)(void *context, const char *path, int *fd); /* opens what is there */
+    /* Zeros over all that is there, synced. Absent: MRL_OK. */
+    mrl_err (*blank)(void *context, const char *path);
 };
 extern const struct mrl_disk mrl_disk_system;
 
@@ -32,6 +36,11 @@ mrl_err mrl_disk_move(const struct mrl_disk *d, const char *dir, const char *fro
                       struct mrl_why *why);
 mrl_err mrl_disk_remove(const struct mrl_disk *d, const char *dir, const char *name,
                         struct mrl_why *why);
+/* Overwritten, then removed; removed also when it could not be overwritten, and that is the error.
+ * A file system or a flash chip may keep what was there before: this is as much as a program can
+ * do. */
+mrl_err mrl_disk_destroy(const struct mrl_disk *d, const char *dir, const char *name,
+                         struct mrl_why *why);
 /* Appends dir/name to out. MRL_ERR_NOT_FOUND, MRL_ERR_IO, MRL_ERR_LIMIT (of out). name may be a
  * path of its own when dir is NULL; "-" is then standard input. */
 mrl_err mrl_disk_read(const char *dir, const char *name, struct mrl_buf *out, struct mrl_why *why);

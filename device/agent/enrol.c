@@ -10,6 +10,7 @@
 #include "device/agent/est.h"
 #include "device/agent/prove.h"
 #include "device/agent/trust.h"
+#include "device/agent/wiping.h"
 
 enum { TOKEN_LIMIT = 1024, ROOT_LIMIT = 64 << 10, MQTT_PORT = 8883 };
 
@@ -145,7 +146,7 @@ static mrl_err save_home(const struct mrl_home *h, struct mrl_why *why)
     MRL_SCOPED(mrl_buf) json = {0};
 
     MRL_TRY(mrl_settings_write(&h->settings, &json));
-    MRL_TRY(mrl_disk_replace(h->disk, h->dir, "settings.json", mrl_buf_bytes(&json), why));
+    MRL_TRY(mrl_disk_replace(h->disk, h->dir, MRL_HOME_SETTINGS, mrl_buf_bytes(&json), why));
     return mrl_trust_save(h, why);
 }
 
@@ -156,6 +157,7 @@ static mrl_err check_free(const struct mrl_enrol_options *o, const struct mrl_di
     bool good;
 
     MRL_TRY(mrl_disk_folder(o->dir, why));
+    MRL_TRY(mrl_wiping_make_room(disk, o->dir, why));
     if (mrl_home_open(&present, o->dir, disk, NULL) != MRL_OK)
         return MRL_OK;
     good = mrl_cert_facts(present.identity.cert)->not_after > mrl_device_now_s(&present.clock);

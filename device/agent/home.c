@@ -249,10 +249,10 @@ static mrl_err load(struct mrl_home *h, struct mrl_why *why)
 {
     MRL_SCOPED(mrl_buf) json = {.limit = FILE_LIMIT};
 
-    MRL_TRY(mrl_disk_read(h->dir, "settings.json", &json, why));
+    MRL_TRY(mrl_disk_read(h->dir, MRL_HOME_SETTINGS, &json, why));
     MRL_TRY(mrl_settings_read(mrl_buf_bytes(&json), &h->settings, why));
-    MRL_TRY(load_certs(h->dir, "root.pem", &h->roots, why));
-    MRL_TRY(load_certs(h->dir, "ca.pem", &h->ca, why));
+    MRL_TRY(load_certs(h->dir, MRL_HOME_ROOT, &h->roots, why));
+    MRL_TRY(load_certs(h->dir, MRL_HOME_CA, &h->ca, why));
     load_bundle(h);
     MRL_TRY(mrl_home_load_identity(h, MRL_HOME_IDENTITY, &h->identity, why));
     h->next_type = mrl_key_type(h->identity.key);

@@ -12,6 +12,7 @@
  *   next.key       a key that has no certificate yet
  *   next.pem       a further identity that has not proven itself on a connection yet
  *   events.log     what happened, see device/agent/eventlog.h; appended
+ *   wipe.json      it is to destroy all this, see device/agent/wiping.h
  *
  * Every other file is replaced whole; enrolled is who has a good identity.pem, and it is written
  * last. */
@@ -23,6 +24,9 @@
 #include "device/agent/clock.h"
 #include "device/agent/disk.h"
 
+#define MRL_HOME_SETTINGS "settings.json"
+#define MRL_HOME_ROOT "root.pem"
+#define MRL_HOME_CA "ca.pem"
 #define MRL_HOME_IDENTITY "identity.pem"
 #define MRL_HOME_NEXT "next.pem"
 #define MRL_HOME_NEXT_KEY "next.key"

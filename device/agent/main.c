@@ -12,6 +12,7 @@
 #include "device/agent/enrol.h"
 #include "device/agent/eventlog.h"
 #include "device/agent/run.h"
+#include "device/agent/wiping.h"
 
 enum exit_code {
     EXIT_GOOD = 0,
@@ -21,6 +22,7 @@ enum exit_code {
     EXIT_ENROLLED_ALREADY = 4,
     EXIT_REFUSED = 5,
     EXIT_NETWORK = 6,
+    EXIT_WIPED = 7,
 };
 
 static const char help[] =
@@ -43,7 +45,8 @@ static const char help[] =
     "       and hash of the last entry; both fail when the chain is broken.\n"
     "\n"
     "exit   0 done  1 failed  2 wrong use  3 not enrolled  4 enrolled already\n"
-    "       5 refused: token, certificate or server not accepted  6 server not reached\n";
+    "       5 refused: token, certificate or server not accepted  6 server not reached\n"
+    "       7 wiped: on the server's order everything in DIR was destroyed\n";
 
 struct options {
     struct mrl_enrol_options enrol;
@@ -89,6 +92,22 @@ static int finish(const char *command, mrl_err err, const struct mrl_why *why)
     return (int)exit_of(err);
 }
 
+/* Destroys what is left of a device that came to its end. false: dir is not the folder of one. */
+static bool is_wiped(const char *command, const char *dir, int *exit_code)
+{
+    struct mrl_device_order order;
+    struct mrl_why why = {""};
+    mrl_err err = mrl_wiping_finish(&mrl_disk_system, dir, &order, &why);
+
+    if (err == MRL_ERR_NOT_FOUND)
+        return false;
+    *exit_code = err == MRL_OK ? EXIT_WIPED : finish(command, err, &why);
+    if (err == MRL_OK)
+        mrl_log_warn("agent.wiped", MRL_FIELD_STR("device", order.device),
+                     MRL_FIELD_STR("order", order.number));
+    return true;
+}
+
 static int on_enrol(const struct options *o)
 {
     const struct mrl_enrol_options *e = &o->enrol;
@@ -108,16 +127,19 @@ static int on_run(const struct options *o)
     struct mrl_home h;
     uint64_t seconds = 1;
     mrl_err err;
+    int code;
 
     if (o->interval != NULL && (!mrl_duration_parse(mrl_str(o->interval), &seconds) ||
                                 seconds == 0 || seconds > LARGEST_S))
         return usage("--interval takes 1s to 1d");
+    if (is_wiped("run", o->enrol.dir, &code))
+        return code;
     err = mrl_home_open(&h, o->enrol.dir, &mrl_disk_system, &why);
     if (err != MRL_OK)
         return finish("run", err, &why);
     err = mrl_agent_run(&h, seconds * 1000, &why);
     mrl_home_done(&h);
-    return finish("run", err, &why);
+    return is_wiped("run", o->enrol.dir, &code) ? code : finish("run", err, &why);
 }
 
 static void print_identity(const struct mrl_home *h)
@@ -138,9 +160,13 @@ static int on_show(const struct options *o)
 {
     struct mrl_why why = {""};
     struct mrl_home h;
-    mrl_err err = mrl_home_open(&h, o->enrol.dir, &mrl_disk_system, &why);
+    mrl_err err;
     bool good;
+    int code;
 
+    if (is_wiped("show", o->enrol.dir, &code))
+        return code;
+    err = mrl_home_open(&h, o->enrol.dir, &mrl_disk_system, &why);
     if (err != MRL_OK)
         return finish("show", err, &why);
     print_identity(&h);

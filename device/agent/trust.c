@@ -113,7 +113,7 @@ static mrl_err save_certs(const struct mrl_home *h, const char *name,
 
 mrl_err mrl_trust_save(const struct mrl_home *h, struct mrl_why *why)
 {
-    MRL_TRY(save_certs(h, "root.pem", &h->roots, why));
-    MRL_TRY(save_certs(h, "ca.pem", &h->ca, why));
+    MRL_TRY(save_certs(h, MRL_HOME_ROOT, &h->roots, why));
+    MRL_TRY(save_certs(h, MRL_HOME_CA, &h->ca, why));
     return mrl_disk_replace(h->disk, h->dir, MRL_HOME_BUNDLE, mrl_str(h->bundle), why);
 }

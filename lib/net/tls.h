@@ -18,6 +18,7 @@
 /* Why a peer was not let in. Stable names for logs, audit and metrics. */
 enum mrl_tls_refusal {
     MRL_TLS_ACCEPTED,
+    MRL_TLS_ACCEPTED_ONCE, /* only ever said by a judge: let in, and not resumed */
     MRL_TLS_NO_CERTIFICATE,
     MRL_TLS_UNKNOWN_CA,
     MRL_TLS_EXPIRED,

@@ -10,6 +10,7 @@ static const struct refusal {
     int error;
 } refusals[MRL_TLS_REFUSAL_COUNT_] = {
     [MRL_TLS_ACCEPTED] = {"accepted", X509_V_OK},
+    [MRL_TLS_ACCEPTED_ONCE] = {"accepted-once", X509_V_OK},
     [MRL_TLS_NO_CERTIFICATE] = {"no-certificate", X509_V_ERR_UNSPECIFIED},
     [MRL_TLS_UNKNOWN_CA] = {"unknown-ca", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY}, /* 48 */
     [MRL_TLS_EXPIRED] = {"expired", X509_V_ERR_CERT_HAS_EXPIRED},                        /* 45 */
@@ -170,6 +171,8 @@ int mrl_tls_verify_client(X509_STORE_CTX *store, void *context)
                                              : MRL_TLS_PROTOCOL;
     if (t->refusal == MRL_TLS_UNREGISTERED)
         t->refusal = judge_stranger(t, store, leaf);
+    if (t->refusal == MRL_TLS_ACCEPTED_ONCE) /* what is resumed must be MRL_TLS_ACCEPTED */
+        t->refusal = MRL_TLS_ACCEPTED;
     t->verified = t->refusal == MRL_TLS_ACCEPTED;
     X509_STORE_CTX_set_error(store, mrl_tls_x509_error(t->refusal));
     return t->verified;

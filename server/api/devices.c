@@ -85,15 +85,21 @@ static void on_shown(void *context, const struct mrl_device_info *d)
     page->items = o;
 }
 
+static void put_base64(struct mrl_api_request *r, json_t *o, const char *name, mrl_bytes value)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+
+    (void)mrl_base64_write(value, 0, &text); /* no limit set: cannot fail */
+    mrl_api_put_text(r, o, name, mrl_buf_bytes(&text));
+}
+
 static void put_receipt(struct mrl_api_request *r, json_t *o, const struct mrl_wipe_info *w)
 {
-    MRL_SCOPED(mrl_buf) signature = {0};
-
-    (void)mrl_base64_write(w->signature, 0, &signature); /* no limit set: cannot fail */
     mrl_api_put_time(r, o, "answered", w->answered_ms);
     mrl_api_put_hex(r, o, "certificate", w->certificate);
     mrl_api_put_text(r, o, "message", w->message);
-    mrl_api_put_text(r, o, "signature", mrl_buf_bytes(&signature));
+    put_base64(r, o, "public_key", w->spki);
+    put_base64(r, o, "signature", w->signature);
 }
 
 static void on_wipe(void *context, const struct mrl_wipe_info *w)

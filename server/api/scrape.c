@@ -9,6 +9,8 @@
 #include "devices/denied_key.h"
 #include "devices/expiry.h"
 #include "devices/registry.h"
+#include "issuing/ca_expiry.h"
+#include "issuing/generations.h"
 #include "messages/ledger.h"
 #include "messages/retained.h"
 
@@ -106,6 +108,24 @@ static mrl_err write_expiry(struct mrl_api *api, struct mrl_buf *out)
         "Certificates and pre-shared keys in use by devices that end within this time."));
     for (size_t i = 0; i < MRL_COUNT(buckets); i++)
         MRL_TRY(mrl_expose_sample(out, name, buckets[i].label, (double)counts[i]));
+    return MRL_OK;
+}
+
+/* No more than two: one active CA of each kind. */
+static mrl_err write_cas(const struct mrl_issuing *issuing, struct mrl_buf *out)
+{
+    static const char name[] = "merlon_ca_not_after_seconds";
+    struct mrl_ca_end ends[MRL_KEYS_GENERATIONS_MAX];
+    size_t count = mrl_ca_ends(issuing, ends);
+
+    MRL_TRY(mrl_expose_family(out, name, "gauge", "When the active CAs end, seconds since 1970."));
+    for (size_t i = 0; i < count; i++) {
+        char label[16 + MRL_CA_NAME_TEXT], ca[MRL_CA_NAME_TEXT];
+
+        (void)snprintf(label, sizeof(label), "ca=\"%s\"",
+                       mrl_ca_name(ends[i].kind, ends[i].number, ca));
+        MRL_TRY(mrl_expose_sample(out, name, label, (double)ends[i].not_after));
+    }
     return MRL_OK;
 }
 
@@ -248,6 +268,7 @@ mrl_err mrl_api_scrape(struct mrl_api_request *r)
     MRL_TRY(write_duties(r->api, out));
     MRL_TRY(write_log(r->api, out));
     MRL_TRY(write_expiry(r->api, out));
+    MRL_TRY(write_cas(r->api->issuing, out));
     MRL_TRY(write_exports(r->api, out));
     MRL_TRY(write_blocks(r->api->guard, out));
     MRL_TRY(write_refused_keys(out));

@@ -83,6 +83,7 @@
     X(CA_ROOT_EXPORTED, "ca.root_exported", "The private root key was written out for safe keeping.") \
     X(CA_PREPARED, "ca.prepared", "A CA was found in the keystore for the first time; from now on everybody is given its certificate. The target is the CA.") \
     X(CA_ACTIVATED, "ca.activated", "A CA was put to use: an issuing CA signs from now on, a root is what new devices are told to trust. The one before is superseded.") \
+    X(CA_EXPIRING, "ca.expiring", "An active CA ends within as many days as the entry says. The first of these entries is that it ends before a certificate that is issued now would: it is time for the next CA.") \
     X(CA_RETIRED, "ca.retired", "A CA was retired: nobody is given its certificate any more; breaking counts the devices that were left behind.") \
     X(KEYS_LOST, "keys.lost", "The key process ended; nothing is issued and no checkpoint is signed until it is back.") \
     X(KEYS_BACK, "keys.back", "The key process runs again.") \

@@ -348,8 +348,10 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
     struct mrl_wipe_info info;
 
     MRL_TRY(mrl_tx_query(tx,
-                         "SELECT nonce, state, ordered, expires, answered, message, signature, "
-                         "certificate FROM wipes WHERE device = $1 ORDER BY ordered DESC LIMIT 1",
+                         "SELECT w.nonce, state, ordered, expires, answered, message, signature, "
+                         "certificate, c.spki FROM wipes w LEFT JOIN wipe_certificates c ON "
+                         "c.nonce = w.nonce AND c.fingerprint = w.certificate "
+                         "WHERE device = $1 ORDER BY ordered DESC LIMIT 1",
                          MRL_ARGS(MRL_TEXT(s->device)), &rows));
     MRL_TRY(mrl_rows_next(rows));
     info = (struct mrl_wipe_info){.order = mrl_row_bytes(rows, 0),
@@ -359,7 +361,8 @@ static mrl_err run_show(struct mrl_tx *tx, void *context)
                                   .answered_ms = mrl_row_int(rows, 4),
                                   .message = mrl_row_bytes(rows, 5),
                                   .signature = mrl_row_bytes(rows, 6),
-                                  .certificate = mrl_row_bytes(rows, 7)};
+                                  .certificate = mrl_row_bytes(rows, 7),
+                                  .spki = mrl_row_bytes(rows, 8)};
     s->visit(s->context, &info);
     return MRL_OK;
 }

@@ -44,6 +44,7 @@ struct mrl_wipe_info {
     mrl_bytes message;   /* what was signed */
     mrl_bytes signature;
     mrl_bytes certificate; /* fingerprint of the one whose key signed */
+    mrl_bytes spki;        /* that key, SubjectPublicKeyInfo */
 };
 /* [service] The last order to a device; the view lives during the call. MRL_ERR_NOT_FOUND: there
  * was none. */

@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "store/tx.h"
 
-enum { TARGET = 16 };
-
 static const struct mrl_actor system_actor = {.kind = MRL_ACTOR_SYSTEM,
                                               .id = MRL_LIT_INIT("merlond")};
 
@@ -30,6 +28,7 @@ static const struct mrl_migration migrations[] = {
      " device TEXT NOT NULL PRIMARY KEY,"
      " version BLOB NOT NULL,"
      " changed INTEGER NOT NULL);"},
+    {"ca", 2, "ALTER TABLE ca_generations ADD COLUMN expiry_told INTEGER NOT NULL DEFAULT 0;"},
 };
 const struct mrl_migration_list mrl_ca_migrations = {migrations, MRL_COUNT(migrations)};
 
@@ -61,9 +60,9 @@ mrl_err mrl_ca_kind_read(mrl_bytes text, enum mrl_ca_kind *out)
     return MRL_ERR_INVALID;
 }
 
-static const char *target_of(enum mrl_ca_kind kind, uint8_t number, char memory[static TARGET])
+const char *mrl_ca_name(enum mrl_ca_kind kind, uint8_t number, char memory[static MRL_CA_NAME_TEXT])
 {
-    (void)snprintf(memory, TARGET, "%s-%u", mrl_ca_kind_name(kind), number);
+    (void)snprintf(memory, MRL_CA_NAME_TEXT, "%s-%u", mrl_ca_kind_name(kind), number);
     return memory;
 }
 
@@ -97,9 +96,9 @@ static mrl_err has_active(struct mrl_tx *tx, enum mrl_ca_kind kind, bool *out)
 
 static mrl_err enter(struct mrl_tx *tx, struct mrl_ca_row *row)
 {
-    char target[TARGET];
-    struct mrl_audit_event e = mrl_actor_event(&system_actor, MRL_AUDIT_CA_PREPARED,
-                                               mrl_str(target_of(row->kind, row->number, target)));
+    char target[MRL_CA_NAME_TEXT];
+    struct mrl_audit_event e = mrl_actor_event(
+        &system_actor, MRL_AUDIT_CA_PREPARED, mrl_str(mrl_ca_name(row->kind, row->number, target)));
     bool active;
 
     MRL_TRY(has_active(tx, row->kind, &active));
@@ -217,10 +216,10 @@ static mrl_err run_step(struct mrl_tx *tx, struct mrl_write *w)
 {
     const struct stepping *s = MRL_CONTAINER(w, struct stepping, write);
     const struct mrl_ca_step *step = s->step;
-    char target[TARGET];
+    char target[MRL_CA_NAME_TEXT];
     struct mrl_audit_event e = mrl_actor_event(
         s->actor, step->to == MRL_CA_ACTIVE ? MRL_AUDIT_CA_ACTIVATED : MRL_AUDIT_CA_RETIRED,
-        mrl_str(target_of(step->kind, step->number, target)));
+        mrl_str(mrl_ca_name(step->kind, step->number, target)));
     enum mrl_ca_state now = MRL_CA_PREPARED;
     struct mrl_audit_detail details[2];
 

@@ -26,6 +26,10 @@ enum mrl_ca_state {
 };
 const char *mrl_ca_state_name(enum mrl_ca_state s); /* "prepared"; stable */
 const char *mrl_ca_kind_name(enum mrl_ca_kind k);   /* "root", "issuing"; stable */
+enum { MRL_CA_NAME_TEXT = 16 };
+/* "issuing-2", as the audit log calls it; gives memory. */
+const char *mrl_ca_name(enum mrl_ca_kind kind, uint8_t number,
+                        char memory[static MRL_CA_NAME_TEXT]);
 /* MRL_ERR_INVALID: neither of the two. */
 mrl_err mrl_ca_kind_read(mrl_bytes text, enum mrl_ca_kind *out);
 

@@ -89,6 +89,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("ca_generations", "fingerprint"),
     PUBLIC("ca_generations", "state"),
     PUBLIC("ca_generations", "changed"),
+    PUBLIC("ca_generations", "expiry_told"),
     PUBLIC("ca_bundles", "version"),
     PUBLIC("ca_bundles", "roots"),
     PUBLIC("ca_bundles", "created"),

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "issuing/ca_expiry.h"
 #include "issuing/overdue.h"
 #include "main/paths.h"
 #include "main/tickets.h"
@@ -214,8 +215,24 @@ static void expire_provisioning(struct mrl_server *s)
                      MRL_FIELD_STR("why", "the store does not take it"));
 }
 
+/* What is issued is cut short by the end of its CA: an operator is told while there is time. */
+static void warn_of_cas(struct mrl_server *s)
+{
+    uint64_t life_s =
+        mrl_profiles_longest_life(&s->profiles, (uint64_t)s->config->issuing.device_life_s);
+    struct mrl_ca_end ends[MRL_KEYS_GENERATIONS_MAX];
+    size_t count = mrl_ca_ends(s->issuing, ends);
+    unsigned warned = 0;
+
+    if (mrl_ca_expiry_step(s->store, ends, count, life_s, mrl_wall_s(), &warned) != MRL_OK)
+        mrl_log_warn("expiry.not_looked_for",
+                     MRL_FIELD_STR("why", "the store does not take it")); /* tried again */
+    if (warned > 0)
+        mrl_log_warn("ca.expiring", MRL_FIELD_INT("cas", warned));
+}
+
 /* The first time at once: a daemon may be started for a short while each day. */
-static void warn_of_overdue(struct mrl_server *s)
+static void warn_of_ends(struct mrl_server *s)
 {
     uint64_t now = mrl_monotonic_ms();
     bool more = false;
@@ -223,6 +240,7 @@ static void warn_of_overdue(struct mrl_server *s)
     if (s->overdue_ms != 0 && now - s->overdue_ms < OVERDUE_MS)
         return;
     s->overdue_ms = now;
+    warn_of_cas(s);
     if (mrl_overdue_step(s->store, s->renewals, mrl_wall_s(), &more) != MRL_OK)
         mrl_log_warn("expiry.not_looked_for",
                      MRL_FIELD_STR("why", "the store does not take it")); /* tried again */
@@ -248,7 +266,7 @@ static void run_chore(struct mrl_job *j)
         mrl_housekeeping_checkpoint(s);
     mrl_exports_tick(s->exports);
     expire_provisioning(s);
-    warn_of_overdue(s);
+    warn_of_ends(s);
     if (atomic_exchange(&s->tickets_stale, false))
         mrl_tickets_sweep(s->tickets, s->registry);
     if (identity_is_due(s) && renew_identity(s, &why) != MRL_OK) {

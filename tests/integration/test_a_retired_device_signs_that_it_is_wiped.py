@@ -8,8 +8,12 @@ import subprocess
 import time
 
 import pytest
+from harness.ca import make_key
+from harness.client import TLS_1_2, TLS_1_3
+from harness.est import Est, make_csr_body
 from harness.merlon import Merlon
 from harness.mqtt import Closed, Mqtt
+from harness.ws import MqttOverWs
 
 NOT_AUTHORIZED, WRONG_SIGNATURE, NOT_A_RECEIPT = 0x87, 0x83, 0x99
 
@@ -125,7 +129,8 @@ def test_a_receipt_that_does_not_hold_is_refused_and_the_order_stays_open(merlon
     with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
         client.connect("last")
         assert client.publish("$merlon/devices/pump-7/wiped", receipt_of(foreign, other.key)) == NOT_AUTHORIZED
-        assert client.publish("$merlon/devices/pump-7/wiped", b"") == NOT_A_RECEIPT
+        assert client.ends() == NOT_AUTHORIZED  # one signature to check for each connection
+    assert answer(merlon, device, good.split(b"time")[0]) == NOT_A_RECEIPT
     assert merlon.wait_for_entry("device.wipe_refused", target="pump-7")["outcome"] == "denied"
     assert answer(merlon, device, good) == 0
     assert is_refused(merlon, device)
@@ -153,8 +158,7 @@ def test_a_lift_withdraws_the_order(merlon, tmp_path):
     with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
         client.connect("last")
         assert merlon.cli("device", "lift", "pump-7", "--reason", "sold").code == 0
-        client.send(b"\xc0\x00")
-        assert client.ends() == NOT_AUTHORIZED
+        assert client.ends() == NOT_AUTHORIZED  # at once, not with its next packet
     assert is_refused(merlon, device)
     old = dataclasses.replace(device, key=tmp_path / "old.key", certificate=tmp_path / "old.crt")
     shutil.copy(device.key, old.key)
@@ -164,6 +168,50 @@ def test_a_lift_withdraws_the_order(merlon, tmp_path):
     assert is_refused(merlon, old)
     assert order_of(merlon, again, "pump-7")["order"] != order["order"]
     assert answer(merlon, again, receipt_of(order, again.key)) == NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("tls", [TLS_1_2, TLS_1_3], ids=["1.2", "1.3"])
+def test_its_tickets_are_of_no_use_and_it_gets_no_other(merlon, tls):
+    device = merlon.device("pump-7")
+    with Mqtt(merlon.mqtt_port, merlon.root, device, tls=tls) as client:
+        client.connect("before")
+        context, ticket = client.context, client.socket.session
+    with Mqtt(merlon.mqtt_port, merlon.root, device, context=context, session=ticket) as client:
+        client.connect("resumed")
+        assert client.socket.session_reused
+        ticket = client.socket.session or ticket
+    retire(merlon, "pump-7")
+    for _ in range(2):
+        with Mqtt(merlon.mqtt_port, merlon.root, device, context=context, session=ticket) as client:
+            client.connect("last")
+            assert not client.socket.session_reused
+            ticket = client.socket.session or ticket
+    merlon.cli("device", "lift", "pump-7", "--reason", "sold")
+    with pytest.raises((Closed, OSError)), Mqtt(merlon.mqtt_port, merlon.root, device, context=context, session=ticket) as client:
+        client.connect("never")
+
+
+def test_est_gives_it_nothing(merlon, workdir):
+    device = merlon.device("pump-7")
+    retire(merlon, "pump-7")
+    body = make_csr_body(make_key(workdir / "next.key"), "/CN=pump-7")
+    assert Est(merlon.enrolment_port, merlon.root).renew(device, body).status in (401, 403)
+    assert merlon.audit(action="device.reenrolled") == []
+    assert order_of(merlon, device, "pump-7")["device"] == "pump-7"  # and this is open still
+
+
+def test_in_websocket_it_may_do_the_same_and_nothing_else(merlon):
+    device = merlon.device("pump-7")
+    merlon.allow("device:pump-7", publish=("devices/pump-7/#",), subscribe=("devices/pump-7/#",))
+    retire(merlon, "pump-7")
+    with MqttOverWs(merlon.enrolment_port, merlon.root, device) as client:
+        client.connect("last")
+        assert client.subscribe(("devices/pump-7/#", 1), ("$merlon/devices/pump-7/wipe", 1)) == [NOT_AUTHORIZED, 0]
+        order = json.loads(client.receive().payload)
+        assert client.publish("devices/pump-7/status", b"well") == NOT_AUTHORIZED
+        assert client.publish("$merlon/devices/pump-7/wiped", receipt_of(order, device.key)) == 0
+    with pytest.raises((Closed, OSError, AssertionError)), MqttOverWs(merlon.enrolment_port, merlon.root, device) as client:
+        client.connect("never")
 
 
 def test_without_wipe_it_is_not_let_in(merlon):

@@ -2,6 +2,7 @@
 """The inventory of certificates: which end soon, whose they are, and whether another one has taken their place."""
 import json
 import subprocess
+import time
 from datetime import datetime
 
 import pytest
@@ -78,3 +79,17 @@ def test_devices_that_do_not_renew_are_told_of_before_the_end(make_merlon, workd
         wait_until(lambda told=told: len(merlon.audit(action="device.expiring")) == told, f"{told} entries", 10)
     entries = merlon.audit(action="device.expiring")
     assert [(e["target"], e["details"]["days"]) for e in entries] == [("pump-7", 30), ("pump-7", 7), ("pump-7", 1)]
+
+
+def test_a_ca_that_ends_before_its_certificates_would_is_told_once(start_merlon):
+    merlon = start_merlon({"issuing": {"device_life": "4000d"}})  # an issuing CA lives for 3650, a root for 7300
+    entry = merlon.wait_for_entry("ca.expiring", target="issuing-1")
+    assert entry["details"]["days"] == 4000
+    cas = json.loads(merlon.cli("-o", "json", "ca", "list").out)["items"]
+    end = next(ca["not_after"] for ca in cas if ca["kind"] == "issuing")
+    assert entry["details"]["not_after"] == int(datetime.fromisoformat(end.replace("Z", "+00:00")).timestamp())
+    assert merlon.api.metric("merlon_ca_not_after_seconds", 'ca="issuing-1"') == entry["details"]["not_after"]
+    merlon.restart()
+    merlon.add_device("pump-7")
+    time.sleep(2)  # it looks at its start, in the first second
+    assert len(merlon.audit(action="ca.expiring")) == 1

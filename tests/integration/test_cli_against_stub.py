@@ -226,6 +226,7 @@ def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
              "maker add",  # test_a_makers_certificate_introduces_a_device.py
              "device import",  # test_a_list_of_devices_is_imported.py
+             "device receipt",  # test_the_receipt_of_a_wipe_is_checked_without_us.py
              "device history",  # test_the_life_of_a_device_is_one_page.py
              "claim create", "template set",  # test_devices_are_provisioned_over_mqtt_with_a_claim.py
              "audit tail", "audit prove",  # test_the_command_line_judges_the_log.py

@@ -110,5 +110,7 @@ enum mrl_tls_refusal mrl_device_port_judge(void *onboarding, const struct mrl_fi
 {
     enum mrl_tls_refusal refusal = mrl_device_port_judge_mqtt(onboarding, fp);
 
-    return refusal == MRL_TLS_ACCEPTED ? refusal : mrl_est_judge(onboarding, fp);
+    return refusal == MRL_TLS_ACCEPTED || refusal == MRL_TLS_ACCEPTED_ONCE
+               ? refusal
+               : mrl_est_judge(onboarding, fp);
 }

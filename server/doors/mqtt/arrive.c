@@ -26,7 +26,7 @@ static enum mrl_tls_refusal judge(const struct mrl_mqtt_door *d, const struct mr
     refusal = mrl_mqtt_door_judge(d->config.registry, &facts->fingerprint);
     if (refusal == MRL_TLS_UNREGISTERED && facts->introduced.len > 0)
         return judge_introduced(d, facts->introduced);
-    return refusal;
+    return refusal == MRL_TLS_ACCEPTED_ONCE ? MRL_TLS_ACCEPTED : refusal;
 }
 
 static enum mrl_tls_refusal ask(struct mrl_client *c)

@@ -33,7 +33,7 @@ enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_finger
     judged = mrl_registry_judge(registry, fp, mrl_wall_s(), DOOR_KINDS, NULL);
     mrl_rcu_read_end();
     if (judged == MRL_JUDGED_RETIRED && mrl_wipe_find(registry, fp, mrl_wall_s(), NULL))
-        return MRL_TLS_ACCEPTED;
+        return MRL_TLS_ACCEPTED_ONCE;
     return mrl_refusal_of(judged);
 }
 

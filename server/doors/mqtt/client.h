@@ -19,6 +19,7 @@ struct mrl_mqtt_door {
     struct mrl_hub **hubs; /* of all doors */
     unsigned door_count;
     struct mrl_list clients;
+    struct mrl_list wiping; /* of the clients those with no session, here for their wipe order */
     struct mrl_usages usages;
     struct mrl_buf scratch;     /* one packet being written */
     struct mrl_buf identifiers; /* and its subscription identifiers, encoded */

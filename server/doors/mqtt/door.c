@@ -9,6 +9,7 @@
 #include "devices/snapshot.h"
 #include "doors/mqtt/client.h"
 #include "doors/mqtt/merlon_topics.h"
+#include "doors/mqtt/wipe.h"
 
 /* A kept session without a connection is judged by its principal alone. */
 static bool principal_stands(struct mrl_mqtt_door *d, const struct mrl_session_key *key)
@@ -144,6 +145,7 @@ struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *confi
         abort();
     d->config = *config;
     mrl_list_init(&d->clients);
+    mrl_list_init(&d->wiping);
     mrl_usages_init(&d->usages);
     d->hub = mrl_hub_new(config->loop, config->mailbox, config->index, config->retained,
                          config->routes, &config->limits->hub, &hooks);
@@ -214,6 +216,8 @@ void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer
 void mrl_mqtt_door_rejudge(struct mrl_mqtt_door *d, enum mrl_principal_kind kind, mrl_bytes id)
 {
     mrl_hub_rejudge(d->hub, (uint8_t)kind, id);
+    if (kind == MRL_PRINCIPAL_DEVICE)
+        mrl_client_rejudge_wipes(d, id);
 }
 
 struct mrl_receipt *mrl_mqtt_door_forget(struct mrl_mqtt_door *d, mrl_bytes device,

@@ -81,7 +81,8 @@ void mrl_mqtt_door_accept(struct mrl_mqtt_door *d, int fd, const struct mrl_peer
 void mrl_mqtt_door_take(struct mrl_mqtt_door *d, struct mrl_conn *conn);
 /* What the judge says of it. A refusal is counted and noted in the audit log. */
 enum mrl_tls_refusal mrl_mqtt_door_ask(struct mrl_mqtt_door *d, struct mrl_conn *conn);
-/* context: the registry. Devices and applications come in here, operators do not. */
+/* context: the registry. Devices and applications come in here, operators do not. A retired device
+ * that has a wipe order to answer is accepted once: with its key, not with a ticket. */
 enum mrl_tls_refusal mrl_mqtt_door_judge(void *registry, const struct mrl_fingerprint *fp);
 /* The same of a pre-shared key, as mrl_tls_psk_find. Devices only. */
 enum mrl_tls_refusal mrl_mqtt_door_psk(void *registry, mrl_bytes identity,

@@ -32,14 +32,20 @@ static uint64_t moment(const struct mrl_mqtt_limits *limits)
     return limits->drain_ms == 0 ? 0 : mrl_random_below((uint32_t)limits->drain_ms);
 }
 
-/* Until its moment a client is served; a CONNECT is refused. */
-void mrl_mqtt_door_stop(struct mrl_mqtt_door *d)
+static void plan_leave(struct mrl_mqtt_door *d, struct mrl_list *clients)
 {
-    d->stopping = true;
-    MRL_LIST_EACH(c, &d->clients, struct mrl_client, in_door)
+    MRL_LIST_EACH(c, clients, struct mrl_client, in_door)
     {
         if (c->state != MRL_CLIENT_RECORDING && c->state != MRL_CLIENT_INTRODUCING &&
             c->state != MRL_CLIENT_ENDING)
             mrl_loop_timer(d->config.loop, &c->timer, moment(d->config.limits));
     }
+}
+
+/* Until its moment a client is served; a CONNECT is refused. */
+void mrl_mqtt_door_stop(struct mrl_mqtt_door *d)
+{
+    d->stopping = true;
+    plan_leave(d, &d->clients);
+    plan_leave(d, &d->wiping);
 }

@@ -15,13 +15,15 @@ bool mrl_client_takes_wipe(struct mrl_client *c)
     const struct mrl_tls_facts *facts = mrl_conn_facts(c->conn);
     struct mrl_wipe_order order;
 
-    if (!facts->has_certificate ||
+    if (!facts->has_certificate || facts->resumed ||
         !mrl_wipe_find(c->door->config.registry, &facts->fingerprint, mrl_wall_s(), &order) ||
         !mrl_client_take_retired(c))
         return false;
     c->not_after = order.until_s - 1; /* the last second in which it may be here */
     c->renew_at = INT64_MAX;
     c->wiping = true;
+    mrl_list_remove(&c->in_door);
+    mrl_list_add(&c->door->wiping, &c->in_door);
     return true;
 }
 
@@ -39,6 +41,23 @@ static bool is_own(const struct mrl_client *c, mrl_bytes topic, mrl_bytes last)
     return topic.len == prefix.len + id.len + last.len && mrl_bytes_starts(topic, prefix) &&
            mrl_bytes_eq(mrl_bytes_sub(topic, prefix.len, id.len), id) &&
            mrl_bytes_ends(topic, last);
+}
+
+/* Whoever has answered is on its way out already, with its acknowledgement. */
+static void rejudge_one(struct mrl_client *c)
+{
+    struct mrl_wipe_order order;
+
+    if (c->state == MRL_CLIENT_OPEN && c->not_after > mrl_wall_s() + LEAVE_S &&
+        !find_order(c, &order))
+        mrl_client_end(c, MRL_MQTT_NOT_AUTHORIZED, "wipe order is not open any more");
+}
+
+void mrl_client_rejudge_wipes(struct mrl_mqtt_door *d, mrl_bytes id)
+{
+    MRL_LIST_EACH(c, &d->wiping, struct mrl_client, in_door)
+    if (id.len == 0 || mrl_bytes_eq(id, c->subject.id))
+        rejudge_one(c);
 }
 
 /* --- CONNACK --- */
@@ -145,6 +164,8 @@ static void refuse(struct mrl_client *c, const struct mrl_mqtt_publish *p, uint8
                             reason, why);
 }
 
+/* Each may have cost a signature check: whoever has another one comes again, at the pace of
+ * connections. */
 static void refuse_receipt(struct mrl_client *c, const struct mrl_mqtt_publish *p, mrl_err err,
                            const char *why)
 {
@@ -155,6 +176,7 @@ static void refuse_receipt(struct mrl_client *c, const struct mrl_mqtt_publish *
     mrl_client_count(c, MRL_COUNTER_WIPE_REFUSED);
     mrl_client_denied(c, MRL_AUDIT_DEVICE_WIPE_REFUSED, c->subject.id, why);
     refuse(c, p, reason, "the receipt does not hold");
+    mrl_client_end(c, reason, "the receipt does not hold");
 }
 
 struct answered_message {

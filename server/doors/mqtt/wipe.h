@@ -13,6 +13,8 @@
 bool mrl_client_takes_wipe(struct mrl_client *c);
 /* Its entry is durable: CONNACK. */
 void mrl_client_welcome_wipe(struct mrl_client *c, const struct mrl_mqtt_connect *p);
+/* Ends those whose order is not open any more; id empty: of every device. */
+void mrl_client_rejudge_wipes(struct mrl_mqtt_door *d, mrl_bytes id);
 void mrl_client_on_wipe_packet(struct mrl_client *c, const struct mrl_mqtt_packet *p);
 
 #endif

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "issuing/generations.h"
+#include "issuing/issuing.h"
 #include "tests/unit/api/fixture.h"
 
 static void has_line(const struct reply *r, const char *line)
@@ -61,6 +63,20 @@ static void certificates_of_devices_are_counted_by_their_end(void **state)
     has_line(&r, "merlon_device_certificates{expires_within=\"7d\"} 2");
     has_line(&r, "merlon_device_certificates{expires_within=\"30d\"} 3");
     has_line(&r, "merlon_device_certificates{expires_within=\"90d\"} 3");
+    reply_done(&r);
+}
+
+static void the_end_of_each_active_ca_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct reply r = expect(f, 200, "GET", "/metrics", NULL);
+    const struct mrl_ca_info *ca = mrl_issuing_ca(f->api.issuing, 0);
+    char line[96];
+
+    assert_non_null(ca);
+    (void)snprintf(line, sizeof(line), "merlon_ca_not_after_seconds{ca=\"%s-1\"} %lld",
+                   mrl_ca_kind_name(ca->kind), (long long)mrl_cert_facts(ca->cert)->not_after);
+    has_line(&r, line);
     reply_done(&r);
 }
 
@@ -144,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_API(all_duties_are_in_the_scrape),
         WITH_API(certificates_of_devices_are_counted_by_their_end),
+        WITH_API(the_end_of_each_active_ca_is_told),
         WITH_API(who_is_on_this_machine_may_scrape),
         WITH_API(the_server_says_how_it_is),
         WITH_API(the_ca_is_given_as_pem),

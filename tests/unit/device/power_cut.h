@@ -54,11 +54,15 @@ static inline mrl_err cut_append(void *c, const char *path, int *fd)
 {
     return power_cut_now(c) ? MRL_ERR_IO : mrl_disk_system.append(NULL, path, fd);
 }
+static inline mrl_err cut_blank(void *c, const char *path)
+{
+    return power_cut_now(c) ? MRL_ERR_IO : mrl_disk_system.blank(NULL, path);
+}
 static inline struct mrl_disk power_cut_disk(struct power_cut *c, unsigned operations)
 {
     c->left = operations;
-    return (struct mrl_disk){c,          cut_create,   cut_write,  cut_sync,
-                             cut_rename, cut_sync_dir, cut_remove, cut_append};
+    return (struct mrl_disk){c,          cut_create, cut_write, cut_sync, cut_rename, cut_sync_dir,
+                             cut_remove, cut_append, cut_blank};
 }
 
 static inline void remove_folder(const char *dir)

@@ -4,25 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "crypto/cert_build.h"
+#include "tests/unit/device/identity.h"
 #include "tests/unit/device/power_cut.h"
 #include "tests/unit/unit.h"
-
-static void make(struct mrl_identity *out, const char *cn)
-{
-    MRL_SCOPED(mrl_buf) der = {0};
-    struct mrl_cert_profile p = {.kind = MRL_CERT_ROOT_CA,
-                                 .cn = mrl_str(cn),
-                                 .not_before = mrl_wall_s() - 10,
-                                 .not_after = mrl_wall_s() + 1000};
-
-    *out = (struct mrl_identity){0};
-    mrl_serial_random(p.serial);
-    assert_ok(mrl_key_generate(MRL_KEY_P256, &out->key, NULL));
-    assert_ok(mrl_cert_build(&p, NULL, out->key, &der, NULL));
-    assert_ok(mrl_cert_from_der(mrl_buf_bytes(&der), &out->cert));
-}
 
 static struct mrl_home home_in(const char *dir, const struct mrl_disk *disk)
 {
@@ -39,8 +23,8 @@ static void cut_renewal_leaves_a_whole_identity_and_can_go_on(void **state)
     bool done = false;
 
     (void)state;
-    make(&old, "dev-1");
-    make(&fresh, "dev-1");
+    make_identity(MRL_KEY_P256, "dev-1", &old);
+    make_identity(MRL_KEY_P256, "dev-1", &fresh);
     for (unsigned steps = 0; !done; steps++) {
         char dir[] = "/tmp/merlon-home-XXXXXX";
         struct power_cut cut;
@@ -135,8 +119,8 @@ static void identity_of_another_key_or_device_is_corrupt(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    make(&a, "dev-1");
-    make(&b, "dev-2");
+    make_identity(MRL_KEY_P256, "dev-1", &a);
+    make_identity(MRL_KEY_P256, "dev-2", &b);
     mixed = (struct mrl_identity){.key = b.key, .cert = a.cert};
     assert_ok(mrl_home_save_identity(&h, MRL_HOME_IDENTITY, &mixed, NULL));
     assert_int_equal(mrl_home_load_identity(&h, MRL_HOME_IDENTITY, &found, NULL), MRL_ERR_CORRUPT);

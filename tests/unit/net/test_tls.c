@@ -330,6 +330,27 @@ static void what_was_revoked_does_not_resume_and_others_still_do(void **state)
     run_revoked_does_not_resume(MRL_TLS_1_2);
 }
 
+static const uint16_t both_versions[] = {MRL_TLS_1_2, MRL_TLS_1_3};
+
+static void who_is_let_in_once_shakes_hands_each_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(both_versions); i++) {
+        struct pair p;
+
+        open_pair(&p, &device, both_versions[i]);
+        expect_open(&p, both_versions[i], /*resumed=*/false);
+        expect_open(&p, both_versions[i], /*resumed=*/true);
+        known[0].verdict = MRL_TLS_ACCEPTED_ONCE;
+        for (int again = 0; again < 2; again++) {
+            expect_open(&p, both_versions[i], /*resumed=*/false);
+            assert_int_equal(mrl_tls_refused(p.server), MRL_TLS_ACCEPTED);
+        }
+        known[0].verdict = MRL_TLS_ACCEPTED;
+        close_pair(&p);
+    }
+}
+
 static void a_ticket_resumes_on_another_worker_but_not_in_another_scope(void **state)
 {
     struct mrl_tls_server_config config = {
@@ -550,8 +571,6 @@ static void strict_pair(struct pair *p, const struct pki_identity *who, uint16_t
         mrl_tls_context_set_identity(p->server_context, &pki.server.chain, pki.server.key, NULL));
 }
 
-static const uint16_t both_versions[] = {MRL_TLS_1_2, MRL_TLS_1_3};
-
 static void a_strict_protocol_has_its_own_judge(void **state)
 {
     struct pair p;
@@ -690,6 +709,7 @@ int main(void)
         cmocka_unit_test(tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time),
         cmocka_unit_test(each_verdict_has_its_refusal_and_alert),
         cmocka_unit_test(unknown_certificates_are_refused_by_what_is_wrong_with_them),
+        cmocka_unit_test(who_is_let_in_once_shakes_hands_each_time),
         cmocka_unit_test(what_was_revoked_does_not_resume_and_others_still_do),
         cmocka_unit_test(a_ticket_resumes_on_another_worker_but_not_in_another_scope),
         cmocka_unit_test(an_anonymous_session_does_not_resume_where_a_certificate_is_needed),
