@@ -2,7 +2,8 @@
 """merlond is killed in the steps of a renewal of the project's own agent, and in those of what an operator says about enrolments:
 the agent always has one identity that works, and renews by itself when the daemon is back."""
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ def is_connected(merlon: Merlon) -> bool:
     return merlon.api.get("/v1/status")["connected"] == 1
 
 
+@contextmanager
+def holding_still(agent: Process) -> Iterator[None]:
+    """It renews by itself as soon as it can, also while somebody looks."""
+    agent.popen.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        agent.popen.send_signal(signal.SIGCONT)
+
+
 def renew(agent: Process, folder: Path) -> None:
     before = held(folder)
 
@@ -78,11 +89,13 @@ def test_the_agent_is_never_without_an_identity_and_renews_when_the_daemon_is_ba
             agent.popen.send_signal(signal.SIGUSR1)
             wait_until(lambda: merlon.process.popen.poll() is not None, f"the end of the daemon before {moment.name}")
         assert cut.happened
-        start_again(merlon)
-        assert held(folder) == before and before in registered(merlon)
+        with holding_still(agent):
+            start_again(merlon)
+            assert held(folder) == before and before in registered(merlon)
         wait_until(lambda: is_connected(merlon), "the agent again")
         renew(agent, folder)
-        assert held(folder) in registered(merlon)
+        with holding_still(agent):
+            assert held(folder) in registered(merlon)
     assert agent.stop() == 0
     assert merlon.cli("audit", "verify").code == 0
 
