@@ -31,6 +31,7 @@ enum {
 struct mrl_keys_keeper {
     int control; /* to that process */
     pid_t pid;
+    bool asked; /* and not answered yet */
     unsigned start_timeout_ms, call_timeout_ms;
 };
 
@@ -246,7 +247,7 @@ static mrl_err receive(int control, struct answer *a, int *fd)
     struct pollfd p = {.fd = control, .events = POLLIN};
     struct cmsghdr *c;
 
-    MRL_ENSURE(poll(&p, 1, ANSWER_MS) == 1, MRL_ERR_IO);
+    MRL_ENSURE(poll(&p, 1, ANSWER_MS) == 1, MRL_ERR_TIMEOUT);
     MRL_ENSURE(recvmsg(control, &m, MSG_CMSG_CLOEXEC) == (ssize_t)sizeof(*a), MRL_ERR_IO);
     c = CMSG_FIRSTHDR(&m);
     *fd = -1;
@@ -255,13 +256,17 @@ static mrl_err receive(int control, struct answer *a, int *fd)
     return MRL_OK;
 }
 
+/* An answer that came too late is that of the next call: what was started waits for a daemon. */
 static mrl_err ask(struct mrl_keys_keeper *k, struct answer *a, int *fd, struct mrl_why *why)
 {
     char byte = 1;
-    mrl_err err = send(k->control, &byte, 1, MSG_NOSIGNAL) == 1 ? MRL_OK : MRL_ERR_IO;
+    mrl_err err = k->asked || send(k->control, &byte, 1, MSG_NOSIGNAL) == 1 ? MRL_OK : MRL_ERR_IO;
 
     if (err == MRL_OK)
         err = receive(k->control, a, fd);
+    k->asked = err == MRL_ERR_TIMEOUT;
+    if (err == MRL_ERR_TIMEOUT)
+        return mrl_fail(why, err, "the process that starts the key process again does not answer");
     if (err != MRL_OK)
         return mrl_fail(why, err, "the process that starts the key process again is gone");
     if (*fd < 0 || a->pid <= 0)

@@ -24,7 +24,8 @@ MRL_AUTO_DEFINE(mrl_keys_keeper);
 
 /* [service, one at a time] Ends the key process behind client, when it still runs, and starts
  * another in its place; callers of client wait meanwhile. MRL_ERR_CLOSED: it did not start, its log
- * says why, client stays closed: try again later. MRL_ERR_STATE: it serves another keystore.
+ * says why, client stays closed: try again later. MRL_ERR_TIMEOUT: the keeper does not answer; the
+ * same. MRL_ERR_STATE: it serves another keystore.
  * MRL_ERR_IO: the keeper itself is gone, and nobody can start one any more. */
 mrl_err mrl_keys_keeper_restart(struct mrl_keys_keeper *k, struct mrl_keys_client *client,
                                 struct mrl_why *why);

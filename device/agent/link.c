@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/address.h"
+#include "net/resolve.h"
 
 enum { SESSION_S = 300 };
 
@@ -96,7 +96,7 @@ static mrl_err dial(struct mrl_link *l, mrl_bytes server, struct mrl_why *why)
     int one = 1;
 
     MRL_TRY(mrl_address_split(server, &host, &port, why));
-    MRL_TRY(mrl_address_resolve(host, port, &to, why));
+    MRL_TRY(mrl_resolve(host, port, l->deadline_ms, &to, why));
     l->fd = socket(to.sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (l->fd < 0)
         return mrl_fail(why, MRL_ERR_IO, "socket: %s", strerror(errno));
@@ -124,11 +124,12 @@ static mrl_err begin(struct mrl_link *l, const struct mrl_home *h, const struct 
 mrl_err mrl_link_open(struct mrl_link *l, const struct mrl_home *h, const struct mrl_identity *i,
                       bool clean_session, struct mrl_why *why)
 {
-    mrl_err err = begin(l, h, i, why);
+    mrl_err err;
 
     l->clean = clean_session;
     l->alert = 0;
     l->deadline_ms = mrl_monotonic_ms() + MRL_LINK_OPEN_MS;
+    err = begin(l, h, i, why);
     if (err != MRL_OK)
         drop(l);
     return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection to the server: TCP, mutual TLS, MQTT. Layer: device. Thread: one; blocks only
- * while a host name is looked up. */
+ * while a host name is looked up, MRL_LINK_OPEN_MS at most. */
 #ifndef MRL_AGENT_LINK_H
 #define MRL_AGENT_LINK_H
 
@@ -14,7 +14,7 @@ struct mrl_link {
     int fd; /* -1: closed */
     bool shaken;
     bool clean;           /* forget the server's session when it opens */
-    uint64_t deadline_ms; /* of connection and handshake */
+    uint64_t deadline_ms; /* of look-up, connection and handshake */
     uint8_t alert;        /* TLS alert of the server */
     struct mrl_tls_context *context;
     struct mrl_tls *tls;

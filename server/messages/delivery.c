@@ -229,7 +229,10 @@ void mrl_delivery_resume(struct mrl_session *s)
  * MQTT 5.0 4.8.2-5 */
 static void give_on(const struct mrl_session *s, const struct mrl_outgoing *o)
 {
-    if (o->share != 0 && (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_PUBACK))
+    bool may_be_taken = o->qos == 2 && o->again; /* also one that an earlier run sent */
+
+    if (o->share != 0 && !may_be_taken &&
+        (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_PUBACK))
         mrl_routing_give_on(s->hub, o->publication, o->share);
 }
 
@@ -368,6 +371,8 @@ void mrl_delivery_restore(struct mrl_session *s, const struct mrl_restored_entry
     if (maybe_sent && o->seq > s->sent)
         s->sent = o->seq;
     o->again = maybe_sent;
+    if ((e->flags & MRL_ENTRY_SHARED) != 0 && o->publication != NULL)
+        o->share = mrl_subscriptions_share(s, o->publication->topic);
     if ((e->flags & MRL_ENTRY_RELEASED) != 0) {
         o->step = MRL_STEP_PUBCOMP;
         mrl_list_add(&s->flying, &o->link);

@@ -206,6 +206,8 @@ void mrl_received_restore(struct mrl_session *s, uint16_t packet_id);
 /* subscription.c */
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o);
+/* The share in which s gets messages of this topic (the first, of several); 0: in none. */
+uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic);
 void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
 /* Members of shares take part while they are connected, and else as long as nobody is. */

@@ -81,6 +81,7 @@ enum {
     MRL_ENTRY_QOS2 = 0x01,
     MRL_ENTRY_RETAIN = 0x02,
     MRL_ENTRY_RELEASED = 0x04, /* only PUBCOMP is awaited: no message */
+    MRL_ENTRY_SHARED = 0x08,   /* it was a member's turn */
 };
 
 struct mrl_ledger {

@@ -286,6 +286,8 @@ static uint8_t flags_of(const struct mrl_outgoing *o)
         flags |= MRL_ENTRY_RETAIN;
     if (o->step == MRL_STEP_PUBCOMP)
         flags |= MRL_ENTRY_RELEASED;
+    if (o->share != 0)
+        flags |= MRL_ENTRY_SHARED;
     return (uint8_t)flags;
 }
 

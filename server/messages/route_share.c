@@ -67,6 +67,11 @@ uint64_t mrl_route_share_id(const struct mrl_route_share *s)
     return s->id;
 }
 
+uint64_t mrl_route_entry_share(const struct mrl_route_entry *e)
+{
+    return e->stake != NULL && e->stake->share != NULL ? e->stake->share->id : 0;
+}
+
 static struct mrl_route_stake *first_stake(const struct mrl_route_share *s)
 {
     return atomic_load_explicit(&s->stakes, memory_order_acquire);

@@ -71,6 +71,37 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
     return MRL_OK;
 }
 
+static void on_match(struct mrl_topic_entry *e, void *context)
+{
+    (void)e;
+    *(bool *)context = true;
+}
+
+static uint64_t share_if_matches(const struct mrl_subscription *one,
+                                 const struct mrl_topic_tree *topic)
+{
+    mrl_bytes name, plain;
+    bool matches = false;
+
+    if (one->shared && split_share(one->in_session.key, &name, &plain))
+        mrl_topic_tree_select(topic, plain, on_match, &matches);
+    return matches ? mrl_route_entry_share(&one->subscriber.entry) : 0;
+}
+
+uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic)
+{
+    struct mrl_topic_tree tree = {0};
+    struct mrl_topic_entry entry = {0};
+    uint64_t share = 0;
+
+    mrl_topic_tree_add(&tree, topic, &entry);
+    for (struct mrl_map_node *n = NULL;
+         share == 0 && (n = mrl_map_next(&s->subscriptions, n)) != NULL;)
+        share = share_if_matches(MRL_CONTAINER(n, struct mrl_subscription, in_session), &tree);
+    mrl_topic_tree_remove(&tree, &entry);
+    return share;
+}
+
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o)
 {

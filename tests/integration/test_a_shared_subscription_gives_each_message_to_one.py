@@ -128,6 +128,27 @@ def test_what_a_member_did_not_acknowledge_goes_to_another_when_its_session_ends
     assert everything_of(second) == [b"qos 1"]  # of qos 2 nobody knows whether it arrived. [MQTT-4.8.2-5]
 
 
+def test_what_waits_for_a_member_goes_to_another_also_after_the_daemon_was_killed(fleet):
+    """What the first one got before may be with it, so of that only QoS 1 goes on."""
+    first, device = fleet("app", "first", **KEEP), fleet("device")
+    first.subscribe(("$share/a/devices/#", 2))
+    device.publish(UP, b"seen, qos 1", 1)
+    device.publish(UP, b"seen, qos 2", 2)
+    assert {first.message().payload, first.message().payload} == {b"seen, qos 1", b"seen, qos 2"}
+    first.cut()
+    wait_until(lambda: fleet.merlon.audit(action="connection.closed", actor_id="app"), "the first to be away")
+    for n in range(3):
+        device.publish(UP, b"waits, qos 1", 1)
+        device.publish(UP, b"waits, qos 2", 2)
+    fleet.merlon.kill()
+    fleet.merlon.start()
+    second = fleet("app", "second", **KEEP)
+    second.subscribe(("$share/a/devices/#", 2))
+    assert everything_of(second) == []
+    fleet("app", "first", clean=True)  # its session is gone
+    assert sorted(everything_of(second)) == [b"seen, qos 1"] + [b"waits, qos 1"] * 3 + [b"waits, qos 2"] * 3
+
+
 def test_a_refused_message_goes_to_nobody_else(fleet):
     first, second, device = fleet("app", "first"), fleet("app", "second"), fleet("device")
     first.subscribe("$share/a/devices/#")

@@ -70,6 +70,24 @@ def test_meanwhile_who_wants_a_certificate_is_told_to_come_again(merlon):
     assert try_to_enrol(merlon, "pump-9", token).status == 200  # the token was not spent
 
 
+def test_a_keeper_that_takes_its_time_is_waited_for(merlon):
+    """It answers later than the daemon waits for it: that is a try that failed, and not the end."""
+    identity = merlon.device("pump-7")
+    keeper = merlon.keeper()
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        old = kill_keys(merlon)
+        merlon.process.wait_for_log("does not answer")
+        with MqttClient(merlon.mqtt_port, merlon.root, identity) as client:
+            assert client.connect() == 0
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    wait_until(lambda: is_back(merlon, old), "another key process")
+    merlon.wait_for_entry("keys.back")
+    assert merlon.device("pump-8") is not None
+    assert len(merlon.audit(action="keys.lost")) == len(merlon.audit(action="keys.back")) == 1
+
+
 def test_killed_again_and_again_it_comes_back_each_time(merlon):
     for _ in range(3):
         old = kill_keys(merlon)
