@@ -133,6 +133,7 @@ struct mrl_session {
     uint16_t *receiving;   /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
 
+    bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */
     int64_t row;             /* in the store; 0: never was there */
     int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */
