@@ -50,6 +50,7 @@ mrl_err mrl_conn_ws_flush(struct mrl_conn *c)
 
 mrl_err mrl_conn_start_ws(struct mrl_conn *c)
 {
+    mrl_conn_leave_batch(c);
     MRL_ENSURE(c->state == CONN_OPEN && c->ws == NULL, MRL_ERR_STATE);
     c->ws = mrl_ws_link_new();
     if (c->in.len > 0 && mrl_conn_ws_read(c, 0) && !c->paused)

@@ -248,6 +248,8 @@ def test_nothing_is_finished_while_a_device_would_break(merlon):
     wait_until(lambda: reasons(merlon) == {"pump-1": "trust", "pump-2": "silent"}, "only those who lack the new bundle")
     text = ca(merlon, "rollover", "--dry-run").out
     assert "pump-1" in text and "pump-0" not in text
+    told = [merlon.api.get(f"/v1/devices/{d.name}").get("trust_bundle") for d in devices]
+    assert [t and (t["version"], t["state"]) for t in told] == [(version, "present"), ("0" * 64, "unknown"), None]
     renew(merlon, devices[1], "-H", f"Merlon-Trust-Bundle: {version}")
     renew(merlon, devices[2], "-H", f"Merlon-Trust-Bundle: {version}")
     wait_until(lambda: reasons(merlon) == {}, "all have it")
@@ -269,6 +271,9 @@ def test_a_device_says_in_its_connect_which_bundle_it_has(merlon):
                            "-D", "CONNECT", "user-property", "merlon-trust-bundle", version], check=False, capture_output=True)
     assert b"rror" not in done.stderr.replace(b"Not authorized", b""), done.stderr
     wait_until(lambda: reasons(merlon) == {}, "the report")
+    assert "present, since 20" in merlon.cli("device", "show", "pump-1").out
+    ca(merlon, "rollover")  # the old CAs go, and with them the bundle it told of is an earlier one
+    assert merlon.api.get("/v1/devices/pump-1")["trust_bundle"]["state"] == "earlier"
 
 
 def test_pages_of_those_who_would_break(merlon):
