@@ -58,6 +58,13 @@ mrl_err mrl_conn_start_ws(struct mrl_conn *c)
     return c->state < CONN_ENDED ? MRL_OK : MRL_ERR_CLOSED;
 }
 
+void mrl_conn_close_saying(struct mrl_conn *c, enum mrl_ws_close_code code)
+{
+    if (c->ws != NULL && c->state == CONN_OPEN)
+        mrl_ws_link_say(c->ws, code);
+    mrl_conn_close(c);
+}
+
 bool mrl_conn_is_ws(const struct mrl_conn *c)
 {
     return c->ws != NULL;

@@ -86,9 +86,10 @@ struct mrl_tls_server_config {
     const mrl_bytes *alpn; /* copied; by preference. Empty: ALPN is ignored. A client that offers
                               only others is refused (RFC 7301 3.2), one without ALPN is not */
     size_t alpn_count;
-    /* A name of alpn whose clients must show a certificate, for which this judge answers; empty:
-     * none. A resumption is before ALPN and asks the other judge: ask again once it is open. */
-    mrl_bytes strict_alpn;
+    /* Names of alpn whose clients must show a certificate, for which this judge answers. Copied. A
+     * resumption is before ALPN and asks the other judge: ask again once it is open. */
+    const mrl_bytes *strict_alpn;
+    size_t strict_alpn_count;
     mrl_tls_judge strict_judge;
     mrl_tls_voucher strict_voucher;  /* may be NULL */
     struct mrl_tls_tickets *tickets; /* borrowed, shared; NULL: nothing is resumed */

@@ -68,6 +68,24 @@ mrl_err mrl_tls_context_set_alpn(struct mrl_tls_context *c, const mrl_bytes *alp
     return MRL_OK;
 }
 
+static mrl_err set_strict_alpn(struct mrl_tls_context *c, const mrl_bytes *alpn, size_t count)
+{
+    MRL_ENSURE(count <= MRL_ALPN_MAX, MRL_ERR_INVALID);
+    for (size_t i = 0; i < count; i++)
+        MRL_ENSURE(mrl_bytes_to_cstr(alpn[i], c->strict_alpn[i], sizeof(c->strict_alpn[i])),
+                   MRL_ERR_INVALID);
+    c->strict_alpn_count = count;
+    return MRL_OK;
+}
+
+static bool is_strict(const struct mrl_tls_context *c, mrl_bytes name)
+{
+    for (size_t i = 0; i < c->strict_alpn_count; i++)
+        if (mrl_bytes_eq(name, mrl_str(c->strict_alpn[i])))
+            return true;
+    return false;
+}
+
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                        const unsigned char *in, unsigned in_len, void *context)
 {
@@ -77,8 +95,7 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     if (SSL_select_next_proto(&picked, out_len, c->alpn, c->alpn_len, in, in_len) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
-    if (c->strict_judge != NULL &&
-        mrl_bytes_eq(mrl_bytes_of(picked, *out_len), mrl_str(c->strict_alpn))) {
+    if (is_strict(c, mrl_bytes_of(picked, *out_len))) {
         mrl_tls_of(ssl)->strict = true;
         SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     }
@@ -171,8 +188,7 @@ static mrl_err check_server_config(const struct mrl_tls_server_config *config, s
         return mrl_fail(why, MRL_ERR_INVALID, "client certificates need a judge");
     if (config->judge == NULL && config->psk != NULL)
         return mrl_fail(why, MRL_ERR_INVALID, "pre-shared keys need a judge");
-    if (config->strict_alpn.len > MRL_ALPN_NAME_MAX ||
-        (config->strict_alpn.len > 0) != (config->strict_judge != NULL))
+    if ((config->strict_alpn_count > 0) != (config->strict_judge != NULL))
         return mrl_fail(why, MRL_ERR_INVALID, "a strict protocol needs a judge of its own");
     if (config->min_version != 0 && config->min_version != MRL_TLS_1_2 &&
         config->min_version != MRL_TLS_1_3)
@@ -187,6 +203,7 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
 
     MRL_TRY(check_server_config(config, why));
     MRL_TRY(mrl_tls_context_set_alpn(c, config->alpn, config->alpn_count, why));
+    MRL_TRY(set_strict_alpn(c, config->strict_alpn, config->strict_alpn_count));
     c->client_certificate = config->client_certificate;
     c->min_version = config->min_version != 0 ? config->min_version : MRL_TLS_1_2;
     c->max_version = MRL_TLS_1_3;
@@ -197,7 +214,6 @@ mrl_err mrl_tls_server_new(const struct mrl_tls_server_config *config, struct mr
     c->voucher = config->voucher;
     c->strict_voucher = config->strict_voucher;
     c->voucher_context = config->voucher_context;
-    (void)mrl_bytes_to_cstr(config->strict_alpn, c->strict_alpn, sizeof(c->strict_alpn)); /* fits */
     c->roots = config->roots;
     c->tickets = config->tickets;
     c->scope = config->scope;

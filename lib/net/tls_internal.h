@@ -52,7 +52,8 @@ struct mrl_tls_context {
     enum mrl_tls_client_certificate client_certificate;
     mrl_tls_judge judge;
     mrl_tls_judge strict_judge; /* NULL: there is no strict protocol */
-    char strict_alpn[MRL_ALPN_NAME_MAX + 1];
+    char strict_alpn[MRL_ALPN_MAX][MRL_ALPN_NAME_MAX + 1];
+    size_t strict_alpn_count;
     void *judge_context;
     mrl_tls_voucher voucher, strict_voucher; /* may be NULL */
     void *voucher_context;

@@ -50,9 +50,13 @@ struct mrl_worker {
 
 enum { TALLY_MS = 1000, GATHER_US = 4000, DRAIN_MS = 20 };
 
-static const mrl_bytes alpn_mqtt[] = {MRL_LIT_INIT("mqtt")};
+/* What SDKs of AWS offer, and nothing else, is as good as the registered name. */
+#define ALPN_AWS_MQTT "x-amzn-mqtt-ca"
+
+static const mrl_bytes alpn_mqtt[] = {MRL_LIT_INIT("mqtt"), MRL_LIT_INIT(ALPN_AWS_MQTT)};
 static const mrl_bytes alpn_http[] = {MRL_LIT_INIT("http/1.1")};
-static const mrl_bytes alpn_both[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("mqtt")};
+static const mrl_bytes alpn_both[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("mqtt"),
+                                      MRL_LIT_INIT(ALPN_AWS_MQTT)};
 
 struct port_rule {
     enum mrl_tls_client_certificate client_certificate;
@@ -66,10 +70,11 @@ struct port_rule {
 };
 
 static const struct port_rule port_rules[MRL_PORT_COUNT_] = {
-    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt, 1, NULL,
-                       mrl_vouch_mqtt, NULL},
+    [MRL_PORT_MQTT] = {MRL_CLIENT_CERT_REQUIRED, mrl_mqtt_door_judge, "mqtt", alpn_mqtt,
+                       MRL_COUNT(alpn_mqtt), NULL, mrl_vouch_mqtt, NULL},
     [MRL_PORT_ENROLMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_device_port_judge, "enrolment", alpn_both,
-                            2, mrl_device_port_judge_mqtt, mrl_vouch_enrolment, mrl_vouch_mqtt},
+                            MRL_COUNT(alpn_both), mrl_device_port_judge_mqtt, mrl_vouch_enrolment,
+                            mrl_vouch_mqtt},
     [MRL_PORT_MANAGEMENT] = {MRL_CLIENT_CERT_OPTIONAL, mrl_api_judge, "management", alpn_http, 1,
                              NULL, NULL, NULL},
 };
@@ -86,7 +91,8 @@ static mrl_err make_port(struct mrl_worker *w, enum mrl_port port, struct mrl_wh
         .roots = mrl_issuing_roots(w->shared.issuing),
         .alpn = rule->alpn,
         .alpn_count = rule->alpn_count,
-        .strict_alpn = rule->mqtt_judge != NULL ? alpn_mqtt[0] : MRL_BYTES_NONE,
+        .strict_alpn = alpn_mqtt,
+        .strict_alpn_count = rule->mqtt_judge != NULL ? MRL_COUNT(alpn_mqtt) : 0,
         .strict_judge = rule->mqtt_judge,
         .voucher = rule->voucher,
         .strict_voucher = rule->mqtt_voucher,

@@ -14,7 +14,8 @@ from harness.waiting import DEADLINE_S
 
 VERSIONS = [pytest.param(TLS_1_2, id="tls1.2"), pytest.param(TLS_1_3, id="tls1.3")]
 NO_APPLICATION_PROTOCOL = "alert number 120"
-PRIVATE = ["x-amzn-mqtt-ca", "mqttv5", "MQTT", "h2"]
+PRIVATE = ["x-amzn-http-ca", "mqttv5", "MQTT", "h2"]
+AWS = "x-amzn-mqtt-ca"  # all that SDKs of AWS for devices offer
 
 
 def s_client(merlon, port: int, offered: str | None, identity=None, version=TLS_1_3, *options: str) -> str:
@@ -40,11 +41,11 @@ def context_with(merlon, identity, version, *names: str) -> ssl.SSLContext:
     return context
 
 
-def by_alpn(merlon, identity, version=TLS_1_3, **options) -> Mqtt:
+def by_alpn(merlon, identity, version=TLS_1_3, name="mqtt", **options) -> Mqtt:
     """MQTT on the HTTPS port."""
-    context = context_with(merlon, identity, version, "mqtt")
+    context = context_with(merlon, identity, version, name)
     client = Mqtt(merlon.enrolment_port, merlon.root, identity, context=context, **options)
-    assert client.socket.selected_alpn_protocol() == "mqtt"
+    assert client.socket.selected_alpn_protocol() == name
     return client
 
 
@@ -58,6 +59,8 @@ def test_each_port_agrees_on_its_own_name(merlon, version):
         assert agreed(s_client(merlon, port, "h2,http/1.1", None, version)) == "http/1.1"
     assert agreed(s_client(merlon, merlon.enrolment_port, "mqtt,http/1.1", pump, version)) == "http/1.1"
     assert agreed(s_client(merlon, merlon.enrolment_port, "mqtt", pump, version)) == "mqtt"
+    for port in (merlon.mqtt_port, merlon.enrolment_port):
+        assert agreed(s_client(merlon, port, AWS, pump, version)) == AWS
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -67,7 +70,7 @@ def test_other_names_are_refused_by_their_own_alert(merlon, version):
     before = merlon.refusals("protocol")
     refused = [(merlon.mqtt_port, name) for name in [*PRIVATE, "http/1.1"]]
     refused += [(merlon.enrolment_port, name) for name in PRIVATE]
-    refused += [(merlon.management_port, name) for name in [*PRIVATE, "mqtt"]]
+    refused += [(merlon.management_port, name) for name in [*PRIVATE, AWS, "mqtt"]]
     for port, name in refused:
         said = s_client(merlon, port, name, pump, version)
         assert NO_APPLICATION_PROTOCOL in said, f"{name} on {port}: {said}"
@@ -92,10 +95,11 @@ def test_without_alpn_each_port_speaks_its_own(merlon, version):
         assert https.recv(12) == b"HTTP/1.1 400"
 
 
+@pytest.mark.parametrize("name", ["mqtt", AWS])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_mqtt_on_the_https_port_is_mqtt_like_on_its_own(merlon, version):
+def test_mqtt_on_the_https_port_is_mqtt_like_on_its_own(merlon, version, name):
     pump, app = merlon.device("pump"), merlon.application("app", subscribe=("devices/#",))
-    with by_alpn(merlon, app, version) as other, by_alpn(merlon, pump, version) as client:
+    with by_alpn(merlon, app, version, name) as other, by_alpn(merlon, pump, version, name) as client:
         other.connect("other")
         other.subscribe("devices/#")
         client.connect("guest")
@@ -109,27 +113,28 @@ def test_mqtt_on_the_https_port_is_mqtt_like_on_its_own(merlon, version):
     merlon.wait_for_entry("connection.closed", actor_id="pump")
 
 
+@pytest.mark.parametrize("name", ["mqtt", AWS])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_mqtt_on_the_https_port_is_refused_in_the_handshake_like_on_its_own(merlon, version):
+def test_mqtt_on_the_https_port_is_refused_in_the_handshake_like_on_its_own(merlon, version, name):
     """The HTTPS port wants no certificate, but MQTT does there, too."""
     pump, operator = merlon.device("pump"), merlon.operator("alice", "admin")
     merlon.api.step("pump", "suspend")
     for port in (merlon.mqtt_port, merlon.enrolment_port):
-        said = s_client(merlon, port, "mqtt", pump, version, "-ign_eof") if version == TLS_1_2 else read_after(merlon, port, pump)
+        said = s_client(merlon, port, name, pump, version, "-ign_eof") if version == TLS_1_2 else read_after(merlon, port, pump, name)
         assert re.search("(?i)alert number 42|bad certificate", said), said
         for identity, alert in ((None, "(?i)certificate required|handshake failure"), (operator, "(?i)unsupported certificate")):
             with pytest.raises((ssl.SSLError, ConnectionError, Closed), match=alert):
-                context = context_with(merlon, identity, version, "mqtt")
+                context = context_with(merlon, identity, version, name)
                 with Mqtt(port, merlon.root, identity, context=context) as client:
                     client.connect("no")
     for reason in ("suspended", "no-certificate", "wrong-eku"):
         merlon.wait_for_refusals(reason, 2)
 
 
-def read_after(merlon, port: int, identity) -> str:
+def read_after(merlon, port: int, identity, name: str) -> str:
     """A TLS 1.3 client learns of the refusal when it reads."""
     try:
-        with Mqtt(port, merlon.root, identity, context=context_with(merlon, identity, TLS_1_3, "mqtt")) as client:
+        with Mqtt(port, merlon.root, identity, context=context_with(merlon, identity, TLS_1_3, name)) as client:
             client.connect("no")
     except (ssl.SSLError, ConnectionError, Closed) as error:
         return str(error)

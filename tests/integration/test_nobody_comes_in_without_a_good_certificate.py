@@ -194,6 +194,11 @@ def test_the_certificate_says_who_it_is_and_a_user_name_cannot_claim_more(merlon
         with Mqtt(merlon.mqtt_port, merlon.root, device, version) as client:
             assert client.connect("x", user="pump-8").reason == reason
         with Mqtt(merlon.mqtt_port, merlon.root, device, version) as client:
+            assert client.connect("x", user="pump-8?SDK=Python").reason == reason
+        for same in ("?SDK=Python&Version=1", "pump-7?SDK=Python"):  # AWS's SDKs add what they are
+            with Mqtt(merlon.mqtt_port, merlon.root, device, version) as client:
+                assert client.connect("x", user=same).reason == 0
+        with Mqtt(merlon.mqtt_port, merlon.root, device, version) as client:
             assert client.connect("x", user="pump-7", password=b"ignored").reason == 0
     merlon.wait_for_entry("connection.refused", actor_id="pump-7", reason="user name is not the name in the certificate")
 

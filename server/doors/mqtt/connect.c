@@ -12,6 +12,7 @@
 #include "doors/mqtt/retry.h"
 #include "doors/mqtt/trust.h"
 #include "doors/mqtt/wipe.h"
+#include "doors/mqtt/ws_code.h"
 #include "messages/topic_tree.h"
 
 enum { ASSIGNED_BYTES = 12 };
@@ -47,7 +48,7 @@ void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, u
     if (answered) /* the connection ends either way */
         (void)mrl_client_send_reason(c, &answer, &answer.connack.props, why);
     c->state = MRL_CLIENT_ENDING;
-    mrl_conn_close(c->conn);
+    mrl_conn_close_saying(c->conn, mrl_mqtt_ws_code(reason));
 }
 
 /* A CONNECT that cannot be read is answered in the version it names, as far as it names one.
@@ -83,11 +84,22 @@ static struct verdict judge_will(const struct mrl_client *c, const struct mrl_mq
     return (struct verdict){0, NULL};
 }
 
+/* SDKs of AWS add what they are behind a question mark, with or without a name before it. No id
+ * contains one. */
+static bool claims_another(mrl_bytes username, mrl_bytes id)
+{
+    mrl_bytes name = username, notes;
+
+    if (mrl_bytes_split(username, '?', &name, &notes) && name.len == 0)
+        return false;
+    return !mrl_bytes_eq(name, id);
+}
+
 /* What the client asks for; who it is stands already. The certificate alone says that: a user name
  * may repeat it and must not claim anything else, a password means nothing here. */
 static struct verdict judge(const struct mrl_client *c, const struct mrl_mqtt_connect *p)
 {
-    if (p->has_username && !mrl_bytes_eq(p->username, c->subject.id))
+    if (p->has_username && claims_another(p->username, c->subject.id))
         return (struct verdict){MRL_MQTT_BAD_CREDENTIALS,
                                 mrl_conn_facts(c->conn)->has_psk
                                     ? "user name is not the device of the key"
@@ -189,7 +201,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
     if (result != MRL_OK) { /* what cannot be logged does not happen */
         c->state = MRL_CLIENT_ENDING;
         c->ended = "audit log not writable";
-        mrl_conn_close(c->conn);
+        mrl_conn_close_saying(c->conn, MRL_WS_INTERNAL_ERROR);
         return;
     }
     c->state = MRL_CLIENT_RECORDED;

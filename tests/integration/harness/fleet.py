@@ -23,9 +23,13 @@ CODECS: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any]]] = {
 }
 
 
+AWS_PREFIX = "$aws/"
+PREFIX = "$merlon/provisioning/"
+
+
 def here(topic: str) -> str:
     """All that changes in the code of a device, besides the endpoint."""
-    return topic.replace("$aws/", "$merlon/provisioning/", 1)
+    return topic.replace(AWS_PREFIX, PREFIX, 1)
 
 
 def csr_pem(key: ec.EllipticCurvePrivateKey, name: str = "AWS IoT Certificate") -> str:

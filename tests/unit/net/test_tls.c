@@ -552,13 +552,15 @@ static void strict_pair(struct pair *p, const struct pki_identity *who, uint16_t
                         const char *strict)
 {
     static const mrl_bytes alpn[] = {MRL_LIT_INIT("http/1.1"), MRL_LIT_INIT("x-test")};
+    const mrl_bytes names[] = {MRL_LIT_INIT("x-other"), mrl_str(strict)};
     struct mrl_tls_server_config config = {
         .client_certificate = MRL_CLIENT_CERT_OPTIONAL,
         .judge = judge,
         .roots = &pki.roots,
         .alpn = alpn,
         .alpn_count = MRL_COUNT(alpn),
-        .strict_alpn = mrl_str(strict),
+        .strict_alpn = names,
+        .strict_alpn_count = MRL_COUNT(names),
         .strict_judge = strict_judge,
         .scope = 8,
     };
@@ -687,7 +689,8 @@ static void a_voucher_may_say_what_is_wrong(void **state)
 
 static void a_strict_protocol_without_a_judge_is_no_configuration(void **state)
 {
-    const struct mrl_tls_server_config half = {.strict_alpn = MRL_LIT_INIT("mqtt")};
+    const mrl_bytes name = MRL_LIT_INIT("mqtt");
+    const struct mrl_tls_server_config half = {.strict_alpn = &name, .strict_alpn_count = 1};
     const struct mrl_tls_server_config other = {.strict_judge = strict_judge};
     struct mrl_tls_context *c = NULL;
 
@@ -696,12 +699,27 @@ static void a_strict_protocol_without_a_judge_is_no_configuration(void **state)
     assert_int_equal(mrl_tls_server_new(&other, &c, NULL), MRL_ERR_INVALID);
 }
 
+static void as_many_protocols_may_be_strict_as_there_may_be(void **state)
+{
+    const mrl_bytes names[MRL_ALPN_MAX + 1] = {MRL_LIT_INIT("mqtt")};
+    struct mrl_tls_server_config config = {
+        .strict_alpn = names, .strict_alpn_count = MRL_ALPN_MAX, .strict_judge = strict_judge};
+    MRL_AUTO(mrl_tls_context) c = NULL;
+
+    (void)state;
+    assert_ok(mrl_tls_server_new(&config, &c, NULL));
+    mrl_tls_context_free(MRL_TAKE(c));
+    config.strict_alpn_count++;
+    assert_int_equal(mrl_tls_server_new(&config, &c, NULL), MRL_ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_strict_protocol_has_its_own_judge),
         cmocka_unit_test(a_strict_protocol_needs_a_certificate_and_the_others_do_not),
         cmocka_unit_test(a_strict_protocol_without_a_judge_is_no_configuration),
+        cmocka_unit_test(as_many_protocols_may_be_strict_as_there_may_be),
         cmocka_unit_test(who_is_not_known_may_be_vouched_for_and_does_not_resume),
         cmocka_unit_test(a_voucher_may_say_what_is_wrong),
         cmocka_unit_test(tls_1_3_opens_and_resumes_and_the_judge_is_asked_each_time),
