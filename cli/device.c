@@ -33,6 +33,12 @@ static mrl_err format_wipe(const json_t *value, struct mrl_buf *out)
                           MRL_FMT(is_answered ? answered : expires));
 }
 
+static mrl_err format_bundle(const json_t *value, struct mrl_buf *out)
+{
+    return mrl_buf_printf(out, "%.*s, since %.*s", MRL_FMT(mrl_cli_text_of(value, "state")),
+                          MRL_FMT(mrl_cli_text_of(value, "since")));
+}
+
 static const struct mrl_cli_column listed[] = {
     {"ID", "id"},           {"STATE", "state"}, {"GROUP", "group"},
     {"CHANGED", "changed"}, {"NOTE", "note"},   {NULL},
@@ -49,6 +55,7 @@ static const struct mrl_cli_column shown[] = {
     {"Reason", "reason"},
     {"Created", "created"},
     {"Changed", "changed"},
+    {"Trust bundle", "trust_bundle", format_bundle},
     {"Wipe", "wipe", format_wipe},
     {NULL},
 };

@@ -55,10 +55,12 @@ static bool is_over(const struct mrl_cli_answer *answer)
            (!mrl_bytes_eq(state, MRL_LIT("waiting")) || number(answer, "told") == 0);
 }
 
-/* Asks until all that were reached have renewed. */
+/* Asks until all that were reached have renewed. Whoever was told a moment ago counts as not
+ * reached until a worker has said so: it takes two looks to be sure. */
 static mrl_exit follow(struct mrl_cli *cli, mrl_bytes target)
 {
     struct mrl_cli_progress progress = {.cli = cli, .what = "devices have renewed"};
+    unsigned over = 0;
 
     for (;;) {
         MRL_SCOPED(mrl_cli_answer) answer = {0};
@@ -66,7 +68,8 @@ static mrl_exit follow(struct mrl_cli *cli, mrl_bytes target)
         MRL_EXIT_TRY(mrl_cli_get(cli, target, &answer));
         progress.total = (uint64_t)number(&answer, "total");
         mrl_cli_progress(&progress, (uint64_t)number(&answer, "renewed"));
-        if (is_over(&answer)) {
+        over = is_over(&answer) ? over + 1 : 0;
+        if (over == 2) {
             mrl_cli_progress_end(&progress);
             mrl_cli_show_answer(cli, &answer, shown);
             return MRL_EXIT_OK;

@@ -175,15 +175,18 @@ mrl_err mrl_folder_create(const struct mrl_folder *f, const char *name, mrl_byte
                           struct mrl_why *why)
 {
     char temporary[64];
+    mrl_err err = MRL_OK;
 
     if (mrl_folder_has(f, name))
         return mrl_fail(why, MRL_ERR_EXISTS, "%s/%s exists and is never replaced", f->path, name);
     (void)snprintf(temporary, sizeof(temporary), "%s.tmp", name); /* our own short names */
     (void)unlinkat(f->fd, temporary, 0);                          /* left by a crash, if any */
     if (write_new_file(f, temporary, content) != MRL_OK ||
-        renameat2(f->fd, temporary, f->fd, name, RENAME_NOREPLACE) != 0 || fsync(f->fd) != 0)
-        return fail_errno(why, "write", f->path, name);
-    return MRL_OK;
+        renameat2(f->fd, temporary, f->fd, name, RENAME_NOREPLACE) != 0 || fsync(f->fd) != 0) {
+        err = fail_errno(why, "write", f->path, name);
+        (void)unlinkat(f->fd, temporary, 0); /* else the next attempt does */
+    }
+    return err;
 }
 
 mrl_err mrl_folder_remove(const struct mrl_folder *f, const char *name, struct mrl_why *why)

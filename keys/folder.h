@@ -32,7 +32,7 @@ mrl_err mrl_folder_open_file(const struct mrl_folder *f, const char *name, int f
 mrl_err mrl_folder_read(const struct mrl_folder *f, const char *name, struct mrl_secret **out,
                         struct mrl_why *why);
 /* Mode 0600, by a temporary file: after a crash there is the whole file or none. MRL_ERR_EXISTS: a
- * file of this name is never replaced. MRL_ERR_NO_SPACE, MRL_ERR_IO. */
+ * file of this name is never replaced. MRL_ERR_NO_SPACE, MRL_ERR_IO: no part of it is left. */
 mrl_err mrl_folder_create(const struct mrl_folder *f, const char *name, mrl_bytes content,
                           struct mrl_why *why);
 /* No error when it is not there; durable on return. */

@@ -29,6 +29,8 @@ static const struct {
     [MRL_KEY_SMALL_ORDER] = {"small-order", "the Ed25519 key is a point of small order"},
     [MRL_KEY_NOT_CANONICAL] = {"not-canonical", "the Ed25519 key is not spelled canonically"},
     [MRL_KEY_PUBLISHED] = {"published-key", "the private key is published; make a new one"},
+    [MRL_KEY_DEAD_RANDOM] = {"dead-random-source",
+                             "the private key is a constant: the random source does not work"},
 };
 
 const char *mrl_key_weakness_name(enum mrl_key_weakness w)
@@ -217,13 +219,23 @@ enum mrl_key_weakness mrl_key_weakness(mrl_bytes spki)
     return mrl_key_weakness_of(key, spki);
 }
 
+enum mrl_key_weakness mrl_key_hash_weakness(mrl_bytes sha256)
+{
+    if (mrl_key_is_published(sha256))
+        return MRL_KEY_PUBLISHED;
+    return mrl_key_is_of_dead_random(sha256) ? MRL_KEY_DEAD_RANDOM : MRL_KEY_SOUND;
+}
+
 enum mrl_key_weakness mrl_key_weakness_of(const struct mrl_key *key, mrl_bytes spki)
 {
+    enum mrl_key_weakness w = MRL_KEY_SOUND;
     uint8_t hash[MRL_SHA256_SIZE];
 
     MRL_OPENSSL_SCOPE();
-    if (mrl_sha256(spki, hash) == MRL_OK && mrl_key_is_published(mrl_bytes_of(hash, sizeof(hash))))
-        return MRL_KEY_PUBLISHED;
+    if (mrl_sha256(spki, hash) == MRL_OK)
+        w = mrl_key_hash_weakness(mrl_bytes_of(hash, sizeof(hash)));
+    if (w != MRL_KEY_SOUND)
+        return w;
     if (mrl_key_type(key) == MRL_KEY_RSA)
         return judge_rsa(key);
     return mrl_key_type(key) == MRL_KEY_ED25519 ? judge_ed25519(key) : MRL_KEY_SOUND;

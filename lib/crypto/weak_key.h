@@ -15,6 +15,7 @@ enum mrl_key_weakness {
     MRL_KEY_SMALL_ORDER,   /* Ed25519: a point of order 8 or less; it signs everything */
     MRL_KEY_NOT_CANONICAL, /* Ed25519: a second spelling of a point, RFC 8032 5.1.3 */
     MRL_KEY_PUBLISHED,     /* its private key stands in a standard or a test suite */
+    MRL_KEY_DEAD_RANDOM,   /* its private key is one byte repeated, or counts */
     MRL_KEY_WEAKNESS_COUNT_
 };
 const char *mrl_key_weakness_name(enum mrl_key_weakness w); /* "roca"; stable, for logs */
@@ -30,7 +31,12 @@ enum mrl_key_weakness mrl_key_weakness(mrl_bytes spki);
 struct mrl_key;
 enum mrl_key_weakness mrl_key_weakness_of(const struct mrl_key *key, mrl_bytes spki);
 
+/* What the SHA-256 of a SubjectPublicKeyInfo alone tells. */
+enum mrl_key_weakness mrl_key_hash_weakness(mrl_bytes sha256);
+
 /* known_keys.c: is it the SHA-256 of the SubjectPublicKeyInfo of a published key? */
 bool mrl_key_is_published(mrl_bytes sha256);
+/* dead_random.c: the same of keys whose private part is one byte repeated, or counts. */
+bool mrl_key_is_of_dead_random(mrl_bytes sha256);
 
 #endif

@@ -32,6 +32,7 @@ static struct mrl_loop *loop_of(const struct mrl_conn *c)
 /* From now on nothing is read, written or shown; on_closed comes at the end of the turn. */
 void mrl_conn_finish(struct mrl_conn *c, enum mrl_conn_end end)
 {
+    mrl_conn_leave_batch(c);
     if (c->state >= CONN_ENDED)
         return;
     mrl_conn_stop_handshake(c);

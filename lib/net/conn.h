@@ -21,6 +21,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
+#include "wire/ws.h"
 
 struct mrl_conn;
 
@@ -134,6 +135,8 @@ void mrl_conn_abort(struct mrl_conn *c);
  * follows. */
 mrl_err mrl_conn_start_ws(struct mrl_conn *c);
 bool mrl_conn_is_ws(const struct mrl_conn *c);
+/* As mrl_conn_close; over WebSocket Close says code, unless the peer closed before. */
+void mrl_conn_close_saying(struct mrl_conn *c, enum mrl_ws_close_code code);
 
 /* Moves an open connection to another worker (docs/decisions/0002): socket, TLS state, unread and
  * unsent bytes. detach, from any callback or outside: the connection pointer is dead, no callback

@@ -113,6 +113,7 @@ static void read_failed(struct mrl_conn *c, mrl_err err)
 
 void mrl_conn_readable(struct mrl_conn *c)
 {
+    mrl_conn_leave_batch(c); /* an alert would overtake it */
     if (c->paused)
         mrl_conn_update_events(c);
     for (int i = 0; i < READS_PER_TURN || waits_inside(c); i++) {
@@ -158,19 +159,6 @@ static mrl_err send_plain(struct mrl_conn *c, mrl_bytes data, size_t *written)
     return MRL_OK;
 }
 
-static mrl_err send_waiting(struct mrl_conn *c)
-{
-    mrl_bytes data = mrl_buf_bytes(&c->out);
-    size_t written = 0;
-    mrl_err err =
-        c->tls == NULL ? send_plain(c, data, &written) : mrl_tls_write(c->tls, data, &written);
-
-    mrl_buf_consume(&c->out, written);
-    if (c->out.len == 0)
-        mrl_conns_take_back(c->conns, &c->out);
-    return err;
-}
-
 static void drained(struct mrl_conn *c)
 {
     struct mrl_conns *cs = c->conns;
@@ -189,28 +177,48 @@ static void drained(struct mrl_conn *c)
     cs->current = NULL;
 }
 
-void mrl_conn_flush(struct mrl_conn *c)
+void mrl_conn_sent(struct mrl_conn *c, size_t bytes, mrl_err err)
 {
-    bool waited;
-    mrl_err err = MRL_OK;
-
-    if (c->state != CONN_OPEN && c->state != CONN_CLOSING)
-        return;
-    if (c->ws != NULL)
-        err = mrl_conn_ws_flush(c);
-    waited = c->out.len > 0;
-    if (err == MRL_OK && waited)
-        err = send_waiting(c);
+    mrl_buf_consume(&c->out, bytes);
+    if (c->out.len == 0)
+        mrl_conns_take_back(c->conns, &c->out);
     if (err == MRL_ERR_AGAIN) {
         c->blocked = true;
         mrl_conn_update_events(c);
     } else if (err != MRL_OK) {
         mrl_conn_finish(c, MRL_END_LOST);
-    } else if (waited || c->state == CONN_CLOSING) {
+    } else if (c->out.len == 0) { /* else more was written since, and flush is asked for */
         drained(c);
-    } else {
-        mrl_conn_update_events(c);
     }
+}
+
+static void send_waiting(struct mrl_conn *c)
+{
+    mrl_bytes data = mrl_buf_bytes(&c->out);
+    size_t written = 0;
+    mrl_err err =
+        c->tls == NULL ? send_plain(c, data, &written) : mrl_tls_write(c->tls, data, &written);
+
+    mrl_conn_sent(c, written, err);
+}
+
+void mrl_conn_flush(struct mrl_conn *c)
+{
+    mrl_err err = MRL_OK;
+
+    mrl_conn_leave_batch(c);
+    if (c->state != CONN_OPEN && c->state != CONN_CLOSING)
+        return;
+    if (c->ws != NULL)
+        err = mrl_conn_ws_flush(c);
+    if (err != MRL_OK)
+        mrl_conn_sent(c, 0, err);
+    else if (c->out.len == 0 && c->state == CONN_OPEN)
+        mrl_conn_update_events(c);
+    else if (c->out.len == 0)
+        drained(c);
+    else if (!mrl_conn_batch(c))
+        send_waiting(c);
 }
 
 mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data)

@@ -14,6 +14,7 @@ mrl_err mrl_conn_detach(struct mrl_conn *c, struct mrl_conn_parcel **out)
 {
     struct mrl_conns *cs = c->conns;
 
+    mrl_conn_leave_batch(c);
     MRL_ENSURE(c->state == CONN_OPEN, MRL_ERR_STATE);
     mrl_loop_remove(cs->config.loop, &c->watch);
     mrl_loop_later_cancel(&c->flush);

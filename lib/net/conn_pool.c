@@ -77,6 +77,7 @@ mrl_err mrl_conns_new(const struct mrl_conns_config *config, struct mrl_conns **
     cs->large = make_spare(SPARE_LARGE);
     cs->small = make_spare(SPARE_SMALL);
     mrl_list_init(&cs->all);
+    mrl_conns_batch_init(cs);
     if (cs->config.handshake_timeout_ms == 0)
         cs->config.handshake_timeout_ms = DEFAULT_TIMEOUT_MS;
     if (cs->config.handshakes_limit == 0)
@@ -97,6 +98,7 @@ void mrl_conns_free(struct mrl_conns *cs)
         mrl_conn_finish(c, MRL_END_SHUTDOWN);
         mrl_conn_destroy(c);
     }
+    mrl_loop_later_cancel(&cs->batch.send);
     free_spare(&cs->large);
     free_spare(&cs->small);
     free(cs);

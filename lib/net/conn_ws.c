@@ -50,11 +50,19 @@ mrl_err mrl_conn_ws_flush(struct mrl_conn *c)
 
 mrl_err mrl_conn_start_ws(struct mrl_conn *c)
 {
+    mrl_conn_leave_batch(c);
     MRL_ENSURE(c->state == CONN_OPEN && c->ws == NULL, MRL_ERR_STATE);
     c->ws = mrl_ws_link_new();
     if (c->in.len > 0 && mrl_conn_ws_read(c, 0) && !c->paused)
         mrl_loop_later(c->conns->config.loop, &c->show);
     return c->state < CONN_ENDED ? MRL_OK : MRL_ERR_CLOSED;
+}
+
+void mrl_conn_close_saying(struct mrl_conn *c, enum mrl_ws_close_code code)
+{
+    if (c->ws != NULL && c->state == CONN_OPEN)
+        mrl_ws_link_say(c->ws, code);
+    mrl_conn_close(c);
 }
 
 bool mrl_conn_is_ws(const struct mrl_conn *c)

@@ -112,6 +112,11 @@ void mrl_loop_later(struct mrl_loop *l, struct mrl_later *later)
     mrl_list_add(&l->later, &later->node);
 }
 
+bool mrl_loop_has_later(const struct mrl_loop *l)
+{
+    return !mrl_list_empty(&l->later);
+}
+
 void mrl_loop_later_cancel(struct mrl_later *later)
 {
     if (!later->asked)

@@ -51,6 +51,7 @@ void mrl_loop_timer(struct mrl_loop *l, struct mrl_timer *t, uint64_t after_ms);
 /* run is called once at the end of this turn, however often it is asked for; asked in such a run:
  * at the end of the same turn, after those asked before. In the order asked. */
 void mrl_loop_later(struct mrl_loop *l, struct mrl_later *later);
+bool mrl_loop_has_later(const struct mrl_loop *l);
 void mrl_loop_later_cancel(struct mrl_later *later); /* not asked: no-op */
 
 /* A loop that is busy may let work gather for so long (below a second) before it looks again:

@@ -5,7 +5,10 @@ enum {
     EVERY_NS = 10000000, /* 10 ms */
     STEP_NS = 50000,     /* a shorter wait is not worth its own wake-up */
     BUSY_PERCENT = 25,
+    EASY_PERCENT = 21,   /* below the mean: less gathering would do */
     IDLE_PERCENT = 12,   /* gathering saves two thirds at best: no to and fro */
+    SMOOTHED = 8,        /* judgements in a mean: one sees two or three turns */
+    CLOSER = 32,         /* that part of the distance: the mean follows */
     CROWD_PERCENT = 270, /* ready connections in a hundred turns; 100: each is served at once */
     CROWDED_LEAST = 5,   /* so many judgements more than others: one is a hiccup of senders */
     STEADY_MOST = 100,   /* judgements, a second: would it still be crowded at once? */
@@ -42,6 +45,7 @@ static void consider(struct mrl_pace *p, bool crowded)
         p->apart_ns = p->before_ns;
         p->looks = 0;
     } else if (p->crowded >= CROWDED_LEAST) {
+        p->used_sum = BUSY_PERCENT * SMOOTHED;
         move_apart(p);
     }
     if (p->looks > 0)
@@ -57,12 +61,17 @@ static void look_again(struct mrl_pace *p)
     p->steady = 0;
 }
 
-static void adapt(struct mrl_pace *p, bool busy, bool idle)
+/* No further apart than it takes to stay below a quarter of a processor: that is how long messages
+ * wait. */
+static void adapt(struct mrl_pace *p, uint64_t percent)
 {
-    if (idle)
+    p->used_sum += percent - p->used_sum / SMOOTHED;
+    if (percent < IDLE_PERCENT)
         p->apart_ns = p->apart_ns > STEP_NS ? p->apart_ns / 2 : 0;
-    else if (busy)
+    else if (p->used_sum > BUSY_PERCENT * SMOOTHED)
         move_apart(p);
+    else if (p->used_sum < EASY_PERCENT * SMOOTHED)
+        p->apart_ns -= p->apart_ns / CLOSER;
     if (++p->steady >= STEADY_MOST)
         look_again(p);
 }
@@ -75,7 +84,7 @@ void mrl_pace_judge(struct mrl_pace *p, uint64_t now_ns, uint64_t cpu_ns)
     if (p->apart_ns == 0)
         consider(p, busy && p->ready * 100 > p->turns * CROWD_PERCENT);
     else
-        adapt(p, busy, used * 100 < passed * IDLE_PERCENT);
+        adapt(p, used * 100 / passed);
     p->judged_ns = now_ns;
     p->cpu_ns = cpu_ns;
     p->turns = p->ready = 0;

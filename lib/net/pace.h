@@ -2,8 +2,9 @@
 /* How far apart the turns of a busy loop begin. A turn that does much costs less for each thing
  * than many that do little: one wake-up, one write to a connection for all it is sent. So a loop
  * that finds several connections ready at each turn, and uses a quarter of a processor, begins its
- * turns a little apart, up to a limit, and lets work gather; one that serves each at once, however
- * busy it is, never waits. Layer: net. Thread: one owner. */
+ * turns a little apart, up to a limit and no further than it takes to use less, and lets work
+ * gather; one that serves each at once, however busy it is, never waits. Layer: net. Thread: one
+ * owner. */
 #ifndef MRL_NET_PACE_H
 #define MRL_NET_PACE_H
 
@@ -19,6 +20,7 @@ struct mrl_pace { /* zeroed memory never waits */
     unsigned steady;       /* judgements since turns came apart */
     unsigned looks;        /* judgements left that tell whether it must still wait */
     uint64_t before_ns;    /* apart_ns until it looked */
+    uint64_t used_sum;     /* of percents used while apart: the mean, times its length */
     uint64_t turns, ready; /* connections found ready by so many turns since it judged */
 };
 

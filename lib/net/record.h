@@ -35,9 +35,9 @@ enum mrl_alert {
 
 /* One direction. */
 struct mrl_record_keys {
-    uint8_t secret[MRL_LABEL_HASH_MAX]; /* application_traffic_secret_N */
     uint8_t key[MRL_RECORD_KEY_MAX];
     uint8_t iv[MRL_RECORD_NONCE];
+    uint8_t secret[MRL_LABEL_HASH_MAX]; /* application_traffic_secret_N */
 };
 /* For memory of a struct mrl_secret_pool. */
 struct mrl_record_secrets {

@@ -318,6 +318,17 @@ mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written)
     return library_write(t, data, written);
 }
 
+mrl_err mrl_tls_seal(struct mrl_tls *t, mrl_bytes text, uint8_t *to, size_t *len)
+{
+    MRL_ENSURE(!t->failed && t->records != NULL, MRL_ERR_STATE);
+    return mrl_tls_records_seal(t->records, text, to, len);
+}
+
+mrl_err mrl_tls_send_sealed(struct mrl_tls *t, mrl_bytes sealed, size_t text_len)
+{
+    return note(t, mrl_tls_records_send(t->records, sealed, text_len), MRL_WANT_WRITE);
+}
+
 void mrl_tls_shutdown(struct mrl_tls *t)
 {
     if (t->failed || (t->ssl != NULL && SSL_in_init(t->ssl)))

@@ -173,6 +173,12 @@ bool mrl_tls_waiting(const struct mrl_tls *t);
 /* *written is set in any case; less than all only with MRL_ERR_AGAIN. After MRL_ERR_AGAIN call
  * again with the same bytes (more may follow them). */
 mrl_err mrl_tls_write(struct mrl_tls *t, mrl_bytes data, size_t *written);
+/* The two halves of mrl_tls_write, for text of one record at most: between them nothing else is
+ * done to t. MRL_ERR_STATE: it cannot be sealed ahead, nothing has happened. to: room for
+ * MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + text.len bytes. */
+mrl_err mrl_tls_seal(struct mrl_tls *t, mrl_bytes text, uint8_t *to, size_t *len);
+/* text_len: what mrl_tls_seal was given. MRL_ERR_AGAIN: as mrl_tls_write, with nothing written. */
+mrl_err mrl_tls_send_sealed(struct mrl_tls *t, mrl_bytes sealed, size_t text_len);
 /* Sends close_notify, best effort. */
 void mrl_tls_shutdown(struct mrl_tls *t);
 /* The connection goes to another thread: nothing of its keys stays with this one. */

@@ -80,12 +80,12 @@ struct mrl_tls_context {
 struct mrl_tls {
     SSL *ssl;                        /* NULL: handed over */
     struct mrl_tls_records *records; /* what came after it */
+    enum mrl_tls_want want;
+    bool failed; /* fatal error: nothing may be sent any more */
+    uint8_t peer_alert;
+    enum mrl_tls_refusal refusal;
     struct mrl_tls_context *context;
     struct mrl_tls_facts facts;
-    enum mrl_tls_refusal refusal;
-    enum mrl_tls_want want;
-    uint8_t peer_alert;
-    bool failed; /* fatal error: nothing may be sent any more */
     /* During the handshake of a server: what the certificate shown now says, and what the ticket
      * offered says. Only one of them counts: which, OpenSSL tells at the end. */
     bool verified;

@@ -180,6 +180,21 @@ mrl_err mrl_tls_records_write(struct mrl_tls_records *r, mrl_bytes data, size_t 
     return MRL_OK;
 }
 
+mrl_err mrl_tls_records_seal(struct mrl_tls_records *r, mrl_bytes text, uint8_t *to, size_t *len)
+{
+    MRL_ENSURE(r->unsent.len == 0 && r->sealed == 0 && text.len <= MRL_RECORD_TEXT, MRL_ERR_STATE);
+    return mrl_record_write(&r->record, text, to, len);
+}
+
+mrl_err mrl_tls_records_send(struct mrl_tls_records *r, mrl_bytes sealed, size_t text_len)
+{
+    mrl_err err = send_sealed(r, sealed);
+
+    if (err == MRL_ERR_AGAIN)
+        r->sealed = text_len;
+    return err;
+}
+
 /* The last record there is; best effort. */
 static void send_alert(struct mrl_tls_records *r, uint8_t alert)
 {

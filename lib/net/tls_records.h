@@ -35,6 +35,8 @@ MRL_AUTO_DEFINE(mrl_tls_records);
 /* These are mrl_tls_read and so on of net/tls.h. */
 mrl_err mrl_tls_records_read(struct mrl_tls_records *r, struct mrl_buf *in, size_t max);
 mrl_err mrl_tls_records_write(struct mrl_tls_records *r, mrl_bytes data, size_t *written);
+mrl_err mrl_tls_records_seal(struct mrl_tls_records *r, mrl_bytes text, uint8_t *to, size_t *len);
+mrl_err mrl_tls_records_send(struct mrl_tls_records *r, mrl_bytes sealed, size_t text_len);
 void mrl_tls_records_shutdown(struct mrl_tls_records *r);
 bool mrl_tls_records_drained(const struct mrl_tls_records *r);
 bool mrl_tls_records_waiting(const struct mrl_tls_records *r);

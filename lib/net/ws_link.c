@@ -225,6 +225,12 @@ void mrl_ws_link_end_frame(struct mrl_ws_link *l, struct mrl_buf *out)
     l->writing = false;
 }
 
+void mrl_ws_link_say(struct mrl_ws_link *l, enum mrl_ws_close_code code)
+{
+    if (!l->over)
+        l->code = (uint16_t)code;
+}
+
 mrl_err mrl_ws_link_close(struct mrl_ws_link *l, struct mrl_buf *out)
 {
     uint8_t memory[MRL_WS_HEADER_MAX];

@@ -29,8 +29,10 @@ const char *mrl_ws_link_fault(const struct mrl_ws_link *l);
  * ended before any of out is sent. MRL_ERR_LIMIT: of out. */
 mrl_err mrl_ws_link_write(struct mrl_ws_link *l, mrl_bytes data, struct mrl_buf *out);
 void mrl_ws_link_end_frame(struct mrl_ws_link *l, struct mrl_buf *out);
+/* What Close will say; not when the peer closed or is at fault. */
+void mrl_ws_link_say(struct mrl_ws_link *l, enum mrl_ws_close_code code);
 /* Appends Close, once, behind what was written: the code of the peer's fault, the one it closed
- * with, or 1000. RFC 6455 5.5.1 */
+ * with, what was to be said, or 1000. RFC 6455 5.5.1 */
 mrl_err mrl_ws_link_close(struct mrl_ws_link *l, struct mrl_buf *out);
 
 #endif

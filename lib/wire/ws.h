@@ -18,14 +18,18 @@ enum mrl_ws_opcode {
 };
 enum mrl_ws_from { MRL_WS_FROM_CLIENT, MRL_WS_FROM_SERVER };
 
-/* RFC 6455 7.4.1 */
+/* RFC 6455 7.4.1; 1013 from IANA's registry */
 enum mrl_ws_close_code {
     MRL_WS_NORMAL = 1000,
+    MRL_WS_GOING_AWAY = 1001,
     MRL_WS_PROTOCOL_ERROR = 1002,
     MRL_WS_UNSUPPORTED_DATA = 1003,
     MRL_WS_NO_STATUS = 1005, /* never on the wire: a Close without a code */
     MRL_WS_INVALID_DATA = 1007,
+    MRL_WS_POLICY = 1008, /* also what has no code of its own */
     MRL_WS_TOO_BIG = 1009,
+    MRL_WS_INTERNAL_ERROR = 1011,
+    MRL_WS_TRY_AGAIN_LATER = 1013,
 };
 
 enum {

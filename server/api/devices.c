@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/device.h"
 
+#include <string.h>
+
 #include "access/attributes.h"
 #include "api/request.h"
 #include "base/hex.h"
@@ -8,6 +10,8 @@
 #include "devices/credential.h"
 #include "devices/hardware.h"
 #include "devices/wipe.h"
+#include "issuing/bundles.h"
+#include "issuing/issuing.h"
 
 static const char *const new_members[] = {"id",  "group",  "note", "attributes",
                                           "key", "serial", "ek",   NULL};
@@ -116,6 +120,36 @@ static void on_wipe(void *context, const struct mrl_wipe_info *w)
     mrl_api_put(page->r, page->items, "wipe", o);
 }
 
+static void put_bundle(struct mrl_api_request *r, json_t *o, const struct mrl_bundle_told *told)
+{
+    const struct mrl_bundle_version *present = mrl_issuing_bundle(r->api->issuing);
+    bool is_present = memcmp(present->bytes, told->version.bytes, sizeof(present->bytes)) == 0;
+    json_t *bundle = mrl_json_object();
+
+    mrl_api_put_hex(r, bundle, "version",
+                    mrl_bytes_of(told->version.bytes, sizeof(told->version.bytes)));
+    mrl_api_put_text(r, bundle, "state",
+                     mrl_str(is_present     ? "present"
+                             : told->served ? "earlier"
+                                            : "unknown"));
+    mrl_api_put_time(r, bundle, "since", told->since_ms);
+    mrl_api_put(r, o, "trust_bundle", bundle);
+}
+
+/* What other modules know of the device, when they do. */
+static mrl_err put_more(struct mrl_api_request *r, struct mrl_api_page *shown, mrl_bytes id)
+{
+    struct mrl_bundle_told told;
+    mrl_err err = mrl_wipe_show(r->api->registry, id, on_wipe, shown, NULL);
+
+    if (err != MRL_OK && err != MRL_ERR_NOT_FOUND)
+        return err;
+    err = mrl_bundle_told(r->api->store, id, &told);
+    if (err == MRL_OK)
+        put_bundle(r, shown->items, &told);
+    return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
+}
+
 /* The device as it is now, after a change as well. */
 static mrl_err answer_device(struct mrl_api_request *r, unsigned status, mrl_bytes id)
 {
@@ -123,8 +157,8 @@ static mrl_err answer_device(struct mrl_api_request *r, unsigned status, mrl_byt
     mrl_err err;
 
     MRL_TRY(mrl_device_show(r->api->registry, id, on_shown, &shown, &r->why));
-    err = mrl_wipe_show(r->api->registry, id, on_wipe, &shown, NULL);
-    if (err != MRL_OK && err != MRL_ERR_NOT_FOUND) {
+    err = put_more(r, &shown, id);
+    if (err != MRL_OK) {
         json_decref(shown.items);
         return err;
     }

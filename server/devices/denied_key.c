@@ -128,8 +128,10 @@ static mrl_err refuse_weak(enum mrl_key_weakness w, struct mrl_why *why)
 
 mrl_err mrl_key_vet_hash(struct mrl_tx *tx, mrl_bytes sha256, struct mrl_why *why)
 {
-    if (mrl_key_is_published(sha256))
-        return refuse_weak(MRL_KEY_PUBLISHED, why);
+    enum mrl_key_weakness w = mrl_key_hash_weakness(sha256);
+
+    if (w != MRL_KEY_SOUND)
+        return refuse_weak(w, why);
     return look_up(tx, sha256, why);
 }
 

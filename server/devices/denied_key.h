@@ -78,7 +78,7 @@ enum mrl_key_refusal {
     MRL_KEY_REFUSED_BROKEN,    /* no point of its curve, not readable */
     MRL_KEY_REFUSED_UNPROVEN,  /* the request is not signed by it */
     MRL_KEY_REFUSED_WEAK,      /* the first of the weaknesses, which follow in their order */
-    MRL_KEY_REFUSED_COUNT_ = MRL_KEY_REFUSED_WEAK + 7,
+    MRL_KEY_REFUSED_COUNT_ = MRL_KEY_REFUSED_WEAK + 8,
 };
 void mrl_key_refused(enum mrl_key_refusal reason);
 uint64_t mrl_keys_refused(enum mrl_key_refusal reason);

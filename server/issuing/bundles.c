@@ -2,6 +2,7 @@
 #include "issuing/bundles.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "access/name.h"
 #include "base/clock.h"
@@ -88,4 +89,35 @@ void mrl_bundle_report(struct mrl_store *s, mrl_bytes device,
         mrl_store_submit(s, &r->write);
     else
         free(r);
+}
+
+struct telling {
+    mrl_bytes device;
+    struct mrl_bundle_told *out;
+};
+
+static mrl_err run_told(struct mrl_tx *tx, void *context)
+{
+    const struct telling *t = context;
+    MRL_AUTO(mrl_rows) rows = NULL;
+    mrl_bytes version;
+
+    MRL_TRY(mrl_tx_query_one(tx,
+                             "SELECT r.version, r.changed, b.version IS NOT NULL FROM "
+                             "ca_bundle_reports r LEFT JOIN ca_bundles b ON b.version = r.version "
+                             "WHERE r.device = $1",
+                             MRL_ARGS(MRL_TEXT(t->device)), &rows));
+    version = mrl_row_bytes(rows, 0);
+    MRL_ENSURE(version.len == sizeof(t->out->version.bytes), MRL_ERR_CORRUPT);
+    memcpy(t->out->version.bytes, version.data, version.len);
+    t->out->since_ms = mrl_row_int(rows, 1);
+    t->out->served = mrl_row_int(rows, 2) != 0;
+    return MRL_OK;
+}
+
+mrl_err mrl_bundle_told(struct mrl_store *s, mrl_bytes device, struct mrl_bundle_told *out)
+{
+    struct telling t = {device, out};
+
+    return mrl_store_read(s, run_told, &t);
 }

@@ -31,4 +31,12 @@ mrl_err mrl_bundle_read(mrl_bytes text, struct mrl_bundle_version *out);
 void mrl_bundle_report(struct mrl_store *s, mrl_bytes device,
                        const struct mrl_bundle_version *version);
 
+struct mrl_bundle_told {
+    struct mrl_bundle_version version;
+    int64_t since_ms; /* wall clock: told of first; the same again changes nothing */
+    bool served;      /* it is or was one of ours */
+};
+/* [service] What this device told last. MRL_ERR_NOT_FOUND: it never did. */
+mrl_err mrl_bundle_told(struct mrl_store *s, mrl_bytes device, struct mrl_bundle_told *out);
+
 #endif

@@ -166,6 +166,7 @@ const struct mrl_column mrl_columns[] = {
     PUBLIC("token_answers", "token"), /* its id, not its text */
     PUBLIC("token_answers", "device"),
     PUBLIC("token_answers", "fingerprint"),
+    HASHED("token_requests", "request"),
 
     PUBLIC("server_clock", "id"),
     PUBLIC("server_clock", "seen"),

@@ -332,13 +332,20 @@ static void on_signal(struct mrl_watch *w, uint32_t events)
     (void)events;
     if (read(w->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
+    if (info.ssi_signo == SIGHUP) {
+        mrl_log_warn("server.not_reloaded",
+                     MRL_FIELD_STR("why", "the configuration is read at a start only"));
+        return;
+    }
     mrl_log_info("server.stopping", MRL_FIELD_INT("signal", info.ssi_signo));
     mrl_loop_stop(s->loop);
 }
 
-static void stop_signals(sigset_t *set)
+/* SIGHUP too: who expects it to reload must not end a fleet's connections with it. */
+static void watched_signals(sigset_t *set)
 {
-    (void)sigemptyset(set); /* cannot fail, nor can the next two */
+    (void)sigemptyset(set); /* cannot fail, nor can the next three */
+    (void)sigaddset(set, SIGHUP);
     (void)sigaddset(set, SIGTERM);
     (void)sigaddset(set, SIGINT);
 }
@@ -347,7 +354,7 @@ mrl_err mrl_housekeeping_block_signals(void)
 {
     sigset_t set;
 
-    stop_signals(&set);
+    watched_signals(&set);
     return pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 ? MRL_OK : MRL_ERR_IO;
 }
 
@@ -355,7 +362,7 @@ static mrl_err watch_signals(struct mrl_server *s)
 {
     sigset_t set;
 
-    stop_signals(&set);
+    watched_signals(&set);
     s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     s->signals.ready = on_signal;
     MRL_ENSURE(s->signals.fd >= 0, MRL_ERR_IO);

@@ -104,20 +104,19 @@ static void launch(struct mrl_session *s, struct mrl_outgoing *o)
 }
 
 /* What was sent before goes on: only a delivery that did not begin expires. MQTT 5.0 3.3.2-5 */
-static bool expired(const struct mrl_outgoing *o, uint64_t now)
+static bool expired(const struct mrl_outgoing *o)
 {
-    return !o->again && mrl_publication_expired(o->publication, now);
+    return !o->again && o->publication->expires_ms != 0 &&
+           mrl_publication_expired(o->publication, mrl_monotonic_ms());
 }
 
 /* Sends from the queue as far as the window is open. */
 static void pump(struct mrl_session *s)
 {
-    uint64_t now = mrl_monotonic_ms();
-
     while (s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued)) {
         struct mrl_outgoing *o = MRL_CONTAINER(s->queued.next, struct mrl_outgoing, link);
 
-        if (expired(o, now)) {
+        if (expired(o)) {
             unqueue(s, o);
             dropped(s, MRL_ERR_TIMEOUT);
             outgoing_free(s, o);

@@ -18,10 +18,10 @@ struct mrl_subscriber {
 
 struct mrl_subscription {
     struct mrl_subscriber subscriber;
-    struct mrl_map_node in_session; /* by filter */
     struct mrl_subscribe_options options;
     bool shared;
-    char filter[]; /* as subscribed, $share/name/ included */
+    struct mrl_map_node in_session; /* by filter */
+    char filter[];                  /* as subscribed, $share/name/ included */
 };
 
 struct mrl_hub_listener {
@@ -98,19 +98,30 @@ struct mrl_routing {
 };
 
 struct mrl_session {
+    /* What every message to it touches comes first: a thousand receivers fit in no near cache. */
+    size_t hit; /* only while a message is being routed: its hit's place, plus one */
+    uint64_t number;
+    const struct mrl_session_sink *sink;
+    void *door;      /* NULL: not connected */
+    bool started;    /* CONNACK is on its way: messages may follow */
+    bool durable;    /* survives the process: in the store, or on the way there */
+    unsigned window; /* most in flight: our limit and the client's Receive Maximum */
     struct mrl_hub *hub;
+    unsigned queued_count;
+    unsigned flying_count;
+    struct mrl_list queued; /* struct mrl_outgoing, oldest first */
+    struct mrl_list flying; /* sent, not finished, in sending order */
+    size_t queued_bytes;
+    uint64_t flying_since; /* delivery.c: a number below or equal to all of them */
+    uint64_t last_seq;     /* given to a message */
+    uint64_t sent;         /* the highest that left to the client */
+    struct mrl_session_limits limits;
+
     struct mrl_map_node in_hub; /* by the whole key */
     struct mrl_list in_principal;
     struct mrl_principal_sessions *principal;
     struct mrl_session_key key; /* views into in_hub.key */
-    uint64_t number;
-
-    const struct mrl_session_sink *sink;
-    void *door;   /* NULL: not connected */
-    bool started; /* CONNACK is on its way: messages may follow */
     uint32_t expiry_s;
-    struct mrl_session_limits limits;
-    unsigned window;          /* most in flight: our limit and the client's Receive Maximum */
     unsigned receive_maximum; /* that the connection was told */
     struct mrl_will will;
     struct mrl_timer timer; /* runs while detached: the will's delay, then the expiry */
@@ -118,20 +129,11 @@ struct mrl_session {
     uint64_t expires_at_ms; /* 0: does not expire */
 
     struct mrl_map subscriptions;
-    unsigned shared_count;  /* of them */
-    struct mrl_list queued; /* struct mrl_outgoing, oldest first */
-    unsigned queued_count;
-    size_t queued_bytes;
-    struct mrl_list flying; /* sent, not finished, in sending order */
-    unsigned flying_count;
-    uint64_t flying_since; /* delivery.c: a number below or equal to all of them */
-    uint64_t last_seq;     /* given to a message */
-    uint64_t sent;         /* the highest that left to the client */
+    unsigned shared_count; /* of them */
     uint16_t *receiving;   /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
-    size_t hit; /* only while a message is being routed: its hit's place, plus one */
 
-    bool durable;            /* survives the process: in the store, or on the way there */
+    bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */
     int64_t row;             /* in the store; 0: never was there */
     int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */

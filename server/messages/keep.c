@@ -59,14 +59,25 @@ static struct mrl_op *op_new(struct mrl_session *s, enum mrl_op_kind kind, mrl_b
 
 /* --- the session itself */
 
+static int64_t next_row(const struct mrl_session *s)
+{
+    return atomic_fetch_add(&mrl_journal_ledger(s->hub->journal)->last_session, 1) + 1;
+}
+
 void mrl_keep_begin(struct mrl_session *s)
 {
-    struct mrl_hub *h = s->hub;
-
     s->durable = true;
     if (s->row == 0)
-        s->row = atomic_fetch_add(&mrl_journal_ledger(h->journal)->last_session, 1) + 1;
-    atomic_fetch_add(&h->durable, 1);
+        s->row = next_row(s);
+    atomic_fetch_add(&s->hub->durable, 1);
+}
+
+/* Not the row it may have had: that one's removal is under way. */
+void mrl_keep_begin_will(struct mrl_session *s)
+{
+    s->will_kept = true;
+    s->row = next_row(s);
+    s->row_version = 0;
 }
 
 /* Its operations under way find nobody any more. */
@@ -74,10 +85,11 @@ struct mrl_op *mrl_keep_end(struct mrl_session *s)
 {
     struct mrl_op *op;
 
-    if (!s->durable)
+    if (!s->durable && !s->will_kept)
         return NULL;
-    s->durable = false;
-    atomic_fetch_sub(&s->hub->durable, 1);
+    if (s->durable)
+        atomic_fetch_sub(&s->hub->durable, 1);
+    s->durable = s->will_kept = false;
     MRL_LIST_EACH(pending, &s->pending, struct mrl_op, of_session)
     {
         mrl_list_remove(&pending->of_session);
@@ -118,7 +130,7 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
     MRL_SCOPED(mrl_buf) names = {0};
     struct mrl_op *op;
 
-    if (!s->durable || s->hub->journal == NULL)
+    if ((!s->durable && !s->will_kept) || s->hub->journal == NULL)
         return NULL;
     op = op_new(s, MRL_OP_SESSION, names_of(&s->key, &names));
     op->must = must;

@@ -3,7 +3,7 @@
  * refused. Layer: messages, inside this folder. Thread: the worker that owns the hub.
  *
  * For sessions that end with their connection, and hubs without a journal, all of these do
- * nothing. */
+ * nothing; but such a session's will is kept. */
 #ifndef MRL_MESSAGES_KEEP_H
 #define MRL_MESSAGES_KEEP_H
 
@@ -20,6 +20,8 @@ struct mrl_stored {
 /* A session begins or ceases to outlive its connection. */
 void mrl_keep_begin(struct mrl_session *s);
 struct mrl_op *mrl_keep_end(struct mrl_session *s); /* gives what removes it, or NULL */
+/* One that ends with its connection has a will: a row of its own until then. */
+void mrl_keep_begin_will(struct mrl_session *s);
 
 /* The row as it is now. must: nobody waits for it. */
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must);

@@ -51,7 +51,7 @@ void mrl_routes_match(const struct mrl_routes *r, unsigned worker, mrl_bytes top
 
 /* Each message of a share goes to one member: round robin over those that are ready on all workers,
  * over all others while there are none. MQTT 5.0 4.8.2 */
-uint64_t mrl_route_share_id(const struct mrl_route_share *s); /* unique in the process, not 0 */
+uint64_t mrl_route_share_id(const struct mrl_route_share *s);    /* unique in the process, not 0 */
 uint64_t mrl_route_entry_share(const struct mrl_route_entry *e); /* its share's; 0: of none */
 bool mrl_route_share_pick(const struct mrl_route_share *s, unsigned *worker); /* false: nobody */
 /* The member of `worker`, the calling one, whose turn it is; NULL: it has none. */

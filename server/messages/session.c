@@ -221,12 +221,12 @@ static void park(struct mrl_session *s)
     mrl_subscriptions_set_ready(s, /*ready=*/false);
     s->hub->connected--;
     s->expires_at_ms = now + (uint64_t)s->expiry_s * 1000;
-    if (s->will.publication != NULL && s->will.delay_s == 0)
-        mrl_session_fire_will(s);
     if (s->expiry_s == 0) {
         end_with_will(s);
         return;
     }
+    if (s->will.publication != NULL && s->will.delay_s == 0)
+        mrl_session_fire_will(s);
     if (s->will.publication != NULL)
         s->will_at_ms = now + (uint64_t)s->will.delay_s * 1000;
     (void)mrl_keep_session(s, /*must=*/true);
@@ -258,7 +258,7 @@ void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why)
 /* The old connection gives way. True when the session goes on. MQTT 5.0 3.1.4-3, 3.1.2-4 */
 static bool take_over(struct mrl_session *s, bool clean_start)
 {
-    bool goes_on = !clean_start && (s->door == NULL || s->expiry_s > 0);
+    bool goes_on = !clean_start && s->expiry_s > 0;
 
     mrl_session_evict(s, MRL_EVICT_TAKEN_OVER);
     if (!goes_on)
@@ -268,7 +268,8 @@ static bool take_over(struct mrl_session *s, bool clean_start)
     return goes_on;
 }
 
-/* A session that ends with its connection from now on is not kept any longer. */
+/* A session that ends with its connection from now on is not kept any longer, but its will is: that
+ * the server dies does not make it unsaid. MQTT 5.0 3.1.2.5 */
 static void keep_or_not(struct mrl_session *s)
 {
     if (s->hub->journal == NULL)
@@ -279,6 +280,8 @@ static void keep_or_not(struct mrl_session *s)
         mrl_keep_end(s);
         mrl_delivery_unkeep(s);
     }
+    if (s->expiry_s == 0 && s->will.publication != NULL)
+        mrl_keep_begin_will(s);
     (void)mrl_keep_session(s, /*must=*/false);
 }
 

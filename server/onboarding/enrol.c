@@ -85,16 +85,20 @@ struct grant {
     struct mrl_actor actor;
     enum mrl_audit_action action;
     struct mrl_token_match token;
+    mrl_bytes request; /* DER, when it is good once only */
     int64_t late_s;
     struct mrl_why *why;
 };
 
+/* Whoever overheard a request and has a token gets nothing for it. One whose key is made here
+ * counts for nothing; who shows a certificate proves with it that the key is there. */
 static mrl_err use_token(struct mrl_tx *tx, struct grant *g)
 {
     if (g->e->token.len == 0)
         return MRL_OK;
     MRL_TRY(mrl_token_use_tx(tx, g->e->token, g->e->device, mrl_wall_s(), &g->token));
-    return g->token.verdict == MRL_TOKEN_GOOD ? MRL_OK : MRL_ERR_AUTH;
+    MRL_ENSURE(g->token.verdict == MRL_TOKEN_GOOD, MRL_ERR_AUTH);
+    return g->request.len > 0 ? mrl_token_request_tx(tx, g->request, g->why) : MRL_OK;
 }
 
 /* A group's token makes devices that were not known before and takes those that are expected.
@@ -374,6 +378,7 @@ static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token
     mrl_put_text(&w, "token:%s", look->match.id);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
     g.token = look->match;
+    g.request = e->made_spki.len > 0 ? MRL_BYTES_NONE : facts->der;
     err = look->match.approval ? mrl_token_approval_ask(o, &g.actor, &look->match, why) : MRL_OK;
     if (err != MRL_OK)
         return refusal_of(&g, err);

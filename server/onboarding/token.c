@@ -34,6 +34,7 @@ static const struct mrl_migration migrations[] = {
      " fingerprint BLOB NOT NULL,"
      " PRIMARY KEY (token, device));"},
     {"onboarding", 3, "ALTER TABLE tokens ADD COLUMN approval INTEGER NOT NULL DEFAULT 0;"},
+    {"onboarding", 4, "CREATE TABLE token_requests (request BLOB NOT NULL PRIMARY KEY);"},
 };
 const struct mrl_migration_list mrl_token_migrations = {migrations, MRL_COUNT(migrations)};
 
@@ -373,6 +374,20 @@ mrl_err mrl_token_use_tx(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, in
     MRL_TRY(hash_text(text, hash));
     return mrl_tx_exec(tx, "UPDATE tokens SET used = used + 1 WHERE hash = $1",
                        MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, sizeof(hash)))), NULL);
+}
+
+mrl_err mrl_token_request_tx(struct mrl_tx *tx, mrl_bytes der, struct mrl_why *why)
+{
+    uint8_t hash[MRL_SHA256_SIZE];
+    uint64_t added = 0;
+
+    MRL_TRY(mrl_sha256(der, hash));
+    MRL_TRY(mrl_tx_exec(tx,
+                        "INSERT INTO token_requests (request) VALUES ($1) ON CONFLICT DO NOTHING",
+                        MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, sizeof(hash)))), &added));
+    return added == 1
+               ? MRL_OK
+               : mrl_fail(why, MRL_ERR_EXISTS, "this request was used before; make a new one");
 }
 
 mrl_err mrl_token_answered_tx(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device,

@@ -90,6 +90,19 @@ def test_a_time_before_the_program_was_built_is_not_believed(make_merlon: Callab
     assert not (folder(merlon, "pump-7") / "identity.pem").exists()
 
 
+def test_a_time_before_the_server_s_own_certificates_is_not_believed(make_merlon: Callable[..., Merlon], clock):
+    """It is later than the program, but its CAs were made a day after it: the clock of that server was set back."""
+    merlon = make_merlon({})
+    ahead = MovedClock(merlon.folder, ahead_s=10 * 86400)
+    ahead.rule(merlon)
+    merlon.init()
+    merlon.start()
+    ahead.restart(merlon, 9 * 86400)
+    done = enrol(merlon, "pump-7", clock)
+    assert done.code == 5 and "at the time the server tells, its own certificate is not valid" in done.err, done
+    assert not (folder(merlon, "pump-7") / "identity.pem").exists()
+
+
 def test_a_clock_that_is_right_is_not_asked_for(merlon, processes, clock):
     clock.set(0)
     done = enrol(merlon, "pump-7", clock)

@@ -2,7 +2,11 @@
 """The renewal message on $merlon/devices/ID/renew: in the window of a certificate, and by order of an operator at a rate.
 The devices are plain MQTT clients that renew with curl."""
 import json
+import os
+import pty
 import re
+import select
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +16,7 @@ from harness.est import Est, certificates_of, make_csr_body
 from harness.merlon import Merlon
 from harness.moved_clock import MovedClock
 from harness.mqtt import Mqtt
+from harness.process import program
 from harness.waiting import wait_until
 
 
@@ -190,6 +195,30 @@ def test_the_command_line_waits_until_all_that_can_be_reached_have_renewed(merlo
     lines = dict(re.split(r":\s+", line, maxsplit=1) for line in ended.out.splitlines() if line)
     assert (lines["Devices"], lines["Renewed"], lines["Not reachable yet"]) == ("2", "1", "1"), ended.out
     assert "pumps" in merlon.cli("ca", "renewals").out
+
+
+def test_a_terminal_sees_how_far_they_are(merlon):
+    pumps = [Device(merlon, f"pump-{n}", "pumps").listen() for n in range(3)]
+    terminal, other_end = pty.openpty()
+    command = [program("merlon"), "--server", f"unix:{merlon.state}/api.sock", "ca", "renew-now", "--group", "pumps", "--rate", "100/s"]
+    drawn = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other_end, text=True) as client:
+        os.close(other_end)
+
+        def shows(text: str) -> bool:
+            nonlocal drawn
+            assert client.poll() is None, (drawn, client.stdout.read())
+            if select.select([terminal], [], [], 0.1)[0]:
+                drawn += os.read(terminal, 65536).decode()
+            return text in drawn
+
+        for renewed, pump in enumerate(pumps):
+            wait_until(lambda: shows(f"{renewed} of 3 devices have renewed"), f"{renewed} of 3")  # noqa: B023
+            pump.told()
+            pump.renew()
+        assert "3" in client.stdout.read()
+    os.close(terminal)
+    assert client.returncode == 0
 
 
 def test_an_order_for_nobody_or_at_no_rate_is_refused(merlon):

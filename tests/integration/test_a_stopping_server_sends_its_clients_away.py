@@ -7,6 +7,7 @@ import time
 import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Closed, Mqtt
+from harness.waiting import wait_until
 
 UP = "devices/pump-7/up"
 
@@ -49,6 +50,15 @@ def test_a_client_of_5_0_is_told_and_one_of_3_1_1_is_closed(start_merlon, opened
     assert new.ends() is None and old.ends() is None
     assert stopped(merlon) == 0
     assert {e["reason"] for e in merlon.start().audit(action="connection.closed")} == {"server shutting down"}
+
+
+def test_a_hangup_ends_nothing_and_is_answered_in_the_log(merlon, opened):
+    client = connected(opened, merlon, merlon.device("pump-7"))
+    merlon.process.popen.send_signal(signal.SIGHUP)
+    wait_until(lambda: "server.not_reloaded" in merlon.process.log(), "the log says what SIGHUP does")
+    assert client.publish(UP, b"goes on", 1) in (0, 0x10)
+    ask_to_stop(merlon)
+    assert stopped(merlon) == 0
 
 
 def test_who_comes_while_the_server_stops_is_sent_on(start_merlon, opened):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Grace: by policy a certificate that has ended still gets the next one, for so long, and nothing else; with curl."""
 import calendar
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from harness.est import CurlAnswer, Est, certificates_of, make_csr_body
 from harness.merlon import Merlon
 from harness.moved_clock import MovedClock
 from harness.mqtt import Closed, Mqtt
+from harness.ws import WebSocket
 
 DAY_S, GRACE_S = 86400, 7 * 86400
 
@@ -42,11 +44,23 @@ def renew(merlon: Merlon, identity: Identity, operation: str = "simplereenroll")
     return est.post(operation, body, "--cert", identity.certificate, "--key", identity.key)
 
 
-def connect(port: int, merlon: Merlon, identity: Identity, alpn: str = "") -> int:
-    """Reason code of CONNACK."""
+def trusting(identity: Identity) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(identity.certificate, identity.key)
+    return context
+
+
+def upgrade(merlon: Merlon, identity: Identity) -> int:
+    """What HTTP says to MQTT in WebSocket."""
+    with socket.create_connection(("127.0.0.1", merlon.enrolment_port), 30) as plain, \
+            trusting(identity).wrap_socket(plain, server_hostname="localhost") as secure:
+        return WebSocket(secure).ask().status
+
+
+def connect(port: int, merlon: Merlon, identity: Identity, alpn: str = "") -> int:
+    """Reason code of CONNACK."""
+    context = trusting(identity)
     if alpn:
         context.set_alpn_protocols([alpn])
     with Mqtt(port, merlon.root, identity, context=context) as client:
@@ -60,6 +74,8 @@ def test_within_the_grace_curl_renews_and_every_door_of_mqtt_stays_closed(gracef
     for port, alpn in ((graceful.mqtt_port, ""), (graceful.enrolment_port, "mqtt")):
         with pytest.raises((Closed, OSError)):
             connect(port, graceful, pump, alpn)
+    assert upgrade(graceful, pump) == 403  # in WebSocket: the handshake is that of EST
+    graceful.wait_for_entry("connection.refused", actor_id="pump-7", reason="expired")
     answer = renew(graceful, pump)
     assert answer.status == 200, answer
     (leaf,) = certificates_of(answer.body, workdir)
@@ -73,6 +89,19 @@ def test_simpleenroll_with_the_expired_certificate_renews_it_as_well(graceful, c
     pump = graceful.device("pump-7")
     move_past_end(graceful, clock, pump, 3 * DAY_S)
     assert renew(graceful, pump, "simpleenroll").status == 200
+
+
+def test_where_the_server_makes_keys_it_makes_the_next_one_as_well(make_merlon, clock):
+    merlon = clock.rule(make_merlon({"enrolment": {"grace": "7d"}, "issuing": {"device_life": "30d", "server_life": "10d"}},
+                                    [("profile", {"name": "default", "serverkeygen": True})]))
+    merlon.init()
+    merlon.start()
+    pump = merlon.device("pump-7")
+    move_past_end(merlon, clock, pump, 3 * DAY_S)
+    answer = renew(merlon, pump, "serverkeygen")
+    assert answer.status == 200 and answer.headers["content-type"].startswith("multipart/mixed"), answer
+    assert abs(merlon.wait_for_entry("device.reenrolled", actor_id="pump-7")["details"]["late"] - 3 * DAY_S) < 60
+    assert upgrade(merlon, pump) == 403
 
 
 def test_the_grace_ends_and_then_only_a_new_token_helps(graceful, clock):

@@ -324,6 +324,32 @@ def test_a_request_used_again_for_another_device_is_refused_with_the_reason(merl
     merlon.wait_for_entry("enrol.refused", target="pump-2", reason=renamed.text.strip())
 
 
+@pytest.mark.parametrize("algorithm", ["EC", "ED25519"])
+def test_a_request_is_good_for_one_token(merlon, workdir, algorithm):
+    """Of a device whose signatures always are the same, another request is wanted; a renewal is no enrolment."""
+    key = workdir / "k"
+    openssl("genpkey", "-algorithm", algorithm, *(("-pkeyopt", "ec_paramgen_curve:P-256") if algorithm == "EC" else ()), "-out", key)
+    merlon.add_device("pump-1")
+    body = make_csr_body(key, "/CN=pump-1")
+    answer = est_of(merlon).enrol("pump-1", merlon.token("pump-1"), body)
+    assert answer.status == 200
+    (leaf,) = certificates_of(answer.body, merlon.folder)
+    (merlon.folder / "pump-1.crt").write_bytes(leaf)
+    token = merlon.token("pump-1")
+    again = est_of(merlon).enrol("pump-1", token, body)
+    assert (again.status, again.text.strip()) == (403, "this request was used before; make a new one")
+    merlon.wait_for_entry("enrol.refused", target="pump-1", reason=again.text.strip())
+    merlon.kill()
+    merlon.start()
+    assert est_of(merlon).enrol("pump-1", token, body).status == 403
+    with connect(merlon, "1.3") as est:  # bound to its connection it is another request of the same key
+        bound = make_csr_body(key, "/CN=pump-1", challenge=est.challenge)
+        assert est.post("simpleenroll", bound, basic("pump-1", token))[0] == 200  # the token was not spent
+    renewal = make_csr_body(key, "/CN=pump-1", "subjectAltName=URI:urn:merlon:default:device:pump-1")
+    identity = Identity("pump-1", key, merlon.folder / "pump-1.crt")
+    assert [est_of(merlon).renew(identity, renewal).status for _ in range(2)] == [200, 200]
+
+
 def test_a_bound_request_is_good_for_one_connection(merlon, workdir):
     """Whoever got hold of token and request cannot send them again: neither is good any more."""
     merlon.api.post("/v1/devices", {"id": "pump-1"})

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.ca import openssl
+from harness.ca import Identity, openssl
 from harness.client import MqttClient
+from harness.est import Est, certificates_of
 from harness.hardware import SOFTHSM_MODULE, Token, Tpm
 from harness.merlon import Ended, Merlon, descendants, name_of, run_program
 from harness.process import Processes
@@ -57,6 +58,15 @@ def signs_in_hardware(merlon: Merlon) -> None:
     assert merlon.cli("audit", "verify").code == 0
 
 
+def private_keys(hsm: Token) -> dict[str, str]:
+    """What pkcs11-tool says of each, by label."""
+    listed = subprocess.run(["pkcs11-tool", "--module", SOFTHSM_MODULE, "--login", "--pin", hsm.PIN, "--token-label", hsm.label,
+                             "--list-objects", "--type", "privkey"], capture_output=True, text=True, check=True,
+                            env={**os.environ, "SOFTHSM2_CONF": str(hsm.config)}).stdout
+    objects = listed.split("Private Key Object")[1:]
+    return {re.search(r"label: +(\S+)", text).group(1): text for text in objects}
+
+
 @pytest.mark.quick
 @pytest.mark.parametrize("algorithm", ["p256", "p384"])
 def test_a_token_holds_the_issuing_ca(token, algorithm):
@@ -66,11 +76,45 @@ def test_a_token_holds_the_issuing_ca(token, algorithm):
     assert done.code == 0, done.err
     merlon.start()
     signs_in_hardware(merlon)
-    listed = subprocess.run(["pkcs11-tool", "--module", SOFTHSM_MODULE, "--login", "--pin", hsm.PIN, "--token-label", hsm.label,
-                             "--list-objects"], capture_output=True, text=True, check=True,
-                            env={**os.environ, "SOFTHSM2_CONF": str(hsm.config)}).stdout
-    private = listed[listed.index("Private Key Object"):]
-    assert "merlon-issuing-2" in private and "never extractable" in private
+    assert "never extractable" in private_keys(hsm)["merlon-issuing-2"]
+
+
+def below(merlon: Merlon, root: bytes, identity: Identity) -> str:
+    """What openssl says of it with this root alone, and what EST's cacerts has for the way there: issuing CAs and links."""
+    alone, others = merlon.folder / "alone.pem", merlon.folder / "others.pem"
+    alone.write_bytes(root)
+    certificates = certificates_of(Est(merlon.enrolment_port, merlon.root).get("cacerts").body, merlon.folder)
+    others.write_bytes(b"".join(c for c in certificates if c not in merlon.root.read_bytes()))
+    return openssl("verify", "-x509_strict", "-no-CApath", "-no-CAstore", "-CAfile", alone, "-untrusted", others,
+                   identity.certificate).decode().strip()
+
+
+def root_signs_in_hardware(merlon: Merlon, options: list[str]) -> None:
+    """A root and an issuing CA under it are put to use, and devices of either root verify with the other one alone."""
+    merlon.init()
+    merlon.start()
+    old_root, old = merlon.root.read_bytes(), merlon.device("pump-1")
+    merlon.stop()
+    for command in ("new-root", "new-issuing"):
+        done = keys(merlon, command, *options, "--hold", "hardware", "--ca-algorithm", "p384")
+        assert done.code == 0, done.err
+    merlon.start()
+    assert merlon.cli("ca", "activate", "root", "2").code == 0
+    signs_in_hardware(merlon)
+    end = b"-----END CERTIFICATE-----\n"
+    new_root = merlon.root.read_bytes().split(end)[0] + end  # the active one is the first
+    assert new_root != old_root and b"secp384r1" in openssl("x509", "-noout", "-text", given=new_root)
+    new = Identity("pump-7", merlon.folder / "pump-7.key", merlon.folder / "pump-7.crt")
+    for root in (old_root, new_root):  # over the links: OldWithNew was signed in hardware, too
+        for identity in (old, new):
+            assert below(merlon, root, identity).endswith(": OK")
+
+
+def test_a_token_holds_the_root_and_the_issuing_ca_under_it(token):
+    merlon, hsm, options = token
+    root_signs_in_hardware(merlon, options)
+    held = private_keys(hsm)
+    assert all("never extractable" in held[name] for name in ("merlon-root-2", "merlon-issuing-2"))
 
 
 def test_the_module_is_not_in_the_key_process(token):
@@ -103,10 +147,7 @@ def test_the_audit_key_is_in_the_token_and_the_log_verifies(token):
     merlon.start()
     merlon.device("pump-7")
     assert merlon.cli("audit", "verify").code == 0
-    listed = subprocess.run(["pkcs11-tool", "--module", SOFTHSM_MODULE, "--login", "--pin", hsm.PIN, "--token-label", hsm.label,
-                             "--list-objects", "--type", "privkey"], capture_output=True, text=True, check=True,
-                            env={**os.environ, "SOFTHSM2_CONF": str(hsm.config)}).stdout
-    assert "merlon-audit" in listed
+    assert "merlon-audit" in private_keys(hsm)
     merlon.restart()
     assert merlon.cli("audit", "verify").code == 0
 
@@ -145,6 +186,10 @@ def test_a_tpm_holds_the_issuing_ca(with_tpm, algorithm):
     assert done.code == 0, done.err
     merlon.start()
     signs_in_hardware(merlon)
+
+
+def test_a_tpm_holds_the_root_and_the_issuing_ca_under_it(with_tpm):
+    root_signs_in_hardware(*with_tpm)
 
 
 def test_a_tpm_has_no_key_for_the_audit_log_and_says_so(with_tpm):

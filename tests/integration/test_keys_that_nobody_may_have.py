@@ -333,12 +333,18 @@ def rfc9500() -> bytes:
                       "pump-7")
 
 
+def ed25519_seed(seed: bytes) -> bytes:
+    pem = ed25519.Ed25519PrivateKey.from_private_bytes(seed).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return base64.encodebytes(openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=pump-7", "-outform", "DER", given=pem))
+
+
+def private_number(octets: bytes, curve: ec.EllipticCurve) -> bytes:
+    return request_of(ec.derive_private_key(int.from_bytes(octets, "big"), curve), "pump-7")
+
+
 def rfc8032() -> bytes:
     """RFC 8032 7.1, test 1; the key of RFC 8037 A."""
-    seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
-    pem = ed25519.Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).private_bytes(Encoding.PEM, PrivateFormat.PKCS8,
-                                                                                      NoEncryption())
-    return base64.encodebytes(openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=pump-7", "-outform", "DER", given=pem))
+    return ed25519_seed(bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"))
 
 
 WEAK = [
@@ -358,6 +364,11 @@ WEAK = [
     ("ed25519-neutral", ed25519_neutral, "small-order"),
     ("rfc-9500", rfc9500, "published-key"),
     ("rfc-8032", rfc8032, "published-key"),
+    ("random-00", lambda: ed25519_seed(bytes(32)), "dead-random-source"),
+    ("random-ff", lambda: ed25519_seed(b"\xff" * 32), "dead-random-source"),
+    ("random-01-p256", lambda: private_number(b"\x01" * 32, ec.SECP256R1()), "dead-random-source"),
+    ("random-5a-p384", lambda: private_number(b"\x5a" * 48, ec.SECP384R1()), "dead-random-source"),
+    ("random-counts", lambda: private_number(bytes(range(32)), ec.SECP256R1()), "dead-random-source"),
 ]
 
 

@@ -174,7 +174,7 @@ def test_pings_do_not_keep_an_mqtt_client_alive(start_merlon):
             except TimeoutError:
                 continue
         assert found.payload[:1] == bytes([wire.DISCONNECT << 4])
-        assert client.close_code() == 1000
+        assert client.close_code() == 1008
     assert merlon.wait_for_entry("connection.closed", actor_id="pump")["reason"] == "keep alive timeout"
 
 
@@ -292,7 +292,30 @@ def test_a_fault_of_mqtt_is_told_by_mqtt_and_then_closed(merlon):
         client.send(frame(BINARY, wire.packet(wire.PINGREQ, flags=1)))
         told = client.frame()
         assert (told.opcode, told.payload[0] >> 4, told.payload[2]) == (BINARY, wire.DISCONNECT, 0x81)
-        assert client.close_code() == 1000
+        assert client.close_code() == 1002
+
+
+@pytest.mark.parametrize("version, code, sent", [
+    (4, 1002, wire.packet(wire.PINGREQ, flags=1)),  # has no DISCONNECT of the server: the code is all that is said
+    (4, 1009, b"\x30\xff\xff\xff\x7f"), (5, 1009, b"\x30\xff\xff\xff\x7f"),
+    (5, 1002, wire.publish(5, "devices/pump/x", b"", 0, False, 0, props={"topic_alias": 65535})),
+    (4, 1000, wire.disconnect(4)), (5, 1000, wire.disconnect(5)),
+])
+def test_close_says_in_the_words_of_websocket_why(merlon, version, code, sent):
+    """RFC 6455 7.4.1"""
+    with dial(merlon, merlon.device("pump")).upgrade() as client:
+        client.send(frame(BINARY, wire.connect(version, "ends")))
+        assert client.frame().payload[0] >> 4 == wire.CONNACK
+        client.send(frame(BINARY, sent))
+        assert client.close_code() == code
+
+
+def test_close_says_that_the_session_was_taken_over_or_the_device_thrown_out(merlon):
+    pump = merlon.device("pump")
+    with connected(merlon, pump, "same") as first, connected(merlon, pump, "same") as second:
+        assert first.close_code() == 1008
+        merlon.api.step("pump", "suspend")
+        assert second.close_code() == 1008
 
 
 # --- the request
@@ -396,7 +419,7 @@ def test_a_device_revoked_between_request_and_connect_is_refused(merlon):
         client.send(frame(BINARY, wire.connect(5, "late")))
         told = client.frame().payload
         assert (told[0] >> 4, told[3]) == (wire.CONNACK, 0x87)
-        assert client.close_code() == 1000
+        assert client.close_code() == 1008
 
 
 def test_the_policy_and_the_limits_are_those_of_the_mqtt_port(start_merlon):
@@ -412,7 +435,7 @@ def test_the_policy_and_the_limits_are_those_of_the_mqtt_port(start_merlon):
             assert again.connect("first").reason == 0  # the same session, whatever the transport
             assert client.ends() == 0x8E
     with dial(merlon, pump).upgrade() as client:  # no CONNECT
-        assert client.close_code() == 1000
+        assert client.close_code() == 1008
 
 
 def test_quotas_of_devices_and_of_sources_hold_over_websocket(start_merlon):
@@ -442,7 +465,7 @@ def test_stopping_says_so_and_closes(merlon):
         merlon.stop()
         told = client.frame()
         assert (told.payload[0] >> 4, told.payload[2]) == (wire.DISCONNECT, 0x8B)
-        assert client.close_code() == 1000
+        assert client.close_code() == 1001
 
 
 def test_a_session_of_one_transport_goes_on_over_the_other(merlon):

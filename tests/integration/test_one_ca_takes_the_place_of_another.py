@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from harness.ca import Identity, openssl
 from harness.client import MqttClient
 from harness.est import Est, certificates_of, make_csr_body
@@ -166,12 +168,36 @@ def test_gnutls_verifies_over_the_links_too(merlon, which):
     assert b"The certificate is trusted" in done.stdout, done.stdout + done.stderr
 
 
+def key_id_of(certificate: x509.Certificate) -> bytes:
+    return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+
+
+def is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
+    try:
+        signer.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes,
+                                   ec.ECDSA(certificate.signature_hash_algorithm))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def signed_pairs(certificates: list[x509.Certificate], roots: dict[str, x509.Certificate]) -> list[tuple[str, str]]:
+    """Whose key each certificate is about, and whose key signed it."""
+    names = {key_id_of(root): name for name, root in roots.items()}
+    assert len(names) == len(roots)
+    return [(names[key_id_of(c)], name) for c in certificates for name, root in roots.items() if is_signed_by(c, root)]
+
+
 def test_cacerts_has_both_roots_and_both_links(merlon):
-    new_root(merlon)
+    """RFC 7030 4.1.3: OldWithOld, NewWithNew, OldWithNew and NewWithOld; beside them the two issuing CAs, each under its root."""
+    roots = dict(zip(("old", "new"), (x509.load_pem_x509_certificate(path.read_bytes()) for path in new_root(merlon))))
     certificates = bundle(merlon)
     self_issued = [c for c in certificates if c.subject == c.issuer]
-    by_key = {c.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest for c in self_issued}
-    assert len(certificates) == 6 and len(self_issued) == 4 and len(by_key) == 2
+    assert sorted(signed_pairs(self_issued, roots)) == [("new", "new"), ("new", "old"), ("old", "new"), ("old", "old")]
+    assert len(self_issued) == 4
+    below = {c.subject.rfc4514_string(): [name for name, root in roots.items() if is_signed_by(c, root)]
+             for c in certificates if c not in self_issued}
+    assert below == {"CN=Merlon Issuing CA": ["old"], "CN=Merlon Issuing CA 2": ["new"]} and len(certificates) == 6
     answer = Est(merlon.enrolment_port, merlon.root).get("cacerts")
     version = hashlib.sha256(base64.b64decode(answer.body)).hexdigest()
     assert merlon.api.get("/v1/ca/generations")["bundle"] == version
@@ -222,6 +248,8 @@ def test_nothing_is_finished_while_a_device_would_break(merlon):
     wait_until(lambda: reasons(merlon) == {"pump-1": "trust", "pump-2": "silent"}, "only those who lack the new bundle")
     text = ca(merlon, "rollover", "--dry-run").out
     assert "pump-1" in text and "pump-0" not in text
+    told = [merlon.api.get(f"/v1/devices/{d.name}").get("trust_bundle") for d in devices]
+    assert [t and (t["version"], t["state"]) for t in told] == [(version, "present"), ("0" * 64, "unknown"), None]
     renew(merlon, devices[1], "-H", f"Merlon-Trust-Bundle: {version}")
     renew(merlon, devices[2], "-H", f"Merlon-Trust-Bundle: {version}")
     wait_until(lambda: reasons(merlon) == {}, "all have it")
@@ -243,6 +271,9 @@ def test_a_device_says_in_its_connect_which_bundle_it_has(merlon):
                            "-D", "CONNECT", "user-property", "merlon-trust-bundle", version], check=False, capture_output=True)
     assert b"rror" not in done.stderr.replace(b"Not authorized", b""), done.stderr
     wait_until(lambda: reasons(merlon) == {}, "the report")
+    assert "present, since 20" in merlon.cli("device", "show", "pump-1").out
+    ca(merlon, "rollover")  # the old CAs go, and with them the bundle it told of is an earlier one
+    assert merlon.api.get("/v1/devices/pump-1")["trust_bundle"]["state"] == "earlier"
 
 
 def test_pages_of_those_who_would_break(merlon):

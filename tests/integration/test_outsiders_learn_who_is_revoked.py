@@ -277,9 +277,10 @@ def test_other_requests_are_refused_in_http_s_own_terms(outside):
 # --- stapling
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_a_handshake_carries_the_answer_about_the_server_s_own_certificate(merlon, outside, version):
+@pytest.mark.parametrize("port", ["enrolment_port", "mqtt_port", "management_port"])
+def test_a_handshake_carries_the_answer_about_the_server_s_own_certificate(merlon, outside, port, version):
     def said() -> str:
-        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{merlon.enrolment_port}", version, "-status",
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{getattr(merlon, port)}", version, "-status",
                                "-CAfile", merlon.root, "-verify_return_error"], input=b"", capture_output=True, check=False)
         return done.stdout.decode(errors="replace")
 

@@ -327,6 +327,33 @@ def test_a_will_comes_at_min_of_delay_and_session_end(merlon, pump, collector, d
             assert watcher.nothing_comes()
 
 
+@pytest.mark.parametrize("version", [5, 4], ids=["v5", "v3.1.1"])
+def test_a_will_of_a_session_without_expiry_is_sent_once(merlon, pump, collector, version, end):
+    """MQTT 5.0 3.1.2.5: that the server fails ends the connection, too."""
+    subscribed_and_gone(merlon, collector, "watcher", ("devices/#", 1))
+    clients = [opened(merlon, pump, version) for _ in range(3)]
+    for client, name in zip(clients, ("here", "gone", "over")):
+        client.connect(name, will=wire.Will(f"devices/pump-7/{name}", name.encode(), 1, retain=name == "here"))
+    clients[1].close()  # with DISCONNECT
+    clients[2].cut()
+    wait_until(lambda: merlon.api.metric("merlon_connections") == 1, "two connections are gone")
+    end(merlon)
+    clients[0].cut()
+    for wanted in ([b"here", b"over"], []):
+        merlon.start()
+        with kept(merlon, collector, "watcher", True) as watcher:
+            assert sorted(watcher.receive().payload for _ in wanted) == wanted
+            assert watcher.nothing_comes()
+        merlon.kill()
+    merlon.start()
+    with opened(merlon, collector) as client:
+        client.connect("later")
+        client.subscribe(("devices/#", 1))
+        found = client.receive()
+        assert (found.payload, found.retain) == (b"here", True)
+        assert client.nothing_comes()
+
+
 def test_a_delayed_will_is_not_sent_when_its_client_comes_back(merlon, pump, collector, end):
     will = wire.Will("devices/pump-7/will", b"gone", 1, properties={"will_delay": 1})
     subscribed_and_gone(merlon, collector, "watcher", ("devices/#", 1))

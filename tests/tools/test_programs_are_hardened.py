@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every program of a build carries the hardening that meson.build asks for."""
+"""Every program of a build carries the hardening that meson.build asks for, and those near keys link what they need and no more."""
 import os
 import subprocess
 from pathlib import Path
@@ -48,3 +48,13 @@ def test_overruns_are_caught(program):
     symbols = readelf("-s", program)
     assert "__stack_chk_fail" in symbols
     assert "_chk@" in symbols, "no fortified call: is _FORTIFY_SOURCE on?"
+
+
+NO_TPM_LIBRARY = ["server/main/merlond", "keys/merlon-keys", "cli/merlon"]
+
+
+@pytest.mark.parametrize("program", NO_TPM_LIBRARY)
+def test_no_tpm_library_is_linked_where_keys_are_proven_and_kept(program):
+    """The challenge to a device's TPM (MakeCredential) is our own code; merlon-unlock alone talks to the TPM of the server."""
+    needed = readelf("-d", program)
+    assert "(NEEDED)" in needed and "tss2" not in needed

@@ -63,5 +63,5 @@ void mrl_mqtt_door_take(struct mrl_mqtt_door *d, struct mrl_conn *conn)
         return;
     }
     c->state = MRL_CLIENT_ENDING;
-    mrl_conn_close(conn);
+    mrl_conn_close_saying(conn, MRL_WS_POLICY);
 }

@@ -12,6 +12,7 @@
 #include "devices/snapshot.h"
 #include "devices/wipe.h"
 #include "doors/mqtt/provisioning.h"
+#include "doors/mqtt/ws_code.h"
 #include "doors/refusal.h"
 #include "doors/skew.h"
 
@@ -325,7 +326,7 @@ void mrl_client_end(struct mrl_client *c, uint8_t reason, const char *why)
         (void)mrl_client_send_reason(c, &p, &p.disconnect.props, why); /* it is over either way */
     }
     c->state = MRL_CLIENT_ENDING;
-    mrl_conn_close(c->conn);
+    mrl_conn_close_saying(c->conn, mrl_mqtt_ws_code(reason));
 }
 
 /* Wakes up when the keep-alive time is over at the earliest, or the certificate is to be renewed,

@@ -42,24 +42,11 @@ enum mrl_client_state {
 };
 
 struct mrl_client {
+    /* What every message to and from it touches comes first, as in a session. */
     struct mrl_mqtt_door *door;
-    struct mrl_list in_door;
     struct mrl_conn *conn; /* NULL: closed while RECORDING */
     enum mrl_client_state state;
     enum mrl_mqtt_version version;
-    struct mrl_subject subject;      /* owned: all its texts are the block at id.data */
-    const struct mrl_policy *policy; /* own reference, as is quota */
-    const struct mrl_quota *quota;
-    struct mrl_usage *usage; /* of its device; NULL: nothing was sent yet */
-    uint64_t resume_ms;      /* it is not read until then; 0: it is */
-    struct mrl_session *session;
-    struct mrl_timer timer; /* CONNECT, keep alive, end of the certificate */
-    uint64_t seen_ms;       /* when bytes came last */
-    uint64_t packet_ms;     /* when a whole packet came last */
-    uint64_t keep_alive_ms; /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
-    int64_t not_before;     /* of the certificate, seconds since 1970 */
-    int64_t not_after;
-    int64_t renew_at;        /* when it is told to renew; INT64_MAX: it was, or never */
     uint32_t maximum_packet; /* of the client; UINT32_MAX: any */
     uint32_t largest_packet; /* it was told that we take */
     uint16_t aliases_out;    /* most that may be sent to it */
@@ -70,7 +57,22 @@ struct mrl_client {
     bool clean;              /* DISCONNECT 0x00 came */
     bool held_back;          /* not read: too many answers wait */
     bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
-    mrl_err attached;        /* what the store said */
+    uint64_t resume_ms;      /* it is not read until then; 0: it is */
+    uint64_t seen_ms;        /* when bytes came last */
+    uint64_t packet_ms;      /* when a whole packet came last */
+    struct mrl_session *session;
+    const struct mrl_policy *policy; /* own reference, as is quota */
+    const struct mrl_quota *quota;
+    struct mrl_usage *usage; /* of its device; NULL: nothing was sent yet */
+
+    struct mrl_list in_door;
+    struct mrl_subject subject; /* owned: all its texts are the block at id.data */
+    struct mrl_timer timer;     /* CONNECT, keep alive, end of the certificate */
+    uint64_t keep_alive_ms;     /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
+    int64_t not_before;         /* of the certificate, seconds since 1970 */
+    int64_t not_after;
+    int64_t renew_at; /* when it is told to renew; INT64_MAX: it was, or never */
+    mrl_err attached; /* what the store said */
     struct mrl_aliases *aliases;
     struct mrl_client_introduction *introduction; /* NULL: its certificate was known */
     struct mrl_client_auth *auth;                 /* NULL: the certificate alone */

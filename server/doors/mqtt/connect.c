@@ -12,6 +12,7 @@
 #include "doors/mqtt/retry.h"
 #include "doors/mqtt/trust.h"
 #include "doors/mqtt/wipe.h"
+#include "doors/mqtt/ws_code.h"
 #include "messages/topic_tree.h"
 
 enum { ASSIGNED_BYTES = 12 };
@@ -47,7 +48,7 @@ void mrl_client_refuse(struct mrl_client *c, const struct mrl_mqtt_connect *p, u
     if (answered) /* the connection ends either way */
         (void)mrl_client_send_reason(c, &answer, &answer.connack.props, why);
     c->state = MRL_CLIENT_ENDING;
-    mrl_conn_close(c->conn);
+    mrl_conn_close_saying(c->conn, mrl_mqtt_ws_code(reason));
 }
 
 /* A CONNECT that cannot be read is answered in the version it names, as far as it names one.
@@ -200,7 +201,7 @@ static void on_recorded(struct mrl_message *m, void *owner)
     if (result != MRL_OK) { /* what cannot be logged does not happen */
         c->state = MRL_CLIENT_ENDING;
         c->ended = "audit log not writable";
-        mrl_conn_close(c->conn);
+        mrl_conn_close_saying(c->conn, MRL_WS_INTERNAL_ERROR);
         return;
     }
     c->state = MRL_CLIENT_RECORDED;

@@ -2,6 +2,7 @@
 #include "crypto/weak_key.h"
 
 #include <openssl/bn.h>
+#include <openssl/x509.h>
 #include <openssl/err.h>
 #include <string.h>
 
@@ -304,26 +305,54 @@ static void a_request_nobody_signed_verifies_under_the_neutral_element(void **st
     assert_int_equal(mrl_key_weakness(mrl_bytes_of(spki, sizeof(spki))), MRL_KEY_SMALL_ORDER);
 }
 
-/* The public key to a small private number. */
-static enum mrl_key_weakness judge_scalar(int nid, mrl_bytes head, BN_ULONG number)
+/* The public key to a private number. */
+static enum mrl_key_weakness judge_number(int nid, mrl_bytes head, const BIGNUM *d)
 {
     EC_GROUP *group = EC_GROUP_new_by_curve_name(nid);
     EC_POINT *point = EC_POINT_new(group);
-    BIGNUM *d = new_number();
     MRL_SCOPED(mrl_buf) spki = {0};
     uint8_t bytes[97];
     size_t len;
 
-    assert_int_equal(BN_set_word(d, number), 1);
     assert_int_equal(EC_POINT_mul(group, point, d, NULL, NULL, NULL), 1);
     len =
         EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, bytes, sizeof(bytes), NULL);
     assert_ok(mrl_buf_append(&spki, head));
     assert_ok(mrl_buf_append(&spki, mrl_bytes_of(bytes, len)));
-    BN_free(d);
     EC_POINT_free(point);
     EC_GROUP_free(group);
     return mrl_key_weakness(mrl_buf_bytes(&spki));
+}
+
+static enum mrl_key_weakness judge_scalar(int nid, mrl_bytes head, BN_ULONG number)
+{
+    BIGNUM *d = new_number();
+    enum mrl_key_weakness w;
+
+    assert_int_equal(BN_set_word(d, number), 1);
+    w = judge_number(nid, head, d);
+    BN_free(d);
+    return w;
+}
+
+static enum mrl_key_weakness judge_octets(int nid, mrl_bytes head, const uint8_t *octets,
+                                          size_t len)
+{
+    BIGNUM *d = BN_bin2bn(octets, (int)len, NULL);
+    enum mrl_key_weakness w = judge_number(nid, head, d);
+
+    BN_free(d);
+    return w;
+}
+
+static enum mrl_key_weakness judge_seed(const uint8_t seed[static 32])
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+    uint8_t spki[44], *to = spki;
+
+    assert_int_equal(i2d_PUBKEY(key, &to), sizeof(spki));
+    EVP_PKEY_free(key);
+    return mrl_key_weakness(mrl_bytes_of(spki, sizeof(spki)));
 }
 
 static enum mrl_key_weakness judge_pem(const char *pem)
@@ -336,13 +365,46 @@ static enum mrl_key_weakness judge_pem(const char *pem)
     return mrl_key_weakness(mrl_buf_bytes(&spki));
 }
 
+/* What stands before the point. */
+static const mrl_bytes p256 = MRL_LIT_INIT("\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+                                           "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00");
+static const mrl_bytes p384 = MRL_LIT_INIT("\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+                                           "\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00");
+
+enum { PATTERNS = 256 + 4, LONGEST = 48 };
+
+/* One byte repeated, or counting up from 0 or 1, down to 0, down from 255. */
+static void write_pattern(unsigned pattern, uint8_t *to, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        to[i] = (uint8_t)(pattern < 256    ? pattern
+                          : pattern == 256 ? i
+                          : pattern == 257 ? i + 1
+                          : pattern == 258 ? len - 1 - i
+                                           : 255 - i);
+}
+
+static void keys_of_a_dead_random_source_are_known(void **state)
+{
+    (void)state;
+    for (unsigned pattern = 0; pattern < PATTERNS; pattern++) {
+        uint8_t octets[LONGEST];
+
+        write_pattern(pattern, octets, sizeof(octets));
+        if (pattern > 0) /* 0 is no private number */
+            assert_int_equal(judge_octets(NID_secp384r1, p384, octets, 48), MRL_KEY_DEAD_RANDOM);
+        write_pattern(pattern, octets, 32);
+        if (pattern > 0)
+            assert_int_equal(judge_octets(NID_X9_62_prime256v1, p256, octets, 32),
+                             MRL_KEY_DEAD_RANDOM);
+        assert_int_equal(judge_seed(octets), MRL_KEY_DEAD_RANDOM);
+        octets[31] ^= 0x80; /* one bit more of randomness is not enough, and not known here */
+        assert_int_equal(judge_seed(octets), MRL_KEY_SOUND);
+    }
+}
+
 static void published_keys_are_known(void **state)
 {
-    const mrl_bytes p256 = MRL_LIT("\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06"
-                                   "\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00");
-    const mrl_bytes p384 = MRL_LIT("\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06"
-                                   "\x05\x2b\x81\x04\x00\x22\x03\x62\x00");
-
     (void)state;
     assert_int_equal(judge_scalar(NID_X9_62_prime256v1, p256, 1), MRL_KEY_PUBLISHED);
     assert_int_equal(judge_scalar(NID_X9_62_prime256v1, p256, 8), MRL_KEY_PUBLISHED);
@@ -389,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_second_spelling_is_refused_from_the_prime_on),
         cmocka_unit_test(a_request_nobody_signed_verifies_under_the_neutral_element),
         cmocka_unit_test(published_keys_are_known),
+        cmocka_unit_test(keys_of_a_dead_random_source_are_known),
         cmocka_unit_test(what_is_no_key_is_not_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,8 +107,21 @@ static void what_gathering_saves_does_not_end_it(void **state)
     struct mrl_pace p = gathering();
 
     (void)state;
-    live(&p, 50, 15, CROWDED);
+    live(&p, 50, 23, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
+}
+
+/* A loop whose use follows from how long it gathers: 40 % of a processor at once, 10 at most. */
+static void it_gathers_no_longer_than_it_takes(void **state)
+{
+    struct mrl_pace p = gathering();
+
+    (void)state;
+    for (int i = 0; i < 900; i++) {
+        live(&p, 1, 40 - (unsigned)(30 * p.apart_ns / MOST), CROWDED);
+        if (i >= 80 && p.apart_ns != 0) /* a look lasts one judgement */
+            assert_in_range(p.apart_ns, MOST * 4 / 10, MOST * 7 / 10);
+    }
 }
 
 /* The look costs a judgement without gathering, not the way up again. */
@@ -174,6 +187,7 @@ int main(void)
         cmocka_unit_test(turns_of_a_crowded_loop_move_apart_up_to_the_limit),
         cmocka_unit_test(turns_that_take_long_follow_each_other_at_once),
         cmocka_unit_test(what_gathering_saves_does_not_end_it),
+        cmocka_unit_test(it_gathers_no_longer_than_it_takes),
         cmocka_unit_test(still_crowded_after_a_while_it_goes_on),
         cmocka_unit_test(one_lull_does_not_end_it),
         cmocka_unit_test(no_longer_crowded_after_a_while_it_stops),

@@ -426,6 +426,76 @@ static void a_socket_that_takes_little_gets_it_all_in_order(void **state)
     (void)close(server_fd);
 }
 
+static mrl_err seal(struct tls_pair *p, mrl_bytes text, uint8_t *to, size_t *len)
+{
+    return mrl_tls_seal(p->server, text, to, len);
+}
+
+static void a_record_may_be_sealed_ahead_and_keeps_its_place(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true};
+    uint8_t record[MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + 16];
+    struct tls_pair p;
+    size_t len;
+
+    (void)state;
+    open_pair(&p, &o);
+    server_writes(&p, MRL_LIT("before, "));
+    assert_ok(seal(&p, MRL_LIT("sealed, "), record, &len));
+    assert_ok(mrl_tls_send_sealed(p.server, mrl_bytes_of(record, len), 8));
+    server_writes(&p, MRL_LIT("after"));
+    expect_at_client(&p, MRL_LIT("before, sealed, after"));
+    tls_pair_done(&p);
+}
+
+static void with_the_library_nothing_is_sealed_ahead(void **state)
+{
+    const struct tls_pair_options kept = {.tickets = true, .keep_library = true};
+    uint8_t record[MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + 16];
+    struct tls_pair p;
+    size_t len;
+
+    (void)state;
+    open_pair(&p, &kept);
+    assert_int_equal(seal(&p, MRL_LIT("text"), record, &len), MRL_ERR_STATE);
+    talk(&p);
+    tls_pair_done(&p);
+}
+
+/* Nor is what would overtake bytes that wait for the socket; the same text is written again. */
+static void nothing_is_sealed_before_the_socket_took_what_was(void **state)
+{
+    const struct tls_pair_options o = {.tickets = true};
+    static uint8_t record[MRL_RECORD_UPDATE + MRL_RECORD_OVERHEAD + 1000], got[LARGE];
+    int small = 4096, server_fd, client_fd, n = 1;
+    size_t sealed = 0, came = 0, len, written = 0;
+    struct tls_pair p;
+
+    (void)state;
+    tls_pair_init(&p, &pki, &o);
+    client_fd = tls_pair_dial_sockets(&p, &server_fd);
+    assert_int_equal(setsockopt(server_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    assert_true(tls_pair_shake(&p));
+    do {
+        assert_in_range(sealed, 0, LARGE - 1000);
+        assert_ok(seal(&p, mrl_bytes_of(&large[sealed], 1000), record, &len));
+        sealed += 1000;
+    } while (mrl_tls_send_sealed(p.server, mrl_bytes_of(record, len), 1000) == MRL_OK);
+    assert_int_equal(mrl_tls_want(p.server), MRL_WANT_WRITE);
+    assert_int_equal(seal(&p, mrl_bytes_of(large, 1), record, &len), MRL_ERR_STATE);
+    while (came < sealed && n > 0) {
+        if (written == 0)
+            (void)mrl_tls_write(p.server, mrl_bytes_of(&large[sealed - 1000], 1000), &written);
+        n = SSL_read(p.client, &got[came], 3000);
+        came += n > 0 ? (size_t)n : 0;
+    }
+    assert_int_equal(came, sealed);
+    assert_memory_equal(got, large, sealed);
+    tls_pair_done(&p);
+    (void)close(client_fd);
+    (void)close(server_fd);
+}
+
 static void an_emptied_socket_is_known_to_be_empty(void **state)
 {
     const struct tls_pair_options o = {.tickets = true};
@@ -659,6 +729,9 @@ int main(void)
         cmocka_unit_test(records_that_come_byte_by_byte_are_put_together),
         cmocka_unit_test(a_read_gives_at_most_what_was_asked_for),
         cmocka_unit_test(a_socket_that_takes_little_gets_it_all_in_order),
+        cmocka_unit_test(a_record_may_be_sealed_ahead_and_keeps_its_place),
+        cmocka_unit_test(with_the_library_nothing_is_sealed_ahead),
+        cmocka_unit_test(nothing_is_sealed_before_the_socket_took_what_was),
         cmocka_unit_test(an_emptied_socket_is_known_to_be_empty),
         cmocka_unit_test(what_comes_with_the_end_of_the_handshake_is_not_lost),
         cmocka_unit_test(a_ticket_goes_with_the_answer_where_there_will_be_one),

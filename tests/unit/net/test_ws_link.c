@@ -233,6 +233,24 @@ static void a_pong_and_a_close_stand_between_frames_and_not_inside(void **state)
     done(&w);
 }
 
+static void close_says_what_was_to_be_said_unless_the_peer_closed_first(void **state)
+{
+    struct world w = new_world();
+
+    (void)state;
+    mrl_ws_link_say(w.link, MRL_WS_GOING_AWAY);
+    assert_ok(mrl_ws_link_close(w.link, &w.out));
+    assert_bytes_equal(mrl_buf_bytes(&w.out), MRL_LIT("\x88\x02\x03\xe9"));
+    done(&w);
+    w = new_world();
+    ws_add(&w.sent, MRL_WS_CLOSE, true, MRL_LIT("\x03\xe8"));
+    arrive(&w, 1000);
+    mrl_ws_link_say(w.link, MRL_WS_GOING_AWAY);
+    assert_ok(mrl_ws_link_close(w.link, &w.out));
+    assert_bytes_equal(mrl_buf_bytes(&w.out), MRL_LIT("\x88\x02\x03\xe8"));
+    done(&w);
+}
+
 /* Headers of 2 and 4 bytes, and never one of 10: the next frame begins instead. */
 static void frames_leave_in_their_shortest_form(void **state)
 {
@@ -279,6 +297,7 @@ int main(void)
         cmocka_unit_test(each_fault_ends_with_its_code),
         cmocka_unit_test(what_is_written_before_sending_shares_a_frame),
         cmocka_unit_test(a_pong_and_a_close_stand_between_frames_and_not_inside),
+        cmocka_unit_test(close_says_what_was_to_be_said_unless_the_peer_closed_first),
         cmocka_unit_test(frames_leave_in_their_shortest_form),
     };
 

@@ -192,6 +192,38 @@ static void what_it_gave_is_remembered_for_its_life(void **state)
     mrl_token_new_done(&t);
 }
 
+struct asking {
+    struct mrl_write write;
+    mrl_bytes request;
+    struct mrl_why why;
+};
+
+static mrl_err run_request(struct mrl_tx *tx, struct mrl_write *w)
+{
+    struct asking *a = MRL_CONTAINER(w, struct asking, write);
+
+    return mrl_token_request_tx(tx, a->request, &a->why);
+}
+
+static mrl_err ask_with(struct fixture *f, mrl_bytes request)
+{
+    struct asking a = {.write = {.run = run_request}, .request = request};
+    mrl_err err = mrl_store_write(f->store, &a.write);
+
+    assert_int_equal(a.why.text[0] != '\0', err != MRL_OK);
+    return err;
+}
+
+static void a_request_is_good_once(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(ask_with(f, MRL_LIT("one")));
+    assert_int_equal(ask_with(f, MRL_LIT("one")), MRL_ERR_EXISTS);
+    assert_ok(ask_with(f, MRL_LIT("another")));
+    assert_int_equal(ask_with(f, MRL_LIT("one")), MRL_ERR_EXISTS);
+}
+
 static void wishes_have_limits(void **state)
 {
     struct fixture *f = *state;
@@ -323,6 +355,7 @@ int main(void)
         CASE(garbage_is_unknown),
         CASE(a_group_token_counts_its_uses),
         CASE(what_it_gave_is_remembered_for_its_life),
+        CASE(a_request_is_good_once),
         CASE(wishes_have_limits),
         CASE(revoking_a_device_cancels_its_tokens),
         CASE(cancelling_is_once_and_named),

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doors/mqtt/ws_code.h"
+
+static const struct {
+    uint8_t reason;
+    uint16_t code; /* enum mrl_ws_close_code */
+} codes[] = {
+    {MRL_MQTT_SUCCESS, MRL_WS_NORMAL},
+    {MRL_MQTT_MALFORMED_PACKET, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_PROTOCOL_ERROR, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_UNSUPPORTED_VERSION, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_SERVER_UNAVAILABLE, MRL_WS_TRY_AGAIN_LATER},
+    {MRL_MQTT_SERVER_BUSY, MRL_WS_TRY_AGAIN_LATER},
+    {MRL_MQTT_SERVER_SHUTTING_DOWN, MRL_WS_GOING_AWAY},
+    {MRL_MQTT_TOPIC_FILTER_INVALID, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_TOPIC_NAME_INVALID, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_RECEIVE_MAXIMUM_EXCEEDED, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_TOPIC_ALIAS_INVALID, MRL_WS_PROTOCOL_ERROR},
+    {MRL_MQTT_PACKET_TOO_LARGE, MRL_WS_TOO_BIG},
+    {MRL_MQTT_PAYLOAD_FORMAT_INVALID, MRL_WS_INVALID_DATA},
+    {MRL_MQTT_USE_ANOTHER_SERVER, MRL_WS_GOING_AWAY},
+    {MRL_MQTT_SERVER_MOVED, MRL_WS_GOING_AWAY},
+};
+
+enum mrl_ws_close_code mrl_mqtt_ws_code(uint8_t reason)
+{
+    for (size_t i = 0; i < MRL_COUNT(codes); i++)
+        if (codes[i].reason == reason)
+            return codes[i].code;
+    return MRL_WS_POLICY;
+}
