@@ -8,10 +8,9 @@
 #include "device/agent/link.h"
 #include "device/agent/queue.h"
 #include "device/agent/readings.h"
+#include "device/agent/run.h"
 #include "device/agent/wiping.h"
 #include "merlon/backoff.h"
-
-enum { MRL_AGENT_TOPIC = 128 };
 
 struct mrl_agent {
     struct mrl_home *home;

@@ -30,7 +30,7 @@ static const char help[] =
     "                          (--root-sha256 HEX | --root FILE) --dir DIR\n"
     "                          [--name SERVER_NAME] [--mqtt HOST:PORT] [--profile LABEL]\n"
     "                          [--tpm TCTI [--ek-chain FILE]]\n"
-    "       merlon-agent run --dir DIR [--interval 1s]\n"
+    "       merlon-agent run --dir DIR [--interval 1s] [--topic TOPIC]\n"
     "       merlon-agent show --dir DIR\n"
     "       merlon-agent log show|verify --dir DIR\n"
     "\n"
@@ -38,8 +38,8 @@ static const char help[] =
     "       --profile chooses what the server gives (a label of EST).\n"
     "       The server is known by the SHA-256 of its root certificate, or by that certificate.\n"
     "       --tpm makes the key in a TPM 2.0, such as device:/dev/tpmrm0, and proves it.\n"
-    "run    publishes readings of this machine to devices/ID/readings, logs commands, renews the\n"
-    "       certificate in time. SIGTERM ends it, SIGUSR1 renews now.\n"
+    "run    publishes readings of this machine to devices/ID/readings or to TOPIC, logs commands,\n"
+    "       renews the certificate in time. SIGTERM ends it, SIGUSR1 renews now.\n"
     "show   tells who this machine is; exit 0 only with a certificate that is still good.\n"
     "log    show prints the event log of this machine, verify follows its chain and prints number\n"
     "       and hash of the last entry; both fail when the chain is broken.\n"
@@ -51,6 +51,7 @@ static const char help[] =
 struct options {
     struct mrl_enrol_options enrol;
     const char *interval;
+    const char *topic;
 };
 
 static int usage(const char *text)
@@ -123,6 +124,7 @@ static int on_enrol(const struct options *o)
 static int on_run(const struct options *o)
 {
     enum { LARGEST_S = 86400 };
+    struct mrl_run_options run = {.topic = o->topic};
     struct mrl_why why = {""};
     struct mrl_home h;
     uint64_t seconds = 1;
@@ -132,12 +134,15 @@ static int on_run(const struct options *o)
     if (o->interval != NULL && (!mrl_duration_parse(mrl_str(o->interval), &seconds) ||
                                 seconds == 0 || seconds > LARGEST_S))
         return usage("--interval takes 1s to 1d");
+    if (o->topic != NULL && !mrl_agent_topic_good(o->topic))
+        return usage("--topic takes a topic of at most 127 bytes, without + # and not from $");
+    run.interval_ms = seconds * 1000;
     if (is_wiped("run", o->enrol.dir, &code))
         return code;
     err = mrl_home_open(&h, o->enrol.dir, &mrl_disk_system, &why);
     if (err != MRL_OK)
         return finish("run", err, &why);
-    err = mrl_agent_run(&h, seconds * 1000, &why);
+    err = mrl_agent_run(&h, &run, &why);
     mrl_home_done(&h);
     return is_wiped("run", o->enrol.dir, &code) ? code : finish("run", err, &why);
 }
@@ -230,19 +235,13 @@ static bool is_called(const struct command *c, int argc, char **argv)
 static bool read_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"server", required_argument, NULL, 's'},
-        {"device", required_argument, NULL, 'd'},
-        {"token-file", required_argument, NULL, 't'},
-        {"root", required_argument, NULL, 'r'},
-        {"root-sha256", required_argument, NULL, 'x'},
-        {"name", required_argument, NULL, 'n'},
-        {"mqtt", required_argument, NULL, 'm'},
-        {"dir", required_argument, NULL, 'D'},
-        {"interval", required_argument, NULL, 'i'},
-        {"profile", required_argument, NULL, 'p'},
-        {"tpm", required_argument, NULL, 'T'},
-        {"ek-chain", required_argument, NULL, 'e'},
-        {0},
+        {"server", required_argument, NULL, 's'},      {"device", required_argument, NULL, 'd'},
+        {"token-file", required_argument, NULL, 't'},  {"root", required_argument, NULL, 'r'},
+        {"root-sha256", required_argument, NULL, 'x'}, {"name", required_argument, NULL, 'n'},
+        {"mqtt", required_argument, NULL, 'm'},        {"dir", required_argument, NULL, 'D'},
+        {"interval", required_argument, NULL, 'i'},    {"topic", required_argument, NULL, 'o'},
+        {"profile", required_argument, NULL, 'p'},     {"tpm", required_argument, NULL, 'T'},
+        {"ek-chain", required_argument, NULL, 'e'},    {0},
     };
     const struct {
         int letter;
@@ -252,6 +251,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         {'r', &o->enrol.root_file}, {'n', &o->enrol.name},   {'x', &o->enrol.root_sha256},
         {'m', &o->enrol.mqtt},      {'D', &o->enrol.dir},    {'i', &o->interval},
         {'p', &o->enrol.profile},   {'T', &o->enrol.tpm},    {'e', &o->enrol.ek_chain_file},
+        {'o', &o->topic},
     };
     int letter;
 

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "device/agent/agent.h"
 #include "device/agent/est.h"
+#include "wire/mqtt_topic.h"
 
 enum {
     RECONNECT_BASE_MS = 500,
@@ -440,7 +441,8 @@ static mrl_err run(struct mrl_agent *a, struct mrl_why *why)
     const struct merlon_client_events events = {a, on_connected, on_message, on_acknowledged};
     const char *id = a->home->settings.device;
 
-    (void)snprintf(a->readings_topic, sizeof(a->readings_topic), "devices/%s/readings", id);
+    if (a->readings_topic[0] == '\0')
+        (void)snprintf(a->readings_topic, sizeof(a->readings_topic), "devices/%s/readings", id);
     (void)snprintf(a->commands_filter, sizeof(a->commands_filter), "devices/%s/commands/#", id);
     (void)snprintf(a->renew_topic, sizeof(a->renew_topic), "$merlon/devices/%s/renew", id);
     mrl_wiping_init(&a->wiping, a->home);
@@ -464,7 +466,14 @@ static mrl_err run(struct mrl_agent *a, struct mrl_why *why)
     return MRL_OK;
 }
 
-mrl_err mrl_agent_run(struct mrl_home *h, uint64_t interval_ms, struct mrl_why *why)
+/* MQTT 5.0 4.7.2-1: topics that begin with $ are the server's. */
+bool mrl_agent_topic_good(const char *topic)
+{
+    return topic[0] != '$' && strlen(topic) < MRL_AGENT_TOPIC &&
+           mrl_mqtt_topic_valid(mrl_str(topic));
+}
+
+mrl_err mrl_agent_run(struct mrl_home *h, const struct mrl_run_options *o, struct mrl_why *why)
 {
     struct mrl_agent *a = calloc(1, sizeof(*a));
     mrl_err err;
@@ -472,7 +481,9 @@ mrl_err mrl_agent_run(struct mrl_home *h, uint64_t interval_ms, struct mrl_why *
     if (a == NULL)
         abort();
     a->home = h;
-    a->interval_ms = interval_ms;
+    a->interval_ms = o->interval_ms;
+    if (o->topic != NULL)
+        (void)snprintf(a->readings_topic, sizeof(a->readings_topic), "%s", o->topic);
     a->signals = -1;
     a->link.fd = a->events.fd = -1;
     mrl_queue_init(&a->queue);

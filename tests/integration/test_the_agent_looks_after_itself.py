@@ -158,3 +158,14 @@ def test_commands_reach_the_agent(merlon, processes):
         wait_until(lambda: client.publish("devices/press-7/commands/blink", b"twice") == 0 and "blink" in agent.log(),
                    "the command in the log of the agent")
     assert agent.stop() == 0
+
+
+def test_a_topic_has_127_bytes_and_not_one_more(merlon, processes, reader):
+    enrolled(merlon, "press-7")
+    folder, longest = merlon.folder / "agent-press-7", "devices/press-7/" + "t" * 111
+    agent = processes.start([program("merlon-agent"), "run", "--dir", folder, "--topic", longest])
+    assert reader.receive().topic == longest
+    assert agent.stop() == 0
+    for wrong in (longest + "t", "", "devices/+/t", "devices/#", "$SYS/t"):
+        done = run_program("merlon-agent", "run", "--dir", folder, "--topic", wrong)
+        assert (done.code, "--topic takes" in done.err) == (2, True), done

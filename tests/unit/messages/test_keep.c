@@ -628,6 +628,8 @@ static void a_will_that_was_sent_or_dropped_is_in_the_store_no_more(void **state
     mrl_session_detach(second.session, MRL_DETACH_CLEAN);
     settle(f);
     assert_rows(f, "1 1 2 2 0 0");
+    mrl_buf_done(&watcher.log);
+    mrl_buf_done(&first.log);
 }
 
 /* The row of the session that was kept goes, the one for the will comes. */
