@@ -11,6 +11,7 @@ from harness.ws import MqttOverWs
 UP, DOWN = "devices/pump-7/up", "devices/pump-7/down"
 RATE = 1  # a second, ten of them at once
 BURST = 10 * RATE
+to_each = pytest.mark.parametrize("target", ["device:pump-7", "group:pumps"])
 
 
 @pytest.fixture
@@ -139,8 +140,9 @@ def test_a_flood_that_does_not_stop_is_ended_and_kept_out(start_merlon, version)
 # --- sizes and counts
 
 @pytest.mark.quick
-def test_the_largest_packet_is_told_and_one_byte_more_ends_the_connection(merlon, connect):
-    give(merlon, packet=256)
+@to_each
+def test_the_largest_packet_is_told_and_one_byte_more_ends_the_connection(merlon, connect, target):
+    give(merlon, target, packet=256)
     device = connect()
     assert device.welcome.props["maximum_packet_size"] == 256
     overhead = len(wire.publish(5, UP, b"x" * 200, 1, packet_id=1)) - 200
@@ -150,8 +152,9 @@ def test_the_largest_packet_is_told_and_one_byte_more_ends_the_connection(merlon
 
 
 @pytest.mark.quick
-def test_in_flight_is_told_and_one_more_ends_the_connection(merlon, connect):
-    give(merlon, in_flight=2)
+@to_each
+def test_in_flight_is_told_and_one_more_ends_the_connection(merlon, connect, target):
+    give(merlon, target, in_flight=2)
     device = connect()
     assert device.welcome.props["receive_maximum"] == 2
     for packet_id in (1, 2):
@@ -174,8 +177,9 @@ def test_in_flight_to_the_device_holds_as_well(merlon, connect):
 
 
 @pytest.mark.quick
-def test_subscriptions_up_to_the_limit_and_not_one_more(merlon, connect):
-    give(merlon, subscriptions=2)
+@to_each
+def test_subscriptions_up_to_the_limit_and_not_one_more(merlon, connect, target):
+    give(merlon, target, subscriptions=2)
     device = connect()
     assert device.subscribe((DOWN, 1), (DOWN + "/a", 1), (DOWN + "/b", 1)) == [1, 1, 0x97]
     assert device.subscribe((DOWN, 0)) == [0]
@@ -183,8 +187,9 @@ def test_subscriptions_up_to_the_limit_and_not_one_more(merlon, connect):
 
 
 @pytest.mark.quick
-def test_a_queue_takes_its_limit_and_drops_the_newest(merlon, connect):
-    give(merlon, queue=3)
+@to_each
+def test_a_queue_takes_its_limit_and_drops_the_newest(merlon, connect, target):
+    give(merlon, target, queue=3)
     keep = {"clean": False, "props": {"session_expiry": 3600}}
     device = connect(client_id="kept", **keep)
     device.subscribe((DOWN, 1))
@@ -202,22 +207,26 @@ def test_a_queue_takes_its_limit_and_drops_the_newest(merlon, connect):
     assert device.nothing_comes()
 
 
-def test_the_bytes_of_a_queue_hold_as_well(merlon, connect):
-    give(merlon, queue_bytes="4KiB")
-    device = connect(client_id="kept", clean=False, props={"session_expiry": 3600})
+@to_each
+def test_the_bytes_of_a_queue_hold_as_well(merlon, connect, target):
+    give(merlon, target, queue_bytes="4KiB")
+    keep = {"clean": False, "props": {"session_expiry": 3600}}
+    device = connect(client_id="kept", **keep)
     device.subscribe((DOWN, 1))
     device.close()
     application = connect("app")
-    for _ in range(2):
-        application.publish(DOWN, b"x" * 1800)
-    wait_until(lambda: merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 0, "both fit")
-    application.publish(DOWN, b"x" * 1800)
-    wait_until(lambda: merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 1, "the third does not")
+    for n in range(3):
+        application.publish(DOWN, b"%d" % n + b"x" * 1800)
+    wait_until(lambda: merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 1, "the third does not fit")
+    device = connect(client_id="kept", **keep)
+    assert [device.receive().payload[:1] for _ in range(2)] == [b"0", b"1"]
+    assert device.nothing_comes()
 
 
 @pytest.mark.quick
-def test_retained_messages_up_to_the_limit_and_not_one_more(merlon, connect):
-    give(merlon, retained=2)
+@to_each
+def test_retained_messages_up_to_the_limit_and_not_one_more(merlon, connect, target):
+    give(merlon, target, retained=2)
     device, application = connect(), connect("app")
     assert [device.publish(f"{UP}/{n}", b"x", retain=True) for n in range(3)] == [0x10, 0x10, 0x97]
     assert merlon.wait_for_entry("publish.denied", target=f"{UP}/2")["reason"] == "too many retained messages"
@@ -228,8 +237,9 @@ def test_retained_messages_up_to_the_limit_and_not_one_more(merlon, connect):
     assert device.publish(f"{UP}/2", b"x", retain=True) == 0x10
 
 
-def test_retained_bytes_hold_as_well(merlon, connect):
-    give(merlon, retained_bytes="4KiB")
+@to_each
+def test_retained_bytes_hold_as_well(merlon, connect, target):
+    give(merlon, target, retained_bytes="4KiB")
     device = connect()
     answers = [device.publish(f"{UP}/{n}", b"x" * 1500, retain=True) for n in range(3)]
     assert answers == [0x10, 0x10, 0x97]
@@ -273,13 +283,24 @@ def test_a_will_above_the_limit_goes_out_and_is_not_kept(merlon, connect):
 
 
 @pytest.mark.quick
-def test_sessions_up_to_the_limit_and_not_one_more(merlon, connect):
-    give(merlon, sessions=2)
+@to_each
+def test_sessions_up_to_the_limit_and_not_one_more(merlon, connect, target):
+    give(merlon, target, sessions=2)
     connect(client_id="a")
     connect(client_id="b")
     connect(client_id="c", reason=0x97)
     connect(version=4, client_id="c", reason=3)
     merlon.wait_for_refusals("limit", 2)
+
+
+@pytest.mark.quick
+def test_what_a_group_was_given_each_of_its_devices_has_for_itself(merlon, connect):
+    give(merlon, "group:pumps", sessions=1, retained=1, connects="2/min")
+    for name, topic in (("device", UP), ("other", "devices/pump-8/up")):
+        client = connect(name, client_id="a")
+        assert [client.publish(f"{topic}/{n}", b"x", retain=True) for n in range(2)] == [0x10, 0x97]
+        connect(name, client_id="b", reason=0x97)
+        connect(name, client_id="a", reason=0x9F)
 
 
 # --- who is given what
@@ -303,7 +324,7 @@ def test_a_device_goes_before_its_group_and_that_before_the_default(merlon, conn
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("target", ["device:pump-7", "group:pumps"])
+@to_each
 def test_a_change_acts_on_a_live_session_within_a_second(merlon, connect, target):
     device = connect()
     give(merlon, target, subscriptions=1, messages=f"{RATE}/s")

@@ -71,9 +71,10 @@ def blocked(merlon) -> dict[str, str]:
 
 @pytest.mark.quick
 @pytest.mark.parametrize("version", [4, 5])
-def test_a_device_that_flaps_is_refused_and_nobody_else(merlon, version):
-    flapping, calm = merlon.device("pump-7"), merlon.device("pump-8")
-    merlon.api.do("PATCH", "/v1/quotas/device:pump-7", {"connects": "3/min"})
+@pytest.mark.parametrize("target", ["device:pump-7", "group:pumps"])
+def test_a_device_that_flaps_is_refused_and_nobody_else(merlon, version, target):
+    flapping, calm = merlon.device("pump-7", group="pumps"), merlon.device("pump-8", group="pumps")
+    merlon.api.do("PATCH", f"/v1/quotas/{target}", {"connects": "3/min"})
     stays = Mqtt(merlon.mqtt_port, merlon.root, flapping, version)
     assert stays.connect("stays").reason == 0
     for _ in range(2):
