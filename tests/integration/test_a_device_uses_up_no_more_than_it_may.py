@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each limit of a device at its limit and one above, with what a client sees of it; and who is given which limits."""
 import time
+from bisect import bisect
 
 import pytest
 from harness import mqtt_wire as wire
@@ -243,6 +244,23 @@ def test_retained_bytes_hold_as_well(merlon, connect, target):
     device = connect()
     answers = [device.publish(f"{UP}/{n}", b"x" * 1500, retain=True) for n in range(3)]
     assert answers == [0x10, 0x10, 0x97]
+
+
+@to_each
+def test_one_byte_more_to_retain_needs_one_byte_more_of_the_limit(merlon, connect, target):
+    give(merlon, target, retained_bytes="4KiB")
+    device = connect()
+
+    def fits(size: int) -> bool:
+        answer = device.publish(UP, b"x" * size, retain=True)
+        assert answer in (0x10, 0x97)
+        return answer == 0x10
+
+    most = bisect(range(1, 4097), 0, key=lambda size: not fits(size))  # what the server adds is its own matter
+    assert 3500 < most < 4096
+    give(merlon, target, retained_bytes=4097)
+    wait_until(lambda: fits(most + 1), "the new limit")
+    assert not fits(most + 2)
 
 
 def test_what_is_retained_counts_after_a_restart_as_well(merlon, connect):
