@@ -198,6 +198,21 @@ static void the_bytes_of_a_queue_are_those_of_the_principal(void **state)
     assert_int_equal(f->full, 1);
 }
 
+static void a_byte_less_for_a_queue_is_a_message_less(void **state)
+{
+    const struct mrl_publication like = {.topic = MRL_LIT("t"), .payload = MRL_LIT("x"), .qos = 1};
+    struct fixture *f = *state;
+
+    f->given.queued_messages = 100;
+    f->given.queued_bytes = 3 * mrl_publication_size(&like) - 1;
+    attach(f, "small");
+    assert_ok(subscribe(f, "t"));
+    publish(f, 2 + 2);
+    assert_int_equal(f->full, 0);
+    publish(f, 1);
+    assert_int_equal(f->full, 1);
+}
+
 static void a_change_acts_on_a_session_that_is_there(void **state)
 {
     struct fixture *f = *state;
@@ -285,6 +300,7 @@ int main(void)
         WITH_HUB(subscriptions_hold_the_limit_of_their_principal),
         WITH_HUB(the_window_and_the_queue_are_those_of_the_principal),
         WITH_HUB(the_bytes_of_a_queue_are_those_of_the_principal),
+        WITH_HUB(a_byte_less_for_a_queue_is_a_message_less),
         WITH_HUB(a_change_acts_on_a_session_that_is_there),
         WITH_HUB(what_the_connection_was_told_stays_until_the_next_one),
         WITH_HUB(retained_messages_hold_the_limit_of_their_principal),
