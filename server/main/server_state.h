@@ -79,8 +79,9 @@ struct mrl_server {
     struct mrl_job chore; /* runs on a service thread, one at a time */
     _Atomic bool chore_busy;
     pthread_mutex_t waking;
-    bool awake;                  /* under waking: between start and stop of housekeeping */
-    uint64_t overdue_ms;         /* when CAs that end and devices that do not renew were looked for last; likewise */
+    bool awake;          /* under waking: between start and stop of housekeeping */
+    uint64_t overdue_ms; /* when CAs that end and devices that do not renew were looked for last;
+                            likewise */
     uint64_t provisioning_ms;    /* when expired certificates were looked for last; the chore's */
     uint64_t remembered;         /* size of the checkpoint in checkpoint_file; the chore's */
     _Atomic bool identity_stale; /* a step of a rollover came after the server's certificate */

@@ -2,8 +2,8 @@
 #include "crypto/weak_key.h"
 
 #include <openssl/bn.h>
-#include <openssl/x509.h>
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "tests/unit/crypto/fixtures.h"
