@@ -70,6 +70,21 @@ def test_a_device_that_does_not_stop_fills_no_log(merlon):
     assert sum(e.get("repeated", 1) for e in entries if e.get("target") == DENIED) == 300
 
 
+def test_a_device_that_does_not_stop_to_subscribe_fills_no_log(merlon):
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7")) as client:
+        client.connect()
+        for n in range(300):
+            assert client.subscribe(DENIED, f"devices/fan-1/{n}") == [0x87, 0x87]
+    assert merlon.api.metric("merlon_access_denied_total", 'action="subscribe"') == 600
+    merlon.stop()  # what is being counted goes into the log
+    merlon.start()
+    entries = merlon.audit(action="subscribe.denied")
+    assert {e["actor"]["id"] for e in entries} == {"pump-7"}
+    assert sum(e.get("repeated", 1) for e in entries) == 600
+    assert len(entries) <= 20
+    assert sum(e.get("repeated", 1) for e in entries if e.get("target") == DENIED) == 300
+
+
 def test_a_wrong_way_stops_the_start(make_merlon):
     merlon = make_merlon({"mqtt": {"denied_publish_311": "ignore"}})
     with pytest.raises(AssertionError, match="denied_publish_311"):

@@ -263,6 +263,26 @@ def test_one_byte_more_to_retain_needs_one_byte_more_of_the_limit(merlon, connec
     assert not fits(most + 2)
 
 
+def test_retained_bytes_of_all_hold_to_the_byte(start_merlon):
+    room = 4096
+    merlon = start_merlon({"mqtt": {"retained_bytes": str(room)}})
+    app = merlon.application("app", publish=("devices/#",))
+    with Mqtt(merlon.mqtt_port, merlon.root, app) as client:
+        assert client.connect().reason == 0
+
+        def answer(size: int, topic: str = UP) -> int:
+            return client.publish(topic, b"x" * size, retain=True)
+
+        fits, above = 1, room  # what is stored beside the payload is the daemon's affair
+        while above - fits > 1:
+            size = (fits + above) // 2
+            fits, above = (size, above) if answer(size) == 0x10 else (fits, size)
+        assert room - 512 < fits < room
+        assert [answer(fits), answer(fits + 1), answer(fits)] == [0x10, 0x97, 0x10]
+        assert answer(1, DOWN) == 0x97
+        assert [answer(0), answer(1, DOWN)] == [0x10, 0x10]
+
+
 def test_what_is_retained_counts_after_a_restart_as_well(merlon, connect):
     give(merlon, retained=2)
     device = connect()

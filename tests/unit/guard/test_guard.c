@@ -141,6 +141,19 @@ static void the_addresses_of_one_site_are_one_source(void **state)
     assert_int_equal(admit(g, "2001:db8:0:2::1"), MRL_GUARD_PASS);
 }
 
+static void the_sites_of_one_network_count_together(void **state)
+{
+    struct mrl_guard *g = *state;
+    char host[32];
+
+    for (unsigned i = 0; i < NETWORK; i++) {
+        (void)snprintf(host, sizeof(host), "2001:db8:1:%x::1", i);
+        assert_int_equal(admit(g, host), MRL_GUARD_PASS);
+    }
+    assert_int_equal(admit(g, "2001:db8:1:ffff::1"), MRL_GUARD_TOO_FAST);
+    assert_int_equal(admit(g, "2001:db8:2::1"), MRL_GUARD_PASS);
+}
+
 static void who_is_refused_is_no_load_for_its_neighbours(void **state)
 {
     struct mrl_guard *g = *state;
@@ -408,6 +421,7 @@ int main(void)
         WITH_GUARD(a_source_may_connect_its_limit_and_not_once_more),
         WITH_GUARD(a_network_may_connect_its_limit_and_not_once_more),
         WITH_GUARD(the_addresses_of_one_site_are_one_source),
+        WITH_GUARD(the_sites_of_one_network_count_together),
         WITH_GUARD(who_is_refused_is_no_load_for_its_neighbours),
         WITH_GUARD(a_connection_that_proves_good_does_not_count),
         WITH_GUARD(one_failure_too_many_blocks_the_source_alone),

@@ -141,6 +141,32 @@ static void no_more_is_taken_at_once_than_was_asked_for(void **state)
     mrl_retained_free(r);
 }
 
+static mrl_err try_keep(struct mrl_retained *r, const char *topic, const char *payload)
+{
+    const struct mrl_publication like = of(topic, payload, "");
+    struct mrl_publication *p = mrl_publication_new(&like);
+    mrl_err err = mrl_retained_set(r, p);
+
+    mrl_publication_unref(p);
+    return err;
+}
+
+static void all_together_have_their_bytes_and_not_one_more(void **state)
+{
+    const struct mrl_publication like = of("a", "payload", "");
+    struct mrl_retained *r = mrl_retained_new(100, 2 * mrl_publication_size(&like));
+
+    (void)state;
+    assert_ok(try_keep(r, "a", "payload"));
+    assert_int_equal(try_keep(r, "b", "payload+"), MRL_ERR_LIMIT);
+    assert_ok(try_keep(r, "b", "payload"));
+    assert_int_equal(try_keep(r, "b", "payload+"), MRL_ERR_LIMIT);
+    assert_ok(try_keep(r, "b", "another")); /* as long: what it replaces counts no more */
+    assert_ok(try_keep(r, "a", "payloa"));
+    assert_ok(try_keep(r, "b", "payload+"));
+    mrl_retained_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +175,7 @@ int main(void)
         cmocka_unit_test(what_is_replaced_or_removed_counts_no_more),
         cmocka_unit_test(a_topic_that_changes_hands_counts_for_the_new_owner),
         cmocka_unit_test(removing_always_fits),
+        cmocka_unit_test(all_together_have_their_bytes_and_not_one_more),
         cmocka_unit_test(what_an_owner_has_and_what_is_below_a_filter_is_taken_and_nothing_else),
         cmocka_unit_test(no_more_is_taken_at_once_than_was_asked_for),
     };
