@@ -90,8 +90,9 @@ struct grant {
     struct mrl_why *why;
 };
 
-/* Whoever overheard a request and has a token gets nothing for it. One whose key is made here
- * counts for nothing; who shows a certificate proves with it that the key is there. */
+/* The same bytes are good once: what is sent again as it is. (An ECDSA signature has a second
+ * spelling; only the binding to the connection holds against who overheard it.) One whose key is
+ * made here counts for nothing; who shows a certificate proves with it that the key is there. */
 static mrl_err use_token(struct mrl_tx *tx, struct grant *g)
 {
     if (g->e->token.len == 0)
