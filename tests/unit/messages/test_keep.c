@@ -803,6 +803,44 @@ static void a_batch_that_fails_is_refused_and_removals_are_tried_again(void **st
     mrl_buf_done(&d.log);
 }
 
+static mrl_err break_subscriptions(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "ALTER TABLE mqtt_subscriptions RENAME TO broken", MRL_NO_ARGS, NULL);
+}
+
+static mrl_err mend_subscriptions(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "ALTER TABLE broken RENAME TO mqtt_subscriptions", MRL_NO_ARGS, NULL);
+}
+
+static void a_subscription_that_is_refused_leaves_the_former_one(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_write broken = {.run = break_subscriptions}, mended = {.run = mend_subscriptions};
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    subscribe(&d, "t", 1);
+    settle(f);
+    assert_ok(mrl_store_write(f->store, &broken));
+    subscribe(&d, "t", 0);
+    subscribe(&d, "t", 2);
+    subscribe(&d, "u", 1);
+    settle(f);
+    assert_true(publish(f, f->hubs[1], &two, NULL));
+    settle(f);
+    assert_log(&d, "P1 1 two;"); /* as it was granted first */
+    assert_int_equal(d.session->subscriptions.count, 1);
+    assert_ok(mrl_store_write(f->store, &mended));
+    subscribe(&d, "t", 0);
+    settle(f);
+    assert_false(publish(f, f->hubs[1], &two, NULL)); /* QoS 0: nothing to wait for */
+    assert_log(&d, "P0 0 two;");
+    mrl_buf_done(&d.log);
+}
+
 static void packet_ids_go_round_and_wait_for_one_in_flight(void **state)
 {
     struct fixture *f = *state;
@@ -858,6 +896,7 @@ int main(void)
         CASE(a_clock_that_is_set_takes_no_time_away),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(a_batch_that_fails_is_refused_and_removals_are_tried_again),
+        CASE(a_subscription_that_is_refused_leaves_the_former_one),
         CASE(packet_ids_go_round_and_wait_for_one_in_flight),
         cmocka_unit_test(options_are_one_byte),
     };
