@@ -260,6 +260,12 @@ static bool resolve_alias(struct mrl_client *c, struct mrl_mqtt_publish *p)
     return err == MRL_OK;
 }
 
+/* It was taken and routed: what holds now is asked of new messages only. [MQTT-4.3.3-10] */
+static bool is_repetition(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    return p->qos == 2 && mrl_session_has_received(c->session, p->packet_id);
+}
+
 static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     struct mrl_mqtt_publish resolved = packet->publish;
