@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "crypto/algorithm.h"
+#include "crypto/extension.h"
 #include "crypto/oid.h"
 
 enum { EXTENSIONS_MAX = 32 };
@@ -55,22 +56,6 @@ const struct mrl_csr_facts *mrl_csr_facts(const struct mrl_csr *c)
     return &c->facts;
 }
 
-/* RFC 5280 4.1: Extension. */
-static mrl_err read_extension(struct mrl_reader *r, mrl_bytes *oid, mrl_bytes *value)
-{
-    struct mrl_reader inside;
-    mrl_bytes critical;
-
-    MRL_TRY(mrl_der_enter(r, MRL_DER_SEQUENCE, &inside));
-    MRL_TRY(mrl_der_read(&inside, MRL_DER_OID, oid));
-    if (mrl_der_next_is(&inside, MRL_DER_BOOLEAN)) {
-        MRL_TRY(mrl_der_read(&inside, MRL_DER_BOOLEAN, &critical));
-        MRL_ENSURE(critical.len == 1, MRL_ERR_MALFORMED);
-    }
-    MRL_TRY(mrl_der_read(&inside, MRL_DER_OCTET_STRING, value));
-    return mrl_reader_end(&inside);
-}
-
 static mrl_err take_san(mrl_bytes san, mrl_bytes *to)
 {
     struct mrl_san check;
@@ -90,7 +75,7 @@ static mrl_err on_extension_request(struct mrl_reader *value, struct mrl_csr_fac
     MRL_TRY(mrl_der_enter(value, MRL_DER_SEQUENCE, &list));
     for (size_t n = 0; mrl_reader_left(&list) > 0; n++) {
         MRL_ENSURE(n < EXTENSIONS_MAX, MRL_ERR_LIMIT);
-        MRL_TRY(read_extension(&list, &oid, &content));
+        MRL_TRY(mrl_extension_read(&list, &oid, &content));
         if (mrl_bytes_eq(oid, MRL_LIT(MRL_OID_SUBJECT_ALT_NAME)))
             MRL_TRY(take_san(content, &f->san));
     }
