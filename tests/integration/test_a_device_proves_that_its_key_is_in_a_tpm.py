@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from harness.csr import respelled
 from harness.maker import Maker
 from harness.merlon import csr_der, new_key
 from harness.tpm_device import EK_ECC, EK_RSA, ProofConnection, TpmDevice, TpmMaker, b64
@@ -88,6 +89,17 @@ def test_a_bearer_token_of_another_device_admits_nobody(merlon, device):
     merlon.add_device("pump-8")
     answer = ProofConnection(merlon, merlon.token("pump-8")).begin(device.claim() | {"device": "pump-7"})
     assert (answer.status, answer.headers["www-authenticate"].split()[0]) == (401, "Bearer"), answer
+
+
+def test_a_request_that_was_used_admits_nobody_in_its_second_spelling(merlon, device):
+    connection = connect(merlon)
+    begun = connection.begin(device.claim())
+    answer = device.answer(begun.json, "pump-7")
+    assert connection.finish(answer).status == 200
+    again = ProofConnection(merlon, ("pump-7", merlon.token("pump-7")))
+    begun = again.begin(device.claim())
+    other = b64(respelled(base64.b64decode(answer["request"])))
+    refused(merlon, again.finish(device.answer(begun.json, "pump-7") | {"request": other}), 403, "this request was used before; make a new one")
 
 
 def register(merlon, maker: Maker, **members) -> None:
