@@ -117,7 +117,7 @@ def test_a_default_is_that_of_the_configuration(key, default):
 
 @pytest.mark.parametrize(("limit", "row"), fixed)
 def test_a_fixed_number_is_that_of_its_constants(limit, row):
-    assert line_of(limit) in constants
+    assert line_of(limit) in constants, "it has no line in limits.constants"
     wrong = [(name, value_of(file, name)) for file, name in constants[line_of(limit)] if not says(row, name, value_of(file, name))]
     assert wrong == []
 
