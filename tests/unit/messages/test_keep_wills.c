@@ -29,24 +29,6 @@ static void a_will_at_the_end_of_its_session_goes_with_it(void **state)
     assert_rows(f, "1 1 1 1 0 0");
 }
 
-static void attach_with_will(struct fixture *f, const char *client, struct door *d)
-{
-    const struct mrl_publication will = {
-        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 1};
-    const struct mrl_attach a = {.key = {KIND, MRL_LIT("owner"), mrl_str(client)},
-                                 .clean_start = true,
-                                 .receive_maximum = UINT16_MAX,
-                                 .most_sessions = 10,
-                                 .will = {mrl_publication_new(&will), 600},
-                                 .sink = &sink,
-                                 .door = d};
-    bool present;
-
-    assert_ok(mrl_session_attach(f->hubs[home(&a.key, HUBS)], &a, &d->session, &present));
-    assert_false(present);
-    mrl_session_start(d->session);
-}
-
 /* MQTT 5.0 3.1.2.5: with the network connection the server's death ended the session. */
 static void a_will_without_expiry_outlives_the_process_and_nothing_else_does(void **state)
 {
