@@ -35,7 +35,7 @@ class Plan:
         return min(self.delay_s, self.expiry_s)
 
 
-PLANS = [Plan(delay_s=1, expiry_s=60), Plan(delay_s=60, expiry_s=60, comes_back=True), Plan(delay_s=60, expiry_s=1),
+PLANS = [Plan(delay_s=1, expiry_s=60), Plan(delay_s=5, expiry_s=60, comes_back=True), Plan(delay_s=60, expiry_s=1),
          Plan(delay_s=0, expiry_s=60), Plan(delay_s=60, expiry_s=0), Plan(delay_s=0, expiry_s=0, version=4)]
 
 
@@ -46,6 +46,10 @@ class LastWill:
     plan: Plan
     accepted: float = 0.0  # when CONNACK came, so no later than the connection ended
     fate: Fate = Fate.OPEN
+
+    @property
+    def not_before(self) -> float:
+        return self.accepted + self.plan.wait_s
 
 
 class Leaver(threading.Thread):
@@ -94,8 +98,7 @@ class Leaver(threading.Thread):
     def _come_back(self, client_id: str, will: LastWill) -> None:
         """[MQTT-3.1.3-9]: in time only if CONNACK is here before the delay can be over."""
         time.sleep(self._dice.uniform(0, 1))  # the daemon dies meanwhile, or not
-        over = will.accepted + will.plan.wait_s
-        while time.monotonic() < over:
+        while time.monotonic() < will.not_before:
             try:
                 with Mqtt(self._port, self._root, self._identity) as client:
                     answer = client.connect(client_id, clean=False, props={"session_expiry": will.plan.expiry_s})
@@ -103,7 +106,7 @@ class Leaver(threading.Thread):
                 time.sleep(0.02)
                 continue
             assert answer.reason == 0, answer
-            if time.monotonic() < over:
+            if time.monotonic() < will.not_before:
                 will.fate = Fate.VOID
                 self.lost_sessions += not answer.session_present
             return
