@@ -41,7 +41,7 @@ int tear_down(void **state);
 unsigned home(const struct mrl_session_key *k, unsigned hub_count);
 /* To the hub of the first letter of its client identifier: "a" is on the first. */
 void attach(struct fixture *f, const char *client, uint32_t expiry_s, struct door *d);
-/* For an hour, with a will to "t" at QoS 1 that waits ten minutes. */
+/* Its session ends with the connection; its will, to "t" at QoS 1, has a delay of ten minutes. */
 void attach_with_will(struct fixture *f, const char *client, struct door *d);
 void subscribe(struct door *d, const char *filter, uint8_t qos);
 /* true: there is something to wait for. by: whose packet id 7 goes with it at QoS 2; or NULL. */
