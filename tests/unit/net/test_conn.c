@@ -345,7 +345,7 @@ static void a_mebibyte_waits_where_nothing_else_is_said(void **state)
     mrl_conn_set_kind(w.server.conn, &roomy);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, MEBIBYTE)));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
     close_world(&w);
 }

@@ -189,7 +189,7 @@ static void frames_without_data_are_told_and_may_end_reading(void **state)
     assert_int_equal(w.shown, 0);
     w.pause = false;
     mrl_conn_resume(w.conn);
-    turn_until(&w, w.got.len == 4);
+    turn_until(w.loop, w.got.len == 4);
     assert_int_equal(w.idle_frames, 1);
     close_world(&w);
 }
