@@ -17,6 +17,8 @@ from harness.merlon import csr_der, new_key
 from harness.tpm_device import EK_ECC, EK_RSA, ProofConnection, TpmDevice, TpmMaker, b64
 from harness.waiting import wait_until
 
+LIFE_S = 2
+
 
 @pytest.fixture
 def maker(workdir: Path) -> TpmMaker:
@@ -254,11 +256,10 @@ def test_a_challenge_is_answered_where_it_was_given(merlon, device):
 
 
 def test_a_challenge_is_answered_in_time(start_merlon, device):
-    life_s = 2
-    merlon = start_merlon({"attestation": {"ek_roots": [str(device.maker.root)], "challenge_life": f"{life_s}s"}})
+    merlon = start_merlon({"attestation": {"ek_roots": [str(device.maker.root)], "challenge_life": f"{LIFE_S}s"}})
     connection = connect(merlon)
     answer = device.answer(connection.begin(device.claim()).json, "pump-7")
-    time.sleep(life_s + 0.1)
+    time.sleep(LIFE_S + 0.1)
     refused(merlon, connection.finish(answer), 403, "the challenge is not open")
 
 

@@ -83,7 +83,7 @@ static void open_hubs(struct fixture *f)
     for (unsigned i = 0; i < HUBS; i++) {
         assert_ok(mrl_mailbox_new(f->loop, NULL, &f->mailboxes[i]));
         f->hubs[i] =
-            mrl_hub_new(f->loop, f->mailboxes[i], i, f->retained, f->routes, &limits, &hooks);
+            mrl_hub_new(f->loop, f->mailboxes[i], i, f->retained, f->routes, &f->limits, &hooks);
         mrl_hub_keep_in(f->hubs[i], f->ledger);
     }
     for (unsigned i = 0; i < HUBS; i++)
@@ -110,7 +110,7 @@ int set_up(void **state)
     const struct mrl_store_options options = {0};
 
     mrl_rcu_register();
-    f = (struct fixture){.answer = MRL_OK};
+    f = (struct fixture){.limits = limits, .answer = MRL_OK};
     place_make(&f.place);
     f.store = store_at(&f.place, &mrl_messages_migrations, options);
     f.sealer = test_sealer();
@@ -197,6 +197,24 @@ void attach(struct fixture *f, const char *client, uint32_t expiry_s, struct doo
     bool present;
 
     assert_ok(mrl_session_attach(f->hubs[home(&a.key, HUBS)], &a, &d->session, &present));
+    mrl_session_start(d->session);
+}
+
+void attach_with_will(struct fixture *f, const char *client, struct door *d)
+{
+    const struct mrl_publication will = {
+        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 1};
+    const struct mrl_attach a = {.key = {KIND, MRL_LIT("owner"), mrl_str(client)},
+                                 .clean_start = true,
+                                 .receive_maximum = UINT16_MAX,
+                                 .most_sessions = 10,
+                                 .will = {mrl_publication_new(&will), 600},
+                                 .sink = &sink,
+                                 .door = d};
+    bool present;
+
+    assert_ok(mrl_session_attach(f->hubs[home(&a.key, HUBS)], &a, &d->session, &present));
+    assert_false(present);
     mrl_session_start(d->session);
 }
 

@@ -24,6 +24,7 @@ struct fixture {
     struct mrl_retained *retained;
     struct mrl_routes *routes;
     struct mrl_hub *hubs[HUBS];
+    struct mrl_hub_limits limits;
     mrl_err told;
     unsigned tells;
     unsigned answers; /* receipts that are done */
@@ -40,6 +41,8 @@ int tear_down(void **state);
 unsigned home(const struct mrl_session_key *k, unsigned hub_count);
 /* To the hub of the first letter of its client identifier: "a" is on the first. */
 void attach(struct fixture *f, const char *client, uint32_t expiry_s, struct door *d);
+/* Its session ends with the connection; its will, to "t" at QoS 1, has a delay of ten minutes. */
+void attach_with_will(struct fixture *f, const char *client, struct door *d);
 void subscribe(struct door *d, const char *filter, uint8_t qos);
 /* true: there is something to wait for. by: whose packet id 7 goes with it at QoS 2; or NULL. */
 bool publish(struct fixture *f, struct mrl_hub *h, const struct mrl_publication *message,

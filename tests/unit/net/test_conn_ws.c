@@ -18,7 +18,8 @@ struct world {
     struct mrl_buf sent;   /* frames of the client */
     size_t leave;          /* bytes of each on_data to leave behind */
     bool pause;            /* in on_data */
-    unsigned opened, shown, closed;
+    unsigned opened, shown, closed, idle_frames;
+    size_t idle_bytes;
     enum mrl_conn_end end;
     const char *fault;
     struct mrl_conn_parcel *parcel;
@@ -56,6 +57,16 @@ static void on_data(struct mrl_conn *c, struct mrl_buf *in)
         mrl_conn_pause(c);
 }
 
+static void on_idle_frames(struct mrl_conn *c, unsigned frames, size_t bytes)
+{
+    struct world *w = mrl_conn_user(c);
+
+    w->idle_frames += frames;
+    w->idle_bytes += bytes;
+    if (w->pause)
+        mrl_conn_pause(c);
+}
+
 static void on_closed(struct mrl_conn *c, const struct mrl_conn_closed *closed)
 {
     struct world *w = mrl_conn_user(c);
@@ -66,8 +77,11 @@ static void on_closed(struct mrl_conn *c, const struct mrl_conn_closed *closed)
     w->conn = NULL;
 }
 
-static const struct mrl_conn_kind kind = {
-    .on_open = on_open, .on_data = on_data, .on_closed = on_closed, .backlog_limit = BACKLOG};
+static const struct mrl_conn_kind kind = {.on_open = on_open,
+                                          .on_data = on_data,
+                                          .on_idle_frames = on_idle_frames,
+                                          .on_closed = on_closed,
+                                          .backlog_limit = BACKLOG};
 
 static void open_bare(struct world *w)
 {
@@ -156,6 +170,27 @@ static void a_ping_is_answered_below_the_user(void **state)
     client_sees(&w, MRL_LIT("\x8a\x06there?"));
     assert_int_equal(w.shown, 0);
     assert_int_equal(mrl_conns_count(w.conns).buffers, 0);
+    close_world(&w);
+}
+
+static void frames_without_data_are_told_and_may_end_reading(void **state)
+{
+    struct world w;
+
+    (void)state;
+    open_world(&w);
+    w.pause = true;
+    ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("data"));
+    ws_add(&w.sent, MRL_WS_PING, true, MRL_LIT("?"));
+    send_now(&w);
+    client_sees(&w, MRL_LIT("\x8a\x01?"));
+    assert_int_equal(w.idle_frames, 1);
+    assert_int_equal(w.idle_bytes, 7);
+    assert_int_equal(w.shown, 0);
+    w.pause = false;
+    mrl_conn_resume(w.conn);
+    turn_until(w.loop, w.got.len == 4);
+    assert_int_equal(w.idle_frames, 1);
     close_world(&w);
 }
 
@@ -345,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_user_sees_what_the_frames_carry_and_writes_into_one_frame_a_turn),
         cmocka_unit_test(a_ping_is_answered_below_the_user),
+        cmocka_unit_test(frames_without_data_are_told_and_may_end_reading),
         cmocka_unit_test(what_is_left_behind_is_shown_again_with_more),
         cmocka_unit_test(the_last_message_is_shown_before_the_close_that_came_with_it),
         cmocka_unit_test(a_close_waits_for_a_user_that_paused),
