@@ -194,7 +194,7 @@ static void what_it_gave_is_remembered_for_its_life(void **state)
 
 struct asking {
     struct mrl_write write;
-    mrl_bytes request;
+    const uint8_t *request;
     struct mrl_why why;
 };
 
@@ -205,7 +205,7 @@ static mrl_err run_request(struct mrl_tx *tx, struct mrl_write *w)
     return mrl_token_request_tx(tx, a->request, &a->why);
 }
 
-static mrl_err ask_with(struct fixture *f, mrl_bytes request)
+static mrl_err ask_with(struct fixture *f, const uint8_t request[static MRL_SHA256_SIZE])
 {
     struct asking a = {.write = {.run = run_request}, .request = request};
     mrl_err err = mrl_store_write(f->store, &a.write);
@@ -216,12 +216,13 @@ static mrl_err ask_with(struct fixture *f, mrl_bytes request)
 
 static void a_request_is_good_once(void **state)
 {
+    static const uint8_t one[MRL_SHA256_SIZE] = "one", another[MRL_SHA256_SIZE] = "another";
     struct fixture *f = *state;
 
-    assert_ok(ask_with(f, MRL_LIT("one")));
-    assert_int_equal(ask_with(f, MRL_LIT("one")), MRL_ERR_EXISTS);
-    assert_ok(ask_with(f, MRL_LIT("another")));
-    assert_int_equal(ask_with(f, MRL_LIT("one")), MRL_ERR_EXISTS);
+    assert_ok(ask_with(f, one));
+    assert_int_equal(ask_with(f, one), MRL_ERR_EXISTS);
+    assert_ok(ask_with(f, another));
+    assert_int_equal(ask_with(f, one), MRL_ERR_EXISTS);
 }
 
 static void wishes_have_limits(void **state)
