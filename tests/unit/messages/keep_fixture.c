@@ -257,6 +257,47 @@ bool publish(struct fixture *f, struct mrl_hub *h, const struct mrl_publication 
     return r != NULL;
 }
 
+bool receive(struct fixture *f, struct mrl_session *by)
+{
+    bool is_new;
+
+    mrl_hub_watch(by->hub);
+    assert_ok(mrl_session_receive_qos2(by, 7, &is_new));
+    wait_for(f, mrl_hub_watched(by->hub));
+    return is_new;
+}
+
+struct renaming {
+    struct mrl_write write;
+    const char *from, *to;
+};
+
+static mrl_err rename_table(struct mrl_tx *tx, struct mrl_write *w)
+{
+    const struct renaming *r = MRL_CONTAINER(w, struct renaming, write);
+    char sql[80];
+
+    (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO %s", r->from, r->to);
+    return mrl_tx_exec(tx, sql, MRL_NO_ARGS, NULL);
+}
+
+static void rename_in(const struct fixture *f, const char *from, const char *to)
+{
+    struct renaming r = {{.run = rename_table}, from, to};
+
+    assert_ok(mrl_store_write(f->store, &r.write));
+}
+
+void hide_table(const struct fixture *f, const char *table)
+{
+    rename_in(f, table, "hidden");
+}
+
+void show_table(const struct fixture *f, const char *table)
+{
+    rename_in(f, "hidden", table);
+}
+
 void assert_log(struct door *d, const char *wanted)
 {
     assert_bytes_equal(mrl_buf_bytes(&d->log), mrl_str(wanted));

@@ -88,6 +88,21 @@ static void a_topic_that_changes_hands_counts_for_the_new_owner(void **state)
     mrl_retained_free(r);
 }
 
+static void what_another_one_had_makes_no_room(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+    const struct mrl_publication like = of("a", "payload", "d2");
+    size_t one = mrl_publication_size(&like);
+
+    (void)state;
+    keep(r, "a", "payload", "d1");
+    keep(r, "b", "payload", "d2");
+    assert_false(fits(r, "a", "d2", 1, 2 * one));
+    assert_true(fits(r, "a", "d2", 2, 2 * one));
+    assert_false(fits(r, "a", "d2", 2, 2 * one - 1));
+    mrl_retained_free(r);
+}
+
 static void removing_always_fits(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
@@ -174,6 +189,7 @@ int main(void)
         cmocka_unit_test(bytes_are_counted_exactly),
         cmocka_unit_test(what_is_replaced_or_removed_counts_no_more),
         cmocka_unit_test(a_topic_that_changes_hands_counts_for_the_new_owner),
+        cmocka_unit_test(what_another_one_had_makes_no_room),
         cmocka_unit_test(removing_always_fits),
         cmocka_unit_test(all_together_have_their_bytes_and_not_one_more),
         cmocka_unit_test(what_an_owner_has_and_what_is_below_a_filter_is_taken_and_nothing_else),
