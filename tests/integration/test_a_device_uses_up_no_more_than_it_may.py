@@ -178,6 +178,36 @@ def test_connections_of_a_device_share_its_rate_and_others_do_not(merlon, connec
     assert throttled(merlon) == slowed + 1
 
 
+@pytest.fixture
+def twins(start_merlon):
+    """A device and an application of one name, on one worker, with the same limits."""
+    merlon = start_merlon({"server": {"workers": 1}})
+    limits = {"messages": f"{RATE}/s", "retained": 1, "subscriptions": 1, "sessions": 1}
+    clients = [Mqtt(merlon.mqtt_port, merlon.root, identity) for identity in
+               (merlon.device("pump-7"), merlon.application("pump-7", publish=("devices/#",), subscribe=("devices/#",)))]
+    for client, kind in zip(clients, ("device", "application")):
+        give(merlon, f"{kind}:pump-7", **limits)
+        assert client.connect("c", clean=False, props={"session_expiry": 60}).reason == 0
+    yield merlon, *clients
+    for client in clients:
+        client.close()
+
+
+def test_an_application_with_the_name_of_a_device_uses_up_what_is_its_own(twins):
+    merlon, *clients = twins
+    for client in clients:
+        assert client.subscribe(DOWN, DOWN + "/2") == [1, 0x97]
+    for client, topic in zip(clients, (UP, UP + "/2")):
+        assert client.publish(topic, b"x", retain=True) == 0x10
+        assert client.publish(UP + "/3", b"x", retain=True) == 0x97
+    assert throttled(merlon) == 0
+    for client in clients:  # 3 of 10 are gone
+        client.send(numbered(BURST - 3))
+        for n in range(1, BURST - 2):
+            assert client.expect(wire.PUBACK).packet_id == n
+    assert throttled(merlon) == 0
+
+
 def test_a_new_connection_does_not_bring_a_new_burst(merlon, connect):
     give(merlon, messages=f"{RATE}/s", connects=0)
     for _ in range(4 * BURST):  # a slow machine needs some of them to get ahead of the rate
