@@ -20,6 +20,7 @@ struct mrl_subscription {
     struct mrl_subscriber subscriber;
     struct mrl_subscribe_options options;
     bool shared;
+    struct mrl_owed *owed;          /* retained messages it has not got yet; or NULL */
     struct mrl_map_node in_session; /* by filter */
     char filter[];                  /* as subscribed, $share/name/ included */
 };
@@ -65,6 +66,7 @@ struct mrl_hit {
     struct mrl_session *session;
     uint8_t qos;
     bool retain_as_published;
+    bool owed; /* retained messages, by one of them */
     size_t identifier_count;
     size_t identifier_cap;
     uint32_t *identifiers;
@@ -129,8 +131,9 @@ struct mrl_session {
     uint64_t expires_at_ms; /* 0: does not expire */
 
     struct mrl_map subscriptions;
-    unsigned shared_count; /* of them */
-    uint16_t *receiving;   /* QoS 2 packet ids between PUBLISH and PUBREL */
+    unsigned shared_count;   /* of them */
+    struct mrl_owing *owing; /* retained messages to some of them; or NULL */
+    uint16_t *receiving;     /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
 
     bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */

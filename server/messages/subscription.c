@@ -4,7 +4,10 @@
 
 #include "base/clock.h"
 #include "messages/keep.h"
+#include "messages/owed.h"
 #include "messages/topic_tree.h"
+
+enum { NO_RETAINED = 2 }; /* MQTT 5.0 3.8.3.1 */
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
 {
@@ -48,6 +51,7 @@ static struct mrl_subscription *add(struct mrl_session *s, mrl_bytes filter,
 
 static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 {
+    mrl_owed_forget(subscription);
     mrl_routes_remove(s->hub->routes, &subscription->subscriber.entry);
     mrl_map_remove(&s->subscriptions, &subscription->in_session);
     s->shared_count -= subscription->shared;
@@ -62,6 +66,8 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
     *existed = old != NULL;
     if (old != NULL) { /* MQTT 5.0 3.8.4-3 */
         old->options = *o;
+        if (o->retain_handling == NO_RETAINED)
+            mrl_owed_forget(old);
         mrl_keep_subscription(s, old);
         return MRL_OK;
     }
@@ -128,25 +134,15 @@ void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter)
 
 void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
 {
-    const struct mrl_subscription *subscription = find(s, filter);
-    struct mrl_publication **found;
-    struct mrl_hit hit = {0};
-    uint32_t identifier;
-    size_t count;
+    struct mrl_subscription *subscription = find(s, filter);
 
-    if (subscription == NULL || subscription->shared) /* MQTT 5.0 4.8.2: none of them */
-        return;
-    identifier = subscription->options.identifier;
-    hit.qos = subscription->options.qos;
-    hit.identifiers = &identifier;
-    hit.identifier_count = identifier != 0;
-    count = mrl_retained_select(s->hub->retained, filter, mrl_monotonic_ms(), &found);
-    for (size_t i = 0; i < count; i++) {
-        mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1.3 */
-        mrl_publication_unref(found[i]);
-    }
-    mrl_keep_forget_message(s->hub);
-    free(found);
+    if (subscription != NULL && !subscription->shared) /* MQTT 5.0 4.8.2: none of them */
+        mrl_owed_begin(s, subscription);
+}
+
+void mrl_session_drained(struct mrl_session *s)
+{
+    mrl_owed_go_on(s);
 }
 
 bool mrl_session_send(struct mrl_session *s, const struct mrl_publication *p)

@@ -498,6 +498,21 @@ const struct mrl_conn_kind mrl_client_kind = {.on_open = on_open,
                                               .on_closed = on_closed,
                                               .input_limit = MRL_MQTT_MAX_PACKET};
 
+static void on_drained(struct mrl_conn *conn)
+{
+    struct mrl_client *c = mrl_conn_user(conn);
+
+    mrl_conn_set_kind(conn, &mrl_client_kind);
+    if (c->session != NULL)
+        mrl_session_drained(c->session);
+}
+
+const struct mrl_conn_kind mrl_client_kind_filled = {.on_open = on_open,
+                                                     .on_data = on_data,
+                                                     .on_drained = on_drained,
+                                                     .on_closed = on_closed,
+                                                     .input_limit = MRL_MQTT_MAX_PACKET};
+
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
 {
     struct mrl_client *c = calloc(1, sizeof(*c));
