@@ -210,6 +210,9 @@ void mrl_received_restore(struct mrl_session *s, uint16_t packet_id);
 /* subscription.c */
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o);
+/* After it: what it was owed (messages/owed.h). */
+void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
+                                   uint64_t until);
 /* The share in which s gets messages of this topic (the first, of several); 0: in none. */
 uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic);
 void mrl_subscriptions_clear(struct mrl_session *s);

@@ -4,13 +4,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "messages/keep.h"
 #include "messages/retained.h"
 #include "wire/mqtt_topic.h"
 
 /* In a queue at once: enough for a full window while acknowledgements are on their way. */
 enum { QUEUED_MOST = 256 };
 
-/* Of a walk: sent before its turn. */
+/* One that went before its turn. */
 struct early {
     struct mrl_map_node in_owed; /* by number */
     uint64_t number;
@@ -19,10 +20,13 @@ struct early {
 struct mrl_owed {
     struct mrl_list link; /* in subscriptions of struct mrl_owing */
     struct mrl_subscription *to;
-    struct mrl_retained_batch next; /* NULL: went before its turn */
-    size_t at;                      /* of next */
-    bool walks;                     /* more may come after next */
+    bool open;                      /* SUBACK has left */
+    struct mrl_retained_batch next; /* what goes next, */
+    size_t at;                      /* from here on */
+    bool walks;                     /* more may come after it */
     struct mrl_retained_walk walk;
+    uint64_t passed, until; /* numbers: of the last one that had its turn, of the last one */
+    uint64_t noted;         /* passed, as in the store */
     struct mrl_map early;
 };
 
@@ -80,32 +84,42 @@ static struct mrl_owed *owed_new(struct mrl_session *s, struct mrl_subscription 
 
 static void stop_walk(struct mrl_owed *o)
 {
-    struct mrl_map_node *n;
-
     if (!o->walks)
         return;
     mrl_retained_walk_end(o->to->subscriber.session->hub->retained, &o->walk);
     o->walks = false;
+}
+
+static void owed_free(struct mrl_owed *o)
+{
+    struct mrl_map_node *n;
+
+    stop_walk(o);
+    while (o->at < o->next.count)
+        mrl_publication_unref(o->next.found[o->at++].publication);
     while ((n = mrl_map_pop(&o->early)) != NULL)
         free(MRL_CONTAINER(n, struct early, in_owed));
     mrl_map_done(&o->early);
+    mrl_list_remove(&o->link);
+    o->to->owed = NULL;
+    free(o);
+}
+
+static void drop_owed(struct mrl_session *s, struct mrl_owed *o)
+{
+    owed_free(o);
+    if (--s->owing->count == 0)
+        owing_free(s->owing);
 }
 
 void mrl_owed_forget(struct mrl_subscription *to)
 {
-    struct mrl_owing *all = to->subscriber.session->owing;
-    struct mrl_owed *o = to->owed;
+    struct mrl_session *s = to->subscriber.session;
 
-    if (o == NULL)
+    if (to->owed == NULL)
         return;
-    stop_walk(o);
-    while (o->at < o->next.count)
-        mrl_publication_unref(o->next.found[o->at++]);
-    mrl_list_remove(&o->link);
-    to->owed = NULL;
-    free(o);
-    if (--all->count == 0)
-        owing_free(all);
+    mrl_keep_owed_gone(s, to->in_session.key);
+    drop_owed(s, to->owed);
 }
 
 static bool queue_has_room(const struct mrl_session *s, const struct mrl_publication *p)
@@ -153,56 +167,63 @@ static mrl_bytes key_of(const uint64_t *number)
     return mrl_bytes_of(number, sizeof(*number));
 }
 
-/* Out of the batch what went before its turn. */
-static void leave_out_early(const struct mrl_session *s, struct mrl_owed *o)
+static void note(struct mrl_session *s, struct mrl_owed *o)
 {
-    for (size_t i = 0; o->early.count > 0 && i < o->next.count; i++) {
-        struct mrl_publication *p = o->next.found[i], *now;
-        uint64_t number;
-
-        now = mrl_retained_find(s->hub->retained, p->topic, &number);
-        if (now == p && mrl_map_find(&o->early, key_of(&number)) != NULL) {
-            mrl_publication_unref(p);
-            o->next.found[i] = NULL;
-        }
-        mrl_publication_unref(now);
-    }
+    o->noted = o->passed;
+    mrl_keep_owed(s, o->to->in_session.key, o->passed, o->until);
 }
 
 static void walk_on(const struct mrl_session *s, struct mrl_owed *o)
 {
     o->next.count = o->next.bytes = o->at = 0;
     if (!mrl_retained_walk_on(s->hub->retained, &o->walk, o->to->in_session.key, mrl_monotonic_ms(),
-                              &o->next)) {
-        leave_out_early(s, o);
+                              &o->next))
         stop_walk(o);
-    } else {
-        leave_out_early(s, o);
+}
+
+static bool has_its_turn(const struct mrl_session *s, const struct mrl_owed *o,
+                         const struct mrl_retained_one *one, uint64_t now_ms)
+{
+    return mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           mrl_retained_stands(s->hub->retained, one->publication, now_ms);
+}
+
+/* false: there is no room for all of them. */
+static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
+{
+    uint64_t now = mrl_monotonic_ms();
+
+    for (; o->at < o->next.count; o->at++) {
+        const struct mrl_retained_one *one = &o->next.found[o->at];
+
+        if (has_its_turn(s, o, one, now)) {
+            if (!has_room(s, one->publication, o->to->options.qos))
+                return false;
+            give(s, o->to, one->publication);
+        }
+        o->passed = one->number;
+        mrl_publication_unref(one->publication);
     }
+    return true;
 }
 
 enum progress { FINISHED, GOES_ON, NO_ROOM };
 
-/* At most one batch. */
+/* At most one batch. How far it got is durable together with the entries of the queue. */
 static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
 {
-    uint64_t now = mrl_monotonic_ms();
+    bool whole;
 
+    if (!o->open)
+        return NO_ROOM;
     if (o->at == o->next.count && o->walks)
         walk_on(s, o);
-    for (; o->at < o->next.count; o->at++) {
-        struct mrl_publication *p = o->next.found[o->at];
-
-        if (p == NULL)
-            continue;
-        if (mrl_retained_stands(s->hub->retained, p, now)) {
-            if (!has_room(s, p, o->to->options.qos))
-                return NO_ROOM;
-            give(s, o->to, p);
-        }
-        mrl_publication_unref(p);
-    }
-    return o->walks ? GOES_ON : FINISHED;
+    whole = hand_over_batch(s, o);
+    if (whole && !o->walks)
+        return FINISHED;
+    if (o->passed != o->noted)
+        note(s, o);
+    return whole ? GOES_ON : NO_ROOM;
 }
 
 static void to_the_end(struct mrl_owing *all, struct mrl_owed *o)
@@ -263,23 +284,65 @@ void mrl_owed_go_on(struct mrl_session *s)
     mrl_mailbox_post(s->hub->mailbox, &all->turn->message);
 }
 
-void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
+static void begin_walk(struct mrl_session *s, struct mrl_owed *o)
+{
+    o->walks = true;
+    mrl_retained_walk_begin(s->hub->retained, &o->walk, o->passed, o->until);
+}
+
+/* false: nothing matches. */
+static bool collect(struct mrl_session *s, struct mrl_owed *o)
 {
     struct mrl_retained *r = s->hub->retained;
+
+    if (!mrl_retained_select_few(r, o->to->in_session.key, mrl_monotonic_ms(), &o->next)) {
+        o->until = mrl_retained_last(r);
+        begin_walk(s, o);
+        return true;
+    }
+    if (o->next.count == 0)
+        return false;
+    o->until = o->next.found[o->next.count - 1].number;
+    return true;
+}
+
+void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
+{
+    bool open = to->owed != NULL && to->owed->open; /* stays, should this SUBSCRIBE be refused */
     struct mrl_owed *o;
-    enum progress got;
 
     mrl_owed_forget(to);
     o = owed_new(s, to);
-    if (!mrl_retained_select_few(r, to->in_session.key, mrl_monotonic_ms(), &o->next)) {
-        o->walks = true;
-        mrl_retained_walk_begin(r, &o->walk);
-    }
-    got = hand_over(s, o);
+    o->open = open;
+    if (collect(s, o))
+        note(s, o);
+    else
+        drop_owed(s, o);
+}
+
+void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
+{
+    enum progress got;
+
+    if (to->owed == NULL)
+        return;
+    to->owed->open = true;
+    got = hand_over(s, to->owed);
     if (got == FINISHED)
         mrl_owed_forget(to);
     else if (got == GOES_ON)
         mrl_owed_go_on(s);
+}
+
+void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,
+                      uint64_t until)
+{
+    struct mrl_owed *o = owed_new(s, to);
+
+    o->open = true;
+    o->passed = o->noted = passed;
+    o->until = until;
+    begin_walk(s, o);
 }
 
 static void remember_early(struct mrl_owed *o, uint64_t number)
@@ -293,49 +356,26 @@ static void remember_early(struct mrl_owed *o, uint64_t number)
     mrl_map_insert(&o->early, &e->in_owed);
 }
 
-/* Of the batch; true: it was there. */
-static bool give_from_batch(struct mrl_session *s, struct mrl_owed *o,
-                            const struct mrl_publication *p)
+static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    size_t i = o->at;
-
-    while (i < o->next.count && o->next.found[i] != p)
-        i++;
-    if (i == o->next.count)
-        return false;
-    give(s, o->to, p);
-    mrl_publication_unref(o->next.found[i]);
-    o->next.found[i] = NULL;
-    return true;
-}
-
-/* What the walk has not come to. */
-static void give_from_walk(struct mrl_session *s, struct mrl_owed *o,
-                           const struct mrl_publication *p, uint64_t number)
-{
-    if (number > o->walk.passed && number <= o->walk.until &&
-        mrl_map_find(&o->early, key_of(&number)) == NULL &&
-        mrl_mqtt_filter_matches(o->to->in_session.key, p->topic)) {
-        give(s, o->to, p);
-        remember_early(o, number);
-    }
+    return one->number > o->passed && one->number <= o->until &&
+           !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
+           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);
 }
 
 void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
 {
-    struct mrl_publication *older;
-    uint64_t number;
+    struct mrl_retained_one older;
 
-    if (s->owing == NULL)
-        return;
-    older = mrl_retained_find(s->hub->retained, p->topic, &number);
-    if (older == NULL)
+    if (s->owing == NULL || !mrl_retained_find(s->hub->retained, p->topic, &older))
         return;
     MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
     {
-        if (has_room_before(s, older, o->to->options.qos) && !give_from_batch(s, o, older) &&
-            o->walks)
-            give_from_walk(s, o, older, number);
+        if (still_owes(o, &older) && has_room_before(s, older.publication, o->to->options.qos)) {
+            give(s, o->to, older.publication);
+            remember_early(o, older.number);
+        }
     }
-    mrl_publication_unref(older);
+    mrl_publication_unref(older.publication);
 }

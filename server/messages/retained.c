@@ -473,14 +473,15 @@ size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filt
 }
 
 /* false: it does not fit. */
-static bool take_into(struct mrl_retained_batch *b, struct mrl_publication *p)
+static bool take_into(struct mrl_retained_batch *b, const struct item *i)
 {
+    const struct mrl_publication *p = i->publication;
     size_t size = mrl_publication_size(p);
 
     if (b->count == MRL_RETAINED_AT_ONCE ||
         (b->count > 0 && b->bytes + size > MRL_RETAINED_BYTES_AT_ONCE))
         return false;
-    b->found[b->count++] = mrl_publication_ref(p);
+    b->found[b->count++] = (struct mrl_retained_one){mrl_publication_ref(p), i->rank.number};
     b->bytes += size;
     return true;
 }
@@ -488,7 +489,7 @@ static bool take_into(struct mrl_retained_batch *b, struct mrl_publication *p)
 static void give_back(struct mrl_retained_batch *b)
 {
     while (b->count > 0)
-        mrl_publication_unref(b->found[--b->count]);
+        mrl_publication_unref(b->found[--b->count].publication);
     b->bytes = 0;
 }
 
@@ -505,10 +506,17 @@ struct selection {
 static void select_item(struct mrl_topic_entry *e, void *context)
 {
     struct selection *s = context;
-    struct mrl_publication *p = MRL_CONTAINER(e, struct item, entry)->publication;
+    const struct item *i = MRL_CONTAINER(e, struct item, entry);
 
-    if (s->fits && !mrl_publication_expired(p, s->now_ms))
-        s->fits = take_into(s->batch, p);
+    if (s->fits && !mrl_publication_expired(i->publication, s->now_ms))
+        s->fits = take_into(s->batch, i);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct mrl_retained_one *x = a, *y = b;
+
+    return (x->number > y->number) - (x->number < y->number);
 }
 
 bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
@@ -520,19 +528,31 @@ bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t 
     (void)pthread_mutex_lock(&r->lock);
     whole = mrl_topic_tree_select_within(&r->tree, filter, NODES_AT_ONCE, select_item, &s);
     (void)pthread_mutex_unlock(&r->lock);
-    if (whole && s.fits)
-        return true;
-    give_back(out);
-    return false;
+    if (!whole || !s.fits) {
+        give_back(out);
+        return false;
+    }
+    qsort(out->found, out->count, sizeof(out->found[0]), by_number);
+    return true;
 }
 
-void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w)
+void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w, uint64_t after,
+                             uint64_t until)
 {
-    *w = (struct mrl_retained_walk){0};
+    *w = (struct mrl_retained_walk){.after = after, .until = until};
     (void)pthread_mutex_lock(&r->lock);
     mrl_list_add_front(&r->ranks, &w->place.link);
-    w->until = r->last_number;
     (void)pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t mrl_retained_last(struct mrl_retained *r)
+{
+    uint64_t last;
+
+    (void)pthread_mutex_lock(&r->lock);
+    last = r->last_number;
+    (void)pthread_mutex_unlock(&r->lock);
+    return last;
 }
 
 void mrl_retained_walk_end(struct mrl_retained *r, struct mrl_retained_walk *w)
@@ -543,16 +563,16 @@ void mrl_retained_walk_end(struct mrl_retained *r, struct mrl_retained_walk *w)
 }
 
 /* false: it matches and does not fit. */
-static bool look_at(const struct mrl_retained_rank *rank, mrl_bytes filter, uint64_t now_ms,
-                    struct mrl_retained_batch *out)
+static bool look_at(const struct mrl_retained_walk *w, const struct mrl_retained_rank *rank,
+                    mrl_bytes filter, uint64_t now_ms, struct mrl_retained_batch *out)
 {
-    struct mrl_publication *p;
+    const struct item *i;
 
-    if (rank->number == 0)
+    if (rank->number <= w->after)
         return true;
-    p = MRL_CONTAINER(rank, struct item, rank)->publication;
-    return mrl_publication_expired(p, now_ms) || !mrl_mqtt_filter_matches(filter, p->topic) ||
-           take_into(out, p);
+    i = MRL_CONTAINER(rank, struct item, rank);
+    return mrl_publication_expired(i->publication, now_ms) ||
+           !mrl_mqtt_filter_matches(filter, i->publication->topic) || take_into(out, i);
 }
 
 static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
@@ -564,10 +584,8 @@ static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl
 
         if (next == &r->ranks || rank->number > w->until)
             return false;
-        if (!look_at(rank, filter, now_ms, out))
+        if (!look_at(w, rank, filter, now_ms, out))
             return true;
-        if (rank->number != 0)
-            w->passed = rank->number;
         mrl_list_remove(&w->place.link);
         mrl_list_add_front(next, &w->place.link);
     }
@@ -585,19 +603,16 @@ bool mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, m
     return more;
 }
 
-struct mrl_publication *mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, uint64_t *number)
+bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retained_one *out)
 {
-    struct mrl_publication *p = NULL;
     const struct item *i;
 
     (void)pthread_mutex_lock(&r->lock);
     i = find(r, topic);
-    if (i != NULL) {
-        p = mrl_publication_ref(i->publication);
-        *number = i->rank.number;
-    }
+    if (i != NULL)
+        *out = (struct mrl_retained_one){mrl_publication_ref(i->publication), i->rank.number};
     (void)pthread_mutex_unlock(&r->lock);
-    return p;
+    return i != NULL;
 }
 
 bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms)

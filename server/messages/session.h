@@ -67,7 +67,7 @@ mrl_err mrl_session_puback(struct mrl_session *s, uint16_t packet_id);
 mrl_err mrl_session_pubrec(struct mrl_session *s, uint16_t packet_id, bool failed);
 mrl_err mrl_session_pubcomp(struct mrl_session *s, uint16_t packet_id);
 
-/* Replaces an equal filter. Retained messages are delivered from the later
+/* Replaces an equal filter. Retained messages that the options ask for are delivered from the later
  * mrl_session_send_retained on, so that SUBACK leaves first. MRL_ERR_LIMIT: too many subscriptions.
  */
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,

@@ -7,7 +7,7 @@
 #include "messages/owed.h"
 #include "messages/topic_tree.h"
 
-enum { NO_RETAINED = 2 }; /* MQTT 5.0 3.8.3.1 */
+enum { RETAINED_ALWAYS, RETAINED_IF_NEW, NO_RETAINED }; /* MQTT 5.0 3.8.3.1 */
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
 {
@@ -58,22 +58,37 @@ static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
     free(subscription);
 }
 
+/* A replaced subscription that asks for none because it is not new goes on getting what it was
+ * owed. */
+static void owe_retained(struct mrl_session *s, struct mrl_subscription *to, bool existed)
+{
+    uint8_t handling = to->options.retain_handling;
+
+    if (to->shared) /* MQTT 5.0 4.8.2: none of them */
+        return;
+    if (handling == RETAINED_ALWAYS || (handling == RETAINED_IF_NEW && !existed))
+        mrl_owed_begin(s, to);
+    else if (handling == NO_RETAINED)
+        mrl_owed_forget(to);
+}
+
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o, bool *existed)
 {
-    struct mrl_subscription *old = find(s, filter);
+    struct mrl_subscription *old = find(s, filter), *subscription;
 
     *existed = old != NULL;
     if (old != NULL) { /* MQTT 5.0 3.8.4-3 */
         old->options = *o;
-        if (o->retain_handling == NO_RETAINED)
-            mrl_owed_forget(old);
         mrl_keep_subscription(s, old);
+        owe_retained(s, old, /*existed=*/true);
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
     MRL_ENSURE(s->subscriptions.count < s->limits.subscriptions, MRL_ERR_LIMIT);
-    mrl_keep_subscription(s, add(s, filter, o));
+    subscription = add(s, filter, o);
+    mrl_keep_subscription(s, subscription);
+    owe_retained(s, subscription, /*existed=*/false);
     return MRL_OK;
 }
 
@@ -114,6 +129,15 @@ void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
     (void)add(s, filter, o);
 }
 
+void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
+                                   uint64_t until)
+{
+    struct mrl_subscription *subscription = find(s, filter);
+
+    if (subscription != NULL && !subscription->shared && subscription->owed == NULL)
+        mrl_owed_restore(s, subscription, passed, until);
+}
+
 mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
 {
     struct mrl_subscription *subscription = find(s, filter);
@@ -136,8 +160,8 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
 {
     struct mrl_subscription *subscription = find(s, filter);
 
-    if (subscription != NULL && !subscription->shared) /* MQTT 5.0 4.8.2: none of them */
-        mrl_owed_begin(s, subscription);
+    if (subscription != NULL)
+        mrl_owed_open(s, subscription);
 }
 
 void mrl_session_drained(struct mrl_session *s)

@@ -107,7 +107,7 @@ static void open_hubs(struct fixture *f)
     const struct mrl_ledger_config config = {f->store, f->sealer, on_told, f};
 
     f->ledger = mrl_ledger_new(&config);
-    f->retained = mrl_retained_new(10, 1 << 20);
+    f->retained = mrl_retained_new(1000, 1 << 20);
     f->routes = mrl_routes_new();
     assert_ok(mrl_loop_new(&f->loop));
     for (unsigned i = 0; i < HUBS; i++) {
@@ -218,6 +218,24 @@ static void assert_rows(const struct fixture *f, const char *wanted)
 
     assert_ok(mrl_store_read(f->store, count_rows, &text));
     assert_bytes_equal(mrl_buf_bytes(&text), mrl_str(wanted));
+}
+
+static mrl_err count_owed(struct mrl_tx *tx, void *context)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT count(*) FROM mqtt_owed", MRL_NO_ARGS, &rows));
+    *(int64_t *)context = mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
+/* Subscriptions that have not got all their retained messages. */
+static void assert_owed(const struct fixture *f, int64_t wanted)
+{
+    int64_t count;
+
+    assert_ok(mrl_store_read(f->store, count_owed, &count));
+    assert_int_equal(count, wanted);
 }
 
 static void attach(struct fixture *f, const char *client, uint32_t expiry_s, struct door *d)
@@ -478,9 +496,9 @@ static size_t retained_count(struct fixture *f, struct mrl_publication **first)
     struct mrl_retained_batch all = {0};
 
     assert_true(mrl_retained_select_few(f->retained, MRL_LIT("#"), 0, &all));
-    *first = all.count > 0 ? mrl_publication_ref(all.found[0]) : NULL;
+    *first = all.count > 0 ? mrl_publication_ref(all.found[0].publication) : NULL;
     for (size_t i = 0; i < all.count; i++)
-        mrl_publication_unref(all.found[i]);
+        mrl_publication_unref(all.found[i].publication);
     return all.count;
 }
 
@@ -827,6 +845,109 @@ static void packet_ids_go_round_and_wait_for_one_in_flight(void **state)
     settle(f);
 }
 
+enum { OWED = 600 };
+
+static void retain_many(struct fixture *f)
+{
+    char topic[16], payload[16];
+
+    for (int i = 0; i < OWED; i++) {
+        (void)snprintf(topic, sizeof(topic), "r/%d", i);
+        (void)snprintf(payload, sizeof(payload), "%d", i);
+        (void)publish(
+            f, f->hubs[0],
+            &(struct mrl_publication){
+                .topic = mrl_str(topic), .payload = mrl_str(payload), .qos = 1, .retain = true},
+            NULL);
+    }
+    settle(f);
+}
+
+/* Counts what came, and acknowledges as long as more does. */
+static void take_all(const struct fixture *f, struct door *d, unsigned times[OWED])
+{
+    while (d->log.len > 0) {
+        MRL_SCOPED(mrl_buf) seen = d->log;
+        int id, n, used;
+
+        d->log = (struct mrl_buf){0};
+        assert_ok(mrl_buf_append(&seen, MRL_LIT("\0")));
+        for (const char *at = (const char *)seen.data;
+             sscanf(at, "P1%*[d ]%d %d;%n", &id, &n, &used) == 2; at += used) {
+            times[n]++;
+            assert_ok(mrl_session_puback(d->session, (uint16_t)id));
+        }
+        settle(f);
+    }
+}
+
+static void subscribe_to_many(struct fixture *f, struct door *d)
+{
+    retain_many(f);
+    attach(f, "a", 60, d);
+    subscribe(d, "r/#", 1);
+    mrl_session_send_retained(d->session, MRL_LIT("r/#"));
+    settle(f);
+    assert_owed(f, 1);
+    mrl_buf_done(&d->log); /* a window full of them, lost with the connection */
+}
+
+static void what_a_subscription_is_owed_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
+/* SUBACK is on its way, or was lost: the subscription stands, and with it what it is owed. */
+static void what_a_subscription_is_owed_is_stored_together_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    retain_many(f);
+    attach(f, "a", 60, &d);
+    mrl_hub_watch(f->hubs[0]);
+    subscribe(&d, "r/#", 1);
+    wait_for(f, mrl_hub_watched(f->hubs[0]));
+    settle(f);
+    assert_log(&d, "");
+    assert_owed(f, 1);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    settle(f);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+}
+
+static void what_a_subscription_is_owed_ends_with_it_in_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    subscribe_to_many(f, &d);
+    assert_ok(mrl_session_unsubscribe(d.session, MRL_LIT("r/#")));
+    settle(f);
+    assert_owed(f, 0);
+    subscribe(&d, "r/+", 1);
+    settle(f);
+    assert_owed(f, 1);
+    assert_ok(mrl_session_set_expiry(d.session, 0));
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    settle(f);
+    assert_owed(f, 0);
+}
+
 static void options_are_one_byte(void **state)
 {
     (void)state;
@@ -864,6 +985,9 @@ int main(void)
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(a_batch_that_fails_is_refused_and_removals_are_tried_again),
         CASE(packet_ids_go_round_and_wait_for_one_in_flight),
+        CASE(what_a_subscription_is_owed_comes_back),
+        CASE(what_a_subscription_is_owed_is_stored_together_with_it),
+        CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
         cmocka_unit_test(options_are_one_byte),
     };
 
