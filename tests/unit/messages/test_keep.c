@@ -4,6 +4,7 @@
 #include "messages/keep.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -863,18 +864,30 @@ static void retain_many(struct fixture *f)
     settle(f);
 }
 
+/* "P1 id payload;" or "P1d id payload;". */
+static const char *read_one(const char *at, long *id, long *payload)
+{
+    char *end;
+
+    *id = strtol(at + (at[2] == 'd' ? 3 : 2), &end, 10);
+    *payload = strtol(end, &end, 10);
+    assert_int_equal(*end, ';');
+    return end + 1;
+}
+
 /* Counts what came, and acknowledges as long as more does. */
 static void take_all(const struct fixture *f, struct door *d, unsigned times[OWED])
 {
     while (d->log.len > 0) {
         MRL_SCOPED(mrl_buf) seen = d->log;
-        int id, n, used;
+        long id, payload;
 
         d->log = (struct mrl_buf){0};
         assert_ok(mrl_buf_append(&seen, MRL_LIT("\0")));
-        for (const char *at = (const char *)seen.data;
-             sscanf(at, "P1%*[d ]%d %d;%n", &id, &n, &used) == 2; at += used) {
-            times[n]++;
+        for (const char *at = (const char *)seen.data; *at != '\0';) {
+            at = read_one(at, &id, &payload);
+            assert_in_range(payload, 0, OWED - 1);
+            times[payload]++;
             assert_ok(mrl_session_puback(d->session, (uint16_t)id));
         }
         settle(f);

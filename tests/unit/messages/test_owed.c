@@ -21,7 +21,7 @@ enum {
 
 struct seen {
     int topic;
-    char payload;
+    uint8_t payload; /* its first byte */
     uint8_t qos;
     bool retain;
     uint16_t packet_id;
@@ -60,7 +60,7 @@ static bool on_publish(void *door, const struct mrl_delivery *p)
     assert_true(mrl_bytes_starts(topic, MRL_LIT("t/")));
     (void)snprintf(name, sizeof(name), "%.*s", MRL_FMT(topic));
     *s = (struct seen){.topic = (int)strtol(name + 2, NULL, 10),
-                       .payload = payload.len > 0 ? (char)payload.data[0] : '-',
+                       .payload = payload.len > 0 ? payload.data[0] : '-',
                        .qos = p->qos,
                        .retain = p->retain,
                        .packet_id = p->packet_id,
@@ -242,7 +242,7 @@ static void acknowledge(struct fixture *f)
     }
 }
 
-static unsigned times(const struct fixture *f, int topic, char payload)
+static unsigned times(const struct fixture *f, int topic, uint8_t payload)
 {
     unsigned found = 0;
 
