@@ -156,8 +156,10 @@ struct mrl_hub {
     size_t connected;
     struct mrl_routes *routes;
     struct mrl_routing routing;
-    struct mrl_timer sweep; /* of expired retained messages, on the first hub */
-    bool closing;           /* being freed: nothing is passed on */
+    struct mrl_timer sweep;          /* of expired retained messages, on the first hub */
+    bool closing;                    /* being freed: nothing is passed on */
+    struct mrl_list owing;           /* sessions that may take what they are owed: owed.c */
+    struct mrl_owed_turn *owed_turn; /* asked for; or NULL */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */

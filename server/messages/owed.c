@@ -11,6 +11,8 @@
 /* In a queue at once: enough for a full window while acknowledgements are on their way. */
 enum { QUEUED_MOST = 256 };
 
+enum { SESSIONS_IN_A_TURN = 4 }; /* of the loop */
+
 /* One that went before its turn. */
 struct early {
     struct mrl_map_node in_owed; /* by number */
@@ -30,19 +32,17 @@ struct mrl_owed {
     struct mrl_map early;
 };
 
-struct turn;
-
 struct mrl_owing {
     struct mrl_session *session;
     struct mrl_list subscriptions; /* struct mrl_owed; the one whose turn it is comes first */
     unsigned count;
-    struct turn *turn; /* asked for; or NULL */
+    struct mrl_list asked; /* in that of the hub: there may be room */
 };
 
 /* In the mailbox of the worker itself, until the next turn of its loop. */
-struct turn {
+struct mrl_owed_turn {
     struct mrl_message message;
-    struct mrl_owing *of; /* NULL: gone meanwhile */
+    struct mrl_hub *hub; /* NULL: gone meanwhile */
 };
 
 static struct mrl_owing *owing_of(struct mrl_session *s)
@@ -56,14 +56,14 @@ static struct mrl_owing *owing_of(struct mrl_session *s)
         abort();
     all->session = s;
     mrl_list_init(&all->subscriptions);
+    mrl_list_init(&all->asked);
     s->owing = all;
     return all;
 }
 
 static void owing_free(struct mrl_owing *all)
 {
-    if (all->turn != NULL)
-        all->turn->of = NULL;
+    mrl_list_remove(&all->asked);
     all->session->owing = NULL;
     free(all);
 }
@@ -139,14 +139,13 @@ static bool has_room(const struct mrl_session *s, const struct mrl_publication *
     return p->qos > 0 && qos > 0 ? queue_has_room(s, p) : s->sink->room(s->door) == MRL_ROOM_MUCH;
 }
 
-/* To the limits of all messages: what would be lost now would be lost of the newer one as well. */
+/* To the limits of all messages, whether the client is there or not: what would be lost now would
+ * be lost of the newer one as well. */
 static bool has_room_before(const struct mrl_session *s, const struct mrl_publication *p,
                             uint8_t qos)
 {
-    if (s->door == NULL || !s->started)
-        return false;
     if (p->qos == 0 || qos == 0)
-        return s->sink->room(s->door) != MRL_ROOM_NONE;
+        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
     return s->queued_count < s->limits.queued_messages &&
            s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes;
 }
@@ -253,35 +252,71 @@ static void take_turn(struct mrl_session *s)
 
 static void drop_turn(struct mrl_message *m)
 {
-    struct turn *t = MRL_CONTAINER(m, struct turn, message);
+    struct mrl_owed_turn *turn = MRL_CONTAINER(m, struct mrl_owed_turn, message);
 
-    if (t->of != NULL)
-        t->of->turn = NULL;
-    free(t);
+    if (turn->hub != NULL)
+        turn->hub->owed_turn = NULL;
+    free(turn);
+}
+
+/* One portion each, of so many that wait now: the others come in the next turn. */
+static void take_turns(struct mrl_hub *h)
+{
+    const struct mrl_list *last = h->owing.prev;
+    bool over = mrl_list_empty(&h->owing);
+
+    for (int i = 0; i < SESSIONS_IN_A_TURN && !over; i++) {
+        struct mrl_list *asked = mrl_list_pop(&h->owing);
+
+        over = asked == last;
+        take_turn(MRL_CONTAINER(asked, struct mrl_owing, asked)->session);
+    }
+}
+
+static void on_turn(struct mrl_message *m, void *owner);
+
+static void ask_for_turn(struct mrl_hub *h)
+{
+    struct mrl_owed_turn *turn;
+
+    if (h->owed_turn != NULL)
+        return;
+    turn = calloc(1, sizeof(*turn));
+    if (turn == NULL)
+        abort();
+    turn->message = (struct mrl_message){.handle = on_turn, .drop = drop_turn};
+    turn->hub = h;
+    h->owed_turn = turn;
+    mrl_mailbox_post(h->mailbox, &turn->message);
 }
 
 static void on_turn(struct mrl_message *m, void *owner)
 {
-    struct mrl_owing *all = MRL_CONTAINER(m, struct turn, message)->of;
+    struct mrl_hub *h = MRL_CONTAINER(m, struct mrl_owed_turn, message)->hub;
 
     (void)owner;
     drop_turn(m);
-    if (all != NULL)
-        take_turn(all->session);
+    if (h == NULL)
+        return;
+    take_turns(h);
+    if (!mrl_list_empty(&h->owing))
+        ask_for_turn(h);
 }
 
 void mrl_owed_go_on(struct mrl_session *s)
 {
     struct mrl_owing *all = s->owing;
 
-    if (all == NULL || all->turn != NULL || s->door == NULL || !s->started)
+    if (all == NULL || !mrl_list_empty(&all->asked) || s->door == NULL || !s->started)
         return;
-    all->turn = calloc(1, sizeof(*all->turn));
-    if (all->turn == NULL)
-        abort();
-    all->turn->message = (struct mrl_message){.handle = on_turn, .drop = drop_turn};
-    all->turn->of = all;
-    mrl_mailbox_post(s->hub->mailbox, &all->turn->message);
+    mrl_list_add(&s->hub->owing, &all->asked);
+    ask_for_turn(s->hub);
+}
+
+void mrl_owed_done(struct mrl_hub *h)
+{
+    if (h->owed_turn != NULL)
+        h->owed_turn->hub = NULL;
 }
 
 static void begin_walk(struct mrl_session *s, struct mrl_owed *o)

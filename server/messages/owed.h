@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retained messages that subscriptions have not got yet. They go when SUBACK has left, as many as
  * the session has room for, and the others when the connection has written what waited (QoS 0) and
- * when messages are acknowledged (QoS 1 and 2): a portion in a turn of the loop, oldest first. They
- * use about half of the room, so that other messages have theirs. [MQTT-3.3.1-9]
+ * when messages are acknowledged (QoS 1 and 2), a portion at a time, oldest first. They use about
+ * half of the room, so that other messages have theirs. [MQTT-3.3.1-9]
  * Layer: messages, inside this folder. Thread: the worker that owns the hub.
  *
  * At its turn a message goes only if it still is the retained one of its topic: what replaced it
@@ -19,6 +19,8 @@ void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to);
 void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to);
 void mrl_owed_forget(struct mrl_subscription *to); /* nothing is owed: no-op */
 
+/* The hub is being freed, its sessions are gone. */
+void mrl_owed_done(struct mrl_hub *h);
 /* There may be room again: in a later turn. */
 void mrl_owed_go_on(struct mrl_session *s);
 /* p is about to be delivered: an older message of its topic that is owed goes first, out of its

@@ -182,19 +182,24 @@ static void keep_many(struct fixture *f, int count, uint8_t qos)
         keep(f, i, "old", qos);
 }
 
-static bool attach(struct fixture *f)
+static bool attach_as(struct fixture *f, const char *client, struct door *d)
 {
-    const struct mrl_attach a = {.key = {KIND, MRL_LIT("d"), MRL_LIT("c")},
+    const struct mrl_attach a = {.key = {KIND, MRL_LIT("d"), mrl_str(client)},
                                  .expiry_s = 60,
                                  .receive_maximum = UINT16_MAX,
                                  .most_sessions = 10,
                                  .sink = &sink,
-                                 .door = &f->d};
+                                 .door = d};
     bool present;
 
-    assert_ok(mrl_session_attach(f->hub, &a, &f->d.session, &present));
-    mrl_session_start(f->d.session);
+    assert_ok(mrl_session_attach(f->hub, &a, &d->session, &present));
+    mrl_session_start(d->session);
     return present;
+}
+
+static bool attach(struct fixture *f)
+{
+    return attach_as(f, "c", &f->d);
 }
 
 static void subscribe_with(struct fixture *f, const char *filter,
@@ -249,6 +254,16 @@ static unsigned times(const struct fixture *f, int topic, uint8_t payload)
     for (size_t i = 0; i < f->d.count; i++)
         found += f->d.seen[i].topic == topic && f->d.seen[i].payload == payload;
     return found;
+}
+
+static const struct seen *first_of(const struct fixture *f, int topic)
+{
+    for (size_t i = 0; i < f->d.count; i++) {
+        if (f->d.seen[i].topic == topic)
+            return &f->d.seen[i];
+    }
+    fail();
+    return NULL;
 }
 
 static void assert_all_once(const struct fixture *f, int from, int to)
@@ -464,9 +479,26 @@ static void an_older_one_goes_before_a_newer_message_of_a_full_half(void **state
     assert_int_equal(f->d.session->queued_count, QUEUED / 2 + 2);
     acknowledge(f);
     assert_all_once(f, 0, 600);
-    for (size_t i = 0; f->d.seen[i].topic != 599; i++)
-        assert_true(i < f->d.count);
+    assert_int_equal(first_of(f, 599)->payload, 'o');
     assert_int_equal(times(f, 599, 'n'), 1);
+    assert_int_equal(f->drops, 0);
+}
+
+static void an_older_one_goes_before_what_waits_for_a_client_that_is_away(void **state)
+{
+    struct fixture *f = *state;
+
+    keep_many(f, 600, 1);
+    attach(f);
+    subscribe(f, "t/#", 1);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    f->d.asked = f->d.count;
+    say(f, 599, "new", 1);
+    assert_true(attach(f));
+    acknowledge(f);
+    assert_int_equal(times(f, 599, 'o'), 1);
+    assert_int_equal(times(f, 599, 'n'), 1);
+    assert_int_equal(first_of(f, 599)->payload, 'o');
     assert_int_equal(f->drops, 0);
 }
 
@@ -605,6 +637,38 @@ static void several_subscriptions_take_turns(void **state)
     assert_int_equal(f->d.count, 2 * TOPICS);
 }
 
+static void four_sessions_get_a_portion_in_a_turn(void **state)
+{
+    static const char *const clients[] = {"1", "2", "3", "4", "5"};
+    const struct mrl_subscribe_options o = {0};
+    struct fixture *f = *state;
+    struct door *doors = calloc(MRL_COUNT(clients), sizeof(*doors));
+    size_t before, most = 0, all = 0;
+    bool existed;
+
+    assert_non_null(doors);
+    keep_many(f, TOPICS, 0);
+    for (size_t i = 0; i < MRL_COUNT(clients); i++) {
+        doors[i].much = SEEN;
+        attach_as(f, clients[i], &doors[i]);
+        assert_ok(mrl_session_subscribe(doors[i].session, MRL_LIT("t/#"), &o, &existed));
+        mrl_session_send_retained(doors[i].session, MRL_LIT("t/#"));
+    }
+    do {
+        before = all;
+        all = 0;
+        assert_ok(mrl_loop_turn(f->loop, 0));
+        for (size_t i = 0; i < MRL_COUNT(clients); i++)
+            all += doors[i].count;
+        most = all - before > most && before > 0 ? all - before : most;
+    } while (all != before);
+    assert_int_equal(all, MRL_COUNT(clients) * TOPICS);
+    assert_int_equal(most, 4 * FEW);
+    for (size_t i = 0; i < MRL_COUNT(clients); i++)
+        mrl_session_detach(doors[i].session, MRL_DETACH_CLEAN);
+    free(doors);
+}
+
 static void one_that_has_no_room_holds_up_no_other(void **state)
 {
     struct fixture *f = *state;
@@ -636,6 +700,7 @@ int main(void)
         CASE(an_older_one_of_few_goes_before_a_newer_message),
         CASE(an_older_one_of_many_goes_before_a_newer_message),
         CASE(an_older_one_goes_before_a_newer_message_of_a_full_half),
+        CASE(an_older_one_goes_before_what_waits_for_a_client_that_is_away),
         CASE(it_ends_with_the_subscription),
         CASE(it_ends_with_the_right_to_subscribe),
         CASE(what_waits_goes_at_the_qos_that_is_granted_then),
@@ -646,6 +711,7 @@ int main(void)
         CASE(it_goes_on_with_the_connection_that_takes_over),
         CASE(a_session_that_ends_owes_nothing),
         CASE(several_subscriptions_take_turns),
+        CASE(four_sessions_get_a_portion_in_a_turn),
         CASE(one_that_has_no_room_holds_up_no_other),
     };
 
