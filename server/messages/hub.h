@@ -71,6 +71,9 @@ enum mrl_evict_reason {
     MRL_EVICT_NOT_ALLOWED, /* revoked, suspended, retired, credential expired */
 };
 
+/* For messages that are lost when there is none. */
+enum mrl_room { MRL_ROOM_NONE, MRL_ROOM_LITTLE, MRL_ROOM_MUCH };
+
 /* The door's side of a session, called from any hub or session function. None of them may call back
  * into the hub before it returns: a connection that must end does so at the end of the loop turn.
  * With evict the session is detached already. */
@@ -79,6 +82,8 @@ struct mrl_session_sink {
     bool (*publish)(void *door, const struct mrl_delivery *d);
     void (*pubrel)(void *door, uint16_t packet_id);
     void (*evict)(void *door, enum mrl_evict_reason why);
+    /* Of the connection, for QoS 0. Less than much: mrl_session_drained is called when there is. */
+    enum mrl_room (*room)(void *door);
 };
 
 enum mrl_hub_action { MRL_HUB_PUBLISH, MRL_HUB_SUBSCRIBE };

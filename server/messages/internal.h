@@ -24,6 +24,7 @@ struct mrl_subscription {
     struct mrl_subscribe_options stored; /* what the store has, when is_stored */
     unsigned undecided;                  /* on their way to the store */
     int64_t number;                      /* none before it, even of the same filter, has it */
+    struct mrl_owed *owed;               /* retained messages it has not got yet; or NULL */
     struct mrl_map_node in_session;      /* by filter */
     char filter[];                       /* as subscribed, $share/name/ included */
 };
@@ -69,6 +70,7 @@ struct mrl_hit {
     struct mrl_session *session;
     uint8_t qos;
     bool retain_as_published;
+    bool owed; /* retained messages, by one of them */
     size_t identifier_count;
     size_t identifier_cap;
     uint32_t *identifiers;
@@ -134,8 +136,9 @@ struct mrl_session {
     uint64_t expires_at_ms; /* 0: does not expire */
 
     struct mrl_map subscriptions;
-    unsigned shared_count; /* of them */
-    uint16_t *receiving;   /* QoS 2 packet ids between PUBLISH and PUBREL */
+    unsigned shared_count;   /* of them */
+    struct mrl_owing *owing; /* retained messages to some of them; or NULL */
+    uint16_t *receiving;     /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
 
     bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */
@@ -158,8 +161,10 @@ struct mrl_hub {
     size_t connected;
     struct mrl_routes *routes;
     struct mrl_routing routing;
-    struct mrl_timer sweep; /* of expired retained messages, on the first hub */
-    bool closing;           /* being freed: nothing is passed on */
+    struct mrl_timer sweep;          /* of expired retained messages, on the first hub */
+    bool closing;                    /* being freed: nothing is passed on */
+    struct mrl_list owing;           /* sessions that may take what they are owed: owed.c */
+    struct mrl_owed_turn *owed_turn; /* asked for; or NULL */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */
@@ -212,6 +217,9 @@ void mrl_received_restore(struct mrl_session *s, uint16_t packet_id);
 /* subscription.c */
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o);
+/* After it: what it was owed (messages/owed.h). */
+void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
+                                   uint64_t until);
 /* The share in which s gets messages of this topic (the first, of several); 0: in none. */
 uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic);
 void mrl_subscriptions_clear(struct mrl_session *s);

@@ -217,6 +217,29 @@ void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter)
     mrl_keep(s->hub, op);
 }
 
+void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uint64_t until)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_OWED, filter);
+    op->number = (int64_t)passed;
+    op->message = (int64_t)until;
+    mrl_keep(s->hub, op);
+}
+
+void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_OWED_GONE, filter);
+    op->must = true;
+    mrl_keep(s->hub, op);
+}
+
 /* --- messages, one row for all entries of a hub */
 
 static void on_message_settled(struct mrl_op *op, mrl_err result)

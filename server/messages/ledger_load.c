@@ -198,6 +198,22 @@ static mrl_err load_subscriptions(struct loading *l, struct cursor *c, struct mr
     return MRL_OK;
 }
 
+static mrl_err load_owed(struct loading *l, struct cursor *c, struct mrl_session *s)
+{
+    bool found;
+
+    MRL_TRY(seek(l, c, s->row, &found));
+    while (found) {
+        raise(&l->ledger->last_retained, mrl_row_int(c->rows, 3)); /* of rows that are gone */
+        mrl_subscription_restore_owed(s, mrl_row_bytes(c->rows, 1),
+                                      (uint64_t)mrl_row_int(c->rows, 2),
+                                      (uint64_t)mrl_row_int(c->rows, 3));
+        MRL_TRY(advance(c));
+        MRL_TRY(seek(l, c, s->row, &found));
+    }
+    return MRL_OK;
+}
+
 /* One that was connected may have got as many as may be in flight. */
 static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mrl_session *s,
                        bool connected)
@@ -278,7 +294,7 @@ static struct mrl_session *load_session(struct loading *l, const struct mrl_rows
 }
 
 struct tables {
-    struct cursor sessions, subscriptions, queue, received;
+    struct cursor sessions, subscriptions, owed, queue, received;
 };
 
 static mrl_err walk(struct loading *l, struct tables *t)
@@ -290,12 +306,14 @@ static mrl_err walk(struct loading *l, struct tables *t)
         bool connected = mrl_row_int(t->sessions.rows, 5) == 0;
 
         MRL_TRY(load_subscriptions(l, &t->subscriptions, s));
+        MRL_TRY(load_owed(l, &t->owed, s));
         MRL_TRY(load_queue(l, &t->queue, s, connected));
         MRL_TRY(load_received(l, &t->received, s));
         l->refused |= !mrl_hub_judge_kept(s); /* here what it asks for is in the cache */
         MRL_TRY(advance(&t->sessions));
     }
     MRL_TRY(seek(l, &t->subscriptions, INT64_MAX, &left));
+    MRL_TRY(seek(l, &t->owed, INT64_MAX, &left));
     MRL_TRY(seek(l, &t->queue, INT64_MAX, &left));
     return seek(l, &t->received, INT64_MAX, &left);
 }
@@ -310,6 +328,10 @@ static mrl_err open_tables(struct mrl_tx *tx, struct tables *t)
                         "SELECT session, filter, options, identifier FROM mqtt_subscriptions"
                         " ORDER BY session, filter",
                         &t->subscriptions));
+    MRL_TRY(open_cursor(tx,
+                        "SELECT session, filter, passed, until FROM mqtt_owed"
+                        " ORDER BY session, filter",
+                        &t->owed));
     MRL_TRY(open_cursor(tx,
                         "SELECT session, seq, message, flags, identifiers FROM mqtt_queue"
                         " ORDER BY session, seq",
@@ -327,6 +349,7 @@ static mrl_err load_sessions(struct loading *l, struct mrl_tx *tx)
         err = walk(l, &t);
     mrl_rows_free(t.sessions.rows);
     mrl_rows_free(t.subscriptions.rows);
+    mrl_rows_free(t.owed.rows);
     mrl_rows_free(t.queue.rows);
     mrl_rows_free(t.received.rows);
     return err;
@@ -370,6 +393,7 @@ static mrl_err remove_orphans(struct mrl_tx *tx)
 {
     static const char *const statements[] = {
         "DELETE FROM mqtt_subscriptions WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
+        "DELETE FROM mqtt_owed WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_queue WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_received WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_messages WHERE id NOT IN (SELECT message FROM mqtt_queue)",

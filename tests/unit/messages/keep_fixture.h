@@ -52,6 +52,8 @@ bool receive(struct fixture *f, struct mrl_session *by);
 /* The store fails with every job that needs the table, until it is shown again. */
 void hide_table(const struct fixture *f, const char *table);
 void show_table(const struct fixture *f, const char *table);
+/* Counts its answer; no-op without one. */
+void wait_for(struct fixture *f, struct mrl_receipt *r);
 /* Until nothing is under way on any thread. */
 void settle(const struct fixture *f);
 /* And the timers that are due have run: they look every 10 ms. */

@@ -65,6 +65,28 @@ static void a_subscription_that_is_refused_leaves_the_former_one(void **state)
     mrl_buf_done(&d.log);
 }
 
+static void a_subscription_that_is_refused_is_owed_no_retained_messages(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication kept = one;
+    struct door d = {0};
+
+    kept.retain = true;
+    attach(f, "b", 60, &d);
+    subscribe(&d, "t", 1);
+    mrl_session_send_retained(d.session, MRL_LIT("t"));
+    (void)publish(f, f->hubs[1], &kept, NULL);
+    settle(f);
+    assert_log(&d, "P1 1 one;");
+    hide_table(f, "mqtt_subscriptions");
+    subscribe(&d, "t", 1);
+    settle(f);
+    assert_true(publish(f, f->hubs[1], &two, NULL));
+    settle(f);
+    assert_log(&d, "P1 2 two;");
+    assert_null(d.session->owing);
+}
+
 static void a_session_whose_first_row_is_refused_has_one_with_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -120,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_batch_that_fails_is_refused_and_removals_are_tried_again),
         CASE(a_subscription_that_is_refused_leaves_the_former_one),
+        CASE(a_subscription_that_is_refused_is_owed_no_retained_messages),
         CASE(a_session_whose_first_row_is_refused_has_one_with_the_next),
         CASE(a_packet_id_that_is_refused_is_not_known),
         CASE(the_repetition_of_a_packet_id_that_is_refused_is_refused_as_well),

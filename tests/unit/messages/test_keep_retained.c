@@ -5,14 +5,13 @@
 
 static size_t retained_count(struct fixture *f, struct mrl_publication **first)
 {
-    struct mrl_publication **found;
-    size_t count = mrl_retained_select(f->retained, MRL_LIT("#"), 0, &found);
+    struct mrl_retained_batch all = {0};
 
-    *first = count > 0 ? mrl_publication_ref(found[0]) : NULL;
-    for (size_t i = 0; i < count; i++)
-        mrl_publication_unref(found[i]);
-    free(found);
-    return count;
+    assert_true(mrl_retained_select_few(f->retained, MRL_LIT("#"), 0, &all));
+    *first = all.count > 0 ? mrl_publication_ref(all.found[0].publication) : NULL;
+    for (size_t i = 0; i < all.count; i++)
+        mrl_publication_unref(all.found[i].publication);
+    return all.count;
 }
 
 /* Whatever order two workers write in: the last one counts. */

@@ -65,7 +65,13 @@ static void log_evict(void *door, enum mrl_evict_reason why)
     ((struct door *)door)->session = NULL;
 }
 
-static const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict};
+static enum mrl_room always_room(void *door)
+{
+    (void)door;
+    return MRL_ROOM_MUCH;
+}
+
+static const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict, always_room};
 
 static bool may_connect(void *context, const struct mrl_session *s)
 {
