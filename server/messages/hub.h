@@ -26,7 +26,7 @@ struct mrl_hub_limits {
     unsigned queued_messages; /* waiting in one session */
     size_t queued_bytes;
     unsigned in_flight;        /* unacknowledged in one session, below its Receive Maximum too */
-    uint32_t session_expiry_s; /* the most a client may ask for */
+    uint32_t session_expiry_s; /* the most a client may ask for, and that a kept one lasts */
 };
 
 /* What one session may hold; retained: all sessions of its principal together. */
@@ -45,6 +45,9 @@ struct mrl_session_key {
     mrl_bytes principal;
     mrl_bytes client_id;
 };
+
+/* MQTT 5.0 3.8.3.1 */
+enum mrl_retain_handling { MRL_RETAINED_ALWAYS, MRL_RETAINED_IF_NEW, MRL_RETAINED_NEVER };
 
 /* What one subscription asks for. MQTT 5.0 3.8.3.1 */
 struct mrl_subscribe_options {

@@ -206,6 +206,12 @@ static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
     return true;
 }
 
+/* By a SUBSCRIBE that replaced the one these are owed to, and was not refused. */
+static bool wants_none(const struct mrl_subscription *to)
+{
+    return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
+}
+
 enum progress { FINISHED, GOES_ON, NO_ROOM };
 
 /* At most one batch. How far it got is durable together with the entries of the queue. */
@@ -213,6 +219,8 @@ static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
 {
     bool whole;
 
+    if (wants_none(o->to))
+        return FINISHED;
     if (!o->open)
         return NO_ROOM;
     if (o->at == o->next.count && o->walks)
@@ -393,7 +401,7 @@ static void remember_early(struct mrl_owed *o, uint64_t number)
 
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    return one->number > o->passed && one->number <= o->until &&
+    return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
            !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
            mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "messages/owed.h"
 #include "messages/topic_tree.h"
 
-enum { RETAINED_ALWAYS, RETAINED_IF_NEW, NO_RETAINED }; /* MQTT 5.0 3.8.3.1 */
+static _Atomic int64_t last_number;
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
 {
@@ -39,6 +40,7 @@ static struct mrl_subscription *add(struct mrl_session *s, mrl_bytes filter,
         abort();
     memcpy(subscription->filter, filter.data, filter.len);
     subscription->options = *o;
+    subscription->number = atomic_fetch_add(&last_number, 1) + 1;
     subscription->subscriber.session = s;
     subscription->in_session.key = mrl_bytes_of(subscription->filter, filter.len);
     mrl_map_insert(&s->subscriptions, &subscription->in_session);
@@ -59,17 +61,14 @@ static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 }
 
 /* A replaced subscription that asks for none because it is not new goes on getting what it was
- * owed. */
+ * owed; owed.c ends it for one that wants none at all. */
 static void owe_retained(struct mrl_session *s, struct mrl_subscription *to, bool existed)
 {
     uint8_t handling = to->options.retain_handling;
+    bool wanted = handling == MRL_RETAINED_ALWAYS || (handling == MRL_RETAINED_IF_NEW && !existed);
 
-    if (to->shared) /* MQTT 5.0 4.8.2: none of them */
-        return;
-    if (handling == RETAINED_ALWAYS || (handling == RETAINED_IF_NEW && !existed))
+    if (wanted && !to->shared) /* MQTT 5.0 4.8.2: a share gets none of them */
         mrl_owed_begin(s, to);
-    else if (handling == NO_RETAINED)
-        mrl_owed_forget(to);
 }
 
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
@@ -80,14 +79,14 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
     *existed = old != NULL;
     if (old != NULL) { /* MQTT 5.0 3.8.4-3 */
         old->options = *o;
-        mrl_keep_subscription(s, old);
+        mrl_keep_subscription(s, old, false);
         owe_retained(s, old, /*existed=*/true);
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
     MRL_ENSURE(s->subscriptions.count < s->limits.subscriptions, MRL_ERR_LIMIT);
     subscription = add(s, filter, o);
-    mrl_keep_subscription(s, subscription);
+    mrl_keep_subscription(s, subscription, false);
     owe_retained(s, subscription, /*existed=*/false);
     return MRL_OK;
 }
@@ -126,7 +125,10 @@ uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic)
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o)
 {
-    (void)add(s, filter, o);
+    struct mrl_subscription *subscription = add(s, filter, o);
+
+    subscription->stored = *o;
+    subscription->is_stored = true;
 }
 
 void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
@@ -148,11 +150,24 @@ mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
     return MRL_OK;
 }
 
-void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter)
+/* What the store refused was answered with a failure, which leaves the former one as it was
+ * [MQTT-3.8.4-3]. Decided with the last of several: those before it hold no longer anyway. */
+void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t number,
+                              const struct mrl_subscribe_options *taken)
 {
     struct mrl_subscription *subscription = find(s, filter);
 
-    if (subscription != NULL)
+    if (subscription == NULL || subscription->number != number)
+        return;
+    if (taken != NULL) {
+        subscription->stored = *taken;
+        subscription->is_stored = true;
+    }
+    if (--subscription->undecided > 0)
+        return;
+    if (subscription->is_stored)
+        subscription->options = subscription->stored;
+    else
         drop(s, subscription);
 }
 
@@ -221,7 +236,7 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
             drop(s, subscription);
         } else if (question.qos != subscription->options.qos) {
             subscription->options.qos = question.qos; /* the policy gives less now */
-            mrl_keep_subscription(s, subscription);
+            mrl_keep_subscription(s, subscription, true);
         }
     }
 }
