@@ -351,16 +351,21 @@ static bool collect(struct mrl_session *s, struct mrl_owed *o)
 
 void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
 {
-    bool open = to->owed != NULL && to->owed->open; /* stays, should this SUBSCRIBE be refused */
+    bool before = to->owed != NULL;
+    bool open = before && to->owed->open; /* stays, should this SUBSCRIBE be refused */
     struct mrl_owed *o;
 
-    mrl_owed_forget(to);
+    if (before)
+        drop_owed(s, to->owed);
     o = owed_new(s, to);
     o->open = open;
-    if (collect(s, o))
+    if (collect(s, o)) {
         note(s, o);
-    else
-        drop_owed(s, o);
+        return;
+    }
+    drop_owed(s, o);
+    if (before)
+        mrl_keep_owed_gone(s, to->in_session.key);
 }
 
 void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
