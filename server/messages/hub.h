@@ -46,6 +46,9 @@ struct mrl_session_key {
     mrl_bytes client_id;
 };
 
+/* MQTT 5.0 3.8.3.1 */
+enum mrl_retain_handling { MRL_RETAINED_ALWAYS, MRL_RETAINED_IF_NEW, MRL_RETAINED_NEVER };
+
 /* What one subscription asks for. MQTT 5.0 3.8.3.1 */
 struct mrl_subscribe_options {
     uint8_t qos;

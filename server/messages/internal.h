@@ -20,11 +20,11 @@ struct mrl_subscription {
     struct mrl_subscriber subscriber;
     struct mrl_subscribe_options options;
     bool shared;
+    struct mrl_owed *owed; /* retained messages it has not got yet; or NULL */
     bool is_stored;
     struct mrl_subscribe_options stored; /* what the store has, when is_stored */
     unsigned undecided;                  /* on their way to the store */
     int64_t number;                      /* none before it, even of the same filter, has it */
-    struct mrl_owed *owed;               /* retained messages it has not got yet; or NULL */
     struct mrl_map_node in_session;      /* by filter */
     char filter[];                       /* as subscribed, $share/name/ included */
 };

@@ -212,6 +212,12 @@ static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
     return true;
 }
 
+/* By a SUBSCRIBE that replaced the one these are owed to, and was not refused. */
+static bool wants_none(const struct mrl_subscription *to)
+{
+    return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
+}
+
 enum progress { FINISHED, GOES_ON, NO_ROOM };
 
 /* At most one batch. How far it got is durable together with the entries of the queue. */
@@ -219,6 +225,8 @@ static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
 {
     bool whole;
 
+    if (wants_none(o->to))
+        return FINISHED;
     if (!o->open)
         return NO_ROOM;
     if (o->at == o->next.count && o->walks)
@@ -349,16 +357,21 @@ static bool collect(struct mrl_session *s, struct mrl_owed *o)
 
 void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
 {
-    bool open = to->owed != NULL && to->owed->open; /* stays, should this SUBSCRIBE be refused */
+    bool before = to->owed != NULL;
+    bool open = before && to->owed->open; /* stays, should this SUBSCRIBE be refused */
     struct mrl_owed *o;
 
-    mrl_owed_forget(to);
+    if (before)
+        drop_owed(s, to->owed);
     o = owed_new(s, to);
     o->open = open;
-    if (collect(s, o))
+    if (collect(s, o)) {
         note(s, o);
-    else
-        drop_owed(s, o);
+        return;
+    }
+    drop_owed(s, o);
+    if (before)
+        mrl_keep_owed_gone(s, to->in_session.key);
 }
 
 void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
@@ -399,7 +412,7 @@ static void remember_early(struct mrl_owed *o, uint64_t number)
 
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    return one->number > o->passed && one->number <= o->until &&
+    return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
            !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
            mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);

@@ -8,8 +8,6 @@
 #include "messages/owed.h"
 #include "messages/topic_tree.h"
 
-enum { RETAINED_ALWAYS, RETAINED_IF_NEW, NO_RETAINED }; /* MQTT 5.0 3.8.3.1 */
-
 static _Atomic int64_t last_number;
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
@@ -63,17 +61,14 @@ static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 }
 
 /* A replaced subscription that asks for none because it is not new goes on getting what it was
- * owed. */
+ * owed; owed.c ends it for one that wants none at all. */
 static void owe_retained(struct mrl_session *s, struct mrl_subscription *to, bool existed)
 {
     uint8_t handling = to->options.retain_handling;
+    bool wanted = handling == MRL_RETAINED_ALWAYS || (handling == MRL_RETAINED_IF_NEW && !existed);
 
-    if (to->shared) /* MQTT 5.0 4.8.2: none of them */
-        return;
-    if (handling == RETAINED_ALWAYS || (handling == RETAINED_IF_NEW && !existed))
+    if (wanted && !to->shared) /* MQTT 5.0 4.8.2: a share gets none of them */
         mrl_owed_begin(s, to);
-    else if (handling == NO_RETAINED)
-        mrl_owed_forget(to);
 }
 
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,

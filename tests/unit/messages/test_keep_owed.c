@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retained messages that a subscription has not got yet: it gets them after a start, too. */
+/* Retained messages that subscriptions have not got yet, in the store. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "messages/owed.h"
 #include "tests/unit/messages/keep_fixture.h"
 
 static mrl_err count_owed(struct mrl_tx *tx, void *context)
@@ -106,9 +107,7 @@ static void what_a_subscription_is_owed_is_stored_together_with_it(void **state)
 
     retain_many(f);
     attach(f, "a", 60, &d);
-    mrl_hub_watch(f->hubs[0]);
     subscribe(&d, "r/#", 1);
-    wait_for(f, mrl_hub_watched(f->hubs[0]));
     settle(f);
     assert_log(&d, "");
     assert_owed(f, 1);
@@ -138,12 +137,75 @@ static void what_a_subscription_is_owed_ends_with_it_in_the_store(void **state)
     assert_owed(f, 0);
 }
 
+static mrl_err break_subscriptions(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "ALTER TABLE mqtt_subscriptions RENAME TO broken", MRL_NO_ARGS, NULL);
+}
+
+static mrl_err mend_subscriptions(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "ALTER TABLE broken RENAME TO mqtt_subscriptions", MRL_NO_ARGS, NULL);
+}
+
+static void subscribe_again(struct fixture *f, struct door *d, uint8_t handling, bool refused)
+{
+    const struct mrl_subscribe_options o = {.qos = 1, .retain_handling = handling};
+    struct mrl_write broken = {.run = break_subscriptions}, mended = {.run = mend_subscriptions};
+    bool existed;
+
+    if (refused)
+        assert_ok(mrl_store_write(f->store, &broken));
+    assert_ok(mrl_session_subscribe(d->session, MRL_LIT("r/#"), &o, &existed));
+    settle(f);
+    if (refused)
+        assert_ok(mrl_store_write(f->store, &mended));
+}
+
+/* One that wants no retained messages ends it; refused, it leaves the former one with what that is
+ * owed. */
+static void a_subscription_that_is_refused_ends_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    for (uint8_t handling = MRL_RETAINED_ALWAYS; handling <= MRL_RETAINED_NEVER; handling++)
+        subscribe_again(f, &d, handling, /*refused=*/true);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, &d); /* what was in flight comes again */
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_in_range(times[i], 1, 2);
+    assert_owed(f, 0);
+}
+
+static void a_subscription_that_wants_none_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    subscribe_again(f, &d, MRL_RETAINED_NEVER, /*refused=*/false);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    assert_int_equal(times[0], 1);
+    assert_int_equal(times[OWED - 1], 0);
+    assert_owed(f, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(what_a_subscription_is_owed_comes_back),
         CASE(what_a_subscription_is_owed_is_stored_together_with_it),
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
+        CASE(a_subscription_that_is_refused_ends_nothing),
+        CASE(a_subscription_that_wants_none_ends_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
