@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Mqtt
+from harness.waiting import wait_until
 
 WITHIN_S = 1.0
 DENIED = 0x87
@@ -25,10 +26,11 @@ class Fleet:
     merlon: object
     stack: ExitStack
     clients: dict = field(default_factory=dict)
+    identities: dict = field(default_factory=dict)
 
     def connect(self, names, group):
         for name in names:
-            identity = self.merlon.device(name, group=group)
+            identity = self.identities[name] = self.merlon.device(name, group=group)
             client = self.stack.enter_context(Mqtt(self.merlon.mqtt_port, self.merlon.root, identity))
             assert client.connect().reason == 0
             self.clients[name] = client
@@ -121,13 +123,60 @@ def test_a_subscription_that_is_no_longer_allowed_ends_and_the_connection_stays(
     assert fleet.clients[PUMPS[0]].subscribe("news/pumps") == [DENIED]
 
 
+def numbers_to_the_end(client):
+    found = []
+    while (payload := client.receive().payload) != b"end":
+        found.append(int(payload))
+    return found
+
+
+KEEP = {"clean": False, "props": {"session_expiry": 600}}
+
+
+def test_a_session_without_connection_gets_nothing_more_within_a_second(fleet):
+    """What waited before is still delivered (docs/operate/policy.md)."""
+    for group in ("pumps", "fans"):
+        fleet.role(f"news-{group}", group, {"subscribe": True, "filter": "news/#"})
+    editor = fleet.merlon.application("editor", publish=("news/+", "devices/+/end"))
+    for name, identity in fleet.identities.items():
+        with Mqtt(fleet.merlon.mqtt_port, fleet.merlon.root, identity) as client:
+            client.connect("kept", **KEEP)
+            assert client.subscribe("news/a", f"devices/{name}/end") == [1, 1]
+    sent_at = []
+
+    def send(sender):
+        sent_at.append(time.monotonic())
+        assert sender.publish("news/a", str(len(sent_at) - 1).encode()) == 0  # the fans always want it
+
+    with Mqtt(fleet.merlon.mqtt_port, fleet.merlon.root, editor) as sender:
+        assert sender.connect().reason == 0
+        for _ in range(5):
+            send(sender)
+        fleet.merlon.api.do("DELETE", "/v1/roles/news-pumps/assignments/group:pumps")
+        answered = time.monotonic()
+        while time.monotonic() - answered < WITHIN_S + 0.3:
+            send(sender)
+            time.sleep(0.02)
+        for name in fleet.identities:
+            sender.publish(f"devices/{name}/end", b"end")
+    last = []
+    for name, identity in fleet.identities.items():
+        with Mqtt(fleet.merlon.mqtt_port, fleet.merlon.root, identity) as client:
+            assert client.connect("kept", **KEEP).session_present
+            got = numbers_to_the_end(client)
+        last.append(got[-1])
+        assert got == list(range(len(sent_at) if name in FANS else len(got)))
+    late = max(sent_at[number] - answered for name, number in zip(fleet.identities, last) if name in PUMPS)
+    print(f"\nthe last message that waits for any of {len(PUMPS)} devices was sent {late:+.3f} s after the answer")
+    assert min(last) >= 4 and late < WITHIN_S
+
+
 def test_a_session_without_connection_loses_its_subscription_for_good(merlon):
     role = merlon.allow("device:001", subscribe=("news/#",))
     sender = merlon.application("editor", publish=("news/+", "devices/+/x"))
     identity = merlon.device("001")
-    keep = {"clean": False, "props": {"session_expiry": 600}}
     with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
-        client.connect("kept", **keep)
+        client.connect("kept", **KEEP)
         assert client.subscribe("news/#", "devices/001/x") == [1, 1]
     merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
     entry = merlon.wait_for_entry("subscribe.denied", target="news/#", actor_id="001")
@@ -139,7 +188,7 @@ def test_a_session_without_connection_loses_its_subscription_for_good(merlon):
         source.publish("news/a", b"not for you")
         source.publish("devices/001/x", b"for you")
     with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
-        assert client.connect("kept", **keep).session_present
+        assert client.connect("kept", **KEEP).session_present
         assert client.receive().payload == b"for you"
         assert client.nothing_comes()
 
@@ -236,6 +285,50 @@ def test_mqtt_3_1_1_has_no_word_for_it_and_ends(merlon, sensor):
 def test_a_will_needs_the_same_rights(merlon, sensor, topic, qos, retain, payload, reason):
     with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client:
         assert client.connect(will=wire.Will(topic, payload, qos, retain)).reason == reason
+
+
+def test_a_will_that_lost_its_right_does_not_go_out_and_is_on_record(merlon):
+    role = merlon.allow("device:001", publish=("news/will",))
+    application = merlon.application("reader", subscribe=("news/#",))
+    device = merlon.device("001")
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as reader, Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        reader.connect()
+        reader.subscribe("news/#")
+        assert client.connect(will=wire.Will("news/will", b"gone", 1)).reason == 0
+        merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
+        wait_until(lambda: client.publish("news/will", b"probe", qos=1) == DENIED, "taken away")
+        client.cut()
+        entries = merlon.wait_for_entry("publish.denied", target="news/will", actor_id="001", reason="no rule allows it any more")
+        assert entries["outcome"] == "denied"
+        assert reader.nothing_comes()
+
+
+def test_a_message_that_was_taken_is_acknowledged_again_after_the_right_is_gone(merlon):
+    """Its repetition is no new message: to refuse it would say that it did not arrive. [MQTT-4.3.3-10]"""
+    role = merlon.allow("device:001", publish=("news/a",))
+    application = merlon.application("reader", subscribe=("news/#",))
+    device = merlon.device("001")
+    keep = {"clean": False, "props": {"session_expiry": 600}}
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as reader:
+        reader.connect()
+        reader.subscribe(("news/#", 2))
+        with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+            client.connect("kept", **keep)
+            client.send(wire.publish(5, "news/a", b"once", 2, packet_id=77))
+            assert client.expect(wire.PUBREC).reason == 0
+            client.cut()  # as if the answer had been lost
+        merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
+        with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+            assert client.connect("kept", **keep).session_present
+            wait_until(lambda: client.publish("news/a", b"another", qos=2) == DENIED, "taken away")
+            client.send(wire.publish(5, "news/a", b"once", 2, packet_id=77, dup=True))
+            assert client.expect(wire.PUBREC).reason == 0
+            client.send(wire.ack(wire.PUBREL, 77))
+            assert client.expect(wire.PUBCOMP).reason == 0
+            client.send(wire.publish(5, "news/a", b"new", 2, packet_id=77))
+            assert client.expect(wire.PUBREC).reason == DENIED
+        assert [reader.receive().payload] == [b"once"]
+        assert reader.nothing_comes()
 
 
 def test_a_lower_qos_acts_on_the_subscription_that_stands(merlon, sensor):

@@ -223,7 +223,7 @@ def test_a_will_waits_for_its_delay(pair):
     start = time.monotonic()
     device.cut()
     assert reader.receive().payload == b"gone"
-    assert 1.5 < time.monotonic() - start < 6
+    assert 1.99 < time.monotonic() - start < 6  # never early; to the millisecond of the daemon's clock
 
 
 def test_who_comes_back_in_time_sends_no_will(pair):
@@ -316,12 +316,13 @@ def test_a_kept_session_gets_what_came_while_it_was_away(pair, version, qos):
     device.subscribe((DOWN, 2))
     device.cut()
     for n in range(20):
-        assert application.publish(DOWN, b"%d" % n, qos) in (0, 0x10)
+        assert application.publish(DOWN, b"%d" % n, qos) == 0
     application.publish(DOWN, b"not kept", 0)
     back = pair("device", version, "d", **keep)
     messages = [back.receive() for _ in range(20)]
     assert [int(m.payload) for m in messages] == list(range(20))
     assert {m.qos for m in messages} == {qos}
+    assert back.nothing_comes()
 
 
 def test_unacknowledged_messages_come_again_with_dup(pair):
@@ -567,7 +568,7 @@ def test_a_queue_has_a_limit_and_the_rest_still_works(start_merlon):
     with Mqtt(merlon.mqtt_port, merlon.root, identity) as device:
         assert device.connect("d", **KEEP).session_present
         received = [int(device.receive().payload) for _ in range(10)]
-        assert received in (list(range(10)), list(range(5, 15)))
+        assert received == list(range(10))  # the newest are dropped (docs/operate/limits.md)
         assert device.nothing_comes()
     assert merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 5
 
@@ -622,18 +623,17 @@ def test_a_malformed_packet_ends_the_connection_and_is_counted(merlon, pair, dat
 
 
 @pytest.mark.parametrize("change, reason", [
-    (lambda p: p.replace(b"\x00\x04MQTT", b"\x00\x04MQTX"), (0x84, 0x81)), (lambda p: p.replace(b"MQTT\x05", b"MQTT\x06"), (0x84,)),
-    (lambda p: p.replace(b"MQTT\x05\x02", b"MQTT\x05\x03"), (0x81,)), (lambda p: p.replace(b"MQTT\x05\x02", b"MQTT\x05\x1a"), (0x81, 0x82)),
+    (lambda p: p.replace(b"\x00\x04MQTT", b"\x00\x04MQTX"), None), (lambda p: p.replace(b"MQTT\x05", b"MQTT\x06"), 0x84),
+    (lambda p: p.replace(b"MQTT\x05\x02", b"MQTT\x05\x03"), 0x81), (lambda p: p.replace(b"MQTT\x05\x02", b"MQTT\x05\x1a"), 0x81),
 ], ids=["protocol-name", "version", "reserved-flag", "will-qos-without-will"])
 def test_a_wrong_connect_is_answered_or_cut_off(merlon, change, reason):
     with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7")) as client:
         client.send(change(wire.connect(5, "x")))
-        try:
+        if reason is not None:  # else nobody knows in which version to answer. MQTT 5.0 3.1.2-1
             answer = client.packet()
-        except Closed:
-            return  # allowed where no version is known. MQTT 5.0 3.1.2-1
-        assert answer.kind == wire.CONNACK and answer.reason in reason
-        assert client.ends() is None
+            assert (answer.kind, answer.reason) == (wire.CONNACK, reason)
+        with pytest.raises(Closed):
+            client.packet()
 
 
 def test_the_time_to_connect_is_limited(start_merlon):

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import mqtt_wire as wire
@@ -63,38 +64,49 @@ class Steady(threading.Thread):
             raise self.failure
 
 
-class Publisher(Steady):
-    """Keeps `window` messages under way, QoS 1 and 2 in turn, each on its topic + "/1" or "/2"."""
+@dataclass(frozen=True)
+class Message:
+    topic: str
+    qos: int
+    payload: bytes
+    retain: bool = False
 
-    def __init__(self, port: int, root: Path, identity: Identity, topic: str, window: int = 20):
-        super().__init__(port, root, identity, f"from-{topic.replace('/', '-')}")
-        self._topic, self._window = topic, window
-        self._under_way: dict[int, tuple[int, bytes]] = {}  # by packet id, in sending order: PUBACK or PUBREC is awaited
+
+class Sender(Steady):
+    """Keeps `window` messages under way."""
+
+    def __init__(self, port: int, root: Path, identity: Identity, client_id: str, window: int):
+        super().__init__(port, root, identity, client_id)
+        self._window = window
+        self._under_way: dict[int, Message] = {}  # by packet id, in sending order: PUBACK or PUBREC is awaited
         self._releasing: dict[int, None] = {}  # PUBCOMP is awaited
-        self._count = self._last_id = 0
+        self._last_id = 0
         self._no_more = threading.Event()
-        self.acknowledged: dict[int, list[bytes]] = {1: [], 2: []}
-        self.sent = 0
+
+    def make(self) -> Message:
+        """The next message. It is as good as sent."""
+        raise NotImplementedError
+
+    def on_acknowledged(self, message: Message) -> None:
+        raise NotImplementedError
 
     def begin(self, client: Mqtt, present: bool) -> None:
         for number in self._releasing:
             client.send(wire.ack(wire.PUBREL, number))
-        for number, (qos, payload) in self._under_way.items():
-            self._send(client, number, qos, payload, dup=True)
+        for number, message in self._under_way.items():
+            self._send(client, number, message, dup=True)
 
-    def _send(self, client: Mqtt, number: int, qos: int, payload: bytes, dup: bool = False) -> None:
-        client.send(wire.publish(5, f"{self._topic}/{qos}", payload, qos, packet_id=number, dup=dup))
+    @staticmethod
+    def _send(client: Mqtt, number: int, m: Message, dup: bool = False) -> None:
+        client.send(wire.publish(5, m.topic, m.payload, m.qos, m.retain, number, dup))
 
     def _next(self, client: Mqtt) -> None:
         while True:
             self._last_id = self._last_id % PACKET_ID_MAX + 1
             if self._last_id not in self._under_way and self._last_id not in self._releasing:
                 break
-        self._count += 1
-        qos, payload = self._count % 2 + 1, f"{self._topic} {self._count}".encode()
-        self._under_way[self._last_id] = (qos, payload)
-        self.sent += 1
-        self._send(client, self._last_id, qos, payload)
+        message = self._under_way[self._last_id] = self.make()
+        self._send(client, self._last_id, message)
 
     def serve(self, client: Mqtt) -> None:
         while not self._stopping.is_set():
@@ -109,10 +121,10 @@ class Publisher(Steady):
         known = answer.kind != wire.PUBCOMP or answer.reason != 0x92  # else released before, and the answer was lost
         assert answer.reason < 0x80 or not known, f"packet of type {answer.kind}, reason {answer.reason:#x}"
         if answer.kind == wire.PUBACK:
-            self.acknowledged[1].append(self._under_way.pop(answer.packet_id)[1])
+            self.on_acknowledged(self._under_way.pop(answer.packet_id))
         elif answer.kind == wire.PUBREC:
             if answer.packet_id in self._under_way:
-                self.acknowledged[2].append(self._under_way.pop(answer.packet_id)[1])
+                self.on_acknowledged(self._under_way.pop(answer.packet_id))
                 self._releasing[answer.packet_id] = None
             client.send(wire.ack(wire.PUBREL, answer.packet_id))
         elif answer.kind == wire.PUBCOMP:
@@ -129,6 +141,24 @@ class Publisher(Steady):
             raise self.failure
 
 
+class Publisher(Sender):
+    """Messages of QoS 1 and 2 in turn, each on its topic + "/1" or "/2"."""
+
+    def __init__(self, port: int, root: Path, identity: Identity, topic: str, window: int = 20):
+        super().__init__(port, root, identity, f"from-{topic.replace('/', '-')}", window)
+        self._topic = topic
+        self.sent = 0
+        self.acknowledged: dict[int, list[bytes]] = {1: [], 2: []}
+
+    def make(self) -> Message:
+        self.sent += 1
+        qos = self.sent % 2 + 1
+        return Message(f"{self._topic}/{qos}", qos, f"{self._topic} {self.sent}".encode())
+
+    def on_acknowledged(self, message: Message) -> None:
+        self.acknowledged[message.qos].append(message.payload)
+
+
 class Subscriber(Steady):
     """Counts what it takes. With pauses it is away now and then, and messages wait for it."""
 
@@ -139,6 +169,7 @@ class Subscriber(Steady):
         self.away = threading.Event()
         self.subscribed = threading.Event()
         self.taken: dict[int, Counter[bytes]] = {1: Counter(), 2: Counter()}
+        self.came: dict[bytes, float] = {}  # when a payload came first
 
     def begin(self, client: Mqtt, present: bool) -> None:
         if not self.subscribed.is_set():
@@ -165,6 +196,7 @@ class Subscriber(Steady):
             raise AssertionError(f"packet of type {packet.kind}, reason {packet.reason:#x}")
 
     def _take_message(self, client: Mqtt, message: wire.Received) -> None:
+        self.came.setdefault(message.payload, time.monotonic())
         if message.qos == 1:
             self.taken[1][message.payload] += 1
             client.send(wire.ack(wire.PUBACK, message.packet_id))
