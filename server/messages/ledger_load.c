@@ -385,6 +385,10 @@ struct tidying {
     struct loading *loading;
 };
 
+/* Of QoS 1; what is released has no message. */
+static const char removed_entries[] = "DELETE FROM mqtt_queue WHERE (flags & 5) = 0 AND"
+                                      " message NOT IN (SELECT id FROM mqtt_messages)";
+
 static mrl_err remove_orphans(struct mrl_tx *tx)
 {
     static const char *const statements[] = {
@@ -392,8 +396,7 @@ static mrl_err remove_orphans(struct mrl_tx *tx)
         "DELETE FROM mqtt_queue WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_received WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_messages WHERE id NOT IN (SELECT message FROM mqtt_queue)",
-        "DELETE FROM mqtt_queue WHERE (flags & 5) = 0" /* QoS 1, and waits for its message */
-        " AND message NOT IN (SELECT id FROM mqtt_messages)",
+        removed_entries,
     };
 
     for (size_t i = 0; i < MRL_COUNT(statements); i++)
