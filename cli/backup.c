@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/hex.h"
 #include "cli/backup_read.h"
 #include "cli/commands.h"
@@ -89,15 +90,7 @@ static mrl_exit write_piece(struct fetch *f, mrl_bytes piece)
 {
     if (mrl_sha256_add(f->hash, piece) != MRL_OK)
         return mrl_cli_fail(f->cli, MRL_EXIT_REFUSED, "cannot hash");
-    while (piece.len > 0) {
-        ssize_t n = write(f->fd, piece.data, piece.len);
-
-        if (n < 0 && errno != EINTR)
-            return failed(f->cli, f->path);
-        if (n > 0)
-            piece = mrl_bytes_sub(piece, (size_t)n, piece.len);
-    }
-    return MRL_EXIT_OK;
+    return mrl_write_all(f->fd, piece) ? MRL_EXIT_OK : failed(f->cli, f->path);
 }
 
 static mrl_exit fetch_piece(struct fetch *f, uint64_t *at)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "cli/file.h"
@@ -83,14 +84,8 @@ static mrl_err put_database(struct opened *o, mrl_bytes data)
 {
     MRL_TRY(mrl_sha256_add(o->hash, data));
     o->database_size += (int64_t)data.len;
-    while (o->database_fd >= 0 && data.len > 0) {
-        ssize_t n = write(o->database_fd, data.data, data.len);
-
-        if (n < 0 && errno != EINTR)
-            return tell(o, MRL_ERR_IO, strerrordesc_np(errno));
-        if (n > 0)
-            data = mrl_bytes_sub(data, (size_t)n, data.len);
-    }
+    if (o->database_fd >= 0 && !mrl_write_all(o->database_fd, data))
+        return tell(o, MRL_ERR_IO, strerrordesc_np(errno));
     return MRL_OK;
 }
 

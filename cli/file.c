@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 enum { PIECE = 4096 };
 
 static mrl_exit failed(struct mrl_cli *cli, const char *path)
@@ -73,24 +75,11 @@ mrl_exit mrl_cli_file_read(struct mrl_cli *cli, const char *path, struct mrl_buf
     return mrl_cli_file_read_max(cli, path, MRL_CLI_FILE_MAX, out, NULL);
 }
 
-static bool write_all(int fd, mrl_bytes data)
-{
-    while (data.len > 0) {
-        ssize_t n = write(fd, data.data, data.len);
-
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            data = mrl_bytes_sub(data, (size_t)n, data.len);
-    }
-    return true;
-}
-
 static mrl_exit fill(struct mrl_cli *cli, int fd, const char *path, mrl_bytes data, bool sync)
 {
     mrl_exit code = MRL_EXIT_OK;
 
-    if (!write_all(fd, data) || (sync && fsync(fd) != 0))
+    if (!mrl_write_all(fd, data) || (sync && fsync(fd) != 0))
         code = failed(cli, path);
     if (close(fd) != 0 && code == MRL_EXIT_OK)
         code = failed(cli, path);

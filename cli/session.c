@@ -9,6 +9,7 @@
 #include "cli/file.h"
 #include "cli/target.h"
 #include "net/tls_client.h"
+#include "wire/http1_uri.h"
 
 enum {
     ANSWER_LIMIT = 64 << 20,
@@ -119,6 +120,29 @@ void mrl_cli_session_close(struct mrl_cli *cli)
     mrl_tls_context_free(MRL_TAKE(cli->tls));
 }
 
+/* What an answer is, without the parameters. RFC 9110 8.3.1 */
+static bool is_of_type(const struct mrl_http_result *answer, const char *wanted)
+{
+    mrl_bytes type, parameters;
+
+    if (!mrl_http_result_header(answer, "Content-Type", &type))
+        return false;
+    (void)mrl_bytes_split(type, ';', &type, &parameters);
+    return mrl_bytes_eq_nocase(mrl_bytes_trim(type), mrl_str(wanted));
+}
+
+/* A request that got as far as HTTP and no further is answered in a line of text. */
+static mrl_exit tell_status(struct mrl_cli *cli, mrl_exit code,
+                            const struct mrl_http_result *answer)
+{
+    mrl_bytes text = mrl_bytes_trim(mrl_buf_bytes(&answer->body));
+
+    if (!is_of_type(answer, "text/plain") || text.len == 0)
+        return mrl_cli_fail(cli, code, "the server answered with status %u", answer->status);
+    return mrl_cli_fail(cli, code, "the server answered with status %u: %.*s", answer->status,
+                        MRL_FMT(text));
+}
+
 mrl_exit mrl_cli_judge(struct mrl_cli *cli, const struct mrl_http_result *answer)
 {
     mrl_exit code =
@@ -129,7 +153,7 @@ mrl_exit mrl_cli_judge(struct mrl_cli *cli, const struct mrl_http_result *answer
     if (answer->status >= 200 && answer->status < 300)
         return MRL_EXIT_OK;
     if (mrl_json_read(mrl_buf_bytes(&answer->body), &json_limits, &problem, NULL) != MRL_OK)
-        return mrl_cli_fail(cli, code, "the server answered with status %u", answer->status);
+        return tell_status(cli, code, answer);
     /* RFC 9457 3.1 */
     if (mrl_json_get_str(problem, "title", &title, NULL) != MRL_OK)
         title = MRL_LIT("the server refused");
@@ -138,13 +162,20 @@ mrl_exit mrl_cli_judge(struct mrl_cli *cli, const struct mrl_http_result *answer
     return mrl_cli_fail(cli, code, "%.*s", MRL_FMT(detail));
 }
 
-static bool is_json(const struct mrl_http_result *answer)
+/* Somebody typed a name that no path can hold: RFC 3986 3.3, and what the server refuses. */
+static mrl_exit check_target(struct mrl_cli *cli, mrl_bytes target)
 {
-    mrl_bytes type;
+    struct mrl_arena arena = {0};
+    struct mrl_http_target unused;
+    mrl_err err = mrl_http_target_read(target, &arena, &unused, NULL);
 
-    return mrl_http_result_header(answer, "Content-Type", &type) &&
-           mrl_bytes_eq_nocase(mrl_bytes_sub(type, 0, strlen("application/json")),
-                               MRL_LIT("application/json"));
+    mrl_arena_done(&arena);
+    if (err == MRL_OK)
+        return MRL_EXIT_OK;
+    return mrl_cli_fail(cli, MRL_EXIT_USAGE,
+                        "%.*s cannot be asked for: a name is not empty, not . or .., and has no /, "
+                        "\\ or control characters",
+                        MRL_FMT(target));
 }
 
 mrl_exit mrl_cli_ask(struct mrl_cli *cli, const char *method, mrl_bytes target, const json_t *body,
@@ -154,6 +185,7 @@ mrl_exit mrl_cli_ask(struct mrl_cli *cli, const char *method, mrl_bytes target, 
     struct mrl_http_call call = {.method = method, .target = target};
     mrl_err err;
 
+    MRL_EXIT_TRY(check_target(cli, target));
     MRL_EXIT_TRY(open_client(cli));
     if (body != NULL) {
         if (mrl_json_write(body, &text) != MRL_OK)
@@ -165,7 +197,7 @@ mrl_exit mrl_cli_ask(struct mrl_cli *cli, const char *method, mrl_bytes target, 
     if (err != MRL_OK)
         return exit_of_connection(err);
     MRL_EXIT_TRY(mrl_cli_judge(cli, &out->raw));
-    if (is_json(&out->raw) &&
+    if (is_of_type(&out->raw, "application/json") &&
         mrl_json_read(mrl_buf_bytes(&out->raw.body), &json_limits, &out->json, &cli->why) != MRL_OK)
         return MRL_EXIT_REFUSED;
     return MRL_EXIT_OK;
@@ -184,6 +216,7 @@ mrl_exit mrl_cli_stream(struct mrl_cli *cli, mrl_bytes target,
     const struct mrl_http_call call = {.method = "GET", .target = target};
     mrl_err err;
 
+    MRL_EXIT_TRY(check_target(cli, target));
     MRL_EXIT_TRY(open_client(cli));
     err = mrl_http_client_stream(cli->client, &call, see, context, IDLE_MS, interrupt_fd, &answer,
                                  &cli->why);

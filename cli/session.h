@@ -14,8 +14,9 @@ struct mrl_cli_answer { /* mrl_cli_answer_done frees it */
 };
 void mrl_cli_answer_done(struct mrl_cli_answer *a);
 
-/* Only a status of 2xx is MRL_EXIT_OK; else cli->why is the sentence the server gave. body (may be
- * NULL) is borrowed; out is empty before. */
+/* Only a status of 2xx is MRL_EXIT_OK; else cli->why is the sentence the server gave.
+ * MRL_EXIT_USAGE: no path can hold what was typed as a name. body (may be NULL) is borrowed; out is
+ * empty before. */
 mrl_exit mrl_cli_ask(struct mrl_cli *cli, const char *method, mrl_bytes target, const json_t *body,
                      struct mrl_cli_answer *out);
 mrl_exit mrl_cli_get(struct mrl_cli *cli, mrl_bytes target, struct mrl_cli_answer *out);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 
 static mrl_err fail_errno(struct mrl_why *why, const char *doing, const char *path,
                           const char *name)
@@ -144,31 +145,14 @@ mrl_err mrl_folder_read(const struct mrl_folder *f, const char *name, struct mrl
     return err;
 }
 
-static mrl_err write_all(int fd, mrl_bytes content)
-{
-    size_t done = 0;
-
-    while (done < content.len) {
-        ssize_t n = write(fd, content.data + done, content.len - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        MRL_ENSURE(n > 0, MRL_ERR_IO);
-        done += (size_t)n;
-    }
-    return fsync(fd) == 0 ? MRL_OK : MRL_ERR_IO;
-}
-
 static mrl_err write_new_file(const struct mrl_folder *f, const char *name, mrl_bytes content)
 {
     int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    mrl_err err;
+    bool written;
 
     MRL_ENSURE(fd >= 0, MRL_ERR_IO);
-    err = write_all(fd, content);
-    if (close(fd) != 0)
-        err = MRL_ERR_IO;
-    return err;
+    written = mrl_write_all(fd, content) && fsync(fd) == 0;
+    return close(fd) == 0 && written ? MRL_OK : MRL_ERR_IO;
 }
 
 mrl_err mrl_folder_create(const struct mrl_folder *f, const char *name, mrl_bytes content,

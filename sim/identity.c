@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/secret.h"
 #include "crypto/cert_build.h"
@@ -219,18 +220,6 @@ static mrl_err append_pem(const struct mrl_sim_identity *id, struct mrl_buf *out
     return mrl_cert_to_pem(id->cert, out);
 }
 
-static bool write_all(int fd, mrl_bytes data)
-{
-    while (data.len > 0) {
-        ssize_t done = write(fd, data.data, data.len);
-
-        if (done < 0)
-            return false;
-        data = mrl_bytes_sub(data, (size_t)done, data.len);
-    }
-    return true;
-}
-
 mrl_err mrl_sim_identities_save(const struct mrl_sim_identities *all, const char *path,
                                 struct mrl_why *why)
 {
@@ -243,7 +232,7 @@ mrl_err mrl_sim_identities_save(const struct mrl_sim_identities *all, const char
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return mrl_fail(why, MRL_ERR_IO, "%s: %s", path, strerror(errno));
-    written = write_all(fd, mrl_buf_bytes(&text));
+    written = mrl_write_all(fd, mrl_buf_bytes(&text));
     if (close(fd) != 0 || !written)
         return mrl_fail(why, MRL_ERR_IO, "%s: %s", path, strerror(errno));
     return MRL_OK;

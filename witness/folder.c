@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 enum { NAME_MAX_BYTES = 96 };
 
 static mrl_err fail_errno(const struct mrl_witness_folder *f, const char *doing, const char *name,
@@ -106,20 +108,6 @@ mrl_err mrl_witness_folder_read(const struct mrl_witness_folder *f, const char *
     return err;
 }
 
-static bool write_all(int fd, mrl_bytes content)
-{
-    while (content.len > 0) {
-        ssize_t n = write(fd, content.data, content.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        content = mrl_bytes_sub(content, (size_t)n, SIZE_MAX);
-    }
-    return fsync(fd) == 0;
-}
-
 static bool write_new(const struct mrl_witness_folder *f, const char *name, mrl_bytes content)
 {
     int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -127,7 +115,7 @@ static bool write_new(const struct mrl_witness_folder *f, const char *name, mrl_
 
     if (fd < 0)
         return false;
-    written = write_all(fd, content);
+    written = mrl_write_all(fd, content) && fsync(fd) == 0;
     return close(fd) == 0 && written;
 }
 

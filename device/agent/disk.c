@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 enum { PATH_SIZE = 4096, PIECE = 4096 };
 
 static mrl_err of_errno(void)
@@ -40,16 +42,7 @@ static mrl_err on_append(void *context, const char *path, int *fd)
 static mrl_err on_write(void *context, int fd, mrl_bytes data)
 {
     (void)context;
-    while (data.len > 0) {
-        ssize_t n = write(fd, data.data, data.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return of_errno();
-        data = mrl_bytes_sub(data, (size_t)n, data.len);
-    }
-    return MRL_OK;
+    return mrl_write_all(fd, data) ? MRL_OK : of_errno();
 }
 
 static mrl_err on_sync(void *context, int fd)

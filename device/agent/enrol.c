@@ -34,9 +34,9 @@ static mrl_err settle(const struct mrl_enrol_options *o, struct mrl_settings *s,
     mrl_bytes host, ignored;
     uint16_t port;
 
-    if (!mrl_device_id_valid(mrl_str(o->device)))
+    if (!mrl_id_valid(mrl_str(o->device)))
         return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no device id", o->device);
-    if (o->profile != NULL && !mrl_profile_valid(mrl_str(o->profile)))
+    if (o->profile != NULL && !mrl_label_valid(mrl_str(o->profile)))
         return mrl_fail(why, MRL_ERR_INVALID, "%.80s is no label of a profile", o->profile);
     MRL_TRY(mrl_address_split(mrl_str(o->server), &host, &port, why));
     if (o->mqtt != NULL)

@@ -12,34 +12,6 @@
 
 enum { FILE_LIMIT = 256 << 10 };
 
-bool mrl_device_id_valid(mrl_bytes id)
-{
-    if (id.len == 0 || id.len > MRL_DEVICE_ID_MAX)
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        uint8_t c = id.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (i > 0 && (c == '.' || c == '-' || c == '_' || c == ':'))))
-            return false;
-    }
-    return true;
-}
-
-bool mrl_profile_valid(mrl_bytes name)
-{
-    if (name.len == 0 || name.len > MRL_PROFILE_MAX || name.data[0] == '.')
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.data[i];
-
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            c != '-' && c != '.' && c != '_')
-            return false;
-    }
-    return true;
-}
-
 /* ---- settings ---- */
 
 static mrl_err read_text(const json_t *root, const char *key, char *to, size_t cap,
@@ -69,9 +41,9 @@ mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_w
         MRL_TRY(read_text(root, "tpm", s.tpm, sizeof(s.tpm), why));
     if (json_object_get(root, "profile") != NULL)
         MRL_TRY(read_text(root, "profile", s.profile, sizeof(s.profile), why));
-    if (!mrl_device_id_valid(mrl_str(s.device)))
+    if (!mrl_id_valid(mrl_str(s.device)))
         return mrl_fail(why, MRL_ERR_INVALID, "device is no valid id");
-    if (s.profile[0] != '\0' && !mrl_profile_valid(mrl_str(s.profile)))
+    if (s.profile[0] != '\0' && !mrl_label_valid(mrl_str(s.profile)))
         return mrl_fail(why, MRL_ERR_INVALID, "profile is no valid label");
     *out = s;
     return MRL_OK;

@@ -19,6 +19,7 @@
 #ifndef MRL_AGENT_HOME_H
 #define MRL_AGENT_HOME_H
 
+#include "base/id.h"
 #include "crypto/cert.h"
 #include "crypto/key.h"
 #include "device/agent/clock.h"
@@ -35,8 +36,8 @@
 
 enum {
     MRL_SETTING_MAX = 256,
-    MRL_DEVICE_ID_MAX = 64,
-    MRL_PROFILE_MAX = 64,
+    MRL_DEVICE_ID_MAX = MRL_ID_MAX,
+    MRL_PROFILE_MAX = MRL_LABEL_MAX,
     MRL_BUNDLE_TEXT = 65, /* SHA-256 in hex, and NUL */
 };
 
@@ -50,10 +51,6 @@ struct mrl_settings {
 };
 mrl_err mrl_settings_read(mrl_bytes json, struct mrl_settings *out, struct mrl_why *why);
 mrl_err mrl_settings_write(const struct mrl_settings *s, struct mrl_buf *out);
-/* What may be part of a topic and a common name. */
-bool mrl_device_id_valid(mrl_bytes id);
-/* What may be a label in a path of EST. RFC 7030 3.2.2 */
-bool mrl_profile_valid(mrl_bytes name);
 
 struct mrl_identity {
     struct mrl_key *key;

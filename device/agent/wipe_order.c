@@ -35,7 +35,7 @@ static mrl_err read_members(const json_t *json, struct mrl_device_order *o)
     MRL_TRY(get_hash(json, "certificate", o->certificate.bytes));
     MRL_TRY(get_hash(json, "key", o->key));
     MRL_TRY(mrl_json_get_str(json, "device", &device, NULL));
-    MRL_ENSURE(mrl_device_id_valid(device), MRL_ERR_MALFORMED);
+    MRL_ENSURE(mrl_id_valid(device), MRL_ERR_MALFORMED);
     MRL_ENSURE(mrl_bytes_to_cstr(device, o->device, sizeof(o->device)), MRL_ERR_MALFORMED);
     return mrl_json_get_int(json, "expires", 1, MRL_ORDER_LATEST_S, &o->expires_s, NULL);
 }

@@ -14,7 +14,7 @@ void mrl_hex(mrl_bytes b, char *to)
     to[2 * b.len] = '\0';
 }
 
-static int hex_value(uint8_t c)
+int mrl_hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -29,9 +29,10 @@ mrl_err mrl_unhex(mrl_bytes text, uint8_t *to, size_t len)
 {
     MRL_ENSURE(text.len == 2 * len, MRL_ERR_MALFORMED);
     for (size_t i = 0; i < text.len; i++)
-        MRL_ENSURE(hex_value(text.data[i]) >= 0, MRL_ERR_MALFORMED);
+        MRL_ENSURE(mrl_hex_digit(text.data[i]) >= 0, MRL_ERR_MALFORMED);
     for (size_t i = 0; i < len; i++)
-        to[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 | hex_value(text.data[2 * i + 1]));
+        to[i] =
+            (uint8_t)(mrl_hex_digit(text.data[2 * i]) << 4 | mrl_hex_digit(text.data[2 * i + 1]));
     return MRL_OK;
 }
 

@@ -9,6 +9,7 @@
 
 /* Lower case with a terminating NUL; to has 2 * b.len + 1 bytes. */
 void mrl_hex(mrl_bytes b, char *to);
+int mrl_hex_digit(uint8_t c); /* 0 to 15, either case; -1: it is none */
 /* Exactly len bytes from 2 * len hex digits, either case. */
 mrl_err mrl_unhex(mrl_bytes text, uint8_t *to, size_t len);
 

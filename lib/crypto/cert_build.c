@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "crypto/algorithm.h"
 #include "crypto/crl.h"
+#include "crypto/extension.h"
 #include "crypto/oid.h"
 #include "crypto/openssl.h"
 
@@ -116,68 +117,53 @@ static mrl_err check_subject_key(const struct plan *plan, struct mrl_why *why)
     return MRL_OK;
 }
 
-static void begin_extension(struct mrl_der *d, mrl_bytes oid, bool critical)
-{
-    mrl_der_begin(d, MRL_DER_SEQUENCE);
-    mrl_der_put(d, MRL_DER_OID, oid);
-    if (critical)
-        mrl_der_true(d);
-    mrl_der_begin(d, MRL_DER_OCTET_STRING);
-}
-
-static void end_extension(struct mrl_der *d)
-{
-    mrl_der_end(d);
-    mrl_der_end(d);
-}
-
 static void put_basic_constraints(struct mrl_der *d, const struct plan *plan)
 {
-    begin_extension(d, MRL_LIT(MRL_OID_BASIC_CONSTRAINTS), /*critical=*/true);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_BASIC_CONSTRAINTS), /*critical=*/true);
     mrl_der_begin(d, MRL_DER_SEQUENCE);
     if (is_ca(plan->profile)) {
         mrl_der_true(d);
         mrl_der_small(d, (uint8_t)plan->rule->path_length);
     }
     mrl_der_end(d);
-    end_extension(d);
+    mrl_extension_end(d);
 }
 
 static void put_usage(struct mrl_der *d, const struct rule *rule)
 {
-    begin_extension(d, MRL_LIT(MRL_OID_KEY_USAGE), /*critical=*/true);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_KEY_USAGE), /*critical=*/true);
     mrl_der_put(d, MRL_DER_BIT_STRING, rule->key_usage);
-    end_extension(d);
+    mrl_extension_end(d);
     if (rule->ext_key_usage.len == 0)
         return;
-    begin_extension(d, MRL_LIT(MRL_OID_EXT_KEY_USAGE), /*critical=*/false);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_EXT_KEY_USAGE), /*critical=*/false);
     mrl_der_begin(d, MRL_DER_SEQUENCE);
     mrl_der_put(d, MRL_DER_OID, rule->ext_key_usage);
     mrl_der_end(d);
-    end_extension(d);
+    mrl_extension_end(d);
 }
 
 static void put_key_ids(struct mrl_der *d, const struct plan *plan)
 {
-    begin_extension(d, MRL_LIT(MRL_OID_SUBJECT_KEY_ID), /*critical=*/false);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_SUBJECT_KEY_ID), /*critical=*/false);
     mrl_der_put(d, MRL_DER_OCTET_STRING, mrl_bytes_of(plan->ski, sizeof(plan->ski)));
-    end_extension(d);
+    mrl_extension_end(d);
     if (plan->aki.len == 0)
         return;
-    begin_extension(d, MRL_LIT(MRL_OID_AUTHORITY_KEY_ID), /*critical=*/false);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_AUTHORITY_KEY_ID), /*critical=*/false);
     mrl_der_begin(d, MRL_DER_SEQUENCE);
     mrl_der_put(d, MRL_DER_CONTEXT(0), plan->aki);
     mrl_der_end(d);
-    end_extension(d);
+    mrl_extension_end(d);
 }
 
 static void put_names(struct mrl_der *d, const struct mrl_cert_profile *p)
 {
     if (p->uris.count + p->dns.count + p->ips.count == 0)
         return;
-    begin_extension(d, MRL_LIT(MRL_OID_SUBJECT_ALT_NAME), /*critical=*/false);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_SUBJECT_ALT_NAME), /*critical=*/false);
     mrl_san_write(d, p->uris, p->dns, p->ips);
-    end_extension(d);
+    mrl_extension_end(d);
 }
 
 /* RFC 5280 4.2.1.13: one point, its full name. */
@@ -185,30 +171,30 @@ static void put_crl_point(struct mrl_der *d, mrl_bytes url)
 {
     if (url.len == 0)
         return;
-    begin_extension(d, MRL_LIT(MRL_OID_CRL_POINTS), /*critical=*/false);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_CRL_POINTS), /*critical=*/false);
     mrl_der_begin(d, MRL_DER_SEQUENCE);
     mrl_crl_point_write(d, url);
     mrl_der_end(d);
-    end_extension(d);
+    mrl_extension_end(d);
 }
 
 static void put_revocation(struct mrl_der *d, const struct mrl_cert_profile *p)
 {
     put_crl_point(d, p->crl_url);
     if (p->ocsp_url.len > 0) {
-        begin_extension(d, MRL_LIT(MRL_OID_AUTHORITY_INFO), /*critical=*/false);
+        mrl_extension_begin(d, MRL_LIT(MRL_OID_AUTHORITY_INFO), /*critical=*/false);
         mrl_der_begin(d, MRL_DER_SEQUENCE);
         mrl_der_begin(d, MRL_DER_SEQUENCE);
         mrl_der_put(d, MRL_DER_OID, MRL_LIT(MRL_OID_OCSP));
         mrl_der_put(d, MRL_DER_CONTEXT(6), p->ocsp_url);
         mrl_der_end(d);
         mrl_der_end(d);
-        end_extension(d);
+        mrl_extension_end(d);
     }
     if (p->kind == MRL_CERT_OCSP) {
-        begin_extension(d, MRL_LIT(MRL_OID_OCSP_NO_CHECK), /*critical=*/false);
+        mrl_extension_begin(d, MRL_LIT(MRL_OID_OCSP_NO_CHECK), /*critical=*/false);
         mrl_der_put(d, MRL_DER_NULL, MRL_BYTES_NONE);
-        end_extension(d);
+        mrl_extension_end(d);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "crypto/crl.h"
 
 #include "crypto/algorithm.h"
+#include "crypto/extension.h"
 #include "crypto/oid.h"
 
 static const struct {
@@ -40,21 +41,6 @@ static void put_u64(struct mrl_der *d, uint64_t value)
     mrl_der_unsigned(d, mrl_bytes_of(bytes, sizeof(bytes)));
 }
 
-static void begin_extension(struct mrl_der *d, mrl_bytes oid, bool critical)
-{
-    mrl_der_begin(d, MRL_DER_SEQUENCE);
-    mrl_der_put(d, MRL_DER_OID, oid);
-    if (critical)
-        mrl_der_true(d);
-    mrl_der_begin(d, MRL_DER_OCTET_STRING);
-}
-
-static void end_extension(struct mrl_der *d)
-{
-    mrl_der_end(d);
-    mrl_der_end(d);
-}
-
 /* distributionPoint [0] { fullName [0] { URI } } */
 static void put_full_name(struct mrl_der *d, mrl_bytes url)
 {
@@ -75,35 +61,35 @@ void mrl_crl_point_write(struct mrl_der *d, mrl_bytes url)
 /* RFC 5280 5.2.1, 5.2.3 */
 static void put_identity(struct mrl_der *d, const struct mrl_crl_plan *plan)
 {
-    begin_extension(d, MRL_LIT(MRL_OID_AUTHORITY_KEY_ID), /*critical=*/false);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_AUTHORITY_KEY_ID), /*critical=*/false);
     mrl_der_begin(d, MRL_DER_SEQUENCE);
     mrl_der_put(d, MRL_DER_CONTEXT(0), plan->aki);
     mrl_der_end(d);
-    end_extension(d);
-    begin_extension(d, MRL_LIT(MRL_OID_CRL_NUMBER), /*critical=*/false);
+    mrl_extension_end(d);
+    mrl_extension_begin(d, MRL_LIT(MRL_OID_CRL_NUMBER), /*critical=*/false);
     put_u64(d, plan->number);
-    end_extension(d);
+    mrl_extension_end(d);
 }
 
 /* RFC 5280 5.2.4, 5.2.5, 5.2.6 */
 static void put_scope(struct mrl_der *d, const struct mrl_crl_plan *plan)
 {
     if (plan->base != 0) {
-        begin_extension(d, MRL_LIT(MRL_OID_DELTA_CRL), /*critical=*/true);
+        mrl_extension_begin(d, MRL_LIT(MRL_OID_DELTA_CRL), /*critical=*/true);
         put_u64(d, plan->base);
-        end_extension(d);
+        mrl_extension_end(d);
     }
     if (plan->scope_url.len > 0) {
-        begin_extension(d, MRL_LIT(MRL_OID_ISSUING_POINT), /*critical=*/true);
+        mrl_extension_begin(d, MRL_LIT(MRL_OID_ISSUING_POINT), /*critical=*/true);
         mrl_crl_point_write(d, plan->scope_url);
-        end_extension(d);
+        mrl_extension_end(d);
     }
     if (plan->freshest_url.len > 0) {
-        begin_extension(d, MRL_LIT(MRL_OID_FRESHEST_CRL), /*critical=*/false);
+        mrl_extension_begin(d, MRL_LIT(MRL_OID_FRESHEST_CRL), /*critical=*/false);
         mrl_der_begin(d, MRL_DER_SEQUENCE);
         mrl_crl_point_write(d, plan->freshest_url);
         mrl_der_end(d);
-        end_extension(d);
+        mrl_extension_end(d);
     }
 }
 
@@ -161,9 +147,9 @@ mrl_err mrl_crl_entry(mrl_bytes serial, int64_t revoked, enum mrl_crl_reason rea
     mrl_der_time(&d, revoked);
     if (reason != MRL_CRL_UNSPECIFIED) {
         mrl_der_begin(&d, MRL_DER_SEQUENCE);
-        begin_extension(&d, MRL_LIT(MRL_OID_CRL_REASON), /*critical=*/false);
+        mrl_extension_begin(&d, MRL_LIT(MRL_OID_CRL_REASON), /*critical=*/false);
         mrl_der_put(&d, MRL_DER_ENUMERATED, mrl_bytes_of(&code, 1));
-        end_extension(&d);
+        mrl_extension_end(&d);
         mrl_der_end(&d);
     }
     mrl_der_end(&d);
@@ -219,19 +205,14 @@ static mrl_err read_number(mrl_bytes value, uint64_t *out)
 
 static mrl_err read_extension(struct mrl_reader *list, struct mrl_crl_facts *f)
 {
-    struct mrl_reader extension;
-    mrl_bytes oid, value, critical;
+    mrl_bytes oid, value;
 
-    MRL_TRY(mrl_der_enter(list, MRL_DER_SEQUENCE, &extension));
-    MRL_TRY(mrl_der_read(&extension, MRL_DER_OID, &oid));
-    if (mrl_der_next_is(&extension, MRL_DER_BOOLEAN))
-        MRL_TRY(mrl_der_read(&extension, MRL_DER_BOOLEAN, &critical));
-    MRL_TRY(mrl_der_read(&extension, MRL_DER_OCTET_STRING, &value));
+    MRL_TRY(mrl_extension_read(list, &oid, &value));
     if (mrl_bytes_eq(oid, MRL_LIT(MRL_OID_CRL_NUMBER)))
         MRL_TRY(read_number(value, &f->number));
     else if (mrl_bytes_eq(oid, MRL_LIT(MRL_OID_DELTA_CRL)))
         MRL_TRY(read_number(value, &f->base));
-    return mrl_reader_end(&extension);
+    return MRL_OK;
 }
 
 static mrl_err read_extensions(struct mrl_reader *tbs, struct mrl_crl_facts *f)

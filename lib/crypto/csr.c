@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "crypto/algorithm.h"
+#include "crypto/extension.h"
 #include "crypto/oid.h"
 
 enum { EXTENSIONS_MAX = 32 };
@@ -55,22 +56,6 @@ const struct mrl_csr_facts *mrl_csr_facts(const struct mrl_csr *c)
     return &c->facts;
 }
 
-/* RFC 5280 4.1: Extension. */
-static mrl_err read_extension(struct mrl_reader *r, mrl_bytes *oid, mrl_bytes *value)
-{
-    struct mrl_reader inside;
-    mrl_bytes critical;
-
-    MRL_TRY(mrl_der_enter(r, MRL_DER_SEQUENCE, &inside));
-    MRL_TRY(mrl_der_read(&inside, MRL_DER_OID, oid));
-    if (mrl_der_next_is(&inside, MRL_DER_BOOLEAN)) {
-        MRL_TRY(mrl_der_read(&inside, MRL_DER_BOOLEAN, &critical));
-        MRL_ENSURE(critical.len == 1, MRL_ERR_MALFORMED);
-    }
-    MRL_TRY(mrl_der_read(&inside, MRL_DER_OCTET_STRING, value));
-    return mrl_reader_end(&inside);
-}
-
 static mrl_err take_san(mrl_bytes san, mrl_bytes *to)
 {
     struct mrl_san check;
@@ -90,7 +75,7 @@ static mrl_err on_extension_request(struct mrl_reader *value, struct mrl_csr_fac
     MRL_TRY(mrl_der_enter(value, MRL_DER_SEQUENCE, &list));
     for (size_t n = 0; mrl_reader_left(&list) > 0; n++) {
         MRL_ENSURE(n < EXTENSIONS_MAX, MRL_ERR_LIMIT);
-        MRL_TRY(read_extension(&list, &oid, &content));
+        MRL_TRY(mrl_extension_read(&list, &oid, &content));
         if (mrl_bytes_eq(oid, MRL_LIT(MRL_OID_SUBJECT_ALT_NAME)))
             MRL_TRY(take_san(content, &f->san));
     }
@@ -246,7 +231,6 @@ static mrl_err read_request(struct mrl_csr *c, enum mrl_csr_reason *reason)
 {
     struct mrl_reader r = {mrl_buf_bytes(&c->der), 0}, inside;
 
-    c->facts.der = r.in;
     MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &inside));
     if (mrl_reader_left(&r) > 0) {
         *reason = MRL_CSR_TRAILING;
@@ -337,4 +321,30 @@ mrl_err mrl_csr_check(const struct mrl_csr *c, struct mrl_key **key, enum mrl_cs
     *reason = MRL_CSR_OK;
     *key = MRL_TAKE(public);
     return MRL_OK;
+}
+
+/* (r, s) and (r, n - s) are both good for one message and key, and whoever has one can write the
+ * other; another r cannot be had without the key. In RSA (PKCS#1 v1.5) and Ed25519 (RFC 8032 5.1.7:
+ * S below the order) there is one spelling only. */
+static mrl_err fixed_part(enum mrl_sign_alg alg, mrl_bytes signature, mrl_bytes *out)
+{
+    struct mrl_reader r = {signature, 0}, inside;
+
+    *out = signature;
+    if (!mrl_sign_alg_fits(alg, MRL_KEY_P256))
+        return MRL_OK;
+    MRL_TRY(mrl_der_enter(&r, MRL_DER_SEQUENCE, &inside)); /* RFC 3279 2.2.3: Ecdsa-Sig-Value */
+    return mrl_der_read_unsigned(&inside, out);
+}
+
+/* The identifier of the algorithm is left out: that of RSA may have NULL or nothing after it. */
+mrl_err mrl_csr_digest(const struct mrl_csr *c, uint8_t out[static MRL_SHA256_SIZE])
+{
+    struct mrl_reader algorithm = {c->algorithm, 0};
+    mrl_bytes parts[2] = {c->signed_part};
+    enum mrl_sign_alg alg;
+
+    MRL_TRY(mrl_sign_alg_read(&algorithm, &alg));
+    MRL_TRY(fixed_part(alg, c->signature, &parts[1]));
+    return mrl_sha256_parts(parts, MRL_COUNT(parts), out);
 }

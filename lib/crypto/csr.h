@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "crypto/hash.h"
 #include "crypto/key.h"
 #include "crypto/name.h"
 
@@ -46,7 +47,6 @@ mrl_err mrl_csr_from_body(mrl_bytes body, struct mrl_csr **out, enum mrl_csr_rea
 
 /* What the request says. Views live as long as the request. */
 struct mrl_csr_facts {
-    mrl_bytes der;
     mrl_bytes subject;            /* Name DER; may be an empty Name */
     struct mrl_subject_name name; /* what is in it: common name, other attributes */
     mrl_bytes san;                /* requested GeneralNames DER for mrl_san_start; empty: none */
@@ -67,6 +67,12 @@ const struct mrl_csr_facts *mrl_csr_facts(const struct mrl_csr *c);
  * key of the request, given. Otherwise MRL_ERR_DENIED with *reason (never NULL; written always):
  * weak or broken key, signature wrong or with an algorithm below SHA-256. */
 mrl_err mrl_csr_check(const struct mrl_csr *c, struct mrl_key **key, enum mrl_csr_reason *reason);
+
+/* Names a request that mrl_csr_check found good, however it is spelled: SHA-256 over what is signed
+ * and over what only the holder of the key can change in the signature. The second spelling of an
+ * ECDSA signature, (r, n - s), has the same name; a signature made anew (another r) has another.
+ * MRL_ERR_MALFORMED, MRL_ERR_UNSUPPORTED: it would not have been found good. */
+mrl_err mrl_csr_digest(const struct mrl_csr *c, uint8_t out[static MRL_SHA256_SIZE]);
 
 /* For the agent. */
 struct mrl_csr_request { /* everything is borrowed */

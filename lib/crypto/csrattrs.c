@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/csrattrs.h"
 
+#include "crypto/extension.h"
 #include "crypto/name.h"
 #include "crypto/oid.h"
 
@@ -177,18 +178,13 @@ static mrl_err take_key(mrl_bytes algorithm, struct mrl_reader *parameters,
 /* RFC 2985 5.4.2: Extensions; of them the alternative names. */
 static mrl_err take_extensions(struct mrl_reader *values, struct mrl_csrattrs *out)
 {
-    struct mrl_reader list, one;
+    struct mrl_reader list;
     mrl_bytes oid, content;
 
     MRL_TRY(mrl_der_enter(values, MRL_DER_SEQUENCE, &list));
     for (size_t n = 0; mrl_reader_left(&list) > 0; n++) {
         MRL_ENSURE(n < MRL_CSRATTRS_MAX, MRL_ERR_LIMIT);
-        MRL_TRY(mrl_der_enter(&list, MRL_DER_SEQUENCE, &one));
-        MRL_TRY(mrl_der_read(&one, MRL_DER_OID, &oid));
-        if (mrl_der_next_is(&one, MRL_DER_BOOLEAN))
-            MRL_TRY(mrl_der_read(&one, MRL_DER_BOOLEAN, &content));
-        MRL_TRY(mrl_der_read(&one, MRL_DER_OCTET_STRING, &content));
-        MRL_TRY(mrl_reader_end(&one));
+        MRL_TRY(mrl_extension_read(&list, &oid, &content));
         if (!mrl_bytes_eq(oid, MRL_LIT(MRL_OID_SUBJECT_ALT_NAME)))
             continue;
         MRL_ENSURE(out->san.len == 0, MRL_ERR_MALFORMED); /* RFC 9908 3.2: each extension once */

@@ -55,6 +55,9 @@ struct mrl_conn_kind {
     /* Takes what it can from the front of in (mrl_buf_consume); the rest is kept and shown again
      * together with more. */
     void (*on_data)(struct mrl_conn *c, struct mrl_buf *in);
+    /* May be NULL: so many WebSocket frames without data came, control frames included, of so many
+     * bytes with their headers. */
+    void (*on_idle_frames)(struct mrl_conn *c, unsigned frames, size_t bytes);
     void (*on_drained)(struct mrl_conn *c); /* all that was written is with the kernel */
     void (*on_closed)(struct mrl_conn *c, const struct mrl_conn_closed *closed);
     size_t input_limit;   /* bytes on_data may leave behind; 0: 64 KiB */

@@ -13,6 +13,15 @@ static bool flush_answers(struct mrl_conn *c)
     return c->state == CONN_OPEN;
 }
 
+static bool tell_idle(struct mrl_conn *c)
+{
+    struct mrl_ws_idle idle = mrl_ws_link_take_idle(c->ws);
+
+    if (idle.frames > 0 && c->kind->on_idle_frames != NULL)
+        c->kind->on_idle_frames(c, idle.frames, idle.bytes);
+    return c->state == CONN_OPEN;
+}
+
 bool mrl_conn_ws_read(struct mrl_conn *c, size_t from)
 {
     c->out.secret = c->kind->secret;
@@ -21,10 +30,10 @@ bool mrl_conn_ws_read(struct mrl_conn *c, size_t from)
         mrl_conn_finish(c, MRL_END_BACKLOG);
         return false;
     }
-    if (!flush_answers(c))
+    if (!flush_answers(c) || !tell_idle(c))
         return false;
     if (c->in.len > from)
-        return true;
+        return !c->paused;
     if (c->in.len == 0)
         mrl_conns_take_back(c->conns, &c->in);
     mrl_conn_ws_settle(c);
@@ -53,7 +62,7 @@ mrl_err mrl_conn_start_ws(struct mrl_conn *c)
     mrl_conn_leave_batch(c);
     MRL_ENSURE(c->state == CONN_OPEN && c->ws == NULL, MRL_ERR_STATE);
     c->ws = mrl_ws_link_new();
-    if (c->in.len > 0 && mrl_conn_ws_read(c, 0) && !c->paused)
+    if (c->in.len > 0 && mrl_conn_ws_read(c, 0))
         mrl_loop_later(c->conns->config.loop, &c->show);
     return c->state < CONN_ENDED ? MRL_OK : MRL_ERR_CLOSED;
 }

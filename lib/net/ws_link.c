@@ -20,6 +20,7 @@ struct mrl_ws_link {
     bool in_message; /* its last frame has not come */
     bool over;
     bool closed; /* Close was written */
+    struct mrl_ws_idle idle;
     struct mrl_ws_fault fault;
     uint16_t code;   /* for our Close */
     bool writing;    /* a frame is open at the end of out */
@@ -49,6 +50,14 @@ bool mrl_ws_link_is_over(const struct mrl_ws_link *l)
 const char *mrl_ws_link_fault(const struct mrl_ws_link *l)
 {
     return l->fault.text;
+}
+
+struct mrl_ws_idle mrl_ws_link_take_idle(struct mrl_ws_link *l)
+{
+    struct mrl_ws_idle idle = l->idle;
+
+    l->idle = (struct mrl_ws_idle){0};
+    return idle;
 }
 
 /* ---- reading ---- */
@@ -111,6 +120,11 @@ static mrl_err end_of_frame(struct mrl_ws_link *l, struct mrl_buf *out)
 
     l->in_frame = false;
     l->control_len = 0;
+    if (l->frame.opcode != MRL_WS_CLOSE &&
+        (mrl_ws_is_control(l->frame.opcode) || l->frame.length == 0)) {
+        l->idle.frames++;
+        l->idle.bytes += l->frame.header_len + (size_t)l->frame.length;
+    }
     if (l->frame.opcode == MRL_WS_CLOSE)
         on_close(l, payload);
     else if (l->frame.opcode == MRL_WS_PING) /* RFC 6455 5.5.2 */

@@ -20,6 +20,12 @@ MRL_AUTO_DEFINE(mrl_ws_link);
  * mrl_ws_link_is_over. MRL_ERR_LIMIT: of out. */
 mrl_err mrl_ws_link_read(struct mrl_ws_link *l, struct mrl_buf *in, size_t from,
                          struct mrl_buf *out);
+/* Frames without data that came since it was asked last, with their headers. */
+struct mrl_ws_idle {
+    unsigned frames;
+    size_t bytes;
+};
+struct mrl_ws_idle mrl_ws_link_take_idle(struct mrl_ws_link *l);
 /* The peer sent Close, or broke the protocol: answer with mrl_ws_link_close. */
 bool mrl_ws_link_is_over(const struct mrl_ws_link *l);
 /* What the peer did wrong; NULL: nothing. Static. */

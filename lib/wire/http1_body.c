@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/http1_body.h"
+
+#include "base/hex.h"
 #include "wire/http1_head.h"
 
 enum state {
@@ -54,17 +56,6 @@ static mrl_err expect(struct mrl_http_body *b, uint8_t c, uint8_t wanted, enum s
     return MRL_OK;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static mrl_err end_of_size(struct mrl_http_body *b, enum state next,
                            struct mrl_http_refusal *refusal)
 {
@@ -81,7 +72,7 @@ static mrl_err end_of_size(struct mrl_http_body *b, enum state next,
  */
 static mrl_err on_size(struct mrl_http_body *b, uint8_t c, struct mrl_http_refusal *refusal)
 {
-    int digit = hex_digit(c);
+    int digit = mrl_hex_digit(c);
 
     if (c == ';')
         return end_of_size(b, EXTENSION, refusal);

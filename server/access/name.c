@@ -3,22 +3,6 @@
 
 #include <string.h>
 
-static bool letter(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == ':' || c == '-';
-}
-
-bool mrl_name_valid(mrl_bytes name)
-{
-    if (name.len == 0 || name.len > MRL_NAME_MAX || name.data[0] == '.' || name.data[0] == '-')
-        return false;
-    for (size_t i = 0; i < name.len; i++)
-        if (!letter(name.data[i]))
-            return false;
-    return true;
-}
-
 mrl_err mrl_name_check(mrl_bytes name, const char *what, struct mrl_why *why)
 {
     if (mrl_name_valid(name))

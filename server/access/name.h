@@ -7,12 +7,14 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/id.h"
 
-enum { MRL_NAME_MAX = 64 }; /* what a common name can hold: RFC 5280 A.1, ub-common-name */
+enum { MRL_NAME_MAX = MRL_ID_MAX };
 
-/* 1 to 64 of A-Z a-z 0-9 . _ : - and not '.' or '-' first. In particular never '/', '+', '#', '$'
- * or a byte that needs quoting. */
-bool mrl_name_valid(mrl_bytes name);
+static inline bool mrl_name_valid(mrl_bytes name)
+{
+    return mrl_id_valid(name);
+}
 /* The same with a sentence that starts with what ("device id"): MRL_ERR_INVALID. */
 mrl_err mrl_name_check(mrl_bytes name, const char *what, struct mrl_why *why);
 

@@ -92,7 +92,6 @@
     X(KEYS_REWRAPPED, "keys.rewrapped", "All data keys were wrapped again under the newest sealing key.") \
     X(SERVER_STARTED, "server.started", "The daemon started.") \
     X(SERVER_STOPPED, "server.stopped", "The daemon stopped in good order.") \
-    X(SERVER_RELOADED, "server.reloaded", "The configuration was read again.") \
     X(SERVER_CERTIFICATE_ISSUED, "server.certificate_issued", "The daemon got a certificate for its own listeners.") \
     X(SERVER_CLOCK_DOUBTED, "server.clock_doubted", "The clock of the server jumped by more than an hour; the daemon goes on with the time it knows and issues nothing.") \
     X(SERVER_CLOCK_GOOD, "server.clock_good", "The clock of the server is right again.") \

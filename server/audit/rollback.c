@@ -12,24 +12,11 @@
 #include "audit/index.h"
 #include "audit/log.h"
 #include "audit/read.h"
+#include "base/fd.h"
 
 enum { PATH_MAX_BYTES = 4096, NOTE_LIMIT = 64 << 10 };
 
 /* --- the file --- */
-
-static bool write_whole(int fd, mrl_bytes data)
-{
-    while (data.len > 0) {
-        ssize_t n = write(fd, data.data, data.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data = mrl_bytes_sub(data, (size_t)n, SIZE_MAX);
-    }
-    return fsync(fd) == 0;
-}
 
 static bool write_new(const char *path, mrl_bytes data)
 {
@@ -38,7 +25,7 @@ static bool write_new(const char *path, mrl_bytes data)
 
     if (fd < 0)
         return false;
-    whole = write_whole(fd, data);
+    whole = mrl_write_all(fd, data) && fsync(fd) == 0;
     return close(fd) == 0 && whole;
 }
 

@@ -13,6 +13,7 @@
 
 #include "audit/read.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -159,15 +160,7 @@ static mrl_err write_file(void *context, mrl_bytes data)
 
     MRL_TRY(mrl_sha256_add(m->hash, data));
     m->facts.size += data.len;
-    while (data.len > 0) {
-        ssize_t n = write(m->file, data.data, data.len);
-
-        if (n < 0 && errno != EINTR)
-            return fail_errno(m->why, m->b->file);
-        if (n > 0)
-            data = mrl_bytes_sub(data, (size_t)n, data.len);
-    }
-    return MRL_OK;
+    return mrl_write_all(m->file, data) ? MRL_OK : fail_errno(m->why, m->b->file);
 }
 
 static mrl_err write_age(void *context, mrl_bytes data)

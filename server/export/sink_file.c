@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "export/sink.h"
 
 enum { LOOK_BACK = 4096, FILE_MODE = 0640 };
@@ -91,18 +92,6 @@ static bool is_rotated(const struct file_sink *f)
            open_one.st_ino != named.st_ino || open_one.st_dev != named.st_dev;
 }
 
-static mrl_err write_lines(struct file_sink *f, mrl_bytes data, struct mrl_why *why)
-{
-    while (data.len > 0) {
-        ssize_t written = write(f->fd, data.data, data.len);
-
-        if (written < 0 && errno != EINTR)
-            return cannot(f, "write", why);
-        data = mrl_bytes_sub(data, written > 0 ? (size_t)written : 0, data.len);
-    }
-    return MRL_OK;
-}
-
 static mrl_err send_lines(struct mrl_sink *s, mrl_bytes data, struct mrl_why *why)
 {
     struct file_sink *f = of(s);
@@ -111,7 +100,7 @@ static mrl_err send_lines(struct mrl_sink *s, mrl_bytes data, struct mrl_why *wh
         close_file(s);
     if (f->fd < 0)
         MRL_TRY(open_file(f, why));
-    return write_lines(f, data, why);
+    return mrl_write_all(f->fd, data) ? MRL_OK : cannot(f, "write", why);
 }
 
 static mrl_err send_or_close(struct mrl_sink *s, mrl_bytes data, struct mrl_why *why)

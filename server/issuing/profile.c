@@ -12,26 +12,11 @@ static const mrl_bytes operations[] = {
     MRL_LIT_INIT("fullcmc"), MRL_LIT_INIT("serverkeygen"), MRL_LIT_INIT("csrattrs"),
 };
 
-/* RFC 3986 2.3, without what needs care in file names and shells. */
-static bool is_label(mrl_bytes name)
-{
-    if (name.len == 0 || name.len > MRL_PROFILE_NAME_MAX || name.data[0] == '.')
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.data[i];
-
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            c != '-' && c != '.' && c != '_')
-            return false;
-    }
-    return true;
-}
-
 static mrl_err check_name(const struct mrl_profiles *p, size_t at, struct mrl_why *why)
 {
     mrl_bytes name = p->all[at].name;
 
-    if (!is_label(name))
+    if (!mrl_label_valid(name))
         return mrl_fail(why, MRL_ERR_INVALID,
                         "name of a profile: 1 to %d of A-Z, a-z, 0-9, '-', '.' and '_', no '.' "
                         "in front",

@@ -6,9 +6,14 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "crypto/key.h"
 
-enum { MRL_PROFILES_MAX = 32, MRL_PROFILE_KEYS_MAX = MRL_KEY_RSA + 1, MRL_PROFILE_NAME_MAX = 64 };
+enum {
+    MRL_PROFILES_MAX = 32,
+    MRL_PROFILE_KEYS_MAX = MRL_KEY_RSA + 1,
+    MRL_PROFILE_NAME_MAX = MRL_LABEL_MAX
+};
 
 /* Must a request show by challengePassword that it was made for the connection it comes over? What
  * is there is always checked. RFC 7030 3.5 */

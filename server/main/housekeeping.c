@@ -13,6 +13,7 @@
 #include "audit/publish.h"
 #include "audit/rollback.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "issuing/ca_expiry.h"
@@ -110,7 +111,7 @@ mrl_err mrl_housekeeping_write_roots(const struct mrl_server *s, struct mrl_why 
         MRL_TRY(mrl_cert_to_pem(roots->certs[i], &pem));
     (void)snprintf(path, sizeof(path), "%s.new", s->root_file);
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    whole = fd >= 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
+    whole = fd >= 0 && mrl_write_all(fd, mrl_buf_bytes(&pem));
     if (fd >= 0)
         whole = close(fd) == 0 && whole;
     whole =

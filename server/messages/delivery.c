@@ -393,7 +393,7 @@ static unsigned receiving_at(const struct mrl_session *s, uint16_t packet_id)
     return i;
 }
 
-bool mrl_received_knows(const struct mrl_session *s, uint16_t packet_id)
+bool mrl_session_has_received(const struct mrl_session *s, uint16_t packet_id)
 {
     return receiving_at(s, packet_id) < s->receiving_count;
 }
@@ -442,7 +442,7 @@ void mrl_received_restore(struct mrl_session *s, uint16_t packet_id)
 
 mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool *is_new)
 {
-    *is_new = !mrl_received_knows(s, packet_id);
+    *is_new = !mrl_session_has_received(s, packet_id);
     if (!*is_new) {
         mrl_keep_received_again(s, packet_id);
         return MRL_OK;
@@ -455,7 +455,7 @@ mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool
 
 mrl_err mrl_session_release_qos2(struct mrl_session *s, uint16_t packet_id)
 {
-    MRL_ENSURE(mrl_received_knows(s, packet_id), MRL_ERR_NOT_FOUND);
+    MRL_ENSURE(mrl_session_has_received(s, packet_id), MRL_ERR_NOT_FOUND);
     mrl_received_forget(s, packet_id);
     mrl_keep_received_gone(s, packet_id);
     return MRL_OK;

@@ -26,7 +26,7 @@ struct mrl_hub_limits {
     unsigned queued_messages; /* waiting in one session */
     size_t queued_bytes;
     unsigned in_flight;        /* unacknowledged in one session, below its Receive Maximum too */
-    uint32_t session_expiry_s; /* the most a client may ask for */
+    uint32_t session_expiry_s; /* the most a client may ask for, and that a kept one lasts */
 };
 
 /* What one session may hold; retained: all sessions of its principal together. */

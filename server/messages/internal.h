@@ -20,8 +20,12 @@ struct mrl_subscription {
     struct mrl_subscriber subscriber;
     struct mrl_subscribe_options options;
     bool shared;
-    struct mrl_map_node in_session; /* by filter */
-    char filter[];                  /* as subscribed, $share/name/ included */
+    bool is_stored;
+    struct mrl_subscribe_options stored; /* what the store has, when is_stored */
+    unsigned undecided;                  /* on their way to the store */
+    int64_t number;                      /* none before it, even of the same filter, has it */
+    struct mrl_map_node in_session;      /* by filter */
+    char filter[];                       /* as subscribed, $share/name/ included */
 };
 
 struct mrl_hub_listener {
@@ -105,6 +109,7 @@ struct mrl_session {
     void *door;      /* NULL: not connected */
     bool started;    /* CONNACK is on its way: messages may follow */
     bool durable;    /* survives the process: in the store, or on the way there */
+    bool refused;    /* at start: its principal went while nobody was there */
     unsigned window; /* most in flight: our limit and the client's Receive Maximum */
     struct mrl_hub *hub;
     unsigned queued_count;
@@ -166,9 +171,10 @@ struct mrl_hub {
 };
 
 /* hub.c */
-/* At start: kept sessions whose principal may not be connected any more end, the others are judged
- * by the policy of today. */
-void mrl_hub_judge_kept(struct mrl_hub *h);
+/* At start, as each kept session is loaded: whether its principal may still be connected. If so its
+ * subscriptions are judged by the policy of today; else it is to end when all are loaded. */
+bool mrl_hub_judge_kept(struct mrl_session *s);
+void mrl_hub_end_refused(struct mrl_hub *h);
 
 /* routing.c */
 void mrl_routing_init(struct mrl_hub *h);
@@ -188,7 +194,6 @@ void mrl_delivery_unkeep(struct mrl_session *s);
 void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o);
 void mrl_delivery_refused(struct mrl_session *s, struct mrl_outgoing *o);
 void mrl_delivery_released(struct mrl_session *s, struct mrl_outgoing *o);
-bool mrl_received_knows(const struct mrl_session *s, uint16_t packet_id);
 void mrl_received_forget(struct mrl_session *s, uint16_t packet_id);
 
 struct mrl_restored_entry {
@@ -213,8 +218,9 @@ void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
 /* Members of shares take part while they are connected, and else as long as nobody is. */
 void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready);
-/* The store did not take it. */
-void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter);
+/* The store took these options, or (NULL) did not: then what it has holds, or there is none. */
+void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t number,
+                              const struct mrl_subscribe_options *taken);
 
 /* keep.c */
 /* The message whose row was shared last is routed. */

@@ -183,11 +183,13 @@ struct mrl_subscribe_options mrl_keep_unpack(uint8_t packed, uint32_t identifier
 
 static void on_subscription_settled(struct mrl_op *op, mrl_err result)
 {
-    if (result != MRL_OK && op->by != NULL)
-        mrl_subscription_refused(op->by, mrl_op_tail(op));
+    struct mrl_subscribe_options o = mrl_keep_unpack(op->flags, op->identifier);
+
+    if (op->by != NULL)
+        mrl_subscription_settled(op->by, mrl_op_tail(op), op->number, result == MRL_OK ? &o : NULL);
 }
 
-void mrl_keep_subscription(struct mrl_session *s, const struct mrl_subscription *subscription)
+void mrl_keep_subscription(struct mrl_session *s, struct mrl_subscription *subscription, bool must)
 {
     const struct mrl_subscribe_options *o = &subscription->options;
     struct mrl_op *op;
@@ -197,7 +199,10 @@ void mrl_keep_subscription(struct mrl_session *s, const struct mrl_subscription 
     op = op_new(s, MRL_OP_SUBSCRIPTION, subscription->in_session.key);
     op->flags = mrl_keep_pack(o);
     op->identifier = o->identifier;
+    op->number = subscription->number;
+    op->must = must;
     op->settle = on_subscription_settled;
+    subscription->undecided++;
     mrl_keep(s->hub, op);
 }
 
@@ -441,7 +446,7 @@ static void on_received_settled(struct mrl_op *op, mrl_err result)
         return;
     if (result != MRL_OK)
         mrl_received_forget(op->by, packet_id);
-    else if (!mrl_received_knows(op->by, packet_id)) /* released while it was on the way */
+    else if (!mrl_session_has_received(op->by, packet_id)) /* released while it was on the way */
         remove_received(op->by, packet_id);
 }
 
@@ -461,7 +466,8 @@ void mrl_keep_received(struct mrl_session *s, uint16_t packet_id)
 
 static void on_again_settled(struct mrl_op *op, mrl_err result)
 {
-    if (result == MRL_OK && op->by != NULL && !mrl_received_knows(op->by, (uint16_t)op->number))
+    if (result == MRL_OK && op->by != NULL &&
+        !mrl_session_has_received(op->by, (uint16_t)op->number))
         mrl_op_let_go(op, MRL_ERR_NO_SPACE); /* the first one was refused */
 }
 

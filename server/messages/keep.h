@@ -26,7 +26,7 @@ void mrl_keep_begin_will(struct mrl_session *s);
 /* The row as it is now. must: nobody waits for it. */
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must);
 
-void mrl_keep_subscription(struct mrl_session *s, const struct mrl_subscription *subscription);
+void mrl_keep_subscription(struct mrl_session *s, struct mrl_subscription *subscription, bool must);
 void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter);
 
 /* held in o: it may not leave before it is durable. */

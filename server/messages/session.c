@@ -341,18 +341,27 @@ mrl_err mrl_session_attach(struct mrl_hub *h, const struct mrl_attach *a, struct
     return MRL_OK;
 }
 
-/* When it was cut off: the connection of one that was connected ended with the process. */
-static uint64_t left_at(const struct mrl_session *s, int64_t ends, uint64_t now)
+/* When it was cut off, as rows count it: the connection of one that was connected ended with the
+ * process. It may lie before the machine started, where there is no monotonic time. */
+static int64_t left_at(const struct mrl_ledger *l, const struct mrl_session_row *row)
 {
-    uint64_t life = (uint64_t)s->expiry_s * 1000;
-    uint64_t end;
+    int64_t now = mrl_ledger_wall(l, mrl_monotonic_ms());
+    int64_t left = row->ends - (int64_t)row->expiry_s * 1000;
 
-    if (ends == 0)
-        return now;
-    end = mrl_ledger_monotonic(mrl_journal_ledger(s->hub->journal), ends);
-    if (end > now + life) /* the clock went back */
-        return now;
-    return end > life ? end - life : 1;
+    return row->ends == 0 || left > now ? now : left; /* later than now: the clock went back */
+}
+
+/* The limit may be a shorter one than when it was kept. */
+static void restore_times(struct mrl_session *s, const struct mrl_session_row *row)
+{
+    const struct mrl_ledger *l = mrl_journal_ledger(s->hub->journal);
+    int64_t left = left_at(l, row);
+
+    s->expiry_s = allowed_expiry(s->hub, row->expiry_s);
+    s->expires_at_ms = mrl_ledger_monotonic(l, left + (int64_t)s->expiry_s * 1000);
+    if (s->will.publication != NULL)
+        s->will_at_ms = mrl_ledger_monotonic(l, left + (int64_t)s->will.delay_s * 1000);
+    arm(s);
 }
 
 struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_session_key *k,
@@ -360,23 +369,16 @@ struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_sess
                                         struct mrl_publication *will)
 {
     struct mrl_session *s = find(h, k);
-    uint64_t left;
 
     if (s != NULL) /* it was to go when its successor came */
         mrl_session_end(s);
     s = session_new(h, k);
     s->row_version = row->version;
     s->row = id;
-    s->expiry_s = row->expiry_s;
     s->sent = s->last_seq = row->sent;
+    s->will = (struct mrl_will){will, row->will_delay_s, row->will_life_ms};
     mrl_keep_begin(s);
-    left = left_at(s, row->ends, mrl_monotonic_ms());
-    s->expires_at_ms = left + (uint64_t)s->expiry_s * 1000;
-    if (will != NULL) {
-        s->will = (struct mrl_will){will, row->will_delay_s, row->will_life_ms};
-        s->will_at_ms = left + (uint64_t)row->will_delay_s * 1000;
-    }
-    arm(s);
+    restore_times(s, row);
     return s;
 }
 

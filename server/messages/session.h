@@ -57,6 +57,8 @@ mrl_session_number(const struct mrl_session *s); /* unique in the process: origi
 /* Client to server, QoS 2: true when this packet id is new and the message must be routed.
  * MRL_ERR_LIMIT: more than the Receive Maximum we gave. MQTT 5.0 4.3.3, 3.3.4 */
 mrl_err mrl_session_receive_qos2(struct mrl_session *s, uint16_t packet_id, bool *is_new);
+bool mrl_session_has_received(const struct mrl_session *s,
+                              uint16_t packet_id);           /* and it is not released */
 unsigned mrl_session_receiving(const struct mrl_session *s); /* how many are not released */
 mrl_err mrl_session_release_qos2(struct mrl_session *s,
                                  uint16_t packet_id); /* PUBREL; NOT_FOUND: unknown id */

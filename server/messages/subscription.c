@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "messages/keep.h"
 #include "messages/topic_tree.h"
+
+static _Atomic int64_t last_number;
 
 static struct mrl_subscription *find(const struct mrl_session *s, mrl_bytes filter)
 {
@@ -36,6 +39,7 @@ static struct mrl_subscription *add(struct mrl_session *s, mrl_bytes filter,
         abort();
     memcpy(subscription->filter, filter.data, filter.len);
     subscription->options = *o;
+    subscription->number = atomic_fetch_add(&last_number, 1) + 1;
     subscription->subscriber.session = s;
     subscription->in_session.key = mrl_bytes_of(subscription->filter, filter.len);
     mrl_map_insert(&s->subscriptions, &subscription->in_session);
@@ -62,12 +66,12 @@ mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
     *existed = old != NULL;
     if (old != NULL) { /* MQTT 5.0 3.8.4-3 */
         old->options = *o;
-        mrl_keep_subscription(s, old);
+        mrl_keep_subscription(s, old, false);
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
     MRL_ENSURE(s->subscriptions.count < s->limits.subscriptions, MRL_ERR_LIMIT);
-    mrl_keep_subscription(s, add(s, filter, o));
+    mrl_keep_subscription(s, add(s, filter, o), false);
     return MRL_OK;
 }
 
@@ -105,7 +109,10 @@ uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic)
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o)
 {
-    (void)add(s, filter, o);
+    struct mrl_subscription *subscription = add(s, filter, o);
+
+    subscription->stored = *o;
+    subscription->is_stored = true;
 }
 
 mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
@@ -118,11 +125,24 @@ mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
     return MRL_OK;
 }
 
-void mrl_subscription_refused(struct mrl_session *s, mrl_bytes filter)
+/* What the store refused was answered with a failure, which leaves the former one as it was
+ * [MQTT-3.8.4-3]. Decided with the last of several: those before it hold no longer anyway. */
+void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t number,
+                              const struct mrl_subscribe_options *taken)
 {
     struct mrl_subscription *subscription = find(s, filter);
 
-    if (subscription != NULL)
+    if (subscription == NULL || subscription->number != number)
+        return;
+    if (taken != NULL) {
+        subscription->stored = *taken;
+        subscription->is_stored = true;
+    }
+    if (--subscription->undecided > 0)
+        return;
+    if (subscription->is_stored)
+        subscription->options = subscription->stored;
+    else
         drop(s, subscription);
 }
 
@@ -201,7 +221,7 @@ void mrl_subscriptions_rejudge(struct mrl_session *s)
             drop(s, subscription);
         } else if (question.qos != subscription->options.qos) {
             subscription->options.qos = question.qos; /* the policy gives less now */
-            mrl_keep_subscription(s, subscription);
+            mrl_keep_subscription(s, subscription, true);
         }
     }
 }

@@ -85,21 +85,21 @@ struct grant {
     struct mrl_actor actor;
     enum mrl_audit_action action;
     struct mrl_token_match token;
-    mrl_bytes request; /* DER, when it is good once only */
+    bool once; /* so is its request, which has this name: */
+    uint8_t request[MRL_SHA256_SIZE];
     int64_t late_s;
     struct mrl_why *why;
 };
 
-/* The same bytes are good once: what is sent again as it is. (An ECDSA signature has a second
- * spelling; only the binding to the connection holds against who overheard it.) One whose key is
- * made here counts for nothing; who shows a certificate proves with it that the key is there. */
+/* Whoever overheard a request and has a token gets nothing for it. One whose key is made here
+ * counts for nothing; who shows a certificate proves with it that the key is there. */
 static mrl_err use_token(struct mrl_tx *tx, struct grant *g)
 {
     if (g->e->token.len == 0)
         return MRL_OK;
     MRL_TRY(mrl_token_use_tx(tx, g->e->token, g->e->device, mrl_wall_s(), &g->token));
     MRL_ENSURE(g->token.verdict == MRL_TOKEN_GOOD, MRL_ERR_AUTH);
-    return g->request.len > 0 ? mrl_token_request_tx(tx, g->request, g->why) : MRL_OK;
+    return g->once ? mrl_token_request_tx(tx, g->request, g->why) : MRL_OK;
 }
 
 /* A group's token makes devices that were not known before and takes those that are expected.
@@ -366,8 +366,14 @@ static mrl_err check_request(struct mrl_onboarding *o, const struct mrl_enrolmen
     return check_terms(o, e, &r->facts, /*first=*/true, why);
 }
 
+static mrl_err name_request(struct grant *g, const struct mrl_csr *csr)
+{
+    g->once = g->e->made_spki.len == 0;
+    return g->once ? mrl_csr_digest(csr, g->request) : MRL_OK;
+}
+
 static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token_look *look,
-                                          const struct mrl_csr_facts *facts, struct mrl_buf *der,
+                                          const struct request *r, struct mrl_buf *der,
                                           struct mrl_why *why)
 {
     const struct mrl_enrolment *e = look->e;
@@ -379,15 +385,16 @@ static enum mrl_enrol_refusal spend_token(struct mrl_onboarding *o, struct token
     mrl_put_text(&w, "token:%s", look->match.id);
     g = grant_for(o, e, mrl_bytes_of(auth, w.len), MRL_AUDIT_DEVICE_ENROLLED, why);
     g.token = look->match;
-    g.request = e->made_spki.len > 0 ? MRL_BYTES_NONE : facts->der;
-    err = look->match.approval ? mrl_token_approval_ask(o, &g.actor, &look->match, why) : MRL_OK;
+    err = name_request(&g, r->csr);
+    if (err == MRL_OK && look->match.approval)
+        err = mrl_token_approval_ask(o, &g.actor, &look->match, why);
     if (err != MRL_OK)
         return refusal_of(&g, err);
-    err = grant(&g, facts, der);
+    err = grant(&g, &r->facts, der);
     /* Used since we looked: perhaps by a request of this device that it gave up waiting for. */
     if ((err == MRL_ERR_AUTH || err == MRL_ERR_EXISTS) &&
         mrl_store_read(o->store, look_at_token, look) == MRL_OK &&
-        answer_again(o, e, look, facts, der))
+        answer_again(o, e, look, &r->facts, der))
         return MRL_ENROL_OK;
     return refusal_of(&g, err);
 }
@@ -407,7 +414,7 @@ enum mrl_enrol_refusal mrl_enrol(struct mrl_onboarding *o, const struct mrl_enro
         return MRL_ENROL_OK;
     if (look.match.verdict != MRL_TOKEN_GOOD)
         return refuse_token(o, e, look.match.verdict, why);
-    return err == MRL_OK ? spend_token(o, &look, &r.facts, der, why) : bad_request(o, e, why);
+    return err == MRL_OK ? spend_token(o, &look, &r, der, why) : bad_request(o, e, why);
 }
 
 struct same_names {

@@ -376,15 +376,14 @@ mrl_err mrl_token_use_tx(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, in
                        MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, sizeof(hash)))), NULL);
 }
 
-mrl_err mrl_token_request_tx(struct mrl_tx *tx, mrl_bytes der, struct mrl_why *why)
+mrl_err mrl_token_request_tx(struct mrl_tx *tx, const uint8_t request[static MRL_SHA256_SIZE],
+                             struct mrl_why *why)
 {
-    uint8_t hash[MRL_SHA256_SIZE];
     uint64_t added = 0;
 
-    MRL_TRY(mrl_sha256(der, hash));
     MRL_TRY(mrl_tx_exec(tx,
                         "INSERT INTO token_requests (request) VALUES ($1) ON CONFLICT DO NOTHING",
-                        MRL_ARGS(MRL_BLOB(mrl_bytes_of(hash, sizeof(hash)))), &added));
+                        MRL_ARGS(MRL_BLOB(mrl_bytes_of(request, MRL_SHA256_SIZE))), &added));
     return added == 1
                ? MRL_OK
                : mrl_fail(why, MRL_ERR_EXISTS, "this request was used before; make a new one");

@@ -92,9 +92,10 @@ mrl_err mrl_token_judge(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, int
 /* [writer] Judges again and uses it once: two requests with one token cannot both pass. */
 mrl_err mrl_token_use_tx(struct mrl_tx *tx, mrl_bytes text, mrl_bytes device, int64_t now,
                          struct mrl_token_match *out);
-/* [writer] The request (PKCS#10, DER) that a token is used with: each is good once, for whichever
- * token. MRL_ERR_EXISTS: it was used before. */
-mrl_err mrl_token_request_tx(struct mrl_tx *tx, mrl_bytes der, struct mrl_why *why);
+/* [writer] The request (its mrl_csr_digest) that a token is used with: each is good once, for
+ * whichever token. MRL_ERR_EXISTS: it was used before. */
+mrl_err mrl_token_request_tx(struct mrl_tx *tx, const uint8_t request[static MRL_SHA256_SIZE],
+                             struct mrl_why *why);
 /* [writer] Remembers what the use of the token `id` by device was answered with. */
 mrl_err mrl_token_answered_tx(struct mrl_tx *tx, mrl_bytes id, mrl_bytes device,
                               const struct mrl_fingerprint *certificate);

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 enum { PATH_MAX_BYTES = 4096, PIECE = 1 << 16 };
 
 mrl_err mrl_files_folder(const char *folder, struct mrl_why *why)
@@ -22,20 +24,6 @@ static mrl_err path_of(const char *folder, const char *name, const char *ending,
     int len = snprintf(to, PATH_MAX_BYTES, "%s/%s%s", folder, name, ending);
 
     return len > 0 && len < PATH_MAX_BYTES ? MRL_OK : MRL_ERR_INVALID;
-}
-
-static bool write_all(int fd, mrl_bytes content)
-{
-    while (content.len > 0) {
-        ssize_t n = write(fd, content.data, content.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        content = mrl_bytes_sub(content, (size_t)n, SIZE_MAX);
-    }
-    return true;
 }
 
 /* Of the call that failed last. */
@@ -59,7 +47,7 @@ mrl_err mrl_files_replace(const char *folder, const char *name, mrl_bytes conten
     fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return not_written(fresh, why);
-    whole = write_all(fd, content);
+    whole = mrl_write_all(fd, content);
     whole = close(fd) == 0 && whole;
     if (!whole || rename(fresh, path) != 0)
         return not_written(fresh, why);

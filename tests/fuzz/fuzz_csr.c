@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MRL_AUTO(mrl_key) key = NULL;
     const struct mrl_csr_facts *f;
     enum mrl_csr_reason reason;
+    uint8_t digest[MRL_SHA256_SIZE];
     mrl_err err = mrl_csr_from_body(mrl_bytes_of(data, size), &csr, &reason);
 
     if ((err == MRL_OK) != (reason == MRL_CSR_OK) || (err == MRL_OK) != (csr != NULL))
@@ -41,11 +42,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (f->capabilities.len > 0 && f->capabilities.data[0] != MRL_DER_SEQUENCE)
         abort();
-    if (f->challenge.len > MRL_CHALLENGE_PASSWORD_MAX || f->der.len > MRL_CSR_DER_MAX)
+    if (f->challenge.len > MRL_CHALLENGE_PASSWORD_MAX)
         abort();
     err = mrl_csr_check(csr, &key, &reason);
     if ((err == MRL_OK) != (reason == MRL_CSR_OK) || (err == MRL_OK) != (key != NULL))
         abort();
+    if (mrl_csr_digest(csr, digest) != MRL_OK && err == MRL_OK)
+        abort(); /* a good request has a name */
     if (ERR_peek_error() != 0)
         abort();
     return 0;

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Mqtt
+from harness.waiting import wait_until
 
 WITHIN_S = 1.0
 DENIED = 0x87
@@ -284,6 +285,50 @@ def test_mqtt_3_1_1_has_no_word_for_it_and_ends(merlon, sensor):
 def test_a_will_needs_the_same_rights(merlon, sensor, topic, qos, retain, payload, reason):
     with Mqtt(merlon.mqtt_port, merlon.root, sensor) as client:
         assert client.connect(will=wire.Will(topic, payload, qos, retain)).reason == reason
+
+
+def test_a_will_that_lost_its_right_does_not_go_out_and_is_on_record(merlon):
+    role = merlon.allow("device:001", publish=("news/will",))
+    application = merlon.application("reader", subscribe=("news/#",))
+    device = merlon.device("001")
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as reader, Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        reader.connect()
+        reader.subscribe("news/#")
+        assert client.connect(will=wire.Will("news/will", b"gone", 1)).reason == 0
+        merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
+        wait_until(lambda: client.publish("news/will", b"probe", qos=1) == DENIED, "taken away")
+        client.cut()
+        entries = merlon.wait_for_entry("publish.denied", target="news/will", actor_id="001", reason="no rule allows it any more")
+        assert entries["outcome"] == "denied"
+        assert reader.nothing_comes()
+
+
+def test_a_message_that_was_taken_is_acknowledged_again_after_the_right_is_gone(merlon):
+    """Its repetition is no new message: to refuse it would say that it did not arrive. [MQTT-4.3.3-10]"""
+    role = merlon.allow("device:001", publish=("news/a",))
+    application = merlon.application("reader", subscribe=("news/#",))
+    device = merlon.device("001")
+    keep = {"clean": False, "props": {"session_expiry": 600}}
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as reader:
+        reader.connect()
+        reader.subscribe(("news/#", 2))
+        with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+            client.connect("kept", **keep)
+            client.send(wire.publish(5, "news/a", b"once", 2, packet_id=77))
+            assert client.expect(wire.PUBREC).reason == 0
+            client.cut()  # as if the answer had been lost
+        merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/device:001")
+        with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+            assert client.connect("kept", **keep).session_present
+            wait_until(lambda: client.publish("news/a", b"another", qos=2) == DENIED, "taken away")
+            client.send(wire.publish(5, "news/a", b"once", 2, packet_id=77, dup=True))
+            assert client.expect(wire.PUBREC).reason == 0
+            client.send(wire.ack(wire.PUBREL, 77))
+            assert client.expect(wire.PUBCOMP).reason == 0
+            client.send(wire.publish(5, "news/a", b"new", 2, packet_id=77))
+            assert client.expect(wire.PUBREC).reason == DENIED
+        assert [reader.receive().payload] == [b"once"]
+        assert reader.nothing_comes()
 
 
 def test_a_lower_qos_acts_on_the_subscription_that_stands(merlon, sensor):

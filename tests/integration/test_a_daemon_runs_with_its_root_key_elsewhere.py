@@ -161,6 +161,17 @@ def other_root(workdir: Path) -> OpensslThere:
     return OpensslThere(folder)
 
 
+def test_what_is_read_has_48_kib_and_not_one_byte_more(here, workdir):
+    there, answer = OpensslThere(workdir), workdir / "answer.pem"
+    there.sign(here.request("issuing"), answer)
+    answer.write_bytes(answer.read_bytes().ljust((48 << 10) + 1, b"\n"))
+    refused = here.install(answer)
+    assert refused.code == 1 and "is longer than 49152 bytes" in refused.err, refused.err
+    answer.write_bytes(answer.read_bytes()[:-1])
+    done = here.install(answer)
+    assert done.code == 0 and "issuing CA 1 taken" in done.out, done.err
+
+
 def test_another_root_is_taken_with_a_link_from_the_first_one_only(here, workdir, other_root):
     merlon, first, answer = here.merlon, OpensslThere(workdir), workdir / "answer.pem"
     install_one(here, first, "issuing")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from harness.csr import respelled
 from harness.maker import Maker
 from harness.merlon import csr_der, new_key
 from harness.tpm_device import EK_ECC, EK_RSA, ProofConnection, TpmDevice, TpmMaker, b64
@@ -32,7 +33,7 @@ def device(processes, workdir: Path, maker: TpmMaker) -> TpmDevice:
 @pytest.fixture
 def merlon(start_merlon, device: TpmDevice):
     """After the device: the maker's root exists since its first TPM."""
-    return start_merlon({"attestation": {"ek_roots": [str(device.maker.root)], "challenge_life": f"{LIFE_S}s"}})
+    return start_merlon({"attestation": {"ek_roots": [str(device.maker.root)]}})
 
 
 def connect(merlon, name: str = "pump-7", group: str = "") -> ProofConnection:
@@ -88,6 +89,17 @@ def test_a_bearer_token_of_another_device_admits_nobody(merlon, device):
     merlon.add_device("pump-8")
     answer = ProofConnection(merlon, merlon.token("pump-8")).begin(device.claim() | {"device": "pump-7"})
     assert (answer.status, answer.headers["www-authenticate"].split()[0]) == (401, "Bearer"), answer
+
+
+def test_a_request_that_was_used_admits_nobody_in_its_second_spelling(merlon, device):
+    connection = connect(merlon)
+    begun = connection.begin(device.claim())
+    answer = device.answer(begun.json, "pump-7")
+    assert connection.finish(answer).status == 200
+    again = ProofConnection(merlon, ("pump-7", merlon.token("pump-7")))
+    begun = again.begin(device.claim())
+    other = b64(respelled(base64.b64decode(answer["request"])))
+    refused(merlon, again.finish(device.answer(begun.json, "pump-7") | {"request": other}), 403, "this request was used before; make a new one")
 
 
 def register(merlon, maker: Maker, **members) -> None:
@@ -243,7 +255,8 @@ def test_a_challenge_is_answered_where_it_was_given(merlon, device):
     refused(merlon, ProofConnection(merlon, token).finish(answer), 403, "the challenge is not open")
 
 
-def test_a_challenge_is_answered_in_time(merlon, device):
+def test_a_challenge_is_answered_in_time(start_merlon, device):
+    merlon = start_merlon({"attestation": {"ek_roots": [str(device.maker.root)], "challenge_life": f"{LIFE_S}s"}})
     connection = connect(merlon)
     answer = device.answer(connection.begin(device.claim()).json, "pump-7")
     time.sleep(LIFE_S + 0.1)

@@ -7,7 +7,7 @@ import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Mqtt
 from harness.waiting import wait_until
-from harness.ws import MqttOverWs
+from harness.ws import BINARY, PING, PONG, MqttOverWs, dial, frame
 
 UP, DOWN = "devices/pump-7/up", "devices/pump-7/down"
 RATE = 1  # a second, ten of them at once
@@ -87,6 +87,73 @@ def test_bytes_up_to_the_rate_are_not_slowed_down_and_one_more_is(merlon, connec
         overhead = len(wire.publish(5, topic, b"x" * 10000, 1, packet_id=1)) - 10000
         connect(name).publish(topic, b"x" * (10 * 1024 - overhead + more))
         assert throttled(merlon) == more
+
+
+@pytest.mark.parametrize("kind, answer", [(wire.PUBACK, None), (wire.PUBREC, wire.PUBREL), (wire.PUBREL, wire.PUBCOMP), (wire.PUBCOMP, None)])
+def test_acknowledgements_of_nothing_count_as_messages(merlon, connect, kind, answer):
+    """Of a message under way they do not."""
+    give(merlon, messages=f"{RATE}/s")
+    client = connect()
+    client.send(numbered(5, qos=2))
+    for n in range(1, 6):
+        assert client.expect(wire.PUBREC).packet_id == n
+    client.send(b"".join(wire.ack(wire.PUBREL, n) for n in range(1, 6)))
+    for n in range(1, 6):
+        assert client.expect(wire.PUBCOMP).reason == 0
+    client.send(wire.ack(kind, 9) * (BURST - 5 + 1))
+    if answer is not None:
+        for _ in range(BURST - 5 + 1):
+            assert client.expect(answer).packet_id == 9
+    wait_until(lambda: throttled(merlon) == 1, "slowed down")
+
+
+def over_websocket(merlon, connect):
+    socket = dial(merlon.enrolment_port, merlon.root, connect.who["device"]).upgrade()
+    socket.send(frame(BINARY, wire.connect(5, "ws")))
+    assert socket.frame().payload[0] >> 4 == wire.CONNACK
+    return socket
+
+
+@pytest.mark.parametrize("opcode, payload", [(PING, b"x" * 125), (PONG, b""), (BINARY, b"")])
+def test_frames_without_data_count_as_messages(merlon, connect, opcode, payload):
+    give(merlon, messages=f"{RATE}/s")
+    with over_websocket(merlon, connect) as socket:
+        socket.send(frame(opcode, payload) * BURST)
+        socket.send(frame(BINARY, wire.packet(wire.PINGREQ)))
+        while (came := socket.frame()).opcode == PONG:
+            pass
+        assert came.payload[0] >> 4 == wire.PINGRESP
+        assert throttled(merlon) == 1  # by the PINGREQ
+        began = time.monotonic()
+        socket.send(frame(opcode, payload))
+        socket.send(frame(PING, b"last"))
+        while socket.frame().payload != b"last":
+            pass
+        assert time.monotonic() - began > 0.5  # it waited for its turn
+
+
+def test_frames_without_data_have_their_bytes_counted(merlon, connect):
+    give(merlon, bytes="1KiB/s")
+    with over_websocket(merlon, connect) as socket:
+        socket.send(*[frame(PING, b"x" * 125)] * 70)  # 131 bytes each: less than ten seconds' worth
+        for _ in range(70):
+            assert socket.frame().opcode == PONG
+        assert throttled(merlon) == 0
+        socket.send(*[frame(PING, b"x" * 125)] * 20)
+        wait_until(lambda: throttled(merlon) >= 1, "slowed down")
+
+
+def test_before_connect_there_are_16_frames_without_data_and_not_17(merlon, connect):
+    with dial(merlon.enrolment_port, merlon.root, connect.who["device"]).upgrade() as socket:
+        socket.send(frame(PING, b"x") * 16, frame(BINARY, wire.connect(5, "ws")))
+        for _ in range(16):
+            assert socket.frame().opcode == PONG
+        assert socket.frame().payload[0] >> 4 == wire.CONNACK
+    with dial(merlon.enrolment_port, merlon.root, connect.who["device"]).upgrade() as socket:
+        socket.send(frame(PING, b"x") * 17)
+        for _ in range(17):
+            assert socket.frame().opcode == PONG
+        assert socket.close_code() == 1008
 
 
 def test_a_silent_wait_for_its_turn_is_not_held_against_the_keep_alive(merlon, connect):

@@ -68,7 +68,7 @@ SIMPLE = [
     ("device list --state active --group pumps", "GET", "/v1/devices",
      {"limit": "500", "state": "active", "group": "pumps"}, None, {"items": []}),
     ("device show pump-7", "GET", "/v1/devices/pump-7", {}, None, DEVICE),
-    ("device show a/b", "GET", "/v1/devices/a/b", {}, None, DEVICE),
+    ("device show a?b%2F", "GET", "/v1/devices/a?b%2F", {}, None, DEVICE),
     ("device edit pump-7 --note=", "PATCH", "/v1/devices/pump-7", {}, {"note": ""}, DEVICE),
     *[(f"device {step} pump-7 --reason why", "POST", f"/v1/devices/pump-7/{step}", {}, {"reason": "why"}, DEVICE)
       for step in ("suspend", "resume", "quarantine", "release", "revoke", "retire", "lift")],
@@ -218,9 +218,21 @@ def test_what_left_the_log_is_told(stub, merlon, line, path, answer, shown):
     assert " ".join(merlon(*line.split()).stdout.split()) == shown
 
 
-def test_an_id_with_a_slash_stays_one_segment(stub, merlon):
-    merlon("device", "show", "../tokens?x#y")
-    assert stub.requests[0].raw_target == "/v1/devices/..%2Ftokens%3Fx%23y"
+def test_an_id_that_looks_like_a_query_stays_one_segment(stub, merlon):
+    merlon("device", "show", "tokens?x#y")
+    assert stub.requests[0].raw_target == "/v1/devices/tokens%3Fx%23y"
+
+
+def test_an_id_that_no_path_can_hold_is_named(stub, merlon):
+    done = merlon("approval", "approve", "x/y")
+    assert done.returncode == USAGE and stub.requests == []
+    assert done.stderr == ("merlon: /v1/approvals/x%2Fy/approve cannot be asked for: a name is not empty, not . or .., "
+                           "and has no /, \\ or control characters\n")
+
+
+def test_a_line_of_text_is_told_with_its_status(stub, merlon):
+    stub.answers["GET", "/v1/devices/x"] = Answer(b"busy: too many requests wait\n", 503, "text/plain; charset=utf-8")
+    assert merlon("device", "show", "x").stderr == "merlon: the server answered with status 503: busy: too many requests wait\n"
 
 
 ELSEWHERE = {"app add", "app renew", "operator add", "operator renew", "grant", "watch", "help", "device verify-log",
@@ -356,7 +368,7 @@ def test_a_refusal_is_one_sentence_and_its_exit_code(stub, merlon, status, code)
     "audit show 0", "audit prove 0 p", "audit verify --entry e", "audit verify --server-side --dir d", "audit verify --proof p",
     "audit verify --proof p --dir d", "audit verify --dir d", "audit verify --log-key none", "audit export", "audit export f --tiles d",
     "audit export f --log-key k", "audit prune --before 0 --reason r", "audit erase operator:alice", "audit key --pem --vkey",
-    "audit tail --limit x", "audit list --since yesterday", "watch --count x", "help nothing", "help device x",
+    "audit tail --limit x", "audit list --since yesterday", "device show ../tokens", "role show ..", "watch --count x", "help nothing", "help device x",
     "help --completion fish", "--server https://127.0.0.1:1 status", "audit list --limit 0"])
 def test_a_wrong_command_line_asks_nothing(stub, merlon, line):
     done = merlon(*line.split())

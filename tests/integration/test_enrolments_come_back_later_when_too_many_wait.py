@@ -2,6 +2,7 @@
 """Admission control: the queue of enrolments has an end, and whoever is beyond it is told when to come again."""
 import base64
 import http.client
+import json
 import os
 import signal
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 
 import paho.mqtt.client as paho
 import pytest
+from harness import mqtt_wire as wire
 from harness.client import TLS_1_3, tls_context
 from harness.fleet import FleetDevice, Rejected, csr_pem, make_claim, set_template
 from harness.maker import Maker
@@ -191,6 +193,37 @@ def test_a_provisioning_under_way_has_one_of_the_places_until_it_ends(make_merlo
         assert waiting(merlon) == 1  # its device is gone, its work is not
     wait_until(lambda: waiting(merlon) == 0, "its place is free")
     assert Request(merlon, *first).answer().status == 200
+
+
+def test_1024_provisionings_wait_for_a_thread_and_not_one_more(make_merlon):
+    threads, queue, of_each = 4, 1024, 4
+    merlon = started(make_merlon, waiting=4096, waiting_of_source=0)
+    set_template(merlon)
+    claim = make_claim(merlon)
+    clients = [Mqtt(merlon.mqtt_port, merlon.root, claim) for _ in range((threads + queue) // of_each + 1)]
+    topic = "$merlon/provisioning/certificates/create-from-csr/json"
+    payload = json.dumps({"certificateSigningRequest": csr_pem(new_key())}).encode()
+
+    def ask(client: Mqtt, count: int) -> None:
+        client.send(b"".join(wire.publish(5, topic, payload) for _ in range(count)))
+
+    for n, client in enumerate(clients):
+        assert client.connect(f"c{n}").reason == 0
+    clients[-1].subscribe(topic + "/rejected")
+    with key_process_asleep(merlon):
+        ask(clients[0], of_each)
+        wait_until(lambda: waiting(merlon) == of_each, "each thread to have one")
+        for client in clients[1:-1]:
+            ask(client, of_each)
+        wait_until(lambda: waiting(merlon) == threads + queue, "as many to wait as may")
+        ask(clients[-1], 1)
+        error = json.loads(clients[-1].message().payload)
+        assert (error["statusCode"], error["errorCode"]) == (429, "Throttling")
+        assert error["errorMessage"] == "too many requests wait, try again later"
+        assert waiting(merlon) == threads + queue
+    for client in clients:
+        client.close()
+    wait_until(lambda: waiting(merlon) == 0, "all of them to be seen to")
 
 
 def test_a_device_of_a_maker_that_finds_no_place_is_told_so_by_connack(make_merlon, workdir):

@@ -255,6 +255,25 @@ def test_a_full_disk_refuses_messages_and_recovers(merlon_on_small_disk, small_d
     assert_messages_are_refused_and_none_is_lost(merlon_on_small_disk, lambda: fill_to_the_brim(filler), filler.unlink)
 
 
+def test_a_subscription_that_cannot_be_stored_leaves_the_one_that_is(merlon_on_small_disk, small_disk):
+    """Most clients subscribe again whenever they connect. [MQTT-3.8.4-3]"""
+    merlon, filler = merlon_on_small_disk, small_disk / "filler"
+    device, application = merlon.device("pump-7"), merlon.application("app", publish=("devices/#",))
+    down = "devices/pump-7/down"
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client, Mqtt(merlon.mqtt_port, merlon.root, application) as app:
+        client.connect("a", clean=False, props={"session_expiry": 3600})
+        app.connect()
+        assert client.subscribe((down, 1)) == [1]
+        fill_to_the_brim(filler)
+        assert client.subscribe((down, 0), down + "/new") == [0x97, 0x97]
+        filler.unlink()
+        wait_until(lambda: client.subscribe(down + "/other") == [1], "room again")
+        assert app.publish(down, b"for it", qos=1) == 0
+        message = client.receive()
+        assert (message.payload, message.qos) == (b"for it", 1)
+        assert app.publish(down + "/new", b"for nobody", qos=1) == 0x10
+
+
 def test_a_session_that_cannot_be_stored_is_not_opened(merlon_on_small_disk, small_disk):
     """Its CONNECT cannot even be recorded; a session that ends with its connection goes the same way."""
     merlon, filler = merlon_on_small_disk, small_disk / "filler"

@@ -221,6 +221,15 @@ def test_a_bad_line_is_named_and_nothing_is_sent(merlon):
     assert merlon.api.all_of("/v1/denied-keys") == []
 
 
+def test_a_list_has_64_mib_and_not_one_byte_more(merlon):
+    path, size, key = merlon.folder / "list", 64 << 20, "\n" + "ab" * 32 + "\n"
+    for more, code in ((1, 1), (0, 0)):
+        path.write_text("#".ljust(size + more - len(key)) + key, encoding="ascii")
+        done = merlon.cli("key", "deny", "--file", path, "--reason", "x")
+        assert done.code == code, done.err
+        assert len(merlon.api.all_of("/v1/denied-keys")) == 1 - more
+
+
 @pytest.mark.parametrize("body", [
     {}, {"keys": []}, {"keys": ["ab" * 32]}, {"keys": ["ab" * 32], "reason": ""}, {"keys": "ab", "reason": "x"},
     {"keys": [7], "reason": "x"}, {"keys": ["zz" * 32], "reason": "x"}, {"keys": ["ab" * 31], "reason": "x"},

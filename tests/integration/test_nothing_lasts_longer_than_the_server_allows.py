@@ -117,3 +117,24 @@ def test_a_disconnect_raises_the_expiry_to_the_limit_at_most(merlon, pump, reade
     assert reader.receive(SESSION_S + 8).payload == b"over"
     assert time.monotonic() - begin > SESSION_S - 0.1
     assert not kept(merlon, pump)
+
+
+def test_a_kept_session_ends_with_a_limit_that_is_lowered_later(start_merlon):
+    """Counted from its disconnect, and its will comes with it."""
+    merlon = start_merlon()
+    pump, application = merlon.device("pump-7"), merlon.application("app", subscribe=("devices/#",))
+    will = wire.Will(TOPIC, b"over", retain=True, properties={"will_delay": 600})
+    with opened(merlon, pump) as client:
+        assert told(client, "session_expiry", client_id="d", clean=False, will=will, props={"session_expiry": 3600}) is None
+        begin = time.monotonic()
+        client.cut()
+    merlon.stop()
+    merlon.settings["mqtt"]["session_expiry_max"] = f"{SESSION_S}s"
+    merlon.write_config()
+    merlon.start()
+    with opened(merlon, application) as later:
+        later.connect()
+        later.subscribe(TOPIC)
+        assert later.receive(SESSION_S + 8).payload == b"over"
+    assert time.monotonic() - begin > SESSION_S - 0.1
+    assert not kept(merlon, pump)

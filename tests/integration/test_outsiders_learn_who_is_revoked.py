@@ -121,6 +121,19 @@ def test_the_delta_adds_what_its_base_has_not(merlon, outside):
     assert ": OK" in crl_check(merlon, outside, good, base, delta)
 
 
+def test_the_next_delta_comes_after_its_time(processes, workdir):
+    daemon = with_revocation(processes, workdir / "slow", delta_every="4s")
+    daemon.start()
+    outside = Outside(daemon)
+    first, second = daemon.device("pump-1"), daemon.device("pump-2")
+    revoke_and_wait(daemon, outside, first)
+    begin = time.monotonic()
+    delta = revoke_and_wait(daemon, outside, second)
+    assert serials(delta) == {load(first).serial_number, load(second).serial_number}
+    assert 3 < time.monotonic() - begin < 15
+    daemon.close()
+
+
 def test_an_operator_s_words_become_a_reason_where_they_are_one(merlon, outside):
     lost, words = merlon.device("pump-1"), merlon.device("pump-2")
     revoke_and_wait(merlon, outside, lost, "keyCompromise: flash was read out")
@@ -317,6 +330,15 @@ def test_a_configuration_that_cannot_be_is_told_at_the_start(processes, workdir,
     daemon = with_revocation(processes, workdir / "wrong", **keys)
     done = run_program("merlond", "run", "--config", daemon.config)
     assert done.code != 0 and sentence in done.err
+
+
+def test_lists_may_be_made_four_times_in_their_life(processes, workdir):
+    daemon = with_revocation(processes, workdir / "right", list_life="10m", list_every="150s")
+    daemon.start()
+    outside = Outside(daemon)
+    crl = outside.list()
+    assert crl.next_update - crl.last_update >= datetime.timedelta(minutes=10)
+    daemon.close()
 
 
 def test_nothing_of_this_is_there_unless_it_is_wanted(processes, workdir):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a session has outlives the daemon: subscriptions, what waits, what is in flight, retained messages and wills, and
 the time they have left."""
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from harness import mqtt_wire as wire
@@ -219,6 +221,25 @@ def test_unanswered_messages_are_limited(merlon, pump, collector):
         three.connect("three")
         three.send(packets(4, 500))
         assert [three.expect(wire.PUBACK).packet_id for _ in range(500)] == list(range(1, 501))
+
+
+def test_a_client_of_3_1_1_is_read_up_to_the_limit_and_no_further(merlon, pump, collector):
+    """While the store is held, 100 of its messages wait; the others are not even looked at."""
+    subscribed_and_gone(merlon, collector, "a", ("devices/#", 1))
+
+    def read() -> float:
+        return merlon.api.metric("merlon_mqtt_messages_received_total", 'qos="1"')
+
+    with opened(merlon, pump, 4) as three, closing(sqlite3.connect(merlon.database, isolation_level=None)) as database:
+        three.connect("three")
+        database.execute("BEGIN IMMEDIATE")
+        three.send(packets(4, 300))
+        wait_until(lambda: read() >= 100, "as many to be read as may wait")
+        time.sleep(0.3)
+        assert read() == 100
+        database.execute("ROLLBACK")
+        assert [three.expect(wire.PUBACK).packet_id for _ in range(300)] == list(range(1, 301))
+        assert read() == 300
 
 
 def test_unsubscribed_and_clean_start_are_for_good(merlon, pump, collector, end):

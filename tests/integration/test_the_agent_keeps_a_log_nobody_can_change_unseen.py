@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The event log of the agent: written by the real agent, followed by its own command, and every change named."""
 import json
+import time
 
 import pytest
 from harness.merlon import run_program
@@ -122,6 +123,28 @@ def test_no_subscriber_sees_a_head_and_nothing_else_may_be_said_there(merlon):
     merlon.wait_for_entry("device.log_anchored", target="d")
     merlon.wait_for_entry("publish.denied", target="$merlon/log/head", actor_id="app")
     assert len(merlon.audit(action="device.log_anchored")) == 1
+
+
+def test_heads_are_anchored_once_in_ten_seconds(merlon):
+    """Those between are taken, and the next one covers them."""
+    def head(seq: int) -> bytes:
+        return json.dumps({"hash": f"{seq:064x}", "seq": seq}).encode()
+
+    def anchored() -> list[int]:
+        return [entry["details"]["device_seq"] for entry in merlon.audit(action="device.log_anchored")]
+
+    with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("d")) as device:
+        device.connect("d")
+        begin = time.monotonic()
+        assert device.publish("$merlon/log/head", head(1)) == 0
+        wait_until(lambda: anchored() == [1], "the first to be anchored")
+        seq = 1
+        while anchored() == [1]:
+            seq += 1
+            assert device.publish("$merlon/log/head", head(seq)) == 0
+            assert time.monotonic() - begin < 30
+        assert 9.9 < time.monotonic() - begin < 15
+        assert anchored() in ([1, seq - 1], [1, seq]) and seq > 3
 
 
 def test_a_fetched_log_is_compared_with_what_the_device_told(merlon, processes, log):

@@ -5,7 +5,9 @@ import json
 import os
 import pwd
 import socket
+import ssl
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,45 @@ def test_a_stalled_receiver_slows_nobody(start_merlon, test_ca):
         merlon.stop()  # and it holds up no stop
         for connection in held:
             connection.close()
+
+
+def test_a_receiver_that_takes_nothing_is_given_up_after_its_time(start_merlon, test_ca):
+    port, timeout_s = free_port(), 2
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        listener.settimeout(30)
+        merlon = start_merlon(tables=[syslog_table(port, test_ca, timeout=f"{timeout_s}s")])
+        with listener.accept()[0] as first:
+            began = time.monotonic()
+            first.settimeout(30)
+            while first.recv(4096):
+                pass
+            assert timeout_s - 0.1 < time.monotonic() - began < timeout_s + 5
+        assert merlon.wait_for_entry("export.failed", target="siem")["outcome"] == "failed"
+        listener.accept()[0].close()  # tried again
+        merlon.stop()
+
+
+def test_a_receiver_is_asked_to_confirm_after_the_time(start_merlon, test_ca):
+    """With the end of the connection, on which it says goodbye."""
+    port, confirm_s = free_port(), 2
+    server = test_ca.server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate, server.key)
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        listener.settimeout(30)
+        merlon = start_merlon(tables=[syslog_table(port, test_ca, confirm=f"{confirm_s}s")])
+        plain = listener.accept()[0]
+        plain.settimeout(30)
+        with context.wrap_socket(plain, server_side=True) as receiver:
+            assert receiver.recv(4096)
+            began = time.monotonic()
+            while receiver.recv(4096):
+                pass
+            assert confirm_s - 0.5 < time.monotonic() - began < confirm_s + 5
+            assert export_state(merlon)["confirmed"] == 0
+            receiver.unwrap().close()
+        wait_until(lambda: export_state(merlon)["confirmed"] > 0, "what it said goodbye to is confirmed")
+        merlon.stop()
 
 
 def iter_accept(listener: socket.socket):

@@ -2,6 +2,9 @@
 """The daemon with real witnesses: cosignatures arrive, their absence is told, and a log that was put back does not start."""
 import os
 import shutil
+import socketserver
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +99,46 @@ def test_a_witness_is_reached_with_https_and_only_the_right_one(watch: Callable[
     watched.merlon.write_config()
     watched.merlon.start().add_device("pump-2")
     wait_until(lambda: watched.states()[0]["state"] == "unreachable", "its certificate is refused")
+
+
+class NoWitness(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """In the place of a real one: so many bytes after so many seconds, whatever is asked."""
+    daemon_threads = True
+
+    def __init__(self, place: Path, size: int, delay_s: float):
+        self.body, self.delay_s, self.asked = b"x" * size, delay_s, 0
+        place.unlink(missing_ok=True)
+        super().__init__(str(place), NoCosignature)
+        place.chmod(0o666)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class NoCosignature(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, NoWitness)
+        self.server.asked += 1
+        self.request.recv(65536)
+        time.sleep(self.server.delay_s)
+        try:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self.server.body) + self.server.body)
+        except OSError:
+            pass  # nobody waits for it any more
+
+
+@pytest.mark.parametrize(("size", "delay_s", "state"), [
+    (16384, 0, "refuses"), (16385, 0, "unreachable"), (10, 1.5, "refuses"), (10, 3.5, "unreachable"),
+])
+def test_an_answer_of_16_kib_in_two_and_a_half_seconds_and_no_more(watch: Callable[..., Watched], size: int, delay_s: float, state: str) -> None:
+    """What is taken is no cosignature, and is refused for that."""
+    watched = watch()
+    watched.wait_until_cosigned()
+    watched.witnesses[0].stop()
+    with NoWitness(watched.witnesses[0].socket, size, delay_s) as place:
+        watched.merlon.add_device("pump-1")
+        wait_until(lambda: place.asked >= 2, "it to be asked and asked again")
+        assert watched.states()[0]["state"] == state
+        watched.merlon.stop()
+        place.shutdown()
 
 
 def test_a_witness_that_is_away_is_an_alarm_until_it_is_back(watch: Callable[..., Watched]) -> None:

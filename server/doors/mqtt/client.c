@@ -479,6 +479,11 @@ static void on_open(struct mrl_conn *conn)
     mrl_loop_timer(c->door->config.loop, &c->timer, c->door->config.limits->connect_timeout_ms);
 }
 
+static void on_idle_frames(struct mrl_conn *conn, unsigned frames, size_t bytes)
+{
+    mrl_client_charge_frames(mrl_conn_user(conn), frames, bytes);
+}
+
 static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *closed)
 {
     struct mrl_client *c = mrl_conn_user(conn);
@@ -495,6 +500,7 @@ static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *close
 
 const struct mrl_conn_kind mrl_client_kind = {.on_open = on_open,
                                               .on_data = on_data,
+                                              .on_idle_frames = on_idle_frames,
                                               .on_closed = on_closed,
                                               .input_limit = MRL_MQTT_MAX_PACKET};
 

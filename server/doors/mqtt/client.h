@@ -56,6 +56,7 @@ struct mrl_client {
     bool wiping;             /* a retired device, here for its wipe order: no session */
     bool clean;              /* DISCONNECT 0x00 came */
     bool held_back;          /* not read: too many answers wait */
+    bool stray;              /* the packet at hand acknowledged nothing: it counts as a message */
     bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
     uint64_t resume_ms;      /* it is not read until then; 0: it is */
     uint64_t seen_ms;        /* when bytes came last */
@@ -71,8 +72,9 @@ struct mrl_client {
     uint64_t keep_alive_ms;     /* one and a half times Keep Alive; 0: none. MQTT 5.0 3.1.2-22 */
     int64_t not_before;         /* of the certificate, seconds since 1970 */
     int64_t not_after;
-    int64_t renew_at; /* when it is told to renew; INT64_MAX: it was, or never */
-    mrl_err attached; /* what the store said */
+    int64_t renew_at;      /* when it is told to renew; INT64_MAX: it was, or never */
+    mrl_err attached;      /* what the store said */
+    unsigned early_frames; /* WebSocket frames without data before it was let in */
     struct mrl_aliases *aliases;
     struct mrl_client_introduction *introduction; /* NULL: its certificate was known */
     struct mrl_client_auth *auth;                 /* NULL: the certificate alone */

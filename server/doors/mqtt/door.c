@@ -66,25 +66,27 @@ static bool policy_of_principal_allows(struct mrl_mqtt_door *d, const struct mrl
     return allowed;
 }
 
-/* A subscription that lasted until now is taken away without a word to the client: MQTT has none
- * for it short of ending the connection. The log says it. */
+/* A subscription that lasted until now is taken away, and a will does not go out, without a word to
+ * the client: MQTT has none for the one, and the other has no client any more. The log says it. */
 static void note_withdrawn(const struct mrl_mqtt_door *d, const struct mrl_session *s,
-                           mrl_bytes filter)
+                           const struct mrl_hub_question *q)
 {
     static const char why[] = "no rule allows it any more";
+    enum mrl_audit_action action =
+        q->action == MRL_HUB_SUBSCRIBE ? MRL_AUDIT_SUBSCRIBE_DENIED : MRL_AUDIT_PUBLISH_DENIED;
     const struct mrl_client *c = mrl_session_door(s);
     const struct mrl_session_key *key = mrl_session_key(s);
 
     if (c != NULL)
-        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, why);
+        mrl_client_denied(c, action, q->name, why);
     else
         mrl_audit_note(
             d->config.audit,
             &(struct mrl_audit_event){
-                .action = MRL_AUDIT_SUBSCRIBE_DENIED,
+                .action = action,
                 .outcome = MRL_AUDIT_DENIED,
                 .actor = {.kind = mrl_client_actor_kind(key->principal_kind), .id = key->principal},
-                .target = filter,
+                .target = q->name,
                 .reason = mrl_str(why)});
 }
 
@@ -94,8 +96,8 @@ static bool may(void *context, const struct mrl_session *s, struct mrl_hub_quest
     bool allowed =
         principal_stands(context, key) && policy_of_principal_allows(context, s, question);
 
-    if (!allowed && question->action == MRL_HUB_SUBSCRIBE)
-        note_withdrawn(context, s, question->name);
+    if (!allowed)
+        note_withdrawn(context, s, question);
     return allowed;
 }
 

@@ -260,6 +260,12 @@ static bool resolve_alias(struct mrl_client *c, struct mrl_mqtt_publish *p)
     return err == MRL_OK;
 }
 
+/* It was taken and routed: what holds now is asked of new messages only. [MQTT-4.3.3-10] */
+static bool is_repetition(const struct mrl_client *c, const struct mrl_mqtt_publish *p)
+{
+    return p->qos == 2 && mrl_session_has_received(c->session, p->packet_id);
+}
+
 static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     struct mrl_mqtt_publish resolved = packet->publish;
@@ -267,6 +273,10 @@ static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packe
 
     if (!resolve_alias(c, &resolved))
         return;
+    if (is_repetition(c, p)) {
+        on_qos2(c, p);
+        return;
+    }
     if (mrl_merlon_publish(c, p))
         return;
     if (!may_publish(c, p))
@@ -279,9 +289,16 @@ static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packe
         (void)route(c, p, NULL); /* QoS 0: nobody to tell */
 }
 
+/* Late or double, which does no harm; whoever sends many is slowed down. */
+static void on_stray(struct mrl_client *c, mrl_err err)
+{
+    if (err != MRL_OK)
+        c->stray = true;
+}
+
 static void on_puback(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    (void)mrl_session_puback(c->session, packet->ack.packet_id); /* late or double: harmless */
+    on_stray(c, mrl_session_puback(c->session, packet->ack.packet_id));
 }
 
 static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -289,24 +306,31 @@ static void on_pubrec(struct mrl_client *c, const struct mrl_mqtt_packet *packet
     const struct mrl_mqtt_ack *p = &packet->ack;
     bool failed = p->reason >= 0x80; /* MQTT 5.0 4.3.3-4: no PUBREL answers it */
 
-    if (mrl_session_pubrec(c->session, p->packet_id, failed) != MRL_OK && !failed)
+    mrl_err err = mrl_session_pubrec(c->session, p->packet_id, failed);
+
+    if (err != MRL_OK && !failed)
         send_ack(c, MRL_MQTT_PUBREL, p->packet_id, MRL_MQTT_PACKET_ID_NOT_FOUND,
                  NULL); /* MQTT 5.0 3.6.2.1 */
+    on_stray(c, err);
 }
 
 static void on_pubrel(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     struct mrl_answer answer = {.type = MRL_MQTT_PUBCOMP, .packet_id = packet->ack.packet_id};
 
+    mrl_err err;
+
     mrl_hub_watch(c->door->hub);
-    if (mrl_session_release_qos2(c->session, answer.packet_id) != MRL_OK)
+    err = mrl_session_release_qos2(c->session, answer.packet_id);
+    if (err != MRL_OK)
         answer.reason = MRL_MQTT_PACKET_ID_NOT_FOUND;
     mrl_client_answer(c, &answer, mrl_hub_watched(c->door->hub));
+    on_stray(c, err);
 }
 
 static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
-    (void)mrl_session_pubcomp(c->session, packet->ack.packet_id); /* late or double: harmless */
+    on_stray(c, mrl_session_pubcomp(c->session, packet->ack.packet_id));
 }
 
 /* The code for SUBACK; *send_retained says whether retained messages follow it.

@@ -122,7 +122,8 @@ void mrl_client_release_usage(struct mrl_client *c)
 
 /* --- rates --- */
 
-/* What asks for something; acknowledgements are bounded by what is in flight. */
+/* What asks for something. Acknowledgements are bounded by what is in flight; those of nothing are
+ * strays. */
 static bool is_counted(enum mrl_mqtt_type type)
 {
     static const bool counted[MRL_MQTT_TYPES_] = {
@@ -144,13 +145,13 @@ static uint64_t charge(struct mrl_bucket *b, uint64_t rate, uint64_t amount, uin
 }
 
 /* How long it must not be read from now on. */
-static uint64_t charge_all(struct mrl_client *c, struct mrl_usage *u, enum mrl_mqtt_type type,
+static uint64_t charge_all(struct mrl_client *c, struct mrl_usage *u, uint64_t messages,
                            size_t bytes)
 {
     const uint64_t *of = c->quota->of;
     uint64_t now_ns = c->seen_ms * MS_NS, wait_ns, more_ns;
 
-    wait_ns = charge(&u->messages, of[MRL_QUOTA_MESSAGES], is_counted(type), now_ns);
+    wait_ns = charge(&u->messages, of[MRL_QUOTA_MESSAGES], messages, now_ns);
     more_ns = charge(&u->bytes, of[MRL_QUOTA_BYTES], bytes, now_ns);
     if (more_ns > wait_ns)
         wait_ns = more_ns;
@@ -185,7 +186,7 @@ static bool is_flood(const struct mrl_client *c, struct mrl_usage *u, uint64_t w
     return flood;
 }
 
-void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t bytes)
+static void charge_client(struct mrl_client *c, uint64_t messages, size_t bytes)
 {
     struct mrl_usage *u;
     uint64_t wait_ms;
@@ -193,7 +194,7 @@ void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t byt
     if (c->quota->of[MRL_QUOTA_MESSAGES] == 0 && c->quota->of[MRL_QUOTA_BYTES] == 0)
         return;
     u = usage_of(c);
-    wait_ms = charge_all(c, u, type, bytes);
+    wait_ms = charge_all(c, u, messages, bytes);
     if (wait_ms == 0 || c->state != MRL_CLIENT_OPEN)
         return;
     if (is_flood(c, u, wait_ms)) {
@@ -204,6 +205,24 @@ void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t byt
     c->resume_ms = c->seen_ms + wait_ms;
     mrl_conn_pause(c->conn);
     mrl_client_arm(c);
+}
+
+void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t bytes)
+{
+    charge_client(c, is_counted(type) || c->stray, bytes);
+    c->stray = false;
+}
+
+void mrl_client_charge_frames(struct mrl_client *c, unsigned frames, size_t bytes)
+{
+    c->seen_ms = mrl_monotonic_ms();
+    if (c->state == MRL_CLIENT_OPEN) {
+        charge_client(c, frames, bytes);
+        return;
+    }
+    c->early_frames += frames;
+    if (c->early_frames > MRL_EARLY_FRAMES_MAX)
+        mrl_client_end(c, MRL_MQTT_MESSAGE_RATE_TOO_HIGH, "WebSocket frames instead of CONNECT");
 }
 
 bool mrl_client_is_slowed(const struct mrl_client *c)

@@ -16,7 +16,10 @@
 
 struct mrl_client;
 
-enum { MRL_QUOTA_BURST_S = 10 }; /* seconds of its rate that a device may send at once */
+enum {
+    MRL_QUOTA_BURST_S = 10,    /* seconds of its rate that a device may send at once */
+    MRL_EARLY_FRAMES_MAX = 16, /* WebSocket frames without data before it is let in */
+};
 
 struct mrl_usage;
 struct mrl_usages { /* of one door */
@@ -29,6 +32,8 @@ void mrl_usages_done(struct mrl_usages *u); /* every client is gone */
 /* Counts one packet. Above the rate the connection is not read until it is even again; a device
  * that does not stop is disconnected and kept out for a while. */
 void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t bytes);
+/* WebSocket frames without data, Pings above all: each counts as a message of that size. */
+void mrl_client_charge_frames(struct mrl_client *c, unsigned frames, size_t bytes);
 /* It is not read at the moment. */
 bool mrl_client_is_slowed(const struct mrl_client *c);
 /* Reads it again when its time has come. */

@@ -2,8 +2,10 @@
 """PKCS#10 requests with attributes that neither openssl req nor python3-cryptography writes."""
 import base64
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"
 SMIME_CAPABILITIES = "1.2.840.113549.1.9.15"
@@ -13,6 +15,10 @@ AES_256_CBC = "2.16.840.1.101.3.4.1.42"
 AES_128_CBC = "2.16.840.1.101.3.4.1.2"
 RSA_OAEP = "1.2.840.113549.1.1.7"
 DES_EDE3_CBC = "1.2.840.113549.3.7"
+ORDERS = {  # FIPS 186-4 D.1.2: n
+    "secp256r1": 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551,
+    "secp384r1": int("ffffffffffffffffffffffffffffffffffffffffffffffff" "c7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16),
+}
 
 
 def der(tag: int, *parts: bytes) -> bytes:
@@ -58,3 +64,21 @@ def csr_body(key, name: str, attributes: list[tuple[str, bytes]], good_signature
     if not good_signature:
         signature = signature[:-1] + bytes([signature[-1] ^ 1])
     return base64.encodebytes(der(0x30, info, der(0x30, algorithm), der(0x03, b"\0" + signature)))
+
+
+def _integer(number: int, zeros: int = 0) -> bytes:
+    return der(0x02, bytes(zeros) + number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def respelled(request: bytes, algorithm: bytes = b"", zeros: int = 0) -> bytes:
+    """The same request in other bytes (DER in, DER out), as anybody can write it: of ECDSA with (r, n - s) for (r, s) and so many
+    needless zeros in front of r, of RSA with this content of the AlgorithmIdentifier."""
+    csr = x509.load_der_x509_csr(request)
+    key, signature = csr.public_key(), csr.signature
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        r, s = decode_dss_signature(signature)
+        signature = der(0x30, _integer(r, zeros), _integer(ORDERS[key.curve.name] - s))
+    algorithm = algorithm or oid(csr.signature_algorithm_oid.dotted_string)
+    again = der(0x30, csr.tbs_certrequest_bytes, der(0x30, algorithm), der(0x03, b"\0" + signature))
+    assert again != request and (zeros or x509.load_der_x509_csr(again).is_signature_valid)
+    return again

@@ -100,7 +100,7 @@ static void what_a_claim_may_be_has_limits(void **state)
     expect_claim(f, 400, "a b", "\"templates\":[\"meters\"],\"uses\":1");
 }
 
-/* The key process of a daemon allows it, too (main/server.c). */
+/* The key process of a daemon allows it, too (main/key_process.c). */
 static void the_longest_life_is_the_limit(void **state)
 {
     struct fixture *f = *state;

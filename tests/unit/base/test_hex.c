@@ -77,9 +77,25 @@ static void hexadecimal(void **state)
     assert_int_equal(mrl_unhex(MRL_LIT("007f80fg"), bytes, 4), MRL_ERR_MALFORMED);
 }
 
+static void a_digit_has_either_case_and_nothing_else_is_one(void **state)
+{
+    static const char digits[] = "0123456789abcdef", upper[] = "ABCDEF";
+    unsigned good = 0;
+
+    (void)state;
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(mrl_hex_digit((uint8_t)digits[i]), i);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(mrl_hex_digit((uint8_t)upper[i]), 10 + i);
+    for (unsigned c = 0; c <= UINT8_MAX; c++)
+        good += mrl_hex_digit((uint8_t)c) >= 0;
+    assert_int_equal(good, 22);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_digit_has_either_case_and_nothing_else_is_one),
         cmocka_unit_test(vectors_of_rfc_4648),
         cmocka_unit_test(lines_are_wrapped_and_white_space_is_read),
         cmocka_unit_test(one_meaning_has_one_spelling),

@@ -38,6 +38,41 @@ static void a_problem_without_detail_still_gives_a_sentence(void **state)
     assert_judged(500, "{\"detail\":7,\"title\":\"T\"}", MRL_EXIT_REFUSED, "T");
 }
 
+static void a_line_of_text_is_told_with_its_status(void **state)
+{
+    MRL_SCOPED(mrl_http_result) answer = {.status = 400};
+    struct mrl_cli cli = {0};
+
+    (void)state;
+    assert_ok(mrl_buf_append(&answer.head, MRL_LIT("Content-Type: text/plain; charset=utf-8\r\n")));
+    assert_ok(mrl_buf_append(&answer.body, MRL_LIT("path is not well encoded\n")));
+    assert_int_equal(mrl_cli_judge(&cli, &answer), MRL_EXIT_REFUSED);
+    assert_string_equal(cli.why.text,
+                        "the server answered with status 400: path is not well encoded");
+    mrl_buf_clear(&answer.body);
+    assert_int_equal(mrl_cli_judge(&cli, &answer), MRL_EXIT_REFUSED);
+    assert_string_equal(cli.why.text, "the server answered with status 400");
+}
+
+static void what_no_path_can_hold_is_a_wrong_command_line(void **state)
+{
+    static const char *const names[] = {"%2F", "x%2Fy", "%5C", "", "..", "%0A"};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(names); i++) {
+        MRL_SCOPED(mrl_cli_answer) answer = {0};
+        MRL_SCOPED(mrl_buf) target = {0};
+        MRL_SCOPED(mrl_buf) wanted = {0};
+        struct mrl_cli cli = {.server = "unix:/nonexistent/api.sock"};
+
+        assert_ok(mrl_buf_printf(&target, "/v1/approvals/%s/approve", names[i]));
+        assert_ok(
+            mrl_buf_printf(&wanted, "%.*s cannot be asked for: ", MRL_FMT(mrl_buf_bytes(&target))));
+        assert_int_equal(mrl_cli_get(&cli, mrl_buf_bytes(&target), &answer), MRL_EXIT_USAGE);
+        assert_true(mrl_bytes_starts(mrl_str(cli.why.text), mrl_buf_bytes(&wanted)));
+    }
+}
+
 static void ask(const char *server, mrl_exit wanted, const char *why)
 {
     MRL_SCOPED(mrl_cli_answer) answer = {0};
@@ -72,6 +107,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_gives_the_documented_exit_code),
         cmocka_unit_test(a_problem_without_detail_still_gives_a_sentence),
+        cmocka_unit_test(a_line_of_text_is_told_with_its_status),
+        cmocka_unit_test(what_no_path_can_hold_is_a_wrong_command_line),
         cmocka_unit_test(a_server_that_is_no_address_is_a_wrong_command_line),
         cmocka_unit_test(a_server_that_is_not_there_is_unreachable),
     };

@@ -159,14 +159,26 @@ static void settings_come_back_and_strangers_in_them_are_refused(void **state)
         assert_int_not_equal(mrl_settings_read(bad[i], &again, NULL), MRL_OK);
 }
 
-static void device_ids_fit_topics(void **state)
+static void settings_name_a_device_and_a_profile_or_nothing(void **state)
 {
+    static const struct {
+        const char *device, *profile;
+        bool good;
+    } cases[] = {{"Dev_1.a-b", "", true}, {"_:x", "-g", true}, {"", "", false},
+                 {"a/b", "", false},      {"+", "", false},    {"-a", "", false},
+                 {"a", "a:b", false},     {"a", ".g", false}};
+
     (void)state;
-    assert_true(mrl_device_id_valid(MRL_LIT("Dev_1.a-b")));
-    assert_false(mrl_device_id_valid(MRL_LIT("")));
-    assert_false(mrl_device_id_valid(MRL_LIT("a/b")));
-    assert_false(mrl_device_id_valid(MRL_LIT("+")));
-    assert_false(mrl_device_id_valid(MRL_LIT("-a")));
+    for (size_t i = 0; i < MRL_COUNT(cases); i++) {
+        MRL_SCOPED(mrl_buf) json = {0};
+        struct mrl_settings s = {.server = "h:1", .mqtt = "h:2", .name = "h"}, again;
+
+        assert_true(mrl_bytes_to_cstr(mrl_str(cases[i].device), s.device, sizeof(s.device)));
+        assert_true(mrl_bytes_to_cstr(mrl_str(cases[i].profile), s.profile, sizeof(s.profile)));
+        assert_ok(mrl_settings_write(&s, &json));
+        assert_int_equal(mrl_settings_read(mrl_buf_bytes(&json), &again, NULL) == MRL_OK,
+                         cases[i].good);
+    }
 }
 
 int main(void)
@@ -178,7 +190,7 @@ int main(void)
         cmocka_unit_test(a_key_of_another_kind_is_made_anew),
         cmocka_unit_test(identity_of_another_key_or_device_is_corrupt),
         cmocka_unit_test(settings_come_back_and_strangers_in_them_are_refused),
-        cmocka_unit_test(device_ids_fit_topics),
+        cmocka_unit_test(settings_name_a_device_and_a_profile_or_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "tests/unit/unit.h"
 
 static bool impatient; /* the next wait ends before its answer is there */
+static int waited_ms;  /* that one would have waited */
 
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
@@ -26,6 +27,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
     if (!impatient)
         return __real_poll(fds, count, timeout);
     impatient = false;
+    waited_ms = timeout;
     return 0;
 }
 
@@ -138,6 +140,18 @@ static void a_late_answer_is_not_taken_for_the_next_one(void **state)
     mrl_unlock_process_free(p);
 }
 
+static void an_answer_is_waited_for_45_s(void **state)
+{
+    const struct mrl_unlock_source s = source("TOKEN=");
+    struct mrl_why why = {0};
+
+    (void)state;
+    impatient = true;
+    assert_int_equal(make_with(&s, &why), MRL_ERR_TIMEOUT);
+    assert_int_equal(waited_ms, 45000);
+    assert_non_null(strstr(why.text, "did not answer within 45 s"));
+}
+
 static void a_blob_has_a_longest_length(void **state)
 {
     static const uint8_t bytes[MRL_UNLOCK_BLOB_MAX + 1];
@@ -226,6 +240,7 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(an_iv_of_the_token_is_kept),
         cmocka_unit_test(a_late_answer_is_not_taken_for_the_next_one),
+        cmocka_unit_test(an_answer_is_waited_for_45_s),
         cmocka_unit_test(a_blob_has_a_longest_length),
         cmocka_unit_test(hardware_that_hangs_does_not_outlive_the_key_process),
     };

@@ -84,14 +84,14 @@ static void limits_hold_at_limit_and_one_above(void **state)
 }
 
 /* A list of so many that are all the same: only their number counts. */
-static mrl_err read_list(const char *key, const char *value, size_t count)
+static mrl_err read_list(const char *section, const char *key, const char *value, size_t count)
 {
     MRL_SCOPED(mrl_buf) text = {0};
     struct mrl_arena arena = {0};
     struct mrl_config c;
     mrl_err err;
 
-    assert_ok(mrl_buf_printf(&text, "[server]\nstate = \"/s\"\n[mqtt]\n%s = [", key));
+    assert_ok(mrl_buf_printf(&text, "[server]\nstate = \"/s\"\n[%s]\n%s = [", section, key));
     for (size_t i = 0; i < count; i++)
         assert_ok(mrl_buf_printf(&text, "%s\"%s\"", i > 0 ? ", " : "", value));
     assert_ok(mrl_buf_append(&text, MRL_LIT("]\n\0")));
@@ -103,10 +103,42 @@ static mrl_err read_list(const char *key, const char *value, size_t count)
 static void lists_have_64_entries_and_not_65(void **state)
 {
     (void)state;
-    assert_ok(read_list("origins", "https://app.example.org", 64));
-    assert_int_equal(read_list("origins", "https://app.example.org", 65), MRL_ERR_INVALID);
-    assert_ok(read_list("proxies", "10.0.0.0/8", 64));
-    assert_int_equal(read_list("proxies", "10.0.0.0/8", 65), MRL_ERR_INVALID);
+    assert_ok(read_list("mqtt", "origins", "https://app.example.org", 64));
+    assert_int_equal(read_list("mqtt", "origins", "https://app.example.org", 65), MRL_ERR_INVALID);
+    assert_ok(read_list("mqtt", "proxies", "10.0.0.0/8", 64));
+    assert_int_equal(read_list("mqtt", "proxies", "10.0.0.0/8", 65), MRL_ERR_INVALID);
+    assert_ok(read_list("enrolment", "proxies", "10.0.0.0/8", 64));
+    assert_int_equal(read_list("enrolment", "proxies", "10.0.0.0/8", 65), MRL_ERR_INVALID);
+    assert_ok(read_list("quota", "exempt", "10.0.0.0/8", 64));
+    assert_int_equal(read_list("quota", "exempt", "10.0.0.0/8", 65), MRL_ERR_INVALID);
+}
+
+static mrl_err read_tables(const char *table, size_t count, size_t *read)
+{
+    MRL_SCOPED(mrl_buf) text = {0};
+    struct mrl_arena arena = {0};
+    struct mrl_config c;
+    mrl_err err;
+
+    assert_ok(mrl_buf_append(&text, MRL_LIT("[server]\nstate = \"/s\"\n")));
+    for (size_t i = 0; i < count; i++)
+        assert_ok(mrl_buf_append(&text, mrl_str(table)));
+    assert_ok(mrl_buf_append(&text, MRL_LIT("\0")));
+    err = read_text((const char *)text.data, &arena, &c, NULL);
+    *read = err == MRL_OK ? c.telemetry_count : 0;
+    mrl_arena_done(&arena);
+    return err;
+}
+
+static void there_are_64_mappings_and_not_65(void **state)
+{
+    static const char mapping[] = "[[telemetry]]\ntopic = \"t\"\nmetric = \"m\"\n";
+    size_t count;
+
+    (void)state;
+    assert_ok(read_tables(mapping, 64, &count));
+    assert_int_equal(count, 64);
+    assert_int_equal(read_tables(mapping, 65, &count), MRL_ERR_INVALID);
 }
 
 static void the_example_names_every_key(void **state)
@@ -130,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_state_folder_is_all_that_must_be_said),
         cmocka_unit_test(telemetry_tables_are_counted),
+        cmocka_unit_test(there_are_64_mappings_and_not_65),
         cmocka_unit_test(limits_hold_at_limit_and_one_above),
         cmocka_unit_test(lists_have_64_entries_and_not_65),
         cmocka_unit_test(the_example_names_every_key),

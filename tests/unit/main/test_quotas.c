@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/quotas.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -81,6 +82,101 @@ static void exempt_networks_must_be_some(void **state)
     mrl_arena_done(&arena);
 }
 
+static unsigned admitted(struct mrl_guard *g, const char *host, unsigned tries)
+{
+    struct mrl_peer p;
+    unsigned passed = 0;
+
+    assert_ok(mrl_network_parse_host(mrl_str(host), &p));
+    for (unsigned i = 0; i < tries; i++)
+        passed += mrl_guard_admit(g, &p) == MRL_GUARD_PASS;
+    return passed;
+}
+
+/* Fails from so many addresses, so often each; is the last one kept out then? */
+static bool is_out_after(struct mrl_guard *g, const char *network, unsigned hosts, unsigned each)
+{
+    char host[32];
+    struct mrl_peer p;
+
+    for (unsigned i = 1; i <= hosts; i++) {
+        (void)snprintf(host, sizeof(host), "%s.%u", network, i);
+        assert_ok(mrl_network_parse_host(mrl_str(host), &p));
+        for (unsigned k = 0; k < each; k++)
+            mrl_guard_failed(g, &p);
+    }
+    return mrl_guard_admit(g, &p) == MRL_GUARD_BLOCKED;
+}
+
+static unsigned tokens_taken(struct mrl_guard *g, const char *host)
+{
+    struct mrl_peer p;
+    unsigned taken = 0;
+
+    assert_ok(mrl_network_parse_host(mrl_str(host), &p));
+    for (; mrl_guard_enrol_wait_ms(g, &p) == 0; taken++)
+        mrl_guard_token_refused(g, &p);
+    return taken;
+}
+
+static void take_block(void *context, const struct mrl_guard_block *block)
+{
+    *(uint64_t *)context = block->left_ms;
+}
+
+/* How long somebody is kept out the first time, in milliseconds. */
+static uint64_t first_block(const char *times)
+{
+    const struct mrl_guard_principal who = {MRL_GUARD_DEVICE, MRL_LIT("d"), MRL_LIT("192.0.2.7:1")};
+    struct mrl_network exempt[MRL_CONFIG_EXEMPT_MAX];
+    struct mrl_arena arena = {0};
+    struct mrl_guard *g = NULL;
+    struct mrl_config c;
+    char text[128];
+    uint64_t left_ms = 0;
+
+    (void)snprintf(text, sizeof(text), "[server]\nstate = \"/s\"\n[quota]\n%s", times);
+    read_config(&arena, text, &c);
+    assert_ok(mrl_guard_of_config(&c, NULL, exempt, &g, NULL));
+    mrl_guard_flooded(g, &who);
+    mrl_guard_list(g, MRL_BYTES_NONE, 1, take_block, &left_ms);
+    mrl_guard_free(g);
+    mrl_arena_done(&arena);
+    return left_ms;
+}
+
+static void blocks_last_as_long_as_the_configuration_says(void **state)
+{
+    (void)state;
+    assert_in_range(first_block("block = \"100s\"\nblock_max = \"150s\"\n"), 90000, 100000);
+    assert_in_range(first_block("block = \"200s\"\nblock_max = \"150s\"\n"), 140000, 150000);
+}
+
+static void the_guard_has_the_numbers_of_the_configuration(void **state)
+{
+    struct mrl_network exempt[MRL_CONFIG_EXEMPT_MAX];
+    struct mrl_arena arena = {0};
+    struct mrl_guard *g = NULL;
+    struct mrl_config c;
+
+    (void)state;
+    read_config(&arena,
+                "[server]\nstate = \"/s\"\n[quota]\nexempt = []\nsource_connects = 3\n"
+                "network_connects = 5\nsource_failures = 6\nnetwork_failures = 7\n"
+                "token_failures = 8\n",
+                &c);
+    assert_ok(mrl_guard_of_config(&c, NULL, exempt, &g, NULL));
+    assert_int_equal(admitted(g, "192.0.2.1", 4), 3);
+    assert_int_equal(admitted(g, "192.0.2.2", 3), 2);
+    assert_false(is_out_after(g, "198.51.100", 1, 6));
+    assert_true(is_out_after(g, "198.51.100", 1, 1));
+    assert_false(is_out_after(g, "198.51.101", 7, 1));
+    assert_true(is_out_after(g, "198.51.101", 1, 1));
+    assert_int_equal(tokens_taken(g, "203.0.113.1"), 8 + 1);
+    mrl_guard_free(g);
+    mrl_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +184,8 @@ int main(void)
         cmocka_unit_test(an_application_has_no_rates),
         cmocka_unit_test(whatever_the_configuration_takes_is_a_limit),
         cmocka_unit_test(exempt_networks_must_be_some),
+        cmocka_unit_test(the_guard_has_the_numbers_of_the_configuration),
+        cmocka_unit_test(blocks_last_as_long_as_the_configuration_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

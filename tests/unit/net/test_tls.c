@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/x509v3.h>
 
 #include "base/clock.h"
 #include "net/tls.h"
@@ -14,7 +15,8 @@
 #define DAY INT64_C(86400)
 enum { ALERT_BAD_CERTIFICATE = 42, ALERT_REVOKED = 44, ALERT_EXPIRED = 45 };
 enum { ALERT_UNKNOWN = 46, ALERT_UNKNOWN_CA = 48, ALERT_UNSUPPORTED = 43, ALERT_REQUIRED = 116 };
-enum { ALERT_HANDSHAKE_FAILURE = 40, ALERT_NO_ALPN = 120 };
+enum { ALERT_HANDSHAKE_FAILURE = 40, ALERT_ILLEGAL_PARAMETER = 47, ALERT_NO_ALPN = 120 };
+enum { CHAIN_MAX = 16 << 10 }; /* bytes of a Certificate message */
 
 static struct pki pki;
 static struct pki_identity device, second;
@@ -331,6 +333,64 @@ static void what_was_revoked_does_not_resume_and_others_still_do(void **state)
 }
 
 static const uint16_t both_versions[] = {MRL_TLS_1_2, MRL_TLS_1_3};
+
+/* So many bytes: it only travels along, nobody looks at its signature. */
+static struct mrl_cert *padded_cert(size_t size)
+{
+    const mrl_bytes der = mrl_cert_facts(pki.ca.chain.certs[0])->der;
+    const unsigned char *from = der.data;
+    X509 *x = d2i_X509(NULL, &from, (long)der.len);
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+    unsigned char *to = NULL;
+    struct mrl_cert *out = NULL;
+    static char filler[CHAIN_MAX];
+    size_t len = 0;
+
+    assert_true(x != NULL && text != NULL);
+    memset(filler, 'x', sizeof(filler));
+    for (size_t fill = size - der.len; len != size; fill += size - len) {
+        assert_int_equal(ASN1_STRING_set(text, filler, (int)fill), 1);
+        assert_int_equal(X509_add1_ext_i2d(x, NID_netscape_comment, text, 0, X509V3_ADD_REPLACE),
+                         1);
+        assert_true(i2d_re_X509_tbs(x, NULL) > 0);
+        len = (size_t)i2d_X509(x, NULL);
+    }
+    assert_int_equal(i2d_X509(x, &to), size);
+    assert_ok(mrl_cert_from_der(mrl_bytes_of(to, size), &out));
+    OPENSSL_free(to);
+    ASN1_IA5STRING_free(text);
+    X509_free(x);
+    return out;
+}
+
+/* The device with a second certificate, so that the message holds so many bytes. RFC 8446 4.4.2,
+ * RFC 5246 7.4.2 */
+static void open_pair_with_chain(struct pair *p, uint16_t version, size_t message)
+{
+    const size_t of_list = version == MRL_TLS_1_3 ? 4 : 3, of_each = version == MRL_TLS_1_3 ? 5 : 3;
+    const size_t leaf = mrl_cert_facts(device.chain.certs[0])->der.len;
+    struct mrl_cert *certs[] = {device.chain.certs[0],
+                                padded_cert(message - of_list - 2 * of_each - leaf)};
+    const struct pki_identity who = {.key = device.key, .chain = {.certs = certs, .count = 2}};
+
+    open_pair(p, &who, version);
+    mrl_cert_free(certs[1]);
+}
+
+static void a_chain_holds_16_kib_and_not_one_byte_more(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(both_versions); i++) {
+        open_pair_with_chain(&p, both_versions[i], CHAIN_MAX);
+        expect_open(&p, both_versions[i], /*resumed=*/false);
+        close_pair(&p);
+        open_pair_with_chain(&p, both_versions[i], CHAIN_MAX + 1);
+        expect_refused(&p, MRL_TLS_PROTOCOL, ALERT_ILLEGAL_PARAMETER);
+        close_pair(&p);
+    }
+}
 
 static void who_is_let_in_once_shakes_hands_each_time(void **state)
 {
@@ -727,6 +787,7 @@ int main(void)
         cmocka_unit_test(tls_1_2_opens_and_resumes_and_the_judge_is_asked_each_time),
         cmocka_unit_test(each_verdict_has_its_refusal_and_alert),
         cmocka_unit_test(unknown_certificates_are_refused_by_what_is_wrong_with_them),
+        cmocka_unit_test(a_chain_holds_16_kib_and_not_one_byte_more),
         cmocka_unit_test(who_is_let_in_once_shakes_hands_each_time),
         cmocka_unit_test(what_was_revoked_does_not_resume_and_others_still_do),
         cmocka_unit_test(a_ticket_resumes_on_another_worker_but_not_in_another_scope),

@@ -125,6 +125,26 @@ static void a_ping_of_125_bytes_is_answered_and_a_pong_is_not(void **state)
     done(&w);
 }
 
+static void frames_without_data_are_counted_with_their_headers(void **state)
+{
+    struct world w = new_world();
+    struct mrl_ws_idle idle;
+
+    (void)state;
+    ws_add(&w.sent, MRL_WS_BINARY, false, MRL_LIT("data"));
+    ws_add(&w.sent, MRL_WS_CONTINUATION, false, MRL_BYTES_NONE); /* 6 bytes */
+    ws_add(&w.sent, MRL_WS_PING, true, MRL_LIT("ping"));         /* 10 */
+    ws_add(&w.sent, MRL_WS_PONG, true, MRL_BYTES_NONE);          /* 6 */
+    ws_add(&w.sent, MRL_WS_CONTINUATION, true, MRL_LIT("."));
+    arrive(&w, 3);
+    assert_bytes_equal(mrl_buf_bytes(&w.in), MRL_LIT("data."));
+    idle = mrl_ws_link_take_idle(w.link);
+    assert_int_equal(idle.frames, 3);
+    assert_int_equal(idle.bytes, 22);
+    assert_int_equal(mrl_ws_link_take_idle(w.link).frames, 0);
+    done(&w);
+}
+
 static void close_is_answered_with_its_code_and_ends_reading(void **state)
 {
     struct world w = new_world();
@@ -291,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_frame_of_many_kilobytes_passes_in_pieces),
         cmocka_unit_test(what_lies_before_is_not_touched),
         cmocka_unit_test(a_ping_of_125_bytes_is_answered_and_a_pong_is_not),
+        cmocka_unit_test(frames_without_data_are_counted_with_their_headers),
         cmocka_unit_test(close_is_answered_with_its_code_and_ends_reading),
         cmocka_unit_test(a_close_without_a_code_is_answered_without_one),
         cmocka_unit_test(our_own_close_says_normal),

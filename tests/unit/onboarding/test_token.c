@@ -194,7 +194,7 @@ static void what_it_gave_is_remembered_for_its_life(void **state)
 
 struct asking {
     struct mrl_write write;
-    mrl_bytes request;
+    const uint8_t *request;
     struct mrl_why why;
 };
 
@@ -205,7 +205,7 @@ static mrl_err run_request(struct mrl_tx *tx, struct mrl_write *w)
     return mrl_token_request_tx(tx, a->request, &a->why);
 }
 
-static mrl_err ask_with(struct fixture *f, mrl_bytes request)
+static mrl_err ask_with(struct fixture *f, const uint8_t request[static MRL_SHA256_SIZE])
 {
     struct asking a = {.write = {.run = run_request}, .request = request};
     mrl_err err = mrl_store_write(f->store, &a.write);
@@ -216,12 +216,13 @@ static mrl_err ask_with(struct fixture *f, mrl_bytes request)
 
 static void a_request_is_good_once(void **state)
 {
+    static const uint8_t one[MRL_SHA256_SIZE] = "one", another[MRL_SHA256_SIZE] = "another";
     struct fixture *f = *state;
 
-    assert_ok(ask_with(f, MRL_LIT("one")));
-    assert_int_equal(ask_with(f, MRL_LIT("one")), MRL_ERR_EXISTS);
-    assert_ok(ask_with(f, MRL_LIT("another")));
-    assert_int_equal(ask_with(f, MRL_LIT("one")), MRL_ERR_EXISTS);
+    assert_ok(ask_with(f, one));
+    assert_int_equal(ask_with(f, one), MRL_ERR_EXISTS);
+    assert_ok(ask_with(f, another));
+    assert_int_equal(ask_with(f, one), MRL_ERR_EXISTS);
 }
 
 static void wishes_have_limits(void **state)
@@ -257,6 +258,40 @@ static void wishes_have_limits(void **state)
         create(f, &(struct mrl_token_wish){.device = MRL_LIT("d2"), .life_s = 1, .uses = 1},
                &(struct mrl_token_new){0}),
         MRL_ERR_STATE);
+}
+
+/* All but one. */
+static mrl_err fill_up(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(
+        tx,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)"
+        " INSERT INTO tokens (hash, id, device, created_ms, expires, uses)"
+        " SELECT CAST(i AS BLOB), 'filler-' || i, 'd1', 0, $2, 1 FROM n",
+        MRL_ARGS(MRL_INT(MRL_TOKENS_OPEN_MAX - 1), MRL_INT(mrl_wall_s() + 3600)), NULL);
+}
+
+static mrl_err free_one(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "UPDATE tokens SET used = 1 WHERE id = 'filler-1'", MRL_NO_ARGS, NULL);
+}
+
+static void a_hundred_thousand_are_open_and_not_one_more(void **state)
+{
+    const struct mrl_token_wish wish = {.device = MRL_LIT("d2"), .life_s = 60, .uses = 1};
+    struct mrl_write fill = {.run = fill_up}, free_up = {.run = free_one};
+    struct fixture *f = *state;
+    struct mrl_token_new t = {0};
+
+    assert_ok(mrl_store_write(f->store, &fill));
+    assert_ok(create(f, &wish, &t));
+    mrl_token_new_done(&t);
+    assert_int_equal(create(f, &wish, &t), MRL_ERR_LIMIT);
+    assert_ok(mrl_store_write(f->store, &free_up)); /* one that is used up is not open */
+    assert_ok(create(f, &wish, &t));
+    mrl_token_new_done(&t);
 }
 
 static void revoking_a_device_cancels_its_tokens(void **state)
@@ -357,6 +392,7 @@ int main(void)
         CASE(what_it_gave_is_remembered_for_its_life),
         CASE(a_request_is_good_once),
         CASE(wishes_have_limits),
+        CASE(a_hundred_thousand_are_open_and_not_one_more),
         CASE(revoking_a_device_cancels_its_tokens),
         CASE(cancelling_is_once_and_named),
         CASE(of_many_at_once_one_wins),

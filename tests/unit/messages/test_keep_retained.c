@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retained messages in the store. */
+#include "base/clock.h"
+#include "tests/unit/messages/keep_fixture.h"
+
+static size_t retained_count(struct fixture *f, struct mrl_publication **first)
+{
+    struct mrl_publication **found;
+    size_t count = mrl_retained_select(f->retained, MRL_LIT("#"), 0, &found);
+
+    *first = count > 0 ? mrl_publication_ref(found[0]) : NULL;
+    for (size_t i = 0; i < count; i++)
+        mrl_publication_unref(found[i]);
+    free(found);
+    return count;
+}
+
+/* Whatever order two workers write in: the last one counts. */
+static void retained_messages_of_two_workers_agree_after_a_start(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication *found, message = one;
+
+    message.retain = true;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    message.payload = MRL_LIT("newer");
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    settle(f);
+    assert_rows(f, "0 0 0 0 0 1");
+    (void)restart(f);
+    assert_int_equal(retained_count(f, &found), 1);
+    assert_bytes_equal(found->payload, MRL_LIT("newer"));
+    mrl_publication_unref(found);
+    message.payload = MRL_BYTES_NONE;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    assert_rows(f, "0 0 0 0 0 0");
+}
+
+static void what_another_worker_still_writes_does_not_undo_a_clear(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication *found, message = one;
+
+    message.retain = true;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    message.payload = MRL_BYTES_NONE;
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    settle(f);
+    assert_int_equal(restart(f).retained, 0);
+    assert_int_equal(retained_count(f, &found), 0);
+    assert_rows(f, "0 0 0 0 0 0"); /* the start has tidied up */
+}
+
+/* Settled in the store, and still on its way from another worker. */
+static void what_is_forgotten_does_not_come_back_at_a_start(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication *found, message = one;
+
+    message.retain = true;
+    message.owner = MRL_LIT("\1pump");
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    message.topic = MRL_LIT("devices/pump/x");
+    message.owner = MRL_LIT("\2app");
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    message.topic = MRL_LIT("other");
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    mrl_hub_forget(f->hubs[0], MRL_LIT("\1pump"), MRL_LIT("devices/pump/#"));
+    settle(f);
+    assert_int_equal(restart(f).retained, 1);
+    assert_int_equal(retained_count(f, &found), 1);
+    assert_bytes_equal(found->topic, MRL_LIT("other"));
+    mrl_publication_unref(found);
+    assert_rows(f, "0 0 0 0 0 1");
+}
+
+static uint64_t left_of_the_first(struct fixture *f)
+{
+    struct mrl_publication *p;
+    uint64_t left = 0, now = mrl_monotonic_ms();
+
+    if (retained_count(f, &p) == 1) {
+        left = p->expires_ms - now;
+        mrl_publication_unref(p);
+    }
+    return left;
+}
+
+/* The wall clock is set an hour forward while the daemon runs, as after a boot without one. */
+static void a_clock_that_is_set_takes_no_time_away(void **state)
+{
+    enum { HOUR_MS = 3600000, LIFE_MS = 60000 };
+    struct fixture *f = *state;
+    struct mrl_publication message = one;
+
+    f->ledger->wall_at_zero -= HOUR_MS;
+    mrl_ledger_tick(f->ledger);
+    message.retain = true;
+    message.expires_ms = mrl_monotonic_ms() + LIFE_MS;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    (void)restart(f);
+    assert_in_range(left_of_the_first(f), LIFE_MS / 2, LIFE_MS + 1000);
+    mrl_ledger_tick(f->ledger); /* nothing has changed since */
+    assert_int_equal(mrl_store_backlog(f->store), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(retained_messages_of_two_workers_agree_after_a_start),
+        CASE(what_another_worker_still_writes_does_not_undo_a_clear),
+        CASE(what_is_forgotten_does_not_come_back_at_a_start),
+        CASE(a_clock_that_is_set_takes_no_time_away),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
