@@ -377,6 +377,40 @@ static void a_damaged_message_is_counted_and_the_rest_comes_back(void **state)
     settle(f);
 }
 
+static mrl_err remove_messages(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "DELETE FROM mqtt_messages", MRL_NO_ARGS, NULL);
+}
+
+/* The last of its receivers, on another worker, had it. The client keeps the packet id of a QoS 2
+ * message until PUBREL, and takes nothing else that comes with it. */
+static void an_entry_whose_message_is_removed_was_received(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_write job = {.run = remove_messages};
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    subscribe(&d, "t", 2);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    assert_true(publish(f, f->hubs[1], &one, NULL));
+    assert_true(publish(f, f->hubs[1], &two, NULL));
+    settle(f);
+    assert_ok(mrl_store_write(f->store, &job));
+    assert_rows(f, "1 1 0 2 0 0");
+    assert_int_equal(restart(f).damaged, 0);
+    assert_rows(f, "1 1 0 1 0 0");
+    attach(f, "b", 60, &d);
+    assert_log(&d, "R 2;");
+    assert_ok(mrl_session_pubcomp(d.session, 2));
+    settle(f);
+    assert_rows(f, "1 1 0 0 0 0");
+    assert_true(publish(f, f->hubs[1], &two, NULL));
+    settle(f);
+    assert_log(&d, "P2 3 two;");
+}
+
 static void packet_ids_go_round_and_wait_for_one_in_flight(void **state)
 {
     struct fixture *f = *state;
@@ -427,6 +461,7 @@ int main(void)
         CASE(of_two_rows_for_one_session_the_newer_counts),
         CASE(of_a_principal_that_went_both_rows_go),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
+        CASE(an_entry_whose_message_is_removed_was_received),
         CASE(packet_ids_go_round_and_wait_for_one_in_flight),
         cmocka_unit_test(options_are_one_byte),
     };
