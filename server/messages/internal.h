@@ -143,6 +143,7 @@ struct mrl_session {
 
     bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */
     int64_t row;             /* in the store; 0: never was there */
+    bool has_row;            /* or the first one is under way */
     int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */
 };

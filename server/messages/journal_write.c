@@ -66,7 +66,7 @@ static mrl_err write_session(struct scratch *s, const struct mrl_op *op)
         MRL_TRY(seal(s, "mqtt_sessions", "will", op->session, op->publication));
         will = MRL_BLOB(mrl_buf_bytes(&s->sealed));
     }
-    return op->row.version == 1 ? insert_session(s, op, will) : update_session(s, op, will);
+    return op->row.first ? insert_session(s, op, will) : update_session(s, op, will);
 }
 
 static mrl_err remove_session(struct scratch *s, const struct mrl_op *op)

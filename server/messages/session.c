@@ -373,6 +373,7 @@ struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_sess
     if (s != NULL) /* it was to go when its successor came */
         mrl_session_end(s);
     s = session_new(h, k);
+    s->has_row = true;
     s->row_version = row->version;
     s->row = id;
     s->sent = s->last_seq = row->sent;

@@ -101,6 +101,22 @@ static void a_session_whose_first_row_is_refused_has_one_with_the_next(void **st
     assert_rows(f, "1 0 0 0 0 0");
 }
 
+/* The newer connection is answered when its row is there: it must be the first one then. */
+static void the_row_of_a_take_over_stands_when_the_first_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct door first = {0}, second = {0};
+
+    hide_table(f, "mqtt_sessions");
+    attach(f, "b", 60, &first);
+    mrl_hub_flush(f->hubs[1]);
+    attach(f, "b", 60, &second);
+    show_table(f, "mqtt_sessions");
+    settle(f);
+    assert_rows(f, "1 0 0 0 0 0");
+    mrl_buf_done(&first.log);
+}
+
 /* Its client may be gone before the refusal: the message comes again, and has not been routed. */
 static void a_packet_id_that_is_refused_is_not_known(void **state)
 {
@@ -144,6 +160,7 @@ int main(void)
         CASE(a_subscription_that_is_refused_leaves_the_former_one),
         CASE(a_subscription_that_is_refused_is_owed_no_retained_messages),
         CASE(a_session_whose_first_row_is_refused_has_one_with_the_next),
+        CASE(the_row_of_a_take_over_stands_when_the_first_is_refused),
         CASE(a_packet_id_that_is_refused_is_not_known),
         CASE(the_repetition_of_a_packet_id_that_is_refused_is_refused_as_well),
     };
