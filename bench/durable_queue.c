@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 
     mrl_random(b.payload, sizeof(b.payload));
     mrl_bench_open(&b.at, argc > 4 ? argv[4] : NULL);
-    mrl_bench_session(b.at.hubs[0], "collector", "bench/0");
+    mrl_bench_session(b.at.hubs[0], "collector", "bench/0", /*will=*/NULL);
     (void)printf("%u publishers, %u in flight each, %d bytes of payload\n", publishers, in_flight,
                  PAYLOAD);
     rate = run(&b, seconds, publishers * in_flight);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/rcu.h"
 
+enum { DAY_S = 24 * 3600 };
 static const struct mrl_hub_limits limits = {.subscriptions_per_session = 10,
                                              .queued_messages = 100000000,
                                              .queued_bytes = SIZE_MAX / 2,
@@ -140,6 +141,14 @@ void mrl_bench_open(struct mrl_bench_hubs *b, const char *folder)
     open_hubs(b);
 }
 
+void mrl_bench_open_on(struct mrl_bench_hubs *b, struct mrl_store *store, struct mrl_sealer *sealer)
+{
+    mrl_rcu_register();
+    b->store = store;
+    b->sealer = sealer;
+    open_hubs(b);
+}
+
 void mrl_bench_restart(struct mrl_bench_hubs *b)
 {
     close_hubs(b);
@@ -170,15 +179,17 @@ void mrl_bench_close(struct mrl_bench_hubs *b)
         remove_folder(b);
 }
 
-void mrl_bench_session(struct mrl_hub *h, const char *id, const char *filter)
+void mrl_bench_session(struct mrl_hub *h, const char *id, const char *filter,
+                       struct mrl_publication *will)
 {
     static const struct mrl_session_sink sink = {take, release, evict};
     static int door;
     const struct mrl_subscribe_options options = {.qos = 1};
     const struct mrl_attach attach = {.key = {1, mrl_str(id), mrl_str(id)},
-                                      .expiry_s = 3600,
+                                      .expiry_s = DAY_S,
                                       .receive_maximum = 100,
                                       .most_sessions = 1,
+                                      .will = {.publication = will, .delay_s = DAY_S},
                                       .sink = &sink,
                                       .door = &door};
     struct mrl_session *s;
@@ -186,5 +197,5 @@ void mrl_bench_session(struct mrl_hub *h, const char *id, const char *filter)
 
     mrl_bench_check(mrl_session_attach(h, &attach, &s, &present), "make a session");
     mrl_bench_check(mrl_session_subscribe(s, mrl_str(filter), &options, &present), "subscribe");
-    mrl_session_detach(s, MRL_DETACH_CLEAN);
+    mrl_session_detach(s, will == NULL ? MRL_DETACH_CLEAN : MRL_DETACH_WITH_WILL);
 }

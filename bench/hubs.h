@@ -26,11 +26,16 @@ double mrl_bench_cpu_s(void); /* of the process */
 
 /* folder: where the store is; NULL: a new one that goes with the hubs. */
 void mrl_bench_open(struct mrl_bench_hubs *b, const char *folder);
+/* On a store that is open, taken with its sealer. */
+void mrl_bench_open_on(struct mrl_bench_hubs *b, struct mrl_store *store,
+                       struct mrl_sealer *sealer);
 /* All but the store once more, as at a start. */
 void mrl_bench_restart(struct mrl_bench_hubs *b);
 void mrl_bench_close(struct mrl_bench_hubs *b);
 
-/* A kept session of client id, subscribed to filter at QoS 1, and gone offline. */
-void mrl_bench_session(struct mrl_hub *h, const char *id, const char *filter);
+/* A kept session of client id, subscribed to filter at QoS 1, and gone offline. will is taken and
+ * waits for its delay; NULL: none. */
+void mrl_bench_session(struct mrl_hub *h, const char *id, const char *filter,
+                       struct mrl_publication *will);
 
 #endif

@@ -108,6 +108,8 @@ static mrl_err connect_rounds(struct mrl_sim_crew *crew, const struct mrl_sim_op
         return mrl_fail(why, MRL_ERR_STATE, "%llu of %llu handshakes were resumptions",
                         (unsigned long long)sum.resumed, (unsigned long long)sum.connected);
     add_cost(report, "connects_per_second", &all_from, &all_to, (double)sum.connected);
+    mrl_report_add(report, "connected", (double)sum.connected);
+    mrl_report_add(report, "resumed", (double)sum.resumed);
     mrl_report_add_times(report, "connect", &sum.connecting);
     return MRL_OK;
 }
@@ -150,19 +152,29 @@ static mrl_err run_storm(struct mrl_sim_crew *crew, const struct mrl_sim_options
     return MRL_OK;
 }
 
+static mrl_err wait_and_read(const struct mrl_sim_options *o, struct use *out, struct mrl_why *why)
+{
+    sleep_until(mrl_sim_now_ns() + (uint64_t)(o->seconds * 1e9));
+    return read_use(o, out, why);
+}
+
+/* Publishers are there before: what a server sets up once is not counted. */
 static mrl_err run_idle(struct mrl_sim_crew *crew, const struct mrl_sim_options *o,
                         struct mrl_report *report, struct mrl_why *why)
 {
-    double clients = o->publishers + o->subscribers;
+    double clients = o->subscribers;
     struct use before, opened, from, to;
 
-    MRL_TRY(read_use(o, &before, why));
-    MRL_TRY(open_group(crew, o, BOTH, /*resume=*/false, why));
+    if (o->subscribers == 0)
+        return mrl_fail(why, MRL_ERR_INVALID,
+                        "idle counts what --subscribers cost: there are none");
+    MRL_TRY(open_group(crew, o, MRL_SIM_PUBLISHERS, /*resume=*/false, why));
+    MRL_TRY(wait_and_read(o, &before, why));
+    MRL_TRY(open_group(crew, o, MRL_SIM_SUBSCRIBERS, /*resume=*/false, why));
     MRL_TRY(read_use(o, &opened, why));
     settle();
     MRL_TRY(read_use(o, &from, why));
-    sleep_until(from.at_ns + (uint64_t)(o->seconds * 1e9));
-    MRL_TRY(read_use(o, &to, why));
+    MRL_TRY(wait_and_read(o, &to, why));
     mrl_report_add(report, "clients", clients);
     mrl_report_add(report, "connect_cpu_us_each", (opened.cpu_s - before.cpu_s) * 1e6 / clients);
     mrl_report_add(report, "private_bytes_each",

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 
-enum { FIRST_SLOTS = 16 };
+enum { FIRST_SLOTS = 16, MOST_SLOTS = 1 << 30 };
 
 static uint64_t seed[2];
 static pthread_once_t seeded = PTHREAD_ONCE_INIT;
@@ -71,9 +71,14 @@ uint64_t mrl_hash(mrl_bytes key)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static uint32_t place_of(const struct mrl_map *m, uint64_t hash)
+{
+    return (uint32_t)hash & (m->slot_count - 1);
+}
+
 static struct mrl_map_node **slot_of(const struct mrl_map *m, uint64_t hash)
 {
-    return &m->slots[hash & (m->slot_count - 1)];
+    return &m->slots[place_of(m, hash)];
 }
 
 struct mrl_map_node *mrl_map_find(const struct mrl_map *m, mrl_bytes key)
@@ -96,6 +101,8 @@ static void link_node(struct mrl_map *m, struct mrl_map_node *node)
 
     node->next = *slot;
     *slot = node;
+    if (place_of(m, node->hash) < m->first)
+        m->first = place_of(m, node->hash);
 }
 
 static void grow(struct mrl_map *m)
@@ -106,7 +113,7 @@ static void grow(struct mrl_map *m)
     bigger.slots = calloc(bigger.slot_count, sizeof(struct mrl_map_node *));
     if (bigger.slots == NULL)
         abort();
-    for (size_t i = 0; i < m->slot_count; i++) {
+    for (uint32_t i = m->first; i < m->slot_count; i++) {
         for (struct mrl_map_node *n = m->slots[i], *next; n != NULL; n = next) {
             next = n->next;
             link_node(&bigger, n);
@@ -119,7 +126,7 @@ static void grow(struct mrl_map *m)
 void mrl_map_insert(struct mrl_map *m, struct mrl_map_node *node)
 {
     assert(mrl_map_find(m, node->key) == NULL);
-    if (m->count >= m->slot_count)
+    if (m->count >= m->slot_count && m->slot_count < MOST_SLOTS)
         grow(m);
     node->hash = mrl_hash(node->key);
     link_node(m, node);
@@ -140,7 +147,7 @@ void mrl_map_remove(struct mrl_map *m, struct mrl_map_node *node)
     }
 }
 
-static struct mrl_map_node *first_from(const struct mrl_map *m, size_t slot)
+static struct mrl_map_node *first_from(const struct mrl_map *m, uint32_t slot)
 {
     for (; slot < m->slot_count; slot++) {
         if (m->slots[slot] != NULL)
@@ -152,18 +159,20 @@ static struct mrl_map_node *first_from(const struct mrl_map *m, size_t slot)
 struct mrl_map_node *mrl_map_next(const struct mrl_map *m, const struct mrl_map_node *after)
 {
     if (after == NULL)
-        return first_from(m, 0);
+        return first_from(m, m->first);
     if (after->next != NULL)
         return after->next;
-    return first_from(m, (after->hash & (m->slot_count - 1)) + 1);
+    return first_from(m, place_of(m, after->hash) + 1);
 }
 
 struct mrl_map_node *mrl_map_pop(struct mrl_map *m)
 {
-    struct mrl_map_node *node = first_from(m, 0);
+    struct mrl_map_node *node = first_from(m, m->first);
 
-    if (node != NULL)
-        mrl_map_remove(m, node);
+    if (node == NULL)
+        return NULL;
+    m->first = place_of(m, node->hash);
+    mrl_map_remove(m, node);
     return node;
 }
 

@@ -15,8 +15,9 @@ struct mrl_map_node {
 
 struct mrl_map {
     struct mrl_map_node **slots;
-    size_t slot_count; /* a power of two, or 0 before the first insert */
     size_t count;
+    uint32_t slot_count; /* a power of two, or 0 before the first insert */
+    uint32_t first;      /* slots before it are empty: popping all is one walk */
 };
 
 /* Keyed hash of bytes, stable within the process only. */

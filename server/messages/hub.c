@@ -122,24 +122,27 @@ static void rejudge_all(struct mrl_hub *h, uint8_t principal_kind)
     free(all);
 }
 
-void mrl_hub_judge_kept(struct mrl_hub *h)
+bool mrl_hub_judge_kept(struct mrl_session *s)
 {
-    struct mrl_session **refused = calloc(h->sessions.count + 1, sizeof(struct mrl_session *));
-    size_t count = 0;
+    const struct mrl_hub_hooks *hooks = &s->hub->hooks;
 
-    if (refused == NULL)
-        abort();
-    for (struct mrl_map_node *n = NULL; (n = mrl_map_next(&h->sessions, n)) != NULL;) {
+    s->refused = !hooks->may_connect(hooks->context, s);
+    if (!s->refused)
+        mrl_subscriptions_rejudge(s);
+    return !s->refused;
+}
+
+void mrl_hub_end_refused(struct mrl_hub *h)
+{
+    struct mrl_map_node *next;
+
+    for (struct mrl_map_node *n = mrl_map_next(&h->sessions, NULL); n != NULL; n = next) {
         struct mrl_session *s = MRL_CONTAINER(n, struct mrl_session, in_hub);
 
-        if (!h->hooks.may_connect(h->hooks.context, s))
-            refused[count++] = s;
-        else
-            mrl_subscriptions_rejudge(s);
+        next = mrl_map_next(&h->sessions, n);
+        if (s->refused)
+            mrl_session_end(s);
     }
-    for (size_t i = 0; i < count; i++)
-        mrl_session_end(refused[i]);
-    free(refused);
 }
 
 void mrl_hub_rejudge(struct mrl_hub *h, uint8_t principal_kind, mrl_bytes principal)

@@ -109,6 +109,7 @@ struct mrl_session {
     void *door;      /* NULL: not connected */
     bool started;    /* CONNACK is on its way: messages may follow */
     bool durable;    /* survives the process: in the store, or on the way there */
+    bool refused;    /* at start: its principal went while nobody was there */
     unsigned window; /* most in flight: our limit and the client's Receive Maximum */
     struct mrl_hub *hub;
     unsigned queued_count;
@@ -170,9 +171,10 @@ struct mrl_hub {
 };
 
 /* hub.c */
-/* At start: kept sessions whose principal may not be connected any more end, the others are judged
- * by the policy of today. */
-void mrl_hub_judge_kept(struct mrl_hub *h);
+/* At start, as each kept session is loaded: whether its principal may still be connected. If so its
+ * subscriptions are judged by the policy of today; else it is to end when all are loaded. */
+bool mrl_hub_judge_kept(struct mrl_session *s);
+void mrl_hub_end_refused(struct mrl_hub *h);
 
 /* routing.c */
 void mrl_routing_init(struct mrl_hub *h);

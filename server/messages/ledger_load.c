@@ -29,7 +29,8 @@ struct loading {
     struct mrl_buf plain;
     struct mrl_buf retained_gone; /* row numbers */
     bool orphans;
-    int64_t now; /* as rows count it */
+    bool refused; /* some sessions are to end */
+    int64_t now;  /* as rows count it */
 };
 
 static mrl_bytes key_of(const int64_t *id)
@@ -291,6 +292,7 @@ static mrl_err walk(struct loading *l, struct tables *t)
         MRL_TRY(load_subscriptions(l, &t->subscriptions, s));
         MRL_TRY(load_queue(l, &t->queue, s, connected));
         MRL_TRY(load_received(l, &t->received, s));
+        l->refused |= !mrl_hub_judge_kept(s); /* here what it asks for is in the cache */
         MRL_TRY(advance(&t->sessions));
     }
     MRL_TRY(seek(l, &t->subscriptions, INT64_MAX, &left));
@@ -396,11 +398,10 @@ static mrl_err tidy(struct mrl_tx *tx, struct mrl_write *w)
                        MRL_ARGS(MRL_INT(l->now)), NULL);
 }
 
-/* Principals that went while nobody was there. */
-static void judge(const struct mrl_ledger_places *where)
+static void end_refused(const struct loading *l)
 {
-    for (unsigned i = 0; i < where->hub_count; i++)
-        mrl_hub_judge_kept(where->hubs[i]);
+    for (unsigned i = 0; l->refused && i < l->where->hub_count; i++)
+        mrl_hub_end_refused(l->where->hubs[i]);
 }
 
 mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *where,
@@ -417,7 +418,7 @@ mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *wh
     if (err == MRL_OK)
         err = mrl_store_write(l->config.store, &job.write);
     if (err == MRL_OK)
-        judge(where);
+        end_refused(&loading);
     mrl_buf_done(&loading.plain);
     mrl_buf_done(&loading.retained_gone);
     *out = loading.found;

@@ -130,52 +130,56 @@ void mrl_session_end(struct mrl_session *s)
     free(s);
 }
 
-/* The row without the will becomes durable together with what the will brings. */
-static void publish_will(struct mrl_session *s, const struct mrl_publication *will)
+/* Takes will. removal is what takes it out of the store: it becomes durable together with what the
+ * will brings, and nothing else may take it out before. */
+static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl_op *removal)
 {
-    struct mrl_op *op = mrl_keep_session(s, /*must=*/true);
-
-    if (op != NULL)
-        s->hub->companion = op;
-    if (mrl_hub_publish(s->hub, will, NULL) != MRL_OK)
-        s->hub->companion = NULL; /* a full retained store drops it: nobody to tell */
-}
-
-void mrl_session_fire_will(struct mrl_session *s)
-{
-    struct mrl_publication *will = s->will.publication;
+    struct mrl_publication *will = from.publication;
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
     struct mrl_hub_question question = {.action = MRL_HUB_PUBLISH};
 
-    s->will_at_ms = 0;
-    if (will == NULL)
-        return;
-    s->will.publication = NULL;
     will->origin = s->number;
-    if (s->will.life_ms != 0)
-        will->expires_ms = mrl_monotonic_ms() + s->will.life_ms;
+    if (from.life_ms != 0)
+        will->expires_ms = mrl_monotonic_ms() + from.life_ms;
     will->retain = will->retain && mrl_session_may_retain(s, will); /* else it goes out only */
     question.name = will->topic;
     question.qos = will->qos;
     question.retain = will->retain;
     question.empty = will->payload.len == 0;
-    if (hooks->may(hooks->context, s, &question)) {
-        publish_will(s, will);
-    } else {
+    s->hub->companion = removal;
+    if (!hooks->may(hooks->context, s, &question))
         hooks->dropped(hooks->context, s, MRL_ERR_DENIED);
-        (void)mrl_keep_session(s, /*must=*/true); /* without the will */
-    }
+    else
+        (void)mrl_hub_publish(s->hub, will, NULL); /* a full retained store: nobody to tell */
+    s->hub->companion = NULL;
     mrl_publication_unref(will);
+}
+
+static struct mrl_will take_will(struct mrl_session *s)
+{
+    struct mrl_will will = s->will;
+
+    s->will = (struct mrl_will){NULL, 0, 0};
+    s->will_at_ms = 0;
+    return will;
+}
+
+void mrl_session_fire_will(struct mrl_session *s)
+{
+    struct mrl_will will = take_will(s);
+
+    if (will.publication != NULL)
+        publish_will(s, will, mrl_keep_session(s, /*must=*/true));
 }
 
 /* The session is removed together with what its will brings. */
 static void end_with_will(struct mrl_session *s)
 {
-    struct mrl_hub *h = s->hub;
+    struct mrl_will will = take_will(s);
+    struct mrl_op *removal = mrl_keep_end(s);
 
-    h->companion = mrl_keep_end(s);
-    mrl_session_fire_will(s);
-    h->companion = NULL; /* there was no will */
+    if (will.publication != NULL)
+        publish_will(s, will, removal);
     mrl_session_end(s);
 }
 
@@ -211,6 +215,12 @@ static uint32_t allowed_expiry(const struct mrl_hub *h, uint32_t wanted)
     return wanted < h->limits->session_expiry_s ? wanted : h->limits->session_expiry_s;
 }
 
+/* As soon as its connection is over. */
+static bool is_due(const struct mrl_will *w)
+{
+    return w->publication != NULL && w->delay_s == 0;
+}
+
 /* The connection is gone; the session stays for its expiry, or ends. */
 static void park(struct mrl_session *s)
 {
@@ -225,11 +235,13 @@ static void park(struct mrl_session *s)
         end_with_will(s);
         return;
     }
-    if (s->will.publication != NULL && s->will.delay_s == 0)
-        mrl_session_fire_will(s);
-    if (s->will.publication != NULL)
-        s->will_at_ms = now + (uint64_t)s->will.delay_s * 1000;
-    (void)mrl_keep_session(s, /*must=*/true);
+    if (is_due(&s->will)) {
+        mrl_session_fire_will(s); /* writes the row, too */
+    } else {
+        if (s->will.publication != NULL)
+            s->will_at_ms = now + (uint64_t)s->will.delay_s * 1000;
+        (void)mrl_keep_session(s, /*must=*/true);
+    }
     arm(s);
 }
 
@@ -263,42 +275,49 @@ static bool take_over(struct mrl_session *s, bool clean_start)
     mrl_session_evict(s, MRL_EVICT_TAKEN_OVER);
     if (!goes_on)
         end_with_will(s);
-    else if (s->will.delay_s == 0)
-        mrl_session_fire_will(s);
     return goes_on;
 }
 
 /* A session that ends with its connection from now on is not kept any longer, but its will is: that
- * the server dies does not make it unsaid. MQTT 5.0 3.1.2.5 */
-static void keep_or_not(struct mrl_session *s)
+ * the server dies does not make it unsaid. MQTT 5.0 3.1.2.5. Gives what takes the will before this
+ * connection out of the store, or NULL. */
+static struct mrl_op *keep_or_not(struct mrl_session *s)
 {
+    struct mrl_op *removal = NULL, *row;
+
     if (s->hub->journal == NULL)
-        return;
+        return NULL;
     if (s->expiry_s > 0 && !s->durable)
         mrl_keep_begin(s);
     if (s->expiry_s == 0 && s->durable) {
-        mrl_keep_end(s);
+        removal = mrl_keep_end(s);
         mrl_delivery_unkeep(s);
     }
     if (s->expiry_s == 0 && s->will.publication != NULL)
         mrl_keep_begin_will(s);
-    (void)mrl_keep_session(s, /*must=*/false);
+    row = mrl_keep_session(s, /*must=*/false);
+    return removal != NULL ? removal : row;
 }
 
 static void connect_door(struct mrl_session *s, const struct mrl_attach *a)
 {
+    struct mrl_will before = take_will(s);
+    struct mrl_op *removal;
     unsigned limit;
 
     mrl_session_take_limits(s);
     limit = s->receive_maximum = s->limits.in_flight;
     mrl_timer_cancel(&s->timer);
-    mrl_publication_unref(s->will.publication); /* a delayed will is not sent. MQTT 5.0 3.1.3-9 */
     s->will = a->will;
-    s->will_at_ms = s->expires_at_ms = 0;
+    s->expires_at_ms = 0;
     s->sink = a->sink;
     s->door = a->door;
     s->expiry_s = allowed_expiry(s->hub, a->expiry_s);
-    keep_or_not(s);
+    removal = keep_or_not(s);
+    if (is_due(&before))
+        publish_will(s, before, removal);
+    else
+        mrl_publication_unref(before.publication); /* it is not sent. MQTT 5.0 3.1.3-9 */
     s->window = a->receive_maximum < limit ? a->receive_maximum : limit;
     s->hub->connected++;
 }

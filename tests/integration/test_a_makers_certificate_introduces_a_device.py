@@ -4,9 +4,11 @@ import datetime
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from harness.ca import Identity, make_key, openssl
 from harness.est import CurlAnswer, Est, certificates_of, make_csr_body
 from harness.maker import Authority, Maker, csr_body, hardware_module, load, load_key, name, new_key, pem
@@ -238,6 +240,31 @@ def test_crls_of_a_maker_keep_out_what_they_name(merlon, maker, workdir):
     assert enrol(est, good, csr_body(new_key(), name(cn="acme-SN-1"))).status == 0
     merlon.api.do("PUT", "/v1/makers/acme/crl", {})
     assert enrol(est, bad, csr_body(new_key(), name(cn="acme-SN-2"))).status == 200
+
+
+def test_a_maker_has_16_crls_and_not_one_more(merlon, maker):
+    register(merlon, maker)
+    for count, status in ((17, 409), (16, 200)):
+        assert merlon.api.ask("PUT", "/v1/makers/acme/crl", {"crl": maker.root.crl().decode() * count}).status == status
+    assert merlon.api.get("/v1/makers/acme")["crls"] == 16
+
+
+def test_crls_of_a_maker_have_40_kib_and_not_one_entry_more(merlon, maker):
+    """In DER, whose signature may be a byte or two longer or shorter."""
+    limit, entry = 40 << 10, 39
+
+    def crl(count: int) -> bytes:
+        return maker.root.crl(*(SimpleNamespace(serial_number=(1 << 158) + n) for n in range(count)))
+
+    def size(text: bytes) -> int:
+        return len(x509.load_pem_x509_crl(text).public_bytes(serialization.Encoding.DER))
+
+    most = (limit - size(crl(1000))) // entry + 1000
+    register(merlon, maker)
+    for count, status in ((most + 1, 409), (most - 1, 200)):
+        text = crl(count)
+        assert (size(text) > limit) == (status == 409) and abs(size(text) - limit) < 2 * entry
+        assert merlon.api.ask("PUT", "/v1/makers/acme/crl", {"crl": text.decode()}).status == status
 
 
 # --- one key, one device, for ever

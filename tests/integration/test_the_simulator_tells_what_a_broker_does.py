@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """merlon-sim against a broker we did not write: each scenario counts what it should."""
 import json
+import os
+import re
 import subprocess
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from harness.merlon import descendants
 from harness.process import program
+from harness.waiting import wait_until
 
 
 @pytest.fixture
@@ -13,10 +19,14 @@ def broker(mosquitto):
     return mosquitto("max_queued_messages 0")
 
 
+def command(broker, test_ca, scenario, *options):
+    words = [program("merlon-sim"), scenario, "--broker", f"127.0.0.1:{broker.port}", "--ca", test_ca.certificate,
+             "--mint", test_ca.key, "--json", *options]
+    return [str(word) for word in words]
+
+
 def run(broker, test_ca, scenario, *options):
-    command = [program("merlon-sim"), scenario, "--broker", f"127.0.0.1:{broker.port}", "--ca", test_ca.certificate,
-               "--mint", test_ca.key, "--json", *options]
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    return subprocess.run(command(broker, test_ca, scenario, *options), capture_output=True, text=True, check=False)
 
 
 def found(broker, test_ca, scenario, *options):
@@ -49,11 +59,62 @@ def test_fan_in_reaches_few_subscribers(broker, test_ca):
     assert 150 <= result["received_per_second"] <= 250
 
 
+def addresses_seen(broker):
+    """How many clients came from each address, as the broker wrote it down."""
+    return Counter(re.findall(r"New client connected from ([\d.]+):\d+ as sim-", broker.process.log()))
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_clients_come_from_as_many_addresses_as_asked_for(broker, test_ca, members):
+    found(broker, test_ca, "connect-full", "--publishers", 20, "--subscribers", 0, "--sources", 3, "--processes", members)
+    assert addresses_seen(broker) == {"127.0.0.2": 7, "127.0.0.3": 7, "127.0.0.4": 6}
+
+
+def test_without_sources_the_kernel_chooses_the_address(broker, test_ca):
+    found(broker, test_ca, "connect-full", "--publishers", 20, "--subscribers", 0)
+    assert addresses_seen(broker) == {"127.0.0.1": 20}
+
+
+def connections(pid, port):
+    """Open ones of this process to the port, from its descriptors and the table of the kernel."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"}  # ESTABLISHED
+    return sum(os.readlink(fd) in inodes for fd in Path(f"/proc/{pid}/fd").iterdir())
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_clients_are_spread_over_as_many_processes_as_asked_for(broker, test_ca, members):
+    words = command(broker, test_ca, "idle", "--publishers", 0, "--subscribers", 12, "--processes", members, "--seconds", 2)
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as running:
+        wait_until(lambda: addresses_seen(broker).total() == 12, "all clients are connected")
+        assert [connections(pid, broker.port) for pid in descendants(running.pid)] == [12 // members] * members
+        assert connections(running.pid, broker.port) == 0
+    assert running.returncode == 0
+
+
 def test_who_comes_back_with_a_ticket_resumes(broker, test_ca):
-    full = found(broker, test_ca, "connect-full", "--publishers", 20, "--subscribers", 0, "--sources", 3)
+    full = found(broker, test_ca, "connect-full", "--publishers", 20, "--subscribers", 0)
     resumed = found(broker, test_ca, "connect-resumed", "--publishers", 20, "--subscribers", 0, "--rounds", 2)
     assert full["connects_per_second"] > 0 and resumed["connects_per_second"] > 0
     assert full["connect_p99_us"] > 0
+    assert (full["connected"], full["resumed"]) == (20, 0)
+    assert (resumed["connected"], resumed["resumed"]) == (40, 40)
+
+
+def test_the_server_counts_the_same_resumptions(merlon, workdir):
+    def handshakes():
+        return [merlon.api.metric("merlon_tls_handshakes_total", f'kind="{kind}"') for kind in ("full", "resumed")]
+
+    token = merlon.api.post("/v1/tokens", {"group": "fleet", "uses": 20, "life": "1h"})["token"]
+    who = ["--ca", merlon.root, "--identities", workdir / "identities.pem", "--publishers", 20, "--subscribers", 0]
+    for words in (["enrol", "--est", f"127.0.0.1:{merlon.enrolment_port}", "--token", token],
+                  ["connect-resumed", "--broker", f"127.0.0.1:{merlon.mqtt_port}", "--rounds", 3, "--json"]):
+        before = handshakes()
+        done = subprocess.run([str(word) for word in (program("merlon-sim"), *words, *who)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    full, resumed = (now - then for now, then in zip(handshakes(), before))
+    assert (full, resumed) == (20, 60)
+    assert json.loads(done.stdout)["resumed"] == 60
 
 
 def test_after_a_storm_everyone_is_back(broker, test_ca):
@@ -72,6 +133,14 @@ def test_what_was_kept_for_offline_sessions_arrives_later(broker, test_ca):
 def test_idle_clients_cost_memory(broker, test_ca):
     result = found(broker, test_ca, "idle", "--publishers", 0, "--subscribers", 50, "--seconds", 0.5)
     assert result["private_bytes_each"] > 1000
+
+
+def test_who_was_there_before_does_not_count_as_idle(broker, test_ca):
+    result = found(broker, test_ca, "idle", "--publishers", 200, "--subscribers", 50, "--seconds", 0.5)
+    assert result["clients"] == 50
+    assert 1000 < result["private_bytes_each"] < 80000  # those before would be four times as much again
+    done = run(broker, test_ca, "idle", "--publishers", 1, "--subscribers", 0)
+    assert done.returncode == 2 and "--subscribers" in done.stderr
 
 
 def test_more_clients_than_open_files_is_told(broker, test_ca):

@@ -101,15 +101,18 @@ class Leaver(threading.Thread):
         while time.monotonic() < will.not_before:
             try:
                 with Mqtt(self._port, self._root, self._identity) as client:
-                    answer = client.connect(client_id, clean=False, props={"session_expiry": will.plan.expiry_s})
+                    self._return(client, client_id, will)
+                    return
             except GONE:
                 time.sleep(0.02)
-                continue
-            assert answer.reason == 0, answer
-            if time.monotonic() < will.not_before:
-                will.fate = Fate.VOID
-                self.lost_sessions += not answer.session_present
-            return
+
+    def _return(self, client: Mqtt, client_id: str, will: LastWill) -> None:
+        answer = client.connect(client_id, clean=False, props={"session_expiry": will.plan.expiry_s})
+        assert answer.reason == 0, answer
+        if time.monotonic() < will.not_before:
+            will.fate = Fate.VOID
+            self.lost_sessions += not answer.session_present
+        time.sleep(self._dice.uniform(0, 1))
 
     def finish(self) -> None:
         self._stopping.set()

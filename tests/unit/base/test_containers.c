@@ -40,6 +40,31 @@ static void a_map_finds_what_it_holds(void **state)
     mrl_map_done(&map);
 }
 
+static void what_comes_while_a_map_is_emptied_is_popped_too(void **state)
+{
+    static struct item items[ITEMS];
+    struct mrl_map map = {0};
+    struct mrl_map_node *n, *held = NULL;
+    int popped = 0;
+
+    (void)state;
+    for (int i = 0; i < ITEMS; i++) {
+        (void)snprintf(items[i].key, sizeof(items[i].key), "device-%d", i);
+        items[i].node.key = mrl_str(items[i].key);
+        mrl_map_insert(&map, &items[i].node);
+    }
+    for (; (n = mrl_map_pop(&map)) != NULL; popped++) {
+        assert_null(mrl_map_find(&map, n->key));
+        if (held != NULL)
+            mrl_map_insert(&map, held); /* its place is before or at that of the one popped last */
+        held = held == NULL ? n : NULL;
+        assert_int_equal(map.count == 0, mrl_map_next(&map, NULL) == NULL);
+    }
+    assert_int_equal(map.count, 0);
+    assert_int_equal(popped, 2 * ITEMS - 1);
+    mrl_map_done(&map);
+}
+
 static void a_list_keeps_order_and_survives_removal(void **state)
 {
     struct item items[4];
@@ -66,7 +91,9 @@ static void a_list_keeps_order_and_survives_removal(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_map_finds_what_it_holds),
-                                       cmocka_unit_test(a_list_keeps_order_and_survives_removal)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_map_finds_what_it_holds),
+        cmocka_unit_test(what_comes_while_a_map_is_emptied_is_popped_too),
+        cmocka_unit_test(a_list_keeps_order_and_survives_removal)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

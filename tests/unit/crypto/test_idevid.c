@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/writer.h"
 #include "tests/unit/unit.h"
 
 /* 30 len 31 len 30 len: Name of one attribute of type 2.5.4.x */
@@ -115,6 +116,35 @@ static void a_hardware_module_has_a_type_and_bytes(void **state)
                      MRL_ERR_MALFORMED);
 }
 
+/* MODULE_NAME with a serial number of so many bytes. */
+static mrl_err read_module_with(uint8_t len, struct mrl_hardware_module *out)
+{
+    uint8_t der[128] = {0};
+    struct mrl_writer w = mrl_writer_on(der, sizeof(der));
+
+    mrl_put_bytes(&w, MRL_LIT("\x30"));
+    mrl_put_u8(&w, (uint8_t)(len + 22));
+    mrl_put_bytes(&w, MRL_LIT("\xa0"));
+    mrl_put_u8(&w, (uint8_t)(len + 20));
+    mrl_put_bytes(&w, MRL_LIT("\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x04\xa0"));
+    mrl_put_u8(&w, (uint8_t)(len + 8));
+    mrl_put_bytes(&w, MRL_LIT("\x30"));
+    mrl_put_u8(&w, (uint8_t)(len + 6));
+    mrl_put_bytes(&w, MRL_LIT("\x06\x02\x2a\x03\x04"));
+    mrl_put_u8(&w, len);
+    return mrl_idevid_hardware(mrl_bytes_of(der, w.len + len), out);
+}
+
+static void its_serial_number_has_up_to_64_bytes(void **state)
+{
+    struct mrl_hardware_module m;
+
+    (void)state;
+    assert_ok(read_module_with(64, &m));
+    assert_int_equal(m.serial.len, 64);
+    assert_int_equal(read_module_with(65, &m), MRL_ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +154,7 @@ int main(void)
         cmocka_unit_test(it_has_up_to_64_bytes),
         cmocka_unit_test(every_shorter_name_is_malformed),
         cmocka_unit_test(a_hardware_module_has_a_type_and_bytes),
+        cmocka_unit_test(its_serial_number_has_up_to_64_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "crypto/cert_build.h"
+#include "keys/ca_internal.h"
 #include "tests/unit/keys/fixture.h"
 #include "tests/unit/unit.h"
 
@@ -209,6 +210,18 @@ static void there_are_no_more_cas_than_fit_in_a_message(void **state)
     assert_int_equal(mrl_ca_new_root(&o.store, MRL_KEY_P256, &number, NULL), MRL_ERR_LIMIT);
 }
 
+static void numbers_end_at_99(void **state)
+{
+    struct mrl_generations all = {.at = {{.kind = MRL_CA_ISSUING, .number = 98}}, .count = 1};
+    uint8_t number = 0;
+
+    (void)state;
+    assert_ok(mrl_ca_next_number(&all, MRL_CA_ISSUING, &number, NULL));
+    assert_int_equal(number, 99);
+    all.at[0].number = number;
+    assert_int_equal(mrl_ca_next_number(&all, MRL_CA_ISSUING, &number, NULL), MRL_ERR_LIMIT);
+}
+
 /* --- the root is elsewhere --- */
 
 static void request(struct mrl_buf *out)
@@ -383,6 +396,7 @@ int main(void)
                                         set_up, take_down),
         cmocka_unit_test_setup_teardown(there_are_no_more_cas_than_fit_in_a_message, set_up,
                                         take_down),
+        cmocka_unit_test(numbers_end_at_99),
         cmocka_unit_test_setup_teardown(an_issuing_ca_comes_from_a_root_on_another_machine, set_up,
                                         take_down),
         cmocka_unit_test_setup_teardown(what_is_not_for_the_key_that_was_asked_for_is_not_taken,

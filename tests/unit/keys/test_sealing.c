@@ -137,6 +137,22 @@ static void eight_at_a_time_and_no_more(void **state)
     fixture_remove(folder);
 }
 
+static void numbers_end_at_99(void **state)
+{
+    char folder[FIXTURE_PATH_MAX];
+    uint32_t number = 1;
+
+    (void)state;
+    fixture_folder(folder);
+    fixture_keystore(folder);
+    while (number < 99) {
+        assert_ok(make(folder, &number, NULL));
+        assert_ok(drop(folder, number - 1, NULL));
+    }
+    assert_int_equal(make(folder, &number, NULL), MRL_ERR_LIMIT);
+    fixture_remove(folder);
+}
+
 static void a_damaged_or_missing_file_is_named(void **state)
 {
     char folder[FIXTURE_PATH_MAX];
@@ -215,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_wrapped_key_is_not_another_one_s),
         cmocka_unit_test(the_newest_and_what_is_not_there_are_not_dropped),
         cmocka_unit_test(eight_at_a_time_and_no_more),
+        cmocka_unit_test(numbers_end_at_99),
         cmocka_unit_test(a_damaged_or_missing_file_is_named),
         cmocka_unit_test(one_file_does_not_pass_for_another),
         cmocka_unit_test(another_source_makes_nothing),

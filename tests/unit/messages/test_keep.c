@@ -174,19 +174,25 @@ static void a_session_that_goes_without_expiry_keeps_its_queue_in_memory(void **
     assert_rows(f, "0 0 0 0 0 0");
 }
 
-static void principals_that_went_take_their_sessions_along(void **state)
+static void attach_one_that_goes(struct fixture *f, struct door *d)
 {
-    struct fixture *f = *state;
-    struct door d = {0};
     const struct mrl_attach a = {.key = {KIND, MRL_LIT("gone"), MRL_LIT("b")},
                                  .expiry_s = 60,
                                  .receive_maximum = 1,
                                  .most_sessions = 1,
                                  .sink = &sink,
-                                 .door = &d};
+                                 .door = d};
     bool present;
 
-    assert_ok(mrl_session_attach(f->hubs[0], &a, &d.session, &present));
+    assert_ok(mrl_session_attach(f->hubs[0], &a, &d->session, &present));
+}
+
+static void principals_that_went_take_their_sessions_along(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach_one_that_goes(f, &d);
     settle(f);
     assert_rows(f, "1 0 0 0 0 0");
     (void)restart(f);
@@ -222,6 +228,24 @@ static void of_two_rows_for_one_session_the_newer_counts(void **state)
     attach(f, "b", 60, &d);
     assert_int_equal(d.session->row, 101);
     settle(f);
+}
+
+static void of_a_principal_that_went_both_rows_go(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_write job = {.run = twice};
+    struct door gone = {0}, stays = {0};
+
+    attach_one_that_goes(f, &gone);
+    subscribe(&gone, "t", 1);
+    attach(f, "a", 60, &stays);
+    settle(f);
+    assert_ok(mrl_store_write(f->store, &job));
+    assert_rows(f, "4 1 0 0 0 0");
+    (void)restart(f);
+    settle(f);
+    assert_rows(f, "1 0 0 0 0 0");
+    assert_int_equal(mrl_hub_session_count(f->hubs[0]), 1);
 }
 
 static mrl_err damage(struct mrl_tx *tx, struct mrl_write *w)
@@ -387,6 +411,7 @@ int main(void)
         CASE(a_session_that_goes_without_expiry_keeps_its_queue_in_memory),
         CASE(principals_that_went_take_their_sessions_along),
         CASE(of_two_rows_for_one_session_the_newer_counts),
+        CASE(of_a_principal_that_went_both_rows_go),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(a_batch_that_fails_is_refused_and_removals_are_tried_again),
         CASE(a_subscription_that_is_refused_leaves_the_former_one),

@@ -29,6 +29,55 @@ static void a_will_at_the_end_of_its_session_goes_with_it(void **state)
     assert_rows(f, "1 1 1 1 0 0");
 }
 
+/* One of a session that goes on: how its connection ends. */
+static void by_the_network(struct fixture *f, struct door *d)
+{
+    (void)f;
+    mrl_session_detach(d->session, MRL_DETACH_WITH_WILL);
+}
+
+static void by_another_connection(struct fixture *f, struct door *d)
+{
+    attach(f, "b", 60, d);
+}
+
+static void by_the_last_connection(struct fixture *f, struct door *d)
+{
+    attach(f, "b", 0, d);
+}
+
+/* Its receiver is on another worker: no row without the will may be written before it. */
+static void a_will_without_delay_goes_with_its_row(void **state)
+{
+    static const struct {
+        void (*ends)(struct fixture *f, struct door *d);
+        const char *rows;
+    } ways[] = {{by_the_network, "2 1 1 1 0 0"},
+                {by_another_connection, "2 1 2 2 0 0"},
+                {by_the_last_connection, "1 1 3 3 0 0"}};
+    struct fixture *f = *state;
+    struct door watcher = {0}, d = {0};
+    const struct mrl_publication will = {
+        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
+    struct mrl_store_stats before, after;
+
+    attach(f, "a", 60, &watcher);
+    subscribe(&watcher, "t", 2);
+    for (size_t i = 0; i < MRL_COUNT(ways); i++) {
+        attach(f, "b", 60, &d);
+        d.session->will = (struct mrl_will){mrl_publication_new(&will), 0, 0};
+        settle(f);
+        mrl_store_stats(f->store, &before);
+        ways[i].ends(f, &d);
+        settle(f);
+        mrl_store_stats(f->store, &after);
+        assert_int_equal(after.jobs, before.jobs + 1);
+        assert_rows(f, ways[i].rows);
+    }
+    assert_log(&watcher, "P2 1 will;P2 2 will;P2 3 will;");
+    mrl_buf_done(&d.log);
+}
+
 /* MQTT 5.0 3.1.2.5: with the network connection the server's death ended the session. */
 static void a_will_without_expiry_outlives_the_process_and_nothing_else_does(void **state)
 {
@@ -108,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_will_at_the_end_of_its_session_goes_with_it),
+        CASE(a_will_without_delay_goes_with_its_row),
         CASE(a_will_without_expiry_outlives_the_process_and_nothing_else_does),
         CASE(a_will_that_was_sent_or_dropped_is_in_the_store_no_more),
         CASE(a_kept_session_that_shall_end_with_its_connection_keeps_its_will),

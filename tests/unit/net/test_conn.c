@@ -8,14 +8,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "net/conn_internal.h"
 #include "net/listener.h"
 #include "tests/unit/net/pki.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/net/turn.h"
 
 #define DAY INT64_C(86400)
-enum { PATIENCE_MS = 10000, CERTIFICATE_REVOKED = 44, LIMIT = 5000 };
+enum { CERTIFICATE_REVOKED = 44, LIMIT = 5000 };
 
 static struct pki pki;
 static struct pki_identity device;
@@ -154,15 +153,6 @@ static void close_world(struct world *w)
     mrl_buf_done(&w->client.got);
 }
 
-#define turn_until(w, condition)                          \
-    do {                                                  \
-        uint64_t end_ = mrl_monotonic_ms() + PATIENCE_MS; \
-        while (!(condition)) {                            \
-            assert_true(mrl_monotonic_ms() < end_);       \
-            assert_ok(mrl_loop_turn((w)->loop, 20));      \
-        }                                                 \
-    } while (0)
-
 static void dial(struct world *w)
 {
     assert_ok(mrl_conn_connect_tls(w->conns, mrl_listener_address(w->listener), w->client_tls,
@@ -172,7 +162,7 @@ static void dial(struct world *w)
 static void dial_and_open(struct world *w)
 {
     dial(w);
-    turn_until(w, w->server.opened == 1 && w->client.opened == 1);
+    turn_until(w->loop, w->server.opened == 1 && w->client.opened == 1);
 }
 
 /* A socket that speaks whatever the test wants. */
@@ -195,15 +185,15 @@ static void bytes_go_both_ways_and_an_idle_connection_holds_no_buffer(void **sta
     dial_and_open(&w);
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("one ")));
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("record")));
-    turn_until(&w, w.server.got.len == 10);
+    turn_until(w.loop, w.server.got.len == 10);
     assert_int_equal(w.server.shown, 1); /* written in one turn: one record */
     assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("answer")));
-    turn_until(&w, w.client.got.len == 6);
+    turn_until(w.loop, w.client.got.len == 6);
     assert_int_equal(w.server.drained, 1);
     assert_int_equal(mrl_conns_count(w.conns).buffers, 0);
     assert_memory_equal(&mrl_conn_facts(w.server.conn)->fingerprint, &device.fingerprint, 32);
     mrl_conn_close(w.client.conn);
-    turn_until(&w, w.client.closed == 1 && w.server.closed == 1);
+    turn_until(w.loop, w.client.closed == 1 && w.server.closed == 1);
     assert_int_equal(w.client.how.end, MRL_END_LOCAL);
     assert_int_equal(w.server.how.end, MRL_END_PEER);
     close_world(&w);
@@ -219,7 +209,7 @@ static void what_waits_is_sent_before_closing_and_an_abort_is_not_proper(void **
     assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("last words")));
     mrl_conn_close(w.server.conn);
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("late")), MRL_ERR_STATE);
-    turn_until(&w, w.client.closed == 1);
+    turn_until(w.loop, w.client.closed == 1);
     assert_bytes_equal(mrl_buf_bytes(&w.client.got), MRL_LIT("last words"));
     assert_int_equal(w.client.how.end, MRL_END_PEER);
     close_world(&w);
@@ -227,7 +217,7 @@ static void what_waits_is_sent_before_closing_and_an_abort_is_not_proper(void **
     dial_and_open(&w);
     assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("thrown away")));
     mrl_conn_abort(w.server.conn);
-    turn_until(&w, w.client.closed == 1);
+    turn_until(w.loop, w.client.closed == 1);
     assert_int_equal(w.client.got.len, 0);
     assert_int_equal(w.client.how.end, MRL_END_LOST);
     close_world(&w);
@@ -241,7 +231,7 @@ static void a_refused_device_learns_why_and_so_do_we(void **state)
     open_world(&w, 0, 0);
     verdict = MRL_TLS_REVOKED;
     dial(&w);
-    turn_until(&w, w.server.closed == 1 && w.client.closed == 1);
+    turn_until(w.loop, w.server.closed == 1 && w.client.closed == 1);
     assert_int_equal(w.server.opened, 0);
     assert_int_equal(w.server.how.end, MRL_END_REFUSED);
     assert_int_equal(w.server.how.refusal, MRL_TLS_REVOKED);
@@ -260,7 +250,7 @@ static void expect_answer(mrl_bytes first, mrl_bytes answer)
     open_world(&w, 0, 0);
     fd = dial_raw(&w);
     assert_int_equal(send(fd, first.data, first.len, MSG_NOSIGNAL), first.len);
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_REFUSED);
     assert_int_equal(w.server.how.refusal, MRL_TLS_PLAINTEXT);
     while ((more = recv(fd, got + len, sizeof(got) - len, 0)) > 0)
@@ -270,7 +260,7 @@ static void expect_answer(mrl_bytes first, mrl_bytes answer)
     if (answer.len == 0)
         assert_int_equal(len, 0);
     close(fd);
-    turn_until(&w, mrl_conns_count(w.conns).open == 0); /* does not linger longer than needed */
+    turn_until(w.loop, mrl_conns_count(w.conns).open == 0); /* does not linger longer than needed */
     close_world(&w);
 }
 
@@ -296,7 +286,7 @@ static void a_silent_peer_and_a_half_handshake_time_out(void **state)
         fd = dial_raw(&w);
         if (i == 1)
             assert_int_equal(send(fd, "\x16\x03\x01\x02", 4, MSG_NOSIGNAL), 4);
-        turn_until(&w, w.server.closed == 1);
+        turn_until(w.loop, w.server.closed == 1);
         assert_int_equal(w.server.how.end, MRL_END_REFUSED);
         assert_int_equal(w.server.how.refusal, MRL_TLS_TIMEOUT);
         close(fd);
@@ -314,13 +304,13 @@ static void handshakes_in_progress_are_limited(void **state)
     for (size_t i = 0; i < MRL_COUNT(fds); i++) {
         fds[i] = dial_raw(&w);
         w.accepted = MRL_ERR_AGAIN;
-        turn_until(&w, w.accepted != MRL_ERR_AGAIN);
+        turn_until(w.loop, w.accepted != MRL_ERR_AGAIN);
         assert_int_equal(w.accepted, i < 2 ? MRL_OK : MRL_ERR_BUSY);
     }
     assert_int_equal(mrl_conns_count(w.conns).handshakes, 2);
     for (size_t i = 0; i < MRL_COUNT(fds); i++)
         close(fds[i]);
-    turn_until(&w, mrl_conns_count(w.conns).handshakes == 0);
+    turn_until(w.loop, mrl_conns_count(w.conns).handshakes == 0);
     close_world(&w);
 }
 
@@ -334,11 +324,11 @@ static void the_backlog_holds_at_limit_and_ends_one_above(void **state)
     dial_and_open(&w);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT)));
     assert_int_equal(mrl_conn_backlog(w.server.conn), LIMIT);
-    turn_until(&w, w.client.got.len == LIMIT);
+    turn_until(w.loop, w.client.got.len == LIMIT);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT)));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
     assert_int_equal(w.server.closed, 0); /* not inside the call */
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
     close_world(&w);
 }
@@ -355,7 +345,7 @@ static void a_mebibyte_waits_where_nothing_else_is_said(void **state)
     mrl_conn_set_kind(w.server.conn, &roomy);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, MEBIBYTE)));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
     close_world(&w);
 }
@@ -370,12 +360,12 @@ static void what_is_not_taken_is_kept_up_to_its_limit(void **state)
     dial_and_open(&w);
     w.server.take = 1;
     assert_ok(mrl_conn_write(w.client.conn, mrl_bytes_of(many, LIMIT)));
-    turn_until(&w, w.server.shown == 1); /* LIMIT - 1 are left */
+    turn_until(w.loop, w.server.shown == 1); /* LIMIT - 1 are left */
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("ab")));
-    turn_until(&w, w.server.shown == 2); /* LIMIT are left */
+    turn_until(w.loop, w.server.shown == 2); /* LIMIT are left */
     assert_int_equal(w.server.closed, 0);
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("ab")));
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_INPUT_LIMIT);
     close_world(&w);
 }
@@ -389,7 +379,7 @@ static void a_paused_connection_is_silent_and_shows_everything_later(void **stat
     dial_and_open(&w);
     w.server.take = 1;
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("abc")));
-    turn_until(&w, w.server.shown == 1);
+    turn_until(w.loop, w.server.shown == 1);
     mrl_conn_pause(w.server.conn);
     assert_int_equal(w.server.conn->watch.events, EPOLLIN); /* asked for until something comes */
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("def")));
@@ -399,7 +389,7 @@ static void a_paused_connection_is_silent_and_shows_everything_later(void **stat
     assert_int_equal(w.server.conn->watch.events, 0); /* the loop does not spin */
     w.server.take = 0;
     mrl_conn_resume(w.server.conn);
-    turn_until(&w, w.server.got.len == 6);
+    turn_until(w.loop, w.server.got.len == 6);
     assert_bytes_equal(mrl_buf_bytes(&w.server.got), MRL_LIT("abcdef"));
     close_world(&w);
 }
@@ -414,7 +404,7 @@ static void what_comes_while_closing_does_not_keep_last_words_back(void **state)
     dial_and_open(&w);
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("bye")));
     mrl_conn_close(w.client.conn);
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_bytes_equal(mrl_buf_bytes(&w.server.got), MRL_LIT("bye"));
     assert_int_equal(w.server.how.end, MRL_END_PEER);
     close_world(&w);
@@ -429,16 +419,16 @@ static void a_close_that_came_with_data_is_told_after_the_pause(void **state)
     open_world(&w, 0, 0);
     dial_and_open(&w);
     assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("hello")));
-    turn_until(&w, w.client.got.len == 5);
+    turn_until(w.loop, w.client.got.len == 5);
     w.server.pause = true;
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("bye")));
     mrl_conn_close(w.client.conn);
-    turn_until(&w, w.server.got.len == 3);
+    turn_until(w.loop, w.server.got.len == 3);
     for (int i = 0; i < 5; i++)
         assert_ok(mrl_loop_turn(w.loop, 5));
     assert_int_equal(w.server.closed, 0);
     mrl_conn_resume(w.server.conn);
-    turn_until(&w, w.server.closed == 1);
+    turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_PEER);
     close_world(&w);
 }
@@ -459,7 +449,7 @@ static void a_connection_moves_with_its_unread_bytes(void **state)
     dial_and_open(&w);
     w.server.detach = true;
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("CONNECT")));
-    turn_until(&w, w.server.parcel != NULL);
+    turn_until(w.loop, w.server.parcel != NULL);
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT(" PUBLISH")));
     assert_ok(mrl_loop_turn(w.loop, 5)); /* in the kernel, while nobody owns the connection */
     assert_int_equal(mrl_conns_count(w.conns).open, 1);
@@ -471,7 +461,7 @@ static void a_connection_moves_with_its_unread_bytes(void **state)
     assert_int_equal(after.opened, 0);
     assert_ok(mrl_conn_write(after.conn, MRL_LIT("CONNACK")));
     assert_ok(mrl_loop_turn(home, 0));
-    turn_until(&w, w.client.got.len == 7);
+    turn_until(w.loop, w.client.got.len == 7);
     mrl_conns_free(conns);
     assert_int_equal(after.closed, 1);
     assert_int_equal(after.how.end, MRL_END_SHUTDOWN);
@@ -489,9 +479,9 @@ static void a_parcel_nobody_adopts_is_cut_off(void **state)
     dial_and_open(&w);
     w.server.detach = true;
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("CONNECT")));
-    turn_until(&w, w.server.parcel != NULL);
+    turn_until(w.loop, w.server.parcel != NULL);
     mrl_conn_parcel_free(w.server.parcel);
-    turn_until(&w, w.client.closed == 1);
+    turn_until(w.loop, w.client.closed == 1);
     assert_int_equal(w.client.how.end, MRL_END_LOST);
     assert_int_equal(w.server.closed, 0);
     close_world(&w);
@@ -510,12 +500,12 @@ static void plain_bytes_need_a_unix_socket(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     assert_ok(mrl_conn_accept_unix(w.conns, pair[0], NULL, &kind, &w.server, &w.server.conn));
     assert_ok(mrl_conn_accept_unix(w.conns, pair[1], NULL, &kind, &w.client, &w.client.conn));
-    turn_until(&w, w.server.opened == 1 && w.client.opened == 1);
+    turn_until(w.loop, w.server.opened == 1 && w.client.opened == 1);
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("hello")));
-    turn_until(&w, w.server.got.len == 5);
+    turn_until(w.loop, w.server.got.len == 5);
     assert_null(mrl_conn_facts(w.server.conn));
     mrl_conn_close(w.server.conn);
-    turn_until(&w, w.client.closed == 1);
+    turn_until(w.loop, w.client.closed == 1);
     close_world(&w);
 }
 
@@ -552,12 +542,12 @@ static void plain_connections_are_tcp_only_and_carry_bytes(void **state)
     tcp_pair(pair);
     assert_ok(mrl_conn_accept_plain(w.conns, pair[0], NULL, &kind, &w.server, &w.server.conn));
     assert_ok(mrl_conn_accept_plain(w.conns, pair[1], NULL, &kind, &w.client, &w.client.conn));
-    turn_until(&w, w.server.opened == 1 && w.client.opened == 1);
+    turn_until(w.loop, w.server.opened == 1 && w.client.opened == 1);
     assert_ok(mrl_conn_write(w.client.conn, MRL_LIT("hello")));
-    turn_until(&w, w.server.got.len == 5);
+    turn_until(w.loop, w.server.got.len == 5);
     assert_null(mrl_conn_facts(w.server.conn));
     mrl_conn_close(w.server.conn);
-    turn_until(&w, w.client.closed == 1);
+    turn_until(w.loop, w.client.closed == 1);
     close_world(&w);
 }
 

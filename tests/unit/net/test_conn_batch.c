@@ -4,14 +4,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "net/conn_internal.h"
 #include "net/listener.h"
 #include "tests/unit/net/pki.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/net/turn.h"
 
 #define DAY INT64_C(86400)
-enum { PATIENCE_MS = 10000, MANY = MRL_BATCH_MOST + 6 };
+enum { MANY = MRL_BATCH_MOST + 6 };
 
 static struct pki pki;
 static struct pki_identity device;
@@ -106,15 +105,6 @@ static void make_tls(struct world *w)
     assert_ok(mrl_tls_context_set_identity(w->client_tls, &device.chain, device.key, NULL));
 }
 
-#define turn_until(w, condition)                          \
-    do {                                                  \
-        uint64_t end_ = mrl_monotonic_ms() + PATIENCE_MS; \
-        while (!(condition)) {                            \
-            assert_true(mrl_monotonic_ms() < end_);       \
-            assert_ok(mrl_loop_turn((w)->loop, 20));      \
-        }                                                 \
-    } while (0)
-
 /* Pairs are opened one after the other: servers[i] and clients[i] are the ends of one. */
 static struct world *open_world(unsigned pairs)
 {
@@ -137,7 +127,7 @@ static struct world *open_world(unsigned pairs)
 
         assert_ok(mrl_conn_connect_tls(w->conns, mrl_listener_address(w->listener), w->client_tls,
                                        MRL_LIT("127.0.0.1"), &kind, e, &e->conn));
-        turn_until(w, w->servers[i].opened == 1 && e->opened == 1);
+        turn_until(w->loop, w->servers[i].opened == 1 && e->opened == 1);
     }
     return w;
 }
@@ -183,7 +173,7 @@ static void more_than_a_batch_get_all_in_order_and_hold_no_buffer(void **state)
     for (unsigned i = 0; i < MANY; i++)
         assert_false(w->servers[i].conn->batched);
     write_to_all(w, MANY, MRL_LIT("three"));
-    turn_until(w, have_all(w, MANY, 15));
+    turn_until(w->loop, have_all(w, MANY, 15));
     for (unsigned i = 0; i < MANY; i++)
         assert_bytes_equal(mrl_buf_bytes(&w->clients[i].got), MRL_LIT("one, two, three"));
     assert_int_equal(mrl_conns_count(w->conns).buffers, 0);
@@ -200,8 +190,8 @@ static void what_is_longer_and_what_is_alone_arrives_like_the_rest(void **state)
     assert_ok(mrl_conn_write(w->servers[0].conn, mrl_bytes_of(text, sizeof(text))));
     assert_ok(mrl_conn_write(w->servers[1].conn, mrl_bytes_of(text, sizeof(text) - 1)));
     assert_ok(mrl_conn_write(w->servers[2].conn, mrl_bytes_of(text, sizeof(text))));
-    turn_until(w, have_all(w, 3, sizeof(text) - 1) && w->clients[0].got.len == sizeof(text) &&
-                      w->clients[2].got.len == sizeof(text));
+    turn_until(w->loop, have_all(w, 3, sizeof(text) - 1) && w->clients[0].got.len == sizeof(text) &&
+                            w->clients[2].got.len == sizeof(text));
     assert_int_equal(w->clients[1].got.len, sizeof(text) - 1);
     close_world(w);
 }
@@ -227,7 +217,7 @@ static void what_is_written_while_a_record_waits_follows_it(void **state)
 
     (void)state;
     with_records_waiting(w, write_more);
-    turn_until(w, w->clients[0].got.len == 13 && w->clients[1].got.len == 5);
+    turn_until(w->loop, w->clients[0].got.len == 13 && w->clients[1].got.len == 5);
     assert_bytes_equal(mrl_buf_bytes(&w->clients[0].got), MRL_LIT("first, second"));
     assert_int_equal(mrl_conns_count(w->conns).buffers, 0);
     close_world(w);
@@ -244,7 +234,7 @@ static void a_close_follows_the_record_that_waits(void **state)
 
     (void)state;
     with_records_waiting(w, close_one);
-    turn_until(w, w->clients[0].closed == 1 && w->clients[1].got.len == 5);
+    turn_until(w->loop, w->clients[0].closed == 1 && w->clients[1].got.len == 5);
     assert_bytes_equal(mrl_buf_bytes(&w->clients[0].got), MRL_LIT("first"));
     assert_int_equal(w->clients[0].how, MRL_END_PEER); /* close_notify was good */
     close_world(w);
@@ -261,7 +251,7 @@ static void an_abort_sends_what_is_sealed(void **state)
 
     (void)state;
     with_records_waiting(w, abort_one);
-    turn_until(w, w->clients[0].closed == 1 && w->clients[1].got.len == 5);
+    turn_until(w->loop, w->clients[0].closed == 1 && w->clients[1].got.len == 5);
     assert_bytes_equal(mrl_buf_bytes(&w->clients[0].got), MRL_LIT("first"));
     assert_int_equal(w->servers[0].closed, 1);
     assert_int_equal(w->servers[1].closed, 0);
@@ -279,11 +269,11 @@ static void a_connection_moves_after_the_record_that_waits(void **state)
 
     (void)state;
     with_records_waiting(w, detach_one);
-    turn_until(w, w->clients[0].got.len == 5 && w->clients[1].got.len == 5);
+    turn_until(w->loop, w->clients[0].got.len == 5 && w->clients[1].got.len == 5);
     assert_ok(
         mrl_conn_adopt(w->conns, MRL_TAKE(w->parcel), &kind, &w->servers[0], &w->servers[0].conn));
     write_to_all(w, 2, MRL_LIT(", then"));
-    turn_until(w, have_all(w, 2, 11));
+    turn_until(w->loop, have_all(w, 2, 11));
     assert_bytes_equal(mrl_buf_bytes(&w->clients[0].got), MRL_LIT("first, then"));
     close_world(w);
 }
@@ -302,11 +292,11 @@ static void frames_begin_behind_the_record_that_waits(void **state)
 
     (void)state;
     with_records_waiting(w, frame_one);
-    turn_until(w, w->clients[0].got.len == 17 && w->clients[1].got.len == 5);
+    turn_until(w->loop, w->clients[0].got.len == 17 && w->clients[1].got.len == 5);
     assert_bytes_equal(mrl_buf_bytes(&w->clients[0].got), MRL_LIT("first\x82\x0a"
                                                                   "in a frame"));
     write_to_all(w, 2, MRL_LIT("0123456789"));
-    turn_until(w, w->clients[0].got.len == 29 && w->clients[1].got.len == 15);
+    turn_until(w->loop, w->clients[0].got.len == 29 && w->clients[1].got.len == 15);
     assert_memory_equal(&w->clients[0].got.data[17],
                         "\x82\x0a"
                         "0123456789",
@@ -325,7 +315,7 @@ static void one_that_cannot_be_sent_to_does_not_touch_the_others(void **state)
 
     (void)state;
     with_records_waiting(w, lose_one);
-    turn_until(w, w->servers[0].closed == 1 && w->clients[1].got.len == 5);
+    turn_until(w->loop, w->servers[0].closed == 1 && w->clients[1].got.len == 5);
     assert_int_equal(w->servers[0].how, MRL_END_LOST);
     assert_int_equal(w->servers[1].closed, 0);
     close_world(w);
@@ -348,7 +338,7 @@ static void a_slow_reader_gets_everything_later(void **state)
         assert_in_range(sent, 1, 64 << 20);
     }
     mrl_conn_resume(w->clients[0].conn);
-    turn_until(w, have_all(w, 2, sent));
+    turn_until(w->loop, have_all(w, 2, sent));
     for (size_t at = 0; at < sent; at++)
         assert_int_equal(w->clients[0].got.data[at], at / sizeof(text) % 251);
     assert_int_equal(w->clients[0].got.len, sent);

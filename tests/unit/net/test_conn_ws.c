@@ -3,11 +3,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "net/conn.h"
+#include "tests/unit/net/turn.h"
 #include "tests/unit/net/ws_frames.h"
 
-enum { PATIENCE_MS = 10000, BACKLOG = 5000 };
+enum { BACKLOG = 5000 };
 
 struct world {
     struct mrl_loop *loop;
@@ -83,15 +83,6 @@ static const struct mrl_conn_kind kind = {.on_open = on_open,
                                           .on_closed = on_closed,
                                           .backlog_limit = BACKLOG};
 
-#define turn_until(w, condition)                          \
-    do {                                                  \
-        uint64_t end_ = mrl_monotonic_ms() + PATIENCE_MS; \
-        while (!(condition)) {                            \
-            assert_true(mrl_monotonic_ms() < end_);       \
-            assert_ok(mrl_loop_turn((w)->loop, 20));      \
-        }                                                 \
-    } while (0)
-
 static void open_bare(struct world *w)
 {
     struct mrl_conns_config config = {0};
@@ -105,7 +96,7 @@ static void open_bare(struct world *w)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     w->fd = fds[1];
     assert_ok(mrl_conn_accept_unix(w->conns, fds[0], &peer, &kind, w, &w->conn));
-    turn_until(w, w->opened == 1);
+    turn_until(w->loop, w->opened == 1);
     assert_false(mrl_conn_is_ws(w->conn));
 }
 
@@ -144,7 +135,7 @@ static void client_sees(struct world *w, mrl_bytes expected)
     uint8_t memory[512];
     ssize_t got;
 
-    turn_until(w, has_come(w, expected.len));
+    turn_until(w->loop, has_come(w, expected.len));
     got = recv(w->fd, memory, sizeof(memory), MSG_DONTWAIT);
     assert_bytes_equal(mrl_bytes_of(memory, (size_t)got), expected);
 }
@@ -158,7 +149,7 @@ static void its_user_sees_what_the_frames_carry_and_writes_into_one_frame_a_turn
     ws_add(&w.sent, MRL_WS_BINARY, false, MRL_LIT("one "));
     ws_add(&w.sent, MRL_WS_CONTINUATION, true, MRL_LIT("stream"));
     send_now(&w);
-    turn_until(&w, w.got.len == 10);
+    turn_until(w.loop, w.got.len == 10);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("one stream"));
     assert_ok(mrl_conn_write(w.conn, MRL_LIT("an ")));
     assert_ok(mrl_conn_write(w.conn, MRL_LIT("answer")));
@@ -198,7 +189,7 @@ static void frames_without_data_are_told_and_may_end_reading(void **state)
     assert_int_equal(w.shown, 0);
     w.pause = false;
     mrl_conn_resume(w.conn);
-    turn_until(&w, w.got.len == 4);
+    turn_until(w.loop, w.got.len == 4);
     assert_int_equal(w.idle_frames, 1);
     close_world(&w);
 }
@@ -212,10 +203,10 @@ static void what_is_left_behind_is_shown_again_with_more(void **state)
     w.leave = 2;
     ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("abcd"));
     send_now(&w);
-    turn_until(&w, w.got.len == 2);
+    turn_until(w.loop, w.got.len == 2);
     ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("ef"));
     send_now(&w);
-    turn_until(&w, w.got.len == 4);
+    turn_until(w.loop, w.got.len == 4);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("abcd"));
     close_world(&w);
 }
@@ -229,7 +220,7 @@ static void the_last_message_is_shown_before_the_close_that_came_with_it(void **
     ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("last"));
     ws_add(&w.sent, MRL_WS_CLOSE, true, MRL_LIT("\x03\xe8"));
     send_now(&w);
-    turn_until(&w, w.closed == 1);
+    turn_until(w.loop, w.closed == 1);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("last"));
     assert_int_equal(w.end, MRL_END_PEER);
     assert_null(w.fault);
@@ -248,7 +239,7 @@ static void a_close_waits_for_a_user_that_paused(void **state)
     ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("last"));
     ws_add(&w.sent, MRL_WS_CLOSE, true, MRL_BYTES_NONE);
     send_now(&w);
-    turn_until(&w, w.shown == 1);
+    turn_until(w.loop, w.shown == 1);
     for (int i = 0; i < 3; i++)
         assert_ok(mrl_loop_turn(w.loop, 0));
     assert_int_equal(w.closed, 0);
@@ -256,7 +247,7 @@ static void a_close_waits_for_a_user_that_paused(void **state)
     w.pause = false;
     w.leave = 0;
     mrl_conn_resume(w.conn);
-    turn_until(&w, w.closed == 1);
+    turn_until(w.loop, w.closed == 1);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("last"));
     client_sees(&w, MRL_LIT("\x82\x04wait\x88\x00"));
     close_world(&w);
@@ -270,7 +261,7 @@ static void a_fault_ends_the_connection_and_is_named(void **state)
     open_world(&w);
     assert_ok(mrl_buf_append(&w.sent, MRL_LIT("\x82\x01x")));
     send_now(&w);
-    turn_until(&w, w.closed == 1);
+    turn_until(w.loop, w.closed == 1);
     assert_int_equal(w.end, MRL_END_PROTOCOL);
     assert_string_equal(w.fault, "frame of a client is not masked");
     client_sees(&w, MRL_LIT("\x88\x02\x03\xea"));
@@ -285,7 +276,7 @@ static void closing_says_so_behind_what_was_written(void **state)
     open_world(&w);
     assert_ok(mrl_conn_write(w.conn, MRL_LIT("bye")));
     mrl_conn_close(w.conn);
-    turn_until(&w, w.closed == 1);
+    turn_until(w.loop, w.closed == 1);
     assert_int_equal(w.end, MRL_END_LOCAL);
     client_sees(&w, MRL_LIT("\x82\x03"
                             "bye\x88\x02\x03\xe8"));
@@ -324,7 +315,7 @@ static void bytes_read_before_it_began_count_as_frames(void **state)
     ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("early"));
     ws_add(&w.sent, MRL_WS_PING, true, MRL_BYTES_NONE);
     send_now(&w);
-    turn_until(&w, w.got.len == 5);
+    turn_until(w.loop, w.got.len == 5);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("early"));
     client_sees(&w, MRL_LIT("hello\x8a\x00"));
     close_world(&w);
@@ -341,7 +332,7 @@ static void a_close_read_before_it_began_is_the_end(void **state)
     ws_add(&w.sent, MRL_WS_BINARY, true, MRL_LIT("early"));
     ws_add(&w.sent, MRL_WS_CLOSE, true, MRL_BYTES_NONE);
     send_now(&w);
-    turn_until(&w, w.closed == 1);
+    turn_until(w.loop, w.closed == 1);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("early"));
     client_sees(&w, MRL_LIT("hello\x88\x00"));
     close_world(&w);
@@ -359,12 +350,12 @@ static void it_moves_to_another_worker_in_the_middle_of_a_frame(void **state)
     w.detach = true;
     assert_ok(mrl_conn_write(w.conn, MRL_LIT("be")));
     assert_int_equal(write(w.fd, frame.data, frame.len - 4), frame.len - 4);
-    turn_until(&w, w.parcel != NULL);
+    turn_until(w.loop, w.parcel != NULL);
     w.detach = false;
     assert_ok(mrl_conn_adopt(w.conns, w.parcel, &kind, &w, &w.conn));
     assert_true(mrl_conn_is_ws(w.conn));
     assert_int_equal(write(w.fd, &frame.data[frame.len - 4], 4), 4);
-    turn_until(&w, w.got.len == 8);
+    turn_until(w.loop, w.got.len == 8);
     assert_bytes_equal(mrl_buf_bytes(&w.got), MRL_LIT("abcdefgh"));
     client_sees(&w, MRL_LIT("\x82\x02"
                             "be"));
@@ -380,7 +371,7 @@ static void on_the_way_it_can_be_cut_off(void **state)
     open_world(&w);
     assert_ok(mrl_conn_detach(w.conn, &w.parcel));
     mrl_conn_parcel_free(w.parcel);
-    turn_until(&w, has_come(&w, 0));
+    turn_until(w.loop, has_come(&w, 0));
     close_world(&w);
 }
 

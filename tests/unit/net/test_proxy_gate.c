@@ -4,11 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "net/proxy_gate.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/net/turn.h"
 
-enum { PATIENCE_MS = 10000, SHORT_MS = 50, WAITING = 2 };
+enum { SHORT_MS = 50, WAITING = 2 };
 
 #define LINE "PROXY TCP4 192.0.2.1 198.51.100.2 40000 8883\r\n"
 #define TLS "\x16\x03\x01 more"
@@ -100,15 +99,6 @@ static void say(int fd, const char *bytes, size_t len)
     assert_int_equal(write(fd, bytes, len), len);
 }
 
-#define turn_until(condition)                             \
-    do {                                                  \
-        uint64_t end_ = mrl_monotonic_ms() + PATIENCE_MS; \
-        while (!(condition)) {                            \
-            assert_true(mrl_monotonic_ms() < end_);       \
-            assert_ok(mrl_loop_turn(loop, 10));           \
-        }                                                 \
-    } while (0)
-
 /* What whoever took it reads first. */
 static void next_bytes_are(const char *expected, size_t len)
 {
@@ -135,7 +125,7 @@ static void the_client_is_whom_the_header_names_and_tls_is_left_alone(void **sta
     fd = arrive_from("10.0.0.7:1234");
     assert_int_equal(taken, 0);
     say(fd, LINE TLS, sizeof(LINE TLS) - 1);
-    turn_until(taken == 1);
+    turn_until(loop, taken == 1);
     mrl_peer_format(&taken_peer, text);
     assert_string_equal(text, "192.0.2.1:40000");
     assert_true(mrl_peer_format_proxy(&taken_peer, text));
@@ -160,7 +150,7 @@ static void a_header_may_come_byte_by_byte(void **state)
         for (int turn = 0; turn < 2; turn++)
             assert_ok(mrl_loop_turn(loop, 0));
     }
-    turn_until(taken == 1);
+    turn_until(loop, taken == 1);
     say(fd, TLS, sizeof(TLS) - 1);
     next_bytes_are(TLS, sizeof(TLS) - 1);
     (void)close(taken_fd);
@@ -178,7 +168,7 @@ static void a_mapped_client_is_ipv4(void **state)
     open_gate(0);
     fd = arrive_from("10.0.0.7:1234");
     say(fd, line, sizeof(line) - 1);
-    turn_until(taken == 1);
+    turn_until(loop, taken == 1);
     mrl_peer_format(&taken_peer, text);
     assert_string_equal(text, "192.0.2.1:40000");
     (void)close(taken_fd);
@@ -195,7 +185,7 @@ static void an_unknown_client_is_the_balancer_itself(void **state)
     open_gate(0);
     fd = arrive_from("10.0.0.7:1234");
     say(fd, "PROXY UNKNOWN\r\n", 15);
-    turn_until(taken == 1);
+    turn_until(loop, taken == 1);
     mrl_peer_format(&taken_peer, text);
     assert_string_equal(text, "10.0.0.7:1234");
     assert_false(mrl_peer_format_proxy(&taken_peer, text));
@@ -231,10 +221,10 @@ static void without_a_header_a_balancer_is_refused(void **state)
     open_gate(0);
     fd = arrive_from("10.0.0.7:1234");
     say(fd, TLS, sizeof(TLS) - 1);
-    turn_until(refused == 1);
+    turn_until(loop, refused == 1);
     assert_string_equal(reason, "no PROXY header");
     assert_int_equal(taken, 0);
-    turn_until(recv(fd, reason, 1, MSG_DONTWAIT) <= 0);
+    turn_until(loop, recv(fd, reason, 1, MSG_DONTWAIT) <= 0);
     (void)close(fd);
     close_gate();
 }
@@ -247,12 +237,12 @@ static void a_balancer_that_only_looks_is_not_worth_a_word(void **state)
     open_gate(0);
     fd = arrive_from("10.0.0.7:1234");
     (void)close(fd);
-    turn_until(mrl_proxy_gate_waiting(gate) == 0);
+    turn_until(loop, mrl_proxy_gate_waiting(gate) == 0);
     assert_int_equal(refused, 0);
     fd = arrive_from("10.0.0.7:1234");
     say(fd, "PRO", 3);
     (void)close(fd);
-    turn_until(refused == 1);
+    turn_until(loop, refused == 1);
     assert_string_equal(reason, "left without a PROXY header");
     close_gate();
 }
@@ -265,7 +255,7 @@ static void a_header_that_does_not_come_is_not_waited_for(void **state)
     open_gate(SHORT_MS);
     fd = arrive_from("10.0.0.7:1234");
     say(fd, "PROXY ", 6);
-    turn_until(refused == 1);
+    turn_until(loop, refused == 1);
     assert_string_equal(reason, "no PROXY header in time");
     assert_true(is_closed(fd));
     assert_int_equal(mrl_proxy_gate_waiting(gate), 0);
@@ -309,7 +299,7 @@ static void the_limits_are_asked_about_the_client(void **state)
     assert_int_equal(asked, 1);
     fd = arrive_from("10.0.0.7:1234");
     say(fd, LINE, sizeof(LINE) - 1);
-    turn_until(asked == 2);
+    turn_until(loop, asked == 2);
     mrl_peer_format_host(&asked_peer, text);
     assert_string_equal(text, "192.0.2.1");
     assert_int_equal(taken, 0);

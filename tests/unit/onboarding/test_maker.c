@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "onboarding/maker_internal.h"
 #include "tests/unit/onboarding/fixture.h"
 
 static void a_maker_is_added_once_and_removed(void **state)
@@ -206,6 +207,20 @@ static void what_is_no_crl_is_refused(void **state)
     assert_ok(mrl_maker_set_crl(m->makers, &admin, MRL_LIT("acme"), MRL_BYTES_NONE, NULL));
 }
 
+static void sixteen_crls_are_taken_apart_and_not_seventeen(void **state)
+{
+    mrl_bytes crls[MRL_MAKER_CRLS_MAX];
+    uint8_t all[2 * 17];
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all); i += 2)
+        memcpy(&all[i], "\x30\x00", 2);
+    assert_ok(mrl_maker_crls_split(mrl_bytes_of(all, 2 * 16), crls, &count));
+    assert_int_equal(count, 16);
+    assert_int_equal(mrl_maker_crls_split(mrl_bytes_of(all, 2 * 17), crls, &count), MRL_ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +235,7 @@ int main(void)
         WITH_MAKERS(there_are_up_to_256),
         WITH_MAKERS(a_list_has_pages),
         WITH_MAKERS(what_is_no_crl_is_refused),
+        cmocka_unit_test(sixteen_crls_are_taken_apart_and_not_seventeen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

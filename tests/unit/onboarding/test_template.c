@@ -206,12 +206,40 @@ static void a_value_is_as_long_as_the_limit_allows_and_no_longer(void **state)
     p.value = mrl_bytes_of(value, MRL_TEMPLATE_VALUE_MAX);
     assert_ok(fill(body, &p, 1)); /* and twice is MRL_TEMPLATE_TEXT_MAX */
     p.value = mrl_bytes_of(value, MRL_TEMPLATE_VALUE_MAX + 1);
-    assert_int_equal(fill(body, &p, 1), MRL_ERR_INVALID);
+    assert_int_equal(fill("{\"parameters\":{\"a\":{\"pattern\":\"*\"}},\"device\":\"x\"}", &p, 1),
+                     MRL_ERR_INVALID);
     p.value = mrl_bytes_of(value, MRL_TEMPLATE_VALUE_MAX);
     assert_int_equal(fill("{\"parameters\":{\"a\":{\"pattern\":\"*\"}},\"device\":\"x\","
                           "\"configuration\":{\"c\":\"${a}${a}-\"}}",
                           &p, 1),
                      MRL_ERR_INVALID);
+}
+
+/* What stands in a template of its own, url of a hook or value of the configuration, so long. */
+static mrl_err read_with(const char *begin, size_t len, const char *end)
+{
+    MRL_SCOPED(mrl_buf) body = {0};
+    MRL_AUTO(mrl_template) t = NULL;
+
+    assert_ok(mrl_buf_printf(&body, "{" SERIAL ",\"device\":\"x\",%s", begin));
+    for (size_t i = 0; i < len; i++)
+        assert_ok(mrl_buf_append(&body, MRL_LIT("a")));
+    assert_ok(mrl_buf_printf(&body, "%s}", end));
+    assert_ok(mrl_buf_append(&body, MRL_LIT("\0")));
+    return read((const char *)body.data, &t);
+}
+
+static void texts_of_a_template_are_as_long_as_the_limits_allow_and_no_longer(void **state)
+{
+    static const char url[] = "\"hook\":{\"url\":\"unix:/", text[] = "\"configuration\":{\"c\":\"";
+    const size_t most = 512 - strlen("unix:/");
+
+    (void)state;
+    assert_ok(read_with(url, most, "\",\"timeout_s\":5}"));
+    assert_int_equal(read_with(url, most + 1, "\",\"timeout_s\":5}"), MRL_ERR_INVALID);
+    assert_int_equal(read_with(url, most, "\",\"timeout_s\":6}"), MRL_ERR_INVALID);
+    assert_ok(read_with(text, 256, "\"}"));
+    assert_int_equal(read_with(text, 257, "\"}"), MRL_ERR_INVALID);
 }
 
 int main(void)
@@ -224,6 +252,7 @@ int main(void)
         cmocka_unit_test(what_breaks_the_template_makes_none),
         cmocka_unit_test(no_pattern_makes_an_id_that_is_none),
         cmocka_unit_test(a_value_is_as_long_as_the_limit_allows_and_no_longer),
+        cmocka_unit_test(texts_of_a_template_are_as_long_as_the_limits_allow_and_no_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,6 +239,15 @@ static void a_note_with_signatures(size_t count, struct mrl_buf *out)
         assert_ok(mrl_buf_append(out, MRL_LIT(SIGNATURE_LINE)));
 }
 
+static void a_note_of(size_t size, struct mrl_buf *out)
+{
+    mrl_buf_clear(out);
+    while (out->len < size - 6 - (sizeof(SIGNATURE_LINE) - 1))
+        assert_ok(mrl_buf_append(out, MRL_LIT("x")));
+    a_note_with_signatures(1, out);
+    assert_int_equal(out->len, size);
+}
+
 static void signatures_and_bytes_of_a_note_are_limited(void **state)
 {
     MRL_SCOPED(mrl_buf) most = {0};
@@ -252,12 +261,9 @@ static void signatures_and_bytes_of_a_note_are_limited(void **state)
     assert_int_equal(note.count, MRL_NOTE_SIGNATURES_MAX);
     a_note_with_signatures(MRL_NOTE_SIGNATURES_MAX + 1, &more);
     assert_int_equal(mrl_note_read(mrl_buf_bytes(&more), &note, NULL), MRL_ERR_LIMIT);
-    while (large.len < MRL_NOTE_MAX - 6 - (sizeof(SIGNATURE_LINE) - 1))
-        assert_ok(mrl_buf_append(&large, MRL_LIT("x")));
-    a_note_with_signatures(1, &large);
-    assert_int_equal(large.len, MRL_NOTE_MAX);
+    a_note_of(MRL_NOTE_MAX, &large);
     assert_ok(mrl_note_read(mrl_buf_bytes(&large), &note, NULL));
-    assert_ok(mrl_buf_append(&large, MRL_LIT(SIGNATURE_LINE)));
+    a_note_of(MRL_NOTE_MAX + 1, &large);
     assert_int_equal(mrl_note_read(mrl_buf_bytes(&large), &note, NULL), MRL_ERR_LIMIT);
 }
 
