@@ -187,6 +187,10 @@ void mrl_routing_init(struct mrl_hub *h);
 void mrl_routing_done(struct mrl_hub *h);
 /* A message of a share that its member cannot take any more goes to another one. MQTT 5.0 4.8.2 */
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share);
+/* What is published and given on from here to the end becomes durable together with this operation,
+ * on whichever workers its receivers are. */
+void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with);
+void mrl_routing_together_end(struct mrl_hub *h);
 
 /* delivery.c */
 void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const struct mrl_hit *hit,

@@ -390,22 +390,36 @@ static bool leaves_this_worker(const struct mrl_routing *r)
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers)
 {
     struct mrl_routing *r = &h->routing;
+    bool gathers;
 
     if (p->retain)
         MRL_TRY(mrl_keep_retained(h, p));
     find_receivers(h, p, &everybody);
     if (receivers != NULL)
         *receivers = r->any;
-    if (h->companion != NULL && leaves_this_worker(r))
+    gathers = h->companion != NULL && leaves_this_worker(r);
+    if (gathers)
         r->gather = mrl_gather_begin(h);
     h->companion = NULL;
     send_all(r);
     deliver_here(r);
     mrl_keep_forget_message(h);
-    if (r->gather != NULL)
-        mrl_gather_end(r->gather);
-    r->gather = NULL;
+    if (gathers)
+        mrl_routing_together_end(h);
     return MRL_OK;
+}
+
+void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with)
+{
+    h->companion = with;
+    h->routing.gather = mrl_gather_begin(h);
+    h->companion = NULL;
+}
+
+void mrl_routing_together_end(struct mrl_hub *h)
+{
+    mrl_gather_end(h->routing.gather);
+    h->routing.gather = NULL;
 }
 
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share)

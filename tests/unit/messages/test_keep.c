@@ -411,6 +411,38 @@ static void an_entry_whose_message_is_removed_was_received(void **state)
     assert_log(&d, "P2 3 two;");
 }
 
+/* Or it would be nowhere when the server dies between two commits. */
+static void what_a_member_of_a_share_leaves_to_others_goes_with_its_row(void **state)
+{
+    static const char filter[] = "$share/g/t";
+    struct fixture *f = *state;
+    struct door a = {0}, b = {0}, watcher = {0};
+    struct mrl_store_stats before, after;
+
+    attach(f, "a", 60, &a);
+    subscribe(&a, filter, 2);
+    assert_true(publish(f, f->hubs[1], &one, NULL));
+    assert_true(publish(f, f->hubs[1], &two, NULL));
+    settle(f);
+    mrl_session_detach(a.session, MRL_DETACH_CLEAN);
+    assert_true(publish(f, f->hubs[1], &one, NULL));
+    attach(f, "b", 60, &b);
+    subscribe(&b, filter, 1);
+    attach(f, "d", 60, &watcher);
+    subscribe(&watcher, "t", 1);
+    settle(f);
+    assert_rows(f, "3 3 3 3 0 0");
+    mrl_store_stats(f->store, &before);
+    mrl_session_end(a.session);
+    settle(f);
+    mrl_store_stats(f->store, &after);
+    assert_int_equal(after.jobs, before.jobs + 1);
+    assert_log(&b, "P1 1 one;P1 2 one;"); /* a QoS 2 message that left may have arrived */
+    assert_log(&watcher, "");
+    assert_rows(f, "2 2 2 2 0 0");
+    mrl_buf_done(&a.log);
+}
+
 static void packet_ids_go_round_and_wait_for_one_in_flight(void **state)
 {
     struct fixture *f = *state;
@@ -462,6 +494,7 @@ int main(void)
         CASE(of_a_principal_that_went_both_rows_go),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(an_entry_whose_message_is_removed_was_received),
+        CASE(what_a_member_of_a_share_leaves_to_others_goes_with_its_row),
         CASE(packet_ids_go_round_and_wait_for_one_in_flight),
         cmocka_unit_test(options_are_one_byte),
     };
