@@ -172,8 +172,8 @@ static void a_subscription_that_is_refused_ends_nothing(void **state)
     unsigned times[OWED] = {0};
 
     subscribe_to_many(f, &d);
-    for (uint8_t handling = MRL_RETAINED_ALWAYS; handling <= MRL_RETAINED_NEVER; handling++)
-        subscribe_again(f, &d, handling, /*refused=*/true);
+    for (int handling = MRL_RETAINED_ALWAYS; handling <= MRL_RETAINED_NEVER; handling++)
+        subscribe_again(f, &d, (uint8_t)handling, /*refused=*/true);
     mrl_session_detach(d.session, MRL_DETACH_CLEAN);
     attach(f, "a", 60, &d); /* what was in flight comes again */
     take_all(f, &d, times);
