@@ -87,14 +87,15 @@ static const struct mrl_cli_column listed[] = {
     {NULL},
 };
 
-static mrl_exit ask(struct mrl_cli *cli, const char *id, const char *action, const char *order,
-                    uint64_t most, json_t **out)
+static mrl_exit ask(struct mrl_cli *cli, const char *id, const char *action, mrl_bytes actor,
+                    const char *order, uint64_t most, json_t **out)
 {
     MRL_SCOPED(mrl_buf) target = {0};
 
     mrl_cli_target(&target, "/v1/audit");
     mrl_cli_target_query(&target, "target", mrl_str(id));
     mrl_cli_target_query(&target, "action", mrl_str(action));
+    mrl_cli_target_query(&target, "actor", actor);
     mrl_cli_target_query(&target, "order", mrl_str(order));
     return mrl_cli_list(cli, mrl_buf_bytes(&target), most, out);
 }
@@ -104,20 +105,43 @@ static bool is_head_of_a_log(const json_t *entry)
     return mrl_bytes_eq(mrl_cli_text_of(entry, "action"), MRL_LIT("device.log_anchored"));
 }
 
+/* Others may have its name: what they do, and what is done to them, is none of its life. */
+static bool is_of_another(const json_t *entry)
+{
+    static const char *const families[] = {"application.", "claim.", "maker.",
+                                           "operator.",    "role.",  "template."};
+    mrl_bytes action = mrl_cli_text_of(entry, "action");
+    mrl_bytes kind = mrl_cli_text_of(json_object_get(entry, "actor"), "kind");
+
+    for (size_t i = 0; i < MRL_COUNT(families); i++)
+        if (mrl_bytes_starts(action, mrl_str(families[i])))
+            return true;
+    return mrl_bytes_eq(kind, MRL_LIT("application")) ||
+           (mrl_bytes_starts(action, MRL_LIT("connection.")) &&
+            (mrl_bytes_eq(kind, MRL_LIT("claim")) || mrl_bytes_eq(kind, MRL_LIT("operator"))));
+}
+
+/* Gives those of one action or family that are its own. */
+static mrl_exit gather_of(struct mrl_cli *cli, const char *id, const char *action, bool heads,
+                          json_t *entries)
+{
+    MRL_AUTO(json_t) items = NULL;
+    json_t *entry;
+    size_t n;
+
+    MRL_EXIT_TRY(ask(cli, id, action, MRL_BYTES_NONE, "oldest", /*most=*/0, &items));
+    json_array_foreach(items, n, entry)
+    {
+        if (!is_of_another(entry) && (heads || !is_head_of_a_log(entry)))
+            (void)json_array_append(entries, entry); /* both are valid */
+    }
+    return MRL_EXIT_OK;
+}
+
 static mrl_exit gather_life(struct mrl_cli *cli, const char *id, json_t *entries)
 {
-    for (size_t i = 0; i < MRL_COUNT(life); i++) {
-        MRL_AUTO(json_t) items = NULL;
-        json_t *entry;
-        size_t n;
-
-        MRL_EXIT_TRY(ask(cli, id, life[i], "oldest", /*most=*/0, &items));
-        json_array_foreach(items, n, entry)
-        {
-            if (!is_head_of_a_log(entry))
-                (void)json_array_append(entries, entry); /* both are valid */
-        }
-    }
+    for (size_t i = 0; i < MRL_COUNT(life); i++)
+        MRL_EXIT_TRY(gather_of(cli, id, life[i], /*heads=*/false, entries));
     return MRL_EXIT_OK;
 }
 
@@ -151,12 +175,10 @@ static mrl_exit gather(struct mrl_cli *cli, const char *id, bool all, json_t *hi
 {
     MRL_AUTO(json_t) entries = mrl_json_array();
 
-    if (all) {
-        json_decref(MRL_TAKE(entries));
-        MRL_EXIT_TRY(ask(cli, id, "", "oldest", /*most=*/0, &entries));
-    } else {
+    if (all)
+        MRL_EXIT_TRY(gather_of(cli, id, "", /*heads=*/true, entries));
+    else
         MRL_EXIT_TRY(gather_life(cli, id, entries));
-    }
     (void)json_object_set_new(history, "entries", sorted(entries)); /* a valid object */
     return MRL_EXIT_OK;
 }
@@ -165,8 +187,11 @@ static mrl_exit add_connection(struct mrl_cli *cli, const char *id, const char *
                                const char *name, json_t *history)
 {
     MRL_AUTO(json_t) items = NULL;
+    MRL_SCOPED(mrl_buf) actor = {0};
 
-    MRL_EXIT_TRY(ask(cli, id, "connection.opened", order, /*most=*/1, &items));
+    (void)mrl_buf_printf(&actor, "device:%s", id); /* an unbounded buffer takes it */
+    MRL_EXIT_TRY(
+        ask(cli, id, "connection.opened", mrl_buf_bytes(&actor), order, /*most=*/1, &items));
     if (json_array_size(items) > 0)
         (void)json_object_set(history, name, json_array_get(items, 0)); /* both are valid */
     return MRL_EXIT_OK;

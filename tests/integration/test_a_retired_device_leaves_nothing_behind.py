@@ -72,6 +72,22 @@ def test_what_is_retained_for_others_later_stays(merlon, application):
     assert retained(merlon, application) == ["devices/pump-7/epitaph"]
 
 
+def test_an_application_of_its_name_keeps_what_it_has(merlon, application):
+    fill(merlon, application, "pump-7")
+    namesake = merlon.application("pump-7", publish=("x/#",), subscribe=("devices/#", "x/#"))
+    with Mqtt(merlon.mqtt_port, merlon.root, namesake) as client:
+        client.connect("kept", clean=False, props=LATER)
+        assert client.subscribe("x/#") == [1]
+        assert client.publish("x/1", b"x", retain=True) == 0
+        merlon.api.step("pump-7", "retire")
+        wait_until(lambda: rows(merlon, "mqtt_retained") == 1, "the purge")
+        assert client.receive().payload == b"x"
+    with Mqtt(merlon.mqtt_port, merlon.root, namesake) as client:
+        assert client.connect("kept", clean=False, props=LATER).session_present
+        assert client.publish("x/2", b"y") == 0
+    assert rows(merlon, "mqtt_sessions") == 1
+
+
 def test_killed_right_after_the_answer_it_is_gone_as_well(merlon, application):
     for round_ in range(5):
         name = f"pump-{round_}"

@@ -2,7 +2,9 @@
 """A client id is chosen by the client and gives it nothing; topics of others are out of reach whatever the wildcards."""
 import pytest
 from harness import mqtt_wire as wire
+from harness.ca import Identity
 from harness.mqtt import Closed, Mqtt
+from harness.waiting import wait_until
 
 SHARED_ID = "gateway"
 
@@ -52,6 +54,23 @@ def test_another_device_with_the_same_client_id_takes_nothing_over(merlon):
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("version", [4, 5])
+def test_an_application_of_the_name_of_a_device_takes_nothing_over(start_merlon, version):
+    merlon = start_merlon({"server": {"workers": 1}})  # both are on the same one
+    first = merlon.device("twin")  # the files of the second would have the same names
+    device = Identity("twin", first.key.rename(merlon.folder / "device.key"), first.certificate.rename(merlon.folder / "device.crt"))
+    application = merlon.application("twin")
+    merlon.api.do("PATCH", "/v1/quotas/device:twin", {"sessions": 1})
+    with open_mqtt(merlon, application, version) as foreign, open_mqtt(merlon, device, version) as own:
+        assert foreign.connect(SHARED_ID, **keep(version)).reason == 0
+        answer = own.connect(SHARED_ID, **keep(version))
+        assert (answer.reason, answer.session_present) == (0, False)
+        assert foreign.nothing_comes()
+    with open_mqtt(merlon, device, version) as own:
+        assert own.connect(SHARED_ID, **keep(version)).session_present is True
+
+
+@pytest.mark.quick
 def test_the_same_device_again_takes_its_session_over(merlon):
     identity = merlon.device("pump-7")
     with open_mqtt(merlon, identity) as first, open_mqtt(merlon, identity) as second:
@@ -81,6 +100,55 @@ def test_take_over_keeps_what_was_queued(merlon):
             assert first.ends() == 0x8E
 
 
+@pytest.fixture
+def twins(merlon):
+    """A device and an application of one name; both are connected with one client id and keep their sessions."""
+    identities = merlon.device("twin"), merlon.application("twin", publish=("devices/#",), subscribe=("devices/twin/#",))
+    clients = [open_mqtt(merlon, identity) for identity in identities]
+    for client in clients:
+        answer = client.connect(SHARED_ID, **keep(5))
+        assert (answer.reason, answer.session_present) == (0, False)
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.quick
+def test_an_application_with_the_name_of_a_device_is_somebody_else(twins):
+    device, application = twins
+    assert device.subscribe("devices/twin/commands", "$merlon/devices/twin/#") == [1, 1]
+    assert application.subscribe("devices/twin/up", "$merlon/devices/twin/#", "$merlon/devices/twin/renew") == [1, 0x87, 0x87]
+    assert application.publish("devices/twin/commands", b"for the device") == 0
+    assert device.publish("devices/twin/up", b"for the application") == 0
+    assert device.receive().payload == b"for the device"
+    assert application.receive().payload == b"for the application"
+    assert device.nothing_comes()
+    assert application.nothing_comes()
+
+
+def test_a_step_of_a_device_leaves_the_application_of_its_name_alone(merlon, twins):
+    device, application = twins
+    assert application.subscribe("devices/twin/#") == [1]
+    merlon.api.step("twin", "suspend")
+    assert device.ends() == 0x98
+    assert application.publish("devices/twin/x", b"still here") == 0
+    assert application.receive().payload == b"still here"
+
+
+def test_roles_of_an_application_are_not_those_of_the_device_of_its_name(merlon, twins):
+    device, application = twins
+    role = merlon.allow("application:twin", publish=("x/#",), subscribe=("x/#",))
+    wait_until(lambda: application.subscribe("x/#") == [1], "granted")
+    assert device.subscribe("x/#") == [0x87]
+    assert device.publish("x/a", b"x") == 0x87
+    merlon.api.post(f"/v1/roles/{role}/assignments", {"to": "device:twin"})
+    wait_until(lambda: device.subscribe("x/#") == [1], "granted")
+    merlon.api.do("DELETE", f"/v1/roles/{role}/assignments/application:twin")
+    wait_until(lambda: application.publish("x/a", b"x") == 0x87, "taken away")
+    assert device.publish("x/a", b"mine") == 0
+    assert device.receive().payload == b"mine"
+
+
 def test_a_device_may_hold_four_sessions_and_no_more(merlon):
     identity = merlon.device("pump-7")
     clients = [open_mqtt(merlon, identity) for _ in range(5)]
@@ -97,7 +165,8 @@ SUBSCRIBE_TRICKS = [
     "#", "+/#", "+/+/#", "devices/#", "devices/+", "devices/+/#", "devices/+/x", "devices/victim/#", "devices/victim/x",
     "/#", "devices//x", "devices/pump-7x/#", "devices/pump-/#", "Devices/pump-7/#", "devices/../victim/x",
     "devices/%70ump-7/#", "devices/${id}/#", "$SYS/#", "$SYS/+", "$merlon/#", "$share/g/devices/victim/#", "$share/g/#",
-    "$share/pump-7/devices/victim/x", "$share/g/devices/+/x", "$queue/#", "devices/pump-7",
+    "$share/pump-7/devices/victim/x", "$share/g/devices/+/x", "$queue/#", "devices/pump-7", "$share/g/+/pump-7/#",
+    "$share/devices/pump-7/#", "$SHARE/g/devices/pump-7/x", "$share/g/$SYS/#", "$share/g/$merlon/devices/pump-7/x",
 ]
 
 

@@ -398,6 +398,35 @@ def test_a_message_expires_in_the_queue(merlon, pair):
     assert back.nothing_comes(0.05)
 
 
+def test_a_session_of_one_version_goes_on_in_the_other(pair):
+    application, kept = pair("app"), pair("device", 5, "kept", **KEEP)
+    kept.subscribe((DOWN, 1), subscription_id=9)
+    kept.close()
+    assert application.publish(DOWN, b"1", content_type="text", user=[("a", "b")]) == 0
+    older = pair("device", 4, "kept", clean=False)
+    message = older.receive()
+    assert (message.topic, message.payload) == (DOWN, b"1")
+    older.close()
+    assert application.publish(DOWN, b"2") == 0
+    newer = pair("device", 5, "kept", clean=False)
+    message = newer.receive()
+    assert (message.payload, message.props) == (b"2", {"subscription_id": [9]})
+    newer.close()  # which asked for no expiry
+    wait_until(lambda: application.publish(DOWN, b"3") == 0x10, "the end of the session")
+
+
+def test_a_clean_session_of_3_1_1_ends_one_that_5_0_kept(pair):
+    application, kept = pair("app"), pair("device", 5, "kept", **KEEP)
+    kept.subscribe((DOWN, 1))
+    kept.close()
+    older = pair("device", 4, "kept", clean=True)
+    assert application.publish(DOWN, b"x") == 0x10
+    older.close()
+    kept = pair("device", 5, "kept", **KEEP)
+    assert application.publish(DOWN, b"x") == 0x10
+    assert kept.nothing_comes()
+
+
 # --- subscriptions
 
 def test_overlapping_subscriptions_deliver_once_with_the_highest_qos(pair):

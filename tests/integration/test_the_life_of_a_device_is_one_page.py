@@ -36,6 +36,23 @@ def test_from_the_first_day_to_the_last(merlon):
     assert [entry["action"] for entry in everything].count("connection.opened") == 20
 
 
+def test_what_an_application_of_its_name_does_is_none_of_its_life(merlon):
+    device, application = merlon.device("pump-7"), merlon.application("pump-7")
+    merlon.api.do("PATCH", "/v1/quotas/application:pump-7", {"connects": "2/min"})
+    for identity, reason in ((application, 0), (device, 0), (application, 0), (application, 0x9F)):
+        with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+            assert client.connect("x").reason == reason
+    assert merlon.wait_for_entry("device.flapping", target="pump-7")["actor"]["kind"] == "application"
+    opened = merlon.audit(action="connection.opened", target="pump-7")
+    assert [entry["actor"]["kind"] for entry in opened] == ["application", "device", "application"]
+    life = history(merlon, "pump-7")
+    assert life["first_connection"] == life["last_connection"] == opened[1]
+    assert [entry["action"] for entry in life["entries"]] == ["device.added", "token.created", "device.activated", "device.enrolled"]
+    everything = history(merlon, "pump-7", "--all")["entries"]
+    assert [e["action"] for e in everything if e["actor"]["kind"] == "application" or e["action"].startswith("application.")] == []
+    assert [e["action"] for e in everything].count("connection.opened") == 1
+
+
 def test_people_read_it_on_a_page(merlon):
     device = merlon.device("pump-7")
     with Mqtt(merlon.mqtt_port, merlon.root, device) as client:

@@ -92,6 +92,18 @@ def test_a_device_that_flaps_is_refused_and_nobody_else(merlon, version, target)
     stays.close()
 
 
+def test_an_application_that_flaps_keeps_no_device_of_its_name_out(merlon):
+    application, device = merlon.application("pump-7"), merlon.device("pump-7")
+    merlon.api.do("PATCH", "/v1/quotas/application:pump-7", {"connects": "1/min"})
+    for reason in (0, 0x9F):
+        with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+            assert client.connect("c").reason == reason
+    assert blocked(merlon) == {"application:pump-7": "flapping"}
+    assert merlon.wait_for_entry("device.flapping", target="pump-7")["actor"]["kind"] == "application"
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        assert client.connect("c").reason == 0
+
+
 def test_blocks_grow_and_end(start_merlon):
     merlon = start_merlon({"quota": {"connects": 2, "block": "1s"}})
     identity = merlon.device("pump-7")

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/reader.h"
 #include "doors/mqtt/client.h"
 
@@ -139,9 +140,12 @@ static void hold_back(struct mrl_client *c)
     if (much == c->held_back)
         return;
     c->held_back = much;
-    if (much)
+    if (much) {
         mrl_conn_pause(c->conn);
-    else if (!mrl_client_is_slowed(c))
+        return;
+    }
+    c->packet_ms = mrl_monotonic_ms(); /* silence while it was not read is none of the client's */
+    if (!mrl_client_is_slowed(c))
         mrl_conn_resume(c->conn);
 }
 

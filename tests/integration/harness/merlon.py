@@ -237,7 +237,9 @@ class Merlon:
         key = new_key()
         csr = base64.b64encode(csr_der(key, name)).decode()
         made = self.api.post(f"/v1/{kind}/{name}/certificates", {"csr": csr})
-        return write_identity(self.folder, name, key, made["certificate"].encode())
+        folder = self.folder / kind  # one name may be that of a device as well
+        folder.mkdir(exist_ok=True)
+        return write_identity(folder, name, key, made["certificate"].encode())
 
     def operator(self, name: str, *roles: str) -> Identity:
         return self._account("operators", name, {"roles": list(roles)})

@@ -116,6 +116,8 @@ static void each_finding_has_its_rule(void **state)
         {"subscribe #\n-> device:d", "error:everything/1 note:no-dollar-topics/1"},
         {"subscribe +/#\n-> group:g", "error:everything/1 note:no-dollar-topics/1"},
         {"subscribe #\n-> application:a", "warning:everything/1 note:no-dollar-topics/1"},
+        {"subscribe #\n-> application:a\n-> device:d",
+         "error:everything/1 note:no-dollar-topics/1"},
         {"subscribe #", "warning:everything/1 note:no-dollar-topics/1"},
         {"subscribe +/state\n-> application:a", "note:no-dollar-topics/1"},
         {"publish,subscribe chat/#\n-> group:g", "warning:talks-to-itself/1"},

@@ -165,6 +165,24 @@ static void a_device_subscribes_to_nothing_that_can_reach_another(void **state)
     mrl_policy_unref(p);
 }
 
+static void the_channel_of_a_device_is_closed_to_all_others_of_its_name(void **state)
+{
+    static const enum mrl_principal_kind kinds[] = {MRL_PRINCIPAL_APPLICATION,
+                                                    MRL_PRINCIPAL_OPERATOR, MRL_PRINCIPAL_CLAIM};
+    struct mrl_policy *p = policy_of(device_default, 1);
+    struct mrl_subject who = device("d1", "");
+
+    (void)state;
+    assert_true(mrl_filter_is_own_channel(&who, MRL_LIT("$merlon/devices/d1/#")));
+    assert_true(may_subscribe(p, &who, MRL_LIT("$merlon/devices/d1/#")));
+    for (size_t i = 0; i < MRL_COUNT(kinds); i++) {
+        who.kind = kinds[i];
+        assert_false(mrl_filter_is_own_channel(&who, MRL_LIT("$merlon/devices/d1/#")));
+        assert_false(may_subscribe(p, &who, MRL_LIT("$merlon/devices/d1/#")));
+    }
+    mrl_policy_unref(p);
+}
+
 /* --- variables --- */
 
 static void an_id_that_could_widen_a_filter_gives_nothing(void **state)
@@ -430,6 +448,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_publishes_to_its_own_topics_only),
         cmocka_unit_test(a_device_subscribes_to_nothing_that_can_reach_another),
+        cmocka_unit_test(the_channel_of_a_device_is_closed_to_all_others_of_its_name),
         cmocka_unit_test(an_id_that_could_widen_a_filter_gives_nothing),
         cmocka_unit_test(the_group_is_a_variable_and_none_matches_nothing),
         cmocka_unit_test(the_longest_names_fit_into_the_longest_rule),

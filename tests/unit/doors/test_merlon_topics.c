@@ -2,6 +2,7 @@
 /* Publishing is shown by tests/integration/test_a_claim_certificate_opens_nothing_else.py. */
 #include "doors/mqtt/merlon_topics.h"
 
+#include "devices/device_log.h"
 #include "tests/unit/unit.h"
 
 #define CREATE "$merlon/provisioning/certificates/create-from-csr/"
@@ -74,6 +75,13 @@ static void nothing_else_is(void **state)
             fail_msg("%s", bad[i]);
 }
 
+static void what_is_not_answered_has_no_topics_of_answers(void **state)
+{
+    (void)state;
+    assert_false(may(MRL_PRINCIPAL_DEVICE, MRL_DEVICE_LOG_TOPIC "/accepted"));
+    assert_false(may(MRL_PRINCIPAL_DEVICE, MRL_DEVICE_LOG_TOPIC "/rejected"));
+}
+
 static void the_qos_asked_for_is_not_raised(void **state)
 {
     uint8_t qos = 0;
@@ -88,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_claim_is_answered_on_the_topics_of_its_templates),
         cmocka_unit_test(nothing_else_is),
+        cmocka_unit_test(what_is_not_answered_has_no_topics_of_answers),
         cmocka_unit_test(the_qos_asked_for_is_not_raised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,6 +411,31 @@ static void who_is_let_in_once_shakes_hands_each_time(void **state)
     }
 }
 
+/* For what lives in this program; the library itself asks the clock of the machine. */
+static void move_wall(int64_t ahead_s)
+{
+    mrl_clock_trust(mrl_machine_wall_ms() + ahead_s * 1000, mrl_machine_passed_ms(), ahead_s != 0);
+}
+
+static void a_ticket_taken_for_another_one_lives_no_longer(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(both_versions); i++) {
+        struct pair p;
+
+        open_pair(&p, &device, both_versions[i]);
+        expect_open(&p, both_versions[i], /*resumed=*/false);
+        for (int again = 0; again < 2; again++) {
+            move_wall(MRL_TICKETS_DEFAULT_LIFETIME_S - 60);
+            expect_open(&p, both_versions[i], /*resumed=*/true);
+        }
+        move_wall(MRL_TICKETS_DEFAULT_LIFETIME_S + 1);
+        expect_open(&p, both_versions[i], /*resumed=*/false);
+        move_wall(0);
+        close_pair(&p);
+    }
+}
+
 static void a_ticket_resumes_on_another_worker_but_not_in_another_scope(void **state)
 {
     struct mrl_tls_server_config config = {
@@ -790,6 +815,7 @@ int main(void)
         cmocka_unit_test(a_chain_holds_16_kib_and_not_one_byte_more),
         cmocka_unit_test(who_is_let_in_once_shakes_hands_each_time),
         cmocka_unit_test(what_was_revoked_does_not_resume_and_others_still_do),
+        cmocka_unit_test(a_ticket_taken_for_another_one_lives_no_longer),
         cmocka_unit_test(a_ticket_resumes_on_another_worker_but_not_in_another_scope),
         cmocka_unit_test(an_anonymous_session_does_not_resume_where_a_certificate_is_needed),
         cmocka_unit_test(a_new_identity_is_shown_at_once_and_open_connections_stay),
