@@ -187,6 +187,17 @@ def test_a_disabled_application(merlon):
     assert attempt(merlon, application, TLS_1_3) == "CONNACK 0x0"
 
 
+def test_a_disabled_application_keeps_no_session(merlon):
+    application = merlon.application("dashboard", subscribe=("devices/#",))
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+        assert client.connect("kept", clean=False, props={"session_expiry": 3600}).reason == 0
+        assert client.subscribe("devices/#") == [1]
+    merlon.wait_for_entry("connection.closed", actor_id="dashboard")
+    wait_until(lambda: merlon.api.metric("merlon_sessions") == 1, "one that is kept")
+    merlon.api.post("/v1/applications/dashboard/disable")
+    wait_until(lambda: merlon.api.metric("merlon_sessions") == 0, "its session to end")
+
+
 def test_the_certificate_says_who_it_is_and_a_user_name_cannot_claim_more(merlon):
     device = merlon.device("pump-7")
     merlon.device("pump-8")

@@ -52,6 +52,23 @@ def publish(merlon, identity, *messages, **props) -> None:
             assert client.publish(topic, payload, qos, **props) in (0, 0x10)
 
 
+def test_a_will_that_was_sent_does_not_come_again(merlon, pump, collector, end):
+    subscribed_and_gone(merlon, collector, "watcher", ("devices/pump-7/will", 1))
+    with opened(merlon, pump) as client:
+        client.connect("gone", clean=False, props=KEEP, will=wire.Will("devices/pump-7/will", b"gone", 1, properties={"will_delay": 1}))
+        client.cut()
+    with kept(merlon, collector, "watcher", True) as watcher:
+        assert watcher.receive().payload == b"gone"
+    end(merlon)
+    merlon.start()
+    with kept(merlon, collector, "watcher", True) as watcher:
+        try:
+            while True:
+                assert watcher.receive(1.5).dup  # the acknowledgement was not on the disk
+        except TimeoutError:
+            pass
+
+
 def test_subscriptions_and_what_waits_are_there_in_order(merlon, pump, collector, end):
     subscribed_and_gone(merlon, collector, "a", ("devices/+/1", 1), ("devices/+/2", 2))
     messages = [(f"devices/pump-7/{n % 2 + 1}", b"%d" % n, n % 2 + 1) for n in range(20)]
