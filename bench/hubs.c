@@ -179,10 +179,16 @@ void mrl_bench_close(struct mrl_bench_hubs *b)
         remove_folder(b);
 }
 
+static enum mrl_room always_room(void *door)
+{
+    (void)door;
+    return MRL_ROOM_MUCH;
+}
+
 void mrl_bench_session(struct mrl_hub *h, const char *id, const char *filter,
                        struct mrl_publication *will)
 {
-    static const struct mrl_session_sink sink = {take, release, evict};
+    static const struct mrl_session_sink sink = {take, release, evict, always_room};
     static int door;
     const struct mrl_subscribe_options options = {.qos = 1};
     const struct mrl_attach attach = {.key = {1, mrl_str(id), mrl_str(id)},

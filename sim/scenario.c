@@ -169,7 +169,7 @@ static mrl_err run_idle(struct mrl_sim_crew *crew, const struct mrl_sim_options 
         return mrl_fail(why, MRL_ERR_INVALID,
                         "idle counts what --subscribers cost: there are none");
     MRL_TRY(open_group(crew, o, MRL_SIM_PUBLISHERS, /*resume=*/false, why));
-    MRL_TRY(wait_and_read(o, &before, why));
+    MRL_TRY((o->publishers > 0 ? wait_and_read : read_use)(o, &before, why));
     MRL_TRY(open_group(crew, o, MRL_SIM_SUBSCRIBERS, /*resume=*/false, why));
     MRL_TRY(read_use(o, &opened, why));
     settle();

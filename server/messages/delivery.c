@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "messages/keep.h"
+#include "messages/owed.h"
 
 static void dropped(const struct mrl_session *s, mrl_err why)
 {
@@ -129,6 +130,14 @@ static void pump(struct mrl_session *s)
     }
 }
 
+/* As pump, when the window or the queue may have room it had not. */
+static void pump_on(struct mrl_session *s)
+{
+    pump(s);
+    if (s->owing != NULL)
+        mrl_owed_go_on(s);
+}
+
 static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
                        const struct mrl_hit *hit, uint8_t qos, bool retain)
 {
@@ -222,7 +231,7 @@ void mrl_delivery_resume(struct mrl_session *s)
         if (o->op == NULL)
             s->sink->pubrel(s->door, o->packet_id);
     }
-    pump(s);
+    pump_on(s);
 }
 
 /* What the client may have taken at QoS 2 already must not reach another one; at QoS 1 it should.
@@ -273,7 +282,7 @@ void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
 {
     o->held = false;
     if (s->started && o->link.prev == &s->queued)
-        pump(s);
+        pump_on(s);
 }
 
 /* One that has left already stays in flight: its receiver may have it, and answers. */
@@ -288,7 +297,7 @@ void mrl_delivery_refused(struct mrl_session *s, struct mrl_outgoing *o)
     dropped(s, MRL_ERR_NO_SPACE);
     outgoing_free(s, o);
     if (s->started)
-        pump(s);
+        pump_on(s);
 }
 
 void mrl_delivery_released(struct mrl_session *s, struct mrl_outgoing *o)
@@ -301,7 +310,7 @@ static void finish(struct mrl_session *s, struct mrl_outgoing *o)
 {
     outgoing_free(s, o);
     s->flying_count--;
-    pump(s);
+    pump_on(s);
 }
 
 mrl_err mrl_session_puback(struct mrl_session *s, uint16_t packet_id)

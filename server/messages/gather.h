@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One message and what must become durable together with it (the packet id of a QoS 2 publisher,
- * the end of a will) when its receivers are on several workers: their entries come back to the
- * worker that published and go in one batch. Layer: messages, inside this folder. Thread: begin and
- * end on the worker that publishes; answer on the others. */
+/* Messages and what must become durable together with them (the packet id of a QoS 2 publisher, the
+ * end of a will or of a member of a share) when its receivers are on several workers: their entries
+ * come back to the worker that published and go in one batch. Layer: messages, inside this folder.
+ * Thread: begin and end on the worker that publishes; answer on the others. */
 #ifndef MRL_MESSAGES_GATHER_H
 #define MRL_MESSAGES_GATHER_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "messages/keep.h"
+#include "messages/owed.h"
 #include "messages/topic_tree.h"
 
 struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, unsigned index,
@@ -21,6 +22,7 @@ struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, 
     h->routes = routes;
     h->limits = limits;
     h->hooks = *hooks;
+    mrl_list_init(&h->owing);
     return h;
 }
 
@@ -60,6 +62,7 @@ void mrl_hub_free(struct mrl_hub *h)
         next = mrl_map_next(&h->sessions, n);
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
     }
+    mrl_owed_done(h);
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);
     mrl_routing_done(h);

@@ -46,6 +46,9 @@ struct mrl_session_key {
     mrl_bytes client_id;
 };
 
+/* MQTT 5.0 3.8.3.1 */
+enum mrl_retain_handling { MRL_RETAINED_ALWAYS, MRL_RETAINED_IF_NEW, MRL_RETAINED_NEVER };
+
 /* What one subscription asks for. MQTT 5.0 3.8.3.1 */
 struct mrl_subscribe_options {
     uint8_t qos;
@@ -71,6 +74,9 @@ enum mrl_evict_reason {
     MRL_EVICT_NOT_ALLOWED, /* revoked, suspended, retired, credential expired */
 };
 
+/* For messages that are lost when there is none. */
+enum mrl_room { MRL_ROOM_NONE, MRL_ROOM_LITTLE, MRL_ROOM_MUCH };
+
 /* The door's side of a session, called from any hub or session function. None of them may call back
  * into the hub before it returns: a connection that must end does so at the end of the loop turn.
  * With evict the session is detached already. */
@@ -79,6 +85,8 @@ struct mrl_session_sink {
     bool (*publish)(void *door, const struct mrl_delivery *d);
     void (*pubrel)(void *door, uint16_t packet_id);
     void (*evict)(void *door, enum mrl_evict_reason why);
+    /* Of the connection, for QoS 0. Less than much: mrl_session_drained is called when there is. */
+    enum mrl_room (*room)(void *door);
 };
 
 enum mrl_hub_action { MRL_HUB_PUBLISH, MRL_HUB_SUBSCRIBE };

@@ -20,6 +20,7 @@ struct mrl_subscription {
     struct mrl_subscriber subscriber;
     struct mrl_subscribe_options options;
     bool shared;
+    struct mrl_owed *owed; /* retained messages it has not got yet; or NULL */
     bool is_stored;
     struct mrl_subscribe_options stored; /* what the store has, when is_stored */
     unsigned undecided;                  /* on their way to the store */
@@ -69,6 +70,7 @@ struct mrl_hit {
     struct mrl_session *session;
     uint8_t qos;
     bool retain_as_published;
+    bool owed; /* retained messages, by one of them */
     size_t identifier_count;
     size_t identifier_cap;
     uint32_t *identifiers;
@@ -134,12 +136,14 @@ struct mrl_session {
     uint64_t expires_at_ms; /* 0: does not expire */
 
     struct mrl_map subscriptions;
-    unsigned shared_count; /* of them */
-    uint16_t *receiving;   /* QoS 2 packet ids between PUBLISH and PUBREL */
+    unsigned shared_count;   /* of them */
+    struct mrl_owing *owing; /* retained messages to some of them; or NULL */
+    uint16_t *receiving;     /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
 
     bool will_kept;          /* not durable, but its row is, for the will; nothing else of it */
     int64_t row;             /* in the store; 0: never was there */
+    bool has_row;            /* or the first one is under way */
     int64_t row_version;     /* of its row as written last */
     struct mrl_list pending; /* struct mrl_op under way */
 };
@@ -158,8 +162,10 @@ struct mrl_hub {
     size_t connected;
     struct mrl_routes *routes;
     struct mrl_routing routing;
-    struct mrl_timer sweep; /* of expired retained messages, on the first hub */
-    bool closing;           /* being freed: nothing is passed on */
+    struct mrl_timer sweep;          /* of expired retained messages, on the first hub */
+    bool closing;                    /* being freed: nothing is passed on */
+    struct mrl_list owing;           /* sessions that may take what they are owed: owed.c */
+    struct mrl_owed_turn *owed_turn; /* asked for; or NULL */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */
@@ -181,6 +187,10 @@ void mrl_routing_init(struct mrl_hub *h);
 void mrl_routing_done(struct mrl_hub *h);
 /* A message of a share that its member cannot take any more goes to another one. MQTT 5.0 4.8.2 */
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share);
+/* What is published and given on from here to the end becomes durable together with this operation,
+ * on whichever workers its receivers are. */
+void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with);
+void mrl_routing_together_end(struct mrl_hub *h);
 
 /* delivery.c */
 void mrl_deliver(struct mrl_session *s, const struct mrl_publication *p, const struct mrl_hit *hit,
@@ -212,6 +222,9 @@ void mrl_received_restore(struct mrl_session *s, uint16_t packet_id);
 /* subscription.c */
 void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o);
+/* After it: what it was owed (messages/owed.h). */
+void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
+                                   uint64_t until);
 /* The share in which s gets messages of this topic (the first, of several); 0: in none. */
 uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic);
 void mrl_subscriptions_clear(struct mrl_session *s);

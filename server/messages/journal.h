@@ -25,6 +25,8 @@ enum mrl_op_kind {
     MRL_OP_SESSION_GONE,
     MRL_OP_SUBSCRIPTION,
     MRL_OP_SUBSCRIPTION_GONE,
+    MRL_OP_OWED, /* to a subscription: retained messages from number on, to that of message */
+    MRL_OP_OWED_GONE,
     MRL_OP_MESSAGE,
     MRL_OP_MESSAGE_GONE,
     MRL_OP_ENTRY, /* of a queue */
@@ -40,7 +42,8 @@ enum mrl_op_kind {
 
 /* The columns of a session; the texts are the tail of its operation. */
 struct mrl_session_row {
-    int64_t version; /* 1: the first. An older one never replaces a newer one */
+    int64_t version; /* an older one never replaces a newer one */
+    bool first;      /* there is no row yet */
     uint8_t principal_kind;
     size_t principal_len; /* of the tail; the rest is the client id */
     uint32_t expiry_s;

@@ -66,7 +66,7 @@ static mrl_err write_session(struct scratch *s, const struct mrl_op *op)
         MRL_TRY(seal(s, "mqtt_sessions", "will", op->session, op->publication));
         will = MRL_BLOB(mrl_buf_bytes(&s->sealed));
     }
-    return op->row.version == 1 ? insert_session(s, op, will) : update_session(s, op, will);
+    return op->row.first ? insert_session(s, op, will) : update_session(s, op, will);
 }
 
 static mrl_err remove_session(struct scratch *s, const struct mrl_op *op)
@@ -74,6 +74,7 @@ static mrl_err remove_session(struct scratch *s, const struct mrl_op *op)
     static const char *const statements[] = {
         "DELETE FROM mqtt_sessions WHERE id = $1",
         "DELETE FROM mqtt_subscriptions WHERE session = $1",
+        "DELETE FROM mqtt_owed WHERE session = $1",
         "DELETE FROM mqtt_queue WHERE session = $1",
         "DELETE FROM mqtt_received WHERE session = $1",
     };
@@ -97,6 +98,23 @@ static mrl_err write_subscription(struct scratch *s, const struct mrl_op *op)
 static mrl_err remove_subscription(struct scratch *s, const struct mrl_op *op)
 {
     return mrl_tx_exec(s->tx, "DELETE FROM mqtt_subscriptions WHERE session = $1 AND filter = $2",
+                       MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op))), NULL);
+}
+
+static mrl_err write_owed(struct scratch *s, const struct mrl_op *op)
+{
+    return mrl_tx_exec(s->tx,
+                       "INSERT INTO mqtt_owed (session, filter, passed, until)"
+                       " VALUES ($1, $2, $3, $4) ON CONFLICT (session, filter) DO UPDATE"
+                       " SET passed = $3, until = $4",
+                       MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op)),
+                                MRL_INT(op->number), MRL_INT(op->message)),
+                       NULL);
+}
+
+static mrl_err remove_owed(struct scratch *s, const struct mrl_op *op)
+{
+    return mrl_tx_exec(s->tx, "DELETE FROM mqtt_owed WHERE session = $1 AND filter = $2",
                        MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op))), NULL);
 }
 
@@ -188,6 +206,8 @@ static mrl_err (*const run[MRL_OP_KINDS_])(struct scratch *, const struct mrl_op
     [MRL_OP_SESSION_GONE] = remove_session,
     [MRL_OP_SUBSCRIPTION] = write_subscription,
     [MRL_OP_SUBSCRIPTION_GONE] = remove_subscription,
+    [MRL_OP_OWED] = write_owed,
+    [MRL_OP_OWED_GONE] = remove_owed,
     [MRL_OP_MESSAGE] = write_message,
     [MRL_OP_MESSAGE_GONE] = remove_message,
     [MRL_OP_ENTRY] = write_entry,

@@ -77,7 +77,7 @@ void mrl_keep_begin_will(struct mrl_session *s)
 {
     s->will_kept = true;
     s->row = next_row(s);
-    s->row_version = 0;
+    s->has_row = false;
 }
 
 /* Its operations under way find nobody any more. */
@@ -118,11 +118,19 @@ static mrl_bytes names_of(const struct mrl_session_key *k, struct mrl_buf *memor
     return mrl_buf_bytes(memory);
 }
 
-/* There still is no row: the next one is the first again. */
+/* There still is no row: the next one is the first again, also one that waits for its batch. */
 static void on_session_settled(struct mrl_op *op, mrl_err result)
 {
-    if (result != MRL_OK && op->row.version == 1 && op->by != NULL)
-        op->by->row_version = 0;
+    if (result == MRL_OK || !op->row.first || op->by == NULL)
+        return;
+    MRL_LIST_EACH(next, &op->by->pending, struct mrl_op, of_session)
+    {
+        if (next->kind == MRL_OP_SESSION && next->collecting) {
+            next->row.first = true;
+            return;
+        }
+    }
+    op->by->has_row = false;
 }
 
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
@@ -136,6 +144,7 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
     op->must = must;
     op->settle = on_session_settled;
     op->row = (struct mrl_session_row){.version = ++s->row_version,
+                                       .first = !s->has_row,
                                        .principal_kind = s->key.principal_kind,
                                        .principal_len = s->key.principal.len,
                                        .expiry_s = s->expiry_s,
@@ -143,6 +152,7 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
                                        .sent = s->sent,
                                        .will_delay_s = s->will.delay_s,
                                        .will_life_ms = s->will.life_ms};
+    s->has_row = true;
     if (s->will.publication != NULL)
         op->publication = mrl_publication_ref(s->will.publication);
     mrl_keep(s->hub, op);
@@ -213,6 +223,29 @@ void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter)
     if (!s->durable || s->hub->journal == NULL)
         return;
     op = op_new(s, MRL_OP_SUBSCRIPTION_GONE, filter);
+    op->must = true;
+    mrl_keep(s->hub, op);
+}
+
+void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uint64_t until)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_OWED, filter);
+    op->number = (int64_t)passed;
+    op->message = (int64_t)until;
+    mrl_keep(s->hub, op);
+}
+
+void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_OWED_GONE, filter);
     op->must = true;
     mrl_keep(s->hub, op);
 }

@@ -29,6 +29,11 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must);
 void mrl_keep_subscription(struct mrl_session *s, struct mrl_subscription *subscription, bool must);
 void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter);
 
+/* Retained messages that the subscription has not got: their numbers are above passed and not above
+ * until (messages/owed.h). */
+void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uint64_t until);
+void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter);
+
 /* held in o: it may not leave before it is durable. */
 void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o);
 void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o);

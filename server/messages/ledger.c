@@ -31,6 +31,10 @@ static const struct mrl_migration migrations[] = {
      "CREATE TABLE mqtt_retained (id INTEGER PRIMARY KEY, expires INTEGER NOT NULL,"
      " sealed BLOB NOT NULL);"
      "CREATE TABLE mqtt_clock (id INTEGER PRIMARY KEY, ahead INTEGER NOT NULL);"},
+    {"messages", 2,
+     "CREATE TABLE mqtt_owed (session INTEGER NOT NULL, filter TEXT NOT NULL,"
+     " passed INTEGER NOT NULL, until INTEGER NOT NULL,"
+     " PRIMARY KEY (session, filter)) WITHOUT ROWID;"},
 };
 const struct mrl_migration_list mrl_messages_migrations = {migrations, MRL_COUNT(migrations)};
 

@@ -11,7 +11,7 @@
 struct loaded_message {
     struct mrl_map_node node;
     int64_t id;
-    struct mrl_publication *publication;
+    struct mrl_publication *publication; /* NULL: it does not open */
     struct mrl_stored *stored;
 };
 
@@ -81,7 +81,7 @@ static void add_message(struct loading *l, int64_t id, struct mrl_publication *p
     m->publication = p;
     m->node.key = key_of(&m->id);
     mrl_map_insert(&l->messages, &m->node);
-    l->found.messages++;
+    l->found.messages += p != NULL;
 }
 
 static mrl_err load_messages(struct loading *l, struct mrl_tx *tx)
@@ -97,9 +97,8 @@ static mrl_err load_messages(struct loading *l, struct mrl_tx *tx)
             open_envelope(l, "mqtt_messages", "sealed", id, mrl_row_bytes(rows, 2));
 
         raise(&l->ledger->last_message, id);
-        if (p == NULL)
-            continue;
-        set_expiry(l, p, mrl_row_int(rows, 1));
+        if (p != NULL)
+            set_expiry(l, p, mrl_row_int(rows, 1));
         add_message(l, id, p);
     }
     return err == MRL_ERR_NOT_FOUND ? MRL_OK : err;
@@ -198,28 +197,66 @@ static mrl_err load_subscriptions(struct loading *l, struct cursor *c, struct mr
     return MRL_OK;
 }
 
+static mrl_err load_owed(struct loading *l, struct cursor *c, struct mrl_session *s)
+{
+    bool found;
+
+    MRL_TRY(seek(l, c, s->row, &found));
+    while (found) {
+        raise(&l->ledger->last_retained, mrl_row_int(c->rows, 3)); /* of rows that are gone */
+        mrl_subscription_restore_owed(s, mrl_row_bytes(c->rows, 1),
+                                      (uint64_t)mrl_row_int(c->rows, 2),
+                                      (uint64_t)mrl_row_int(c->rows, 3));
+        MRL_TRY(advance(c));
+        MRL_TRY(seek(l, c, s->row, &found));
+    }
+    return MRL_OK;
+}
+
+/* A message is removed when its last receiver had it, by that one's worker: what the others have to
+ * say of their entries may have been on its way still. So the receiver of this one had it, too, and
+ * at QoS 2 it awaits PUBREL: without it its packet id would never be free. */
+static bool entry_of_a_removed_message(struct loading *l, struct mrl_restored_entry *e)
+{
+    if ((e->flags & MRL_ENTRY_QOS2) == 0) {
+        l->orphans = true;
+        return false;
+    }
+    e->flags |= MRL_ENTRY_RELEASED;
+    return true;
+}
+
+/* False: there is nothing to go on with. */
+static bool find_message(struct loading *l, int64_t id, struct mrl_restored_entry *e)
+{
+    struct mrl_map_node *n = mrl_map_find(&l->messages, key_of(&id));
+    const struct loaded_message *m;
+
+    if ((e->flags & MRL_ENTRY_RELEASED) != 0)
+        return true;
+    if (n == NULL)
+        return entry_of_a_removed_message(l, e);
+    m = MRL_CONTAINER(n, struct loaded_message, node);
+    if (m->publication == NULL)
+        return false;
+    atomic_fetch_add(&m->stored->refs, 1);
+    e->publication = mrl_publication_ref(m->publication);
+    e->stored = m->stored;
+    return true;
+}
+
 /* One that was connected may have got as many as may be in flight. */
 static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mrl_session *s,
                        bool connected)
 {
-    int64_t message = mrl_row_int(rows, 2);
     struct mrl_restored_entry e = {.seq = (uint64_t)mrl_row_int(rows, 1),
                                    .flags = (uint8_t)mrl_row_int(rows, 3),
                                    .identifiers = mrl_row_bytes(rows, 4)};
-    struct mrl_map_node *n = mrl_map_find(&l->messages, key_of(&message));
-    bool released = (e.flags & MRL_ENTRY_RELEASED) != 0;
 
     if (e.seq > s->last_seq)
         s->last_seq = e.seq;
-    if (!released && n == NULL)
-        return; /* its message is damaged */
-    if (!released) {
-        const struct loaded_message *m = MRL_CONTAINER(n, struct loaded_message, node);
-
-        e.publication = mrl_publication_ref(m->publication);
-        e.stored = m->stored;
-        atomic_fetch_add(&m->stored->refs, 1);
-    }
+    if (!find_message(l, mrl_row_int(rows, 2), &e))
+        return;
     mrl_delivery_restore(s, &e,
                          e.seq <= s->sent ||
                              (connected && s->queued_count + s->flying_count < s->receive_maximum));
@@ -278,7 +315,7 @@ static struct mrl_session *load_session(struct loading *l, const struct mrl_rows
 }
 
 struct tables {
-    struct cursor sessions, subscriptions, queue, received;
+    struct cursor sessions, subscriptions, owed, queue, received;
 };
 
 static mrl_err walk(struct loading *l, struct tables *t)
@@ -290,12 +327,14 @@ static mrl_err walk(struct loading *l, struct tables *t)
         bool connected = mrl_row_int(t->sessions.rows, 5) == 0;
 
         MRL_TRY(load_subscriptions(l, &t->subscriptions, s));
+        MRL_TRY(load_owed(l, &t->owed, s));
         MRL_TRY(load_queue(l, &t->queue, s, connected));
         MRL_TRY(load_received(l, &t->received, s));
         l->refused |= !mrl_hub_judge_kept(s); /* here what it asks for is in the cache */
         MRL_TRY(advance(&t->sessions));
     }
     MRL_TRY(seek(l, &t->subscriptions, INT64_MAX, &left));
+    MRL_TRY(seek(l, &t->owed, INT64_MAX, &left));
     MRL_TRY(seek(l, &t->queue, INT64_MAX, &left));
     return seek(l, &t->received, INT64_MAX, &left);
 }
@@ -310,6 +349,10 @@ static mrl_err open_tables(struct mrl_tx *tx, struct tables *t)
                         "SELECT session, filter, options, identifier FROM mqtt_subscriptions"
                         " ORDER BY session, filter",
                         &t->subscriptions));
+    MRL_TRY(open_cursor(tx,
+                        "SELECT session, filter, passed, until FROM mqtt_owed"
+                        " ORDER BY session, filter",
+                        &t->owed));
     MRL_TRY(open_cursor(tx,
                         "SELECT session, seq, message, flags, identifiers FROM mqtt_queue"
                         " ORDER BY session, seq",
@@ -327,6 +370,7 @@ static mrl_err load_sessions(struct loading *l, struct mrl_tx *tx)
         err = walk(l, &t);
     mrl_rows_free(t.sessions.rows);
     mrl_rows_free(t.subscriptions.rows);
+    mrl_rows_free(t.owed.rows);
     mrl_rows_free(t.queue.rows);
     mrl_rows_free(t.received.rows);
     return err;
@@ -352,7 +396,7 @@ static void drop_messages(struct loading *l)
         struct loaded_message *m = MRL_CONTAINER(n, struct loaded_message, node);
 
         if (atomic_fetch_sub(&m->stored->refs, 1) == 1) {
-            l->orphans = true;
+            l->orphans |= m->publication != NULL; /* a damaged one is left alone */
             free(m->stored);
         }
         mrl_publication_unref(m->publication);
@@ -366,13 +410,19 @@ struct tidying {
     struct loading *loading;
 };
 
+/* Of QoS 1; what is released has no message. */
+static const char removed_entries[] = "DELETE FROM mqtt_queue WHERE (flags & 5) = 0 AND"
+                                      " message NOT IN (SELECT id FROM mqtt_messages)";
+
 static mrl_err remove_orphans(struct mrl_tx *tx)
 {
     static const char *const statements[] = {
         "DELETE FROM mqtt_subscriptions WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
+        "DELETE FROM mqtt_owed WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_queue WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_received WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_messages WHERE id NOT IN (SELECT message FROM mqtt_queue)",
+        removed_entries,
     };
 
     for (size_t i = 0; i < MRL_COUNT(statements); i++)

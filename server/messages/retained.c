@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "messages/topic_tree.h"
 #include "net/timer.h"
+#include "wire/mqtt_topic.h"
 
 /* Of the items that expire only: most do not. */
 struct expiry {
@@ -20,6 +21,7 @@ struct expiry {
 
 struct item {
     struct mrl_topic_entry entry;
+    struct mrl_retained_rank rank;
     struct expiry *expiry; /* or NULL */
     struct mrl_publication *publication;
     struct owner *owner; /* NULL: nobody's */
@@ -47,6 +49,8 @@ struct mrl_retained {
     struct mrl_timers expiries;
     struct mrl_list due;
     struct mrl_map owners;
+    struct mrl_list ranks;    /* struct mrl_retained_rank, by number */
+    uint64_t last_number;     /* given out */
     _Atomic int64_t *counter; /* of rows; or NULL */
 };
 
@@ -60,6 +64,7 @@ struct mrl_retained *mrl_retained_new(size_t most_topics, size_t most_bytes)
     r->most_bytes = most_bytes;
     mrl_timers_init(&r->expiries, mrl_monotonic_ms());
     mrl_list_init(&r->due);
+    mrl_list_init(&r->ranks);
     return r;
 }
 
@@ -158,6 +163,7 @@ static void drop_item(struct mrl_retained *r, struct item *i)
 {
     stop_expiry(i);
     disown(r, i);
+    mrl_list_remove(&i->rank.link);
     r->bytes -= mrl_publication_size(i->publication);
     mrl_topic_tree_remove(&r->tree, &i->entry);
     mrl_publication_unref(i->publication);
@@ -199,6 +205,13 @@ static struct item *find(const struct mrl_retained *r, mrl_bytes topic)
     return e == NULL ? NULL : MRL_CONTAINER(e, struct item, entry);
 }
 
+static void set_last(struct mrl_retained *r, struct item *i)
+{
+    mrl_list_remove(&i->rank.link);
+    mrl_list_add(&r->ranks, &i->rank.link);
+    i->rank.number = r->last_number = i->row != 0 ? (uint64_t)i->row : r->last_number + 1;
+}
+
 static mrl_err put_locked(struct mrl_retained *r, const struct mrl_publication *p, struct item *i)
 {
     size_t size = mrl_publication_size(p);
@@ -211,10 +224,12 @@ static mrl_err put_locked(struct mrl_retained *r, const struct mrl_publication *
         if (i == NULL)
             abort();
         mrl_list_init(&i->of_owner);
+        mrl_list_init(&i->rank.link);
         mrl_topic_tree_add(&r->tree, p->topic, &i->entry);
     }
     set_publication(r, i, p);
     i->row = r->counter == NULL ? 0 : atomic_fetch_add(r->counter, 1) + 1;
+    set_last(r, i);
     i->settled = false;
     return MRL_OK;
 }
@@ -355,6 +370,7 @@ void mrl_retained_load(struct mrl_retained *r, const struct mrl_publication *p, 
     *older = i == NULL ? 0 : i->row;
     if (set_locked(r, p) == MRL_OK && (i = find(r, p->topic)) != NULL) {
         i->row = row;
+        i->rank.number = r->last_number = (uint64_t)row;
         i->settled = true;
     }
     (void)pthread_mutex_unlock(&r->lock);
@@ -456,43 +472,159 @@ size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filt
     return count;
 }
 
+/* false: it does not fit. */
+static bool take_into(struct mrl_retained_batch *b, const struct item *i)
+{
+    const struct mrl_publication *p = i->publication;
+    size_t size = mrl_publication_size(p);
+
+    if (b->count == MRL_RETAINED_AT_ONCE ||
+        (b->count > 0 && b->bytes + size > MRL_RETAINED_BYTES_AT_ONCE))
+        return false;
+    b->found[b->count++] = (struct mrl_retained_one){mrl_publication_ref(p), i->rank.number};
+    b->bytes += size;
+    return true;
+}
+
+static void give_back(struct mrl_retained_batch *b)
+{
+    while (b->count > 0)
+        mrl_publication_unref(b->found[--b->count].publication);
+    b->bytes = 0;
+}
+
+/* Where a search through the tree gives way to a walk along the ranks, and how far that goes at
+ * once: nobody waits long for the lock. */
+enum { NODES_AT_ONCE = 1024, RANKS_AT_ONCE = 512 };
+
 struct selection {
+    struct mrl_retained_batch *batch;
     uint64_t now_ms;
-    struct mrl_publication **found;
-    size_t count;
-    size_t cap;
+    bool fits;
 };
 
 static void select_item(struct mrl_topic_entry *e, void *context)
 {
     struct selection *s = context;
-    struct mrl_publication *p = MRL_CONTAINER(e, struct item, entry)->publication;
+    const struct item *i = MRL_CONTAINER(e, struct item, entry);
 
-    if (mrl_publication_expired(p, s->now_ms))
-        return;
-    if (s->count == s->cap) {
-        size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-        struct mrl_publication **grown =
-            reallocarray(s->found, cap, sizeof(struct mrl_publication *));
-
-        if (grown == NULL)
-            abort();
-        s->found = grown;
-        s->cap = cap;
-    }
-    s->found[s->count++] = mrl_publication_ref(p);
+    if (s->fits && !mrl_publication_expired(i->publication, s->now_ms))
+        s->fits = take_into(s->batch, i);
 }
 
-size_t mrl_retained_select(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
-                           struct mrl_publication ***out)
+static int by_number(const void *a, const void *b)
 {
-    struct selection s = {.now_ms = now_ms};
+    const struct mrl_retained_one *x = a, *y = b;
+
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
+                             struct mrl_retained_batch *out)
+{
+    struct selection s = {.batch = out, .now_ms = now_ms, .fits = true};
+    bool whole;
 
     (void)pthread_mutex_lock(&r->lock);
-    mrl_topic_tree_select(&r->tree, filter, select_item, &s);
+    whole = mrl_topic_tree_select_within(&r->tree, filter, NODES_AT_ONCE, select_item, &s);
     (void)pthread_mutex_unlock(&r->lock);
-    *out = s.found;
-    return s.count;
+    if (!whole || !s.fits) {
+        give_back(out);
+        return false;
+    }
+    qsort(out->found, out->count, sizeof(out->found[0]), by_number);
+    return true;
+}
+
+void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w, uint64_t after,
+                             uint64_t until)
+{
+    *w = (struct mrl_retained_walk){.after = after, .until = until};
+    (void)pthread_mutex_lock(&r->lock);
+    mrl_list_add_front(&r->ranks, &w->place.link);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t mrl_retained_last(struct mrl_retained *r)
+{
+    uint64_t last;
+
+    (void)pthread_mutex_lock(&r->lock);
+    last = r->last_number;
+    (void)pthread_mutex_unlock(&r->lock);
+    return last;
+}
+
+void mrl_retained_walk_end(struct mrl_retained *r, struct mrl_retained_walk *w)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    mrl_list_remove(&w->place.link);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* false: it matches and does not fit. */
+static bool look_at(const struct mrl_retained_walk *w, const struct mrl_retained_rank *rank,
+                    mrl_bytes filter, uint64_t now_ms, struct mrl_retained_batch *out)
+{
+    const struct item *i;
+
+    if (rank->number <= w->after)
+        return true;
+    i = MRL_CONTAINER(rank, struct item, rank);
+    return mrl_publication_expired(i->publication, now_ms) ||
+           !mrl_mqtt_filter_matches(filter, i->publication->topic) || take_into(out, i);
+}
+
+static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
+                        uint64_t now_ms, struct mrl_retained_batch *out)
+{
+    for (int looked = 0; looked < RANKS_AT_ONCE; looked++) {
+        struct mrl_list *next = w->place.link.next;
+        const struct mrl_retained_rank *rank = MRL_CONTAINER(next, struct mrl_retained_rank, link);
+
+        if (next == &r->ranks || rank->number > w->until)
+            return false;
+        if (!look_at(w, rank, filter, now_ms, out))
+            return true;
+        mrl_list_remove(&w->place.link);
+        mrl_list_add_front(next, &w->place.link);
+    }
+    return true;
+}
+
+bool mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
+                          uint64_t now_ms, struct mrl_retained_batch *out)
+{
+    bool more;
+
+    (void)pthread_mutex_lock(&r->lock);
+    more = walk_locked(r, w, filter, now_ms, out);
+    (void)pthread_mutex_unlock(&r->lock);
+    return more;
+}
+
+bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retained_one *out)
+{
+    const struct item *i;
+
+    (void)pthread_mutex_lock(&r->lock);
+    i = find(r, topic);
+    if (i != NULL)
+        *out = (struct mrl_retained_one){mrl_publication_ref(i->publication), i->rank.number};
+    (void)pthread_mutex_unlock(&r->lock);
+    return i != NULL;
+}
+
+bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms)
+{
+    const struct item *i;
+    bool stands;
+
+    (void)pthread_mutex_lock(&r->lock);
+    i = find(r, p->topic);
+    stands = i != NULL && i->publication == p && !mrl_publication_expired(p, now_ms);
+    (void)pthread_mutex_unlock(&r->lock);
+    return stands;
 }
 
 size_t mrl_retained_count(struct mrl_retained *r)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/err.h"
+#include "base/list.h"
 #include "messages/publication.h"
 
 struct mrl_retained;
@@ -57,10 +58,48 @@ size_t mrl_retained_expire(struct mrl_retained *r, uint64_t now_ms, unsigned wor
 size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filter, unsigned worker,
                          struct mrl_retained_change *gone, size_t most);
 
-/* References to all unexpired retained messages under the filter, in *out (free the array, unref
- * each). */
-size_t mrl_retained_select(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
-                           struct mrl_publication ***out);
+/* What is taken in one step: so many messages, and so many bytes of them or a single one. */
+enum { MRL_RETAINED_AT_ONCE = 256, MRL_RETAINED_BYTES_AT_ONCE = 128 << 10 };
+/* number: rises with each message that is set, with rows it was the row. */
+struct mrl_retained_one {
+    struct mrl_publication *publication; /* own reference */
+    uint64_t number;
+};
+struct mrl_retained_batch {
+    struct mrl_retained_one found[MRL_RETAINED_AT_ONCE]; /* by number */
+    size_t count;
+    size_t bytes;
+};
+/* All unexpired messages under the filter, when they are few. false: they do not fit into a batch,
+ * or too much would have to be looked at; nothing is taken then. out is zeroed. */
+bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
+                             struct mrl_retained_batch *out);
+
+/* The messages in the order in which they were set, and those who walk among them. */
+struct mrl_retained_rank {
+    struct mrl_list link;
+    uint64_t number; /* 0: somebody walks here */
+};
+/* A walk over those with a number above `after` and not above `until`, a step at a time. What is
+ * set later is not seen by it, neither is what that replaces. */
+struct mrl_retained_walk {
+    struct mrl_retained_rank place;
+    uint64_t after;
+    uint64_t until;
+};
+void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w, uint64_t after,
+                             uint64_t until);
+uint64_t mrl_retained_last(struct mrl_retained *r); /* the highest number given out */
+void mrl_retained_walk_end(struct mrl_retained *r, struct mrl_retained_walk *w);
+/* Takes what comes next under the filter; out is zeroed, and may stay empty though there is more.
+ * false: the walk came to its end. */
+bool mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
+                          uint64_t now_ms, struct mrl_retained_batch *out);
+
+/* The message of a topic; false: it has none. */
+bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retained_one *out);
+/* Is p still the message of its topic, and not expired? */
+bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms);
 size_t mrl_retained_count(struct mrl_retained *r);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "messages/gather.h"
 #include "messages/keep.h"
+#include "messages/owed.h"
 
 enum { MEMBERS_TRIED = 16 }; /* of a share, for one message */
 
@@ -90,6 +91,7 @@ static void on_mine(struct mrl_route_entry *e, void *context)
     struct mrl_routing *r = context;
     struct mrl_subscriber *subscriber = MRL_CONTAINER(e, struct mrl_subscriber, entry);
     const struct mrl_subscription *subscription;
+    struct mrl_hit *hit;
 
     if (subscriber->session == NULL) {
         const struct mrl_hub_listener *l =
@@ -103,7 +105,9 @@ static void on_mine(struct mrl_route_entry *e, void *context)
     if (subscription->options.no_local && r->publication->origin == subscriber->session->number)
         return; /* MQTT 5.0 3.8.3-3 */
     r->any = true;
-    merge(hit_of(r, subscriber->session), &subscription->options);
+    hit = hit_of(r, subscriber->session);
+    merge(hit, &subscription->options);
+    hit->owed |= subscription->owed != NULL;
 }
 
 static void on_other(unsigned worker, void *context)
@@ -256,6 +260,8 @@ static void deliver_here(struct mrl_routing *r)
         const struct mrl_hit *hit = &r->hits[i];
 
         hit->session->hit = 0;
+        if (hit->owed)
+            mrl_owed_before(hit->session, p);
         mrl_deliver(hit->session, p, hit, hit->retain_as_published && p->retain);
     }
 }
@@ -384,22 +390,36 @@ static bool leaves_this_worker(const struct mrl_routing *r)
 mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool *receivers)
 {
     struct mrl_routing *r = &h->routing;
+    bool gathers;
 
     if (p->retain)
         MRL_TRY(mrl_keep_retained(h, p));
     find_receivers(h, p, &everybody);
     if (receivers != NULL)
         *receivers = r->any;
-    if (h->companion != NULL && leaves_this_worker(r))
+    gathers = h->companion != NULL && leaves_this_worker(r);
+    if (gathers)
         r->gather = mrl_gather_begin(h);
     h->companion = NULL;
     send_all(r);
     deliver_here(r);
     mrl_keep_forget_message(h);
-    if (r->gather != NULL)
-        mrl_gather_end(r->gather);
-    r->gather = NULL;
+    if (gathers)
+        mrl_routing_together_end(h);
     return MRL_OK;
+}
+
+void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with)
+{
+    h->companion = with;
+    h->routing.gather = mrl_gather_begin(h);
+    h->companion = NULL;
+}
+
+void mrl_routing_together_end(struct mrl_hub *h)
+{
+    mrl_gather_end(h->routing.gather);
+    h->routing.gather = NULL;
 }
 
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share)

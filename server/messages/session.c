@@ -106,30 +106,6 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
     return s;
 }
 
-void mrl_session_end(struct mrl_session *s)
-{
-    struct mrl_hub *h = s->hub;
-    struct mrl_principal_sessions *p = s->principal;
-
-    if (s->door != NULL) {
-        s->door = NULL;
-        h->connected--;
-    }
-    mrl_timer_cancel(&s->timer);
-    mrl_keep_end(s);
-    mrl_subscriptions_clear(s);
-    mrl_delivery_clear(s);
-    mrl_publication_unref(s->will.publication);
-    mrl_map_remove(&h->sessions, &s->in_hub);
-    mrl_list_remove(&s->in_principal);
-    if (--p->count == 0) {
-        mrl_map_remove(&h->principals, &p->in_hub);
-        free(p);
-    }
-    free(s->receiving);
-    free(s);
-}
-
 /* Takes will. removal is what takes it out of the store: it becomes durable together with what the
  * will brings, and nothing else may take it out before. */
 static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl_op *removal)
@@ -172,15 +148,54 @@ void mrl_session_fire_will(struct mrl_session *s)
         publish_will(s, will, mrl_keep_session(s, /*must=*/true));
 }
 
-/* The session is removed together with what its will brings. */
+/* Its will, and what other members of its shares are to get, become durable together with its
+ * removal: neither is lost nor comes twice when the server dies in between. Takes will. */
+static void hand_down(struct mrl_session *s, struct mrl_will will)
+{
+    struct mrl_op *removal = mrl_keep_end(s);
+    bool leaves_some = will.publication != NULL || s->flying_count + s->queued_count > 0;
+    bool together = removal != NULL && leaves_some;
+
+    if (together)
+        mrl_routing_together_with(s->hub, removal);
+    if (will.publication != NULL)
+        publish_will(s, will, NULL);
+    mrl_subscriptions_clear(s);
+    mrl_delivery_clear(s);
+    if (together)
+        mrl_routing_together_end(s->hub);
+}
+
+static void end_session(struct mrl_session *s, struct mrl_will will)
+{
+    struct mrl_hub *h = s->hub;
+    struct mrl_principal_sessions *p = s->principal;
+
+    if (s->door != NULL) {
+        s->door = NULL;
+        h->connected--;
+    }
+    mrl_timer_cancel(&s->timer);
+    hand_down(s, will);
+    mrl_map_remove(&h->sessions, &s->in_hub);
+    mrl_list_remove(&s->in_principal);
+    if (--p->count == 0) {
+        mrl_map_remove(&h->principals, &p->in_hub);
+        free(p);
+    }
+    free(s->receiving);
+    free(s);
+}
+
+void mrl_session_end(struct mrl_session *s)
+{
+    mrl_publication_unref(s->will.publication);
+    end_session(s, (struct mrl_will){NULL, 0, 0});
+}
+
 static void end_with_will(struct mrl_session *s)
 {
-    struct mrl_will will = take_will(s);
-    struct mrl_op *removal = mrl_keep_end(s);
-
-    if (will.publication != NULL)
-        publish_will(s, will, removal);
-    mrl_session_end(s);
+    end_session(s, take_will(s));
 }
 
 /* One timer for whatever comes first: the will's delay or the end of the session. */
@@ -373,6 +388,7 @@ struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_sess
     if (s != NULL) /* it was to go when its successor came */
         mrl_session_end(s);
     s = session_new(h, k);
+    s->has_row = true;
     s->row_version = row->version;
     s->row = id;
     s->sent = s->last_seq = row->sent;

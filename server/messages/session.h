@@ -69,11 +69,14 @@ mrl_err mrl_session_puback(struct mrl_session *s, uint16_t packet_id);
 mrl_err mrl_session_pubrec(struct mrl_session *s, uint16_t packet_id, bool failed);
 mrl_err mrl_session_pubcomp(struct mrl_session *s, uint16_t packet_id);
 
-/* Replaces an equal filter. Retained messages are delivered by the later mrl_session_send_retained,
- * so that SUBACK leaves first. MRL_ERR_LIMIT: too many subscriptions. */
+/* Replaces an equal filter. Retained messages that the options ask for are delivered from the later
+ * mrl_session_send_retained on, so that SUBACK leaves first. MRL_ERR_LIMIT: too many subscriptions.
+ */
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o, bool *existed);
 void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter);
+/* The connection has written what waited: retained messages there was no room for may go on. */
+void mrl_session_drained(struct mrl_session *s);
 /* One message of the server itself to this session alone, as its subscription to exactly this topic
  * asks for. false: it has none, and gets nothing. */
 bool mrl_session_send(struct mrl_session *s, const struct mrl_publication *p);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "messages/keep.h"
+#include "messages/owed.h"
 #include "messages/topic_tree.h"
 
 static _Atomic int64_t last_number;
@@ -52,26 +53,41 @@ static struct mrl_subscription *add(struct mrl_session *s, mrl_bytes filter,
 
 static void drop(struct mrl_session *s, struct mrl_subscription *subscription)
 {
+    mrl_owed_forget(subscription);
     mrl_routes_remove(s->hub->routes, &subscription->subscriber.entry);
     mrl_map_remove(&s->subscriptions, &subscription->in_session);
     s->shared_count -= subscription->shared;
     free(subscription);
 }
 
+/* A replaced subscription that asks for none because it is not new goes on getting what it was
+ * owed; owed.c ends it for one that wants none at all. */
+static void owe_retained(struct mrl_session *s, struct mrl_subscription *to, bool existed)
+{
+    uint8_t handling = to->options.retain_handling;
+    bool wanted = handling == MRL_RETAINED_ALWAYS || (handling == MRL_RETAINED_IF_NEW && !existed);
+
+    if (wanted && !to->shared) /* MQTT 5.0 4.8.2: a share gets none of them */
+        mrl_owed_begin(s, to);
+}
+
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o, bool *existed)
 {
-    struct mrl_subscription *old = find(s, filter);
+    struct mrl_subscription *old = find(s, filter), *subscription;
 
     *existed = old != NULL;
     if (old != NULL) { /* MQTT 5.0 3.8.4-3 */
         old->options = *o;
         mrl_keep_subscription(s, old, false);
+        owe_retained(s, old, /*existed=*/true);
         return MRL_OK;
     }
     MRL_ENSURE(filter.len > 0 && mrl_topic_levels(filter) <= MRL_TOPIC_LEVELS_MAX, MRL_ERR_INVALID);
     MRL_ENSURE(s->subscriptions.count < s->limits.subscriptions, MRL_ERR_LIMIT);
-    mrl_keep_subscription(s, add(s, filter, o), false);
+    subscription = add(s, filter, o);
+    mrl_keep_subscription(s, subscription, false);
+    owe_retained(s, subscription, /*existed=*/false);
     return MRL_OK;
 }
 
@@ -115,6 +131,15 @@ void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
     subscription->is_stored = true;
 }
 
+void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
+                                   uint64_t until)
+{
+    struct mrl_subscription *subscription = find(s, filter);
+
+    if (subscription != NULL && !subscription->shared && subscription->owed == NULL)
+        mrl_owed_restore(s, subscription, passed, until);
+}
+
 mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
 {
     struct mrl_subscription *subscription = find(s, filter);
@@ -140,33 +165,26 @@ void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t n
     }
     if (--subscription->undecided > 0)
         return;
-    if (subscription->is_stored)
-        subscription->options = subscription->stored;
-    else
+    if (!subscription->is_stored) {
         drop(s, subscription);
+        return;
+    }
+    subscription->options = subscription->stored;
+    if (taken == NULL)
+        mrl_owed_refused(subscription);
 }
 
 void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
 {
-    const struct mrl_subscription *subscription = find(s, filter);
-    struct mrl_publication **found;
-    struct mrl_hit hit = {0};
-    uint32_t identifier;
-    size_t count;
+    struct mrl_subscription *subscription = find(s, filter);
 
-    if (subscription == NULL || subscription->shared) /* MQTT 5.0 4.8.2: none of them */
-        return;
-    identifier = subscription->options.identifier;
-    hit.qos = subscription->options.qos;
-    hit.identifiers = &identifier;
-    hit.identifier_count = identifier != 0;
-    count = mrl_retained_select(s->hub->retained, filter, mrl_monotonic_ms(), &found);
-    for (size_t i = 0; i < count; i++) {
-        mrl_deliver(s, found[i], &hit, /*retain=*/true); /* MQTT 5.0 3.3.1.3 */
-        mrl_publication_unref(found[i]);
-    }
-    mrl_keep_forget_message(s->hub);
-    free(found);
+    if (subscription != NULL)
+        mrl_owed_open(s, subscription);
+}
+
+void mrl_session_drained(struct mrl_session *s)
+{
+    mrl_owed_go_on(s);
 }
 
 bool mrl_session_send(struct mrl_session *s, const struct mrl_publication *p)

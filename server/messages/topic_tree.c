@@ -122,7 +122,18 @@ struct mrl_topic_entry *mrl_topic_tree_find(const struct mrl_topic_tree *t, mrl_
 struct walk {
     mrl_topic_visit *visit;
     void *context;
+    size_t *left; /* nodes that may be passed; NULL: any number */
 };
+
+static bool may_pass(const struct walk *w)
+{
+    if (w->left == NULL)
+        return true;
+    if (*w->left == 0)
+        return false;
+    (*w->left)--;
+    return true;
+}
 
 static void visit_entries(const struct walk *w, const struct mrl_topic_node *n)
 {
@@ -157,7 +168,7 @@ static void match_from(const struct walk *w, const struct mrl_topic_node *n, str
 void mrl_topic_tree_match(const struct mrl_topic_tree *t, mrl_bytes topic, mrl_topic_visit *visit,
                           void *context)
 {
-    const struct walk w = {visit, context};
+    const struct walk w = {visit, context, NULL};
 
     if (t->root != NULL)
         match_from(&w, t->root, (struct levels){topic, true},
@@ -169,49 +180,67 @@ static bool is_hidden(const struct mrl_topic_node *n)
     return n->parent->parent == NULL && n->in_parent.key.len > 0 && n->level[0] == '$';
 }
 
-static void visit_below(const struct walk *w, const struct mrl_topic_node *n)
+/* These give false when they had to stop. */
+static bool visit_below(const struct walk *w, const struct mrl_topic_node *n)
 {
-    visit_entries(w, n);
-    for (struct mrl_map_node *m = NULL; (m = mrl_map_next(&n->children, m)) != NULL;) {
+    bool whole = may_pass(w);
+
+    if (whole)
+        visit_entries(w, n);
+    for (struct mrl_map_node *m = NULL; whole && (m = mrl_map_next(&n->children, m)) != NULL;) {
         const struct mrl_topic_node *c = MRL_CONTAINER(m, struct mrl_topic_node, in_parent);
 
-        if (!is_hidden(c))
-            visit_below(w, c);
+        whole = is_hidden(c) || visit_below(w, c);
     }
+    return whole;
 }
 
-static void select_from(const struct walk *w, const struct mrl_topic_node *n, struct levels rest)
+static bool select_from(const struct walk *w, const struct mrl_topic_node *n, struct levels rest);
+
+static bool select_each(const struct walk *w, const struct mrl_topic_node *n, struct levels rest)
 {
-    mrl_bytes level;
+    bool whole = true;
 
-    if (!next_level(&rest, &level)) {
-        visit_entries(w, n);
-        return;
-    }
-    if (mrl_bytes_eq(level, all_levels)) {
-        visit_below(w, n);
-        return;
-    }
-    if (!mrl_bytes_eq(level, one_level)) {
-        const struct mrl_topic_node *next = child(n, level);
-
-        if (next != NULL)
-            select_from(w, next, rest);
-        return;
-    }
-    for (struct mrl_map_node *m = NULL; (m = mrl_map_next(&n->children, m)) != NULL;) {
+    for (struct mrl_map_node *m = NULL; whole && (m = mrl_map_next(&n->children, m)) != NULL;) {
         const struct mrl_topic_node *c = MRL_CONTAINER(m, struct mrl_topic_node, in_parent);
 
-        if (!is_hidden(c))
-            select_from(w, c, rest);
+        whole = is_hidden(c) || select_from(w, c, rest);
     }
+    return whole;
+}
+
+static bool select_from(const struct walk *w, const struct mrl_topic_node *n, struct levels rest)
+{
+    const struct mrl_topic_node *next;
+    mrl_bytes level;
+
+    if (!may_pass(w))
+        return false;
+    if (!next_level(&rest, &level)) {
+        visit_entries(w, n);
+        return true;
+    }
+    if (mrl_bytes_eq(level, all_levels))
+        return visit_below(w, n);
+    if (mrl_bytes_eq(level, one_level))
+        return select_each(w, n, rest);
+    next = child(n, level);
+    return next == NULL || select_from(w, next, rest);
 }
 
 void mrl_topic_tree_select(const struct mrl_topic_tree *t, mrl_bytes filter, mrl_topic_visit *visit,
                            void *context)
 {
-    const struct walk w = {visit, context};
+    const struct walk w = {visit, context, NULL};
 
     if (t->root != NULL)
-        select_from(&w, t->root, (struct levels){filter, true});
+        (void)select_from(&w, t->root, (struct levels){filter, true}); /* nothing stops it */
+}
+
+bool mrl_topic_tree_select_within(const struct mrl_topic_tree *t, mrl_bytes filter,
+                                  size_t most_nodes, mrl_topic_visit *visit, void *context)
+{
+    const struct walk w = {visit, context, &most_nodes};
+
+    return t->root == NULL || select_from(&w, t->root, (struct levels){filter, true});
 }

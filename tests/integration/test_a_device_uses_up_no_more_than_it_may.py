@@ -56,11 +56,11 @@ def test_messages_up_to_the_rate_are_not_slowed_down_and_one_more_is(merlon, con
     device.send(numbered(BURST))
     assert [device.expect(wire.PUBACK).packet_id for _ in range(BURST)] == list(range(1, BURST + 1))
     assert throttled(merlon) == 0
+    began = time.monotonic()
     other.send(numbered(BURST + 1, topic="devices/pump-8/up"))
     assert [other.expect(wire.PUBACK).packet_id for _ in range(BURST + 1)] == list(range(1, BURST + 2))
     assert throttled(merlon) == 1
     other.send(wire.packet(wire.PINGREQ))
-    began = time.monotonic()
     assert other.packet().kind == wire.PINGRESP
     assert time.monotonic() - began > 0.5  # it waited for its turn
 
@@ -415,6 +415,27 @@ def test_a_will_above_the_limit_goes_out_and_is_not_kept(merlon, connect):
     device.cut()
     assert application.receive().payload == b"gone"
     assert merlon.api.metric("merlon_retained_messages", "") == 0
+
+
+def test_a_will_that_is_kept_counts_for_its_device(merlon, connect):
+    give(merlon, retained=1)
+    application = connect("app")
+    application.subscribe((UP, 1))
+    connect(will=wire.Will(UP, b"gone", 1, True)).cut()
+    assert application.receive().payload == b"gone"
+    assert connect().publish(f"{UP}/other", b"x", retain=True) == 0x97
+
+
+def test_a_packet_id_is_free_when_there_was_no_room_for_its_message(merlon, connect):
+    """[MQTT-4.3.3-9]"""
+    give(merlon, retained=0)
+    device, application = connect(), connect("app")
+    application.subscribe((UP, 1))
+    device.send(wire.publish(5, UP, b"to keep", 2, True, 7))
+    assert device.expect(wire.PUBREC).reason == 0x97
+    device.send(wire.publish(5, UP, b"in passing", 2, packet_id=7))
+    assert device.expect(wire.PUBREC).reason == 0
+    assert application.receive().payload == b"in passing"
 
 
 @pytest.mark.quick

@@ -2,6 +2,7 @@
 """A client id is chosen by the client and gives it nothing; topics of others are out of reach whatever the wildcards."""
 import pytest
 from harness import mqtt_wire as wire
+from harness.ca import Identity
 from harness.mqtt import Closed, Mqtt
 from harness.waiting import wait_until
 
@@ -50,6 +51,23 @@ def test_another_device_with_the_same_client_id_takes_nothing_over(merlon):
     for client in clients.values():
         assert client.nothing_comes(0.05)
         client.close()
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("version", [4, 5])
+def test_an_application_of_the_name_of_a_device_takes_nothing_over(start_merlon, version):
+    merlon = start_merlon({"server": {"workers": 1}})  # both are on the same one
+    first = merlon.device("twin")  # the files of the second would have the same names
+    device = Identity("twin", first.key.rename(merlon.folder / "device.key"), first.certificate.rename(merlon.folder / "device.crt"))
+    application = merlon.application("twin")
+    merlon.api.do("PATCH", "/v1/quotas/device:twin", {"sessions": 1})
+    with open_mqtt(merlon, application, version) as foreign, open_mqtt(merlon, device, version) as own:
+        assert foreign.connect(SHARED_ID, **keep(version)).reason == 0
+        answer = own.connect(SHARED_ID, **keep(version))
+        assert (answer.reason, answer.session_present) == (0, False)
+        assert foreign.nothing_comes()
+    with open_mqtt(merlon, device, version) as own:
+        assert own.connect(SHARED_ID, **keep(version)).session_present is True
 
 
 @pytest.mark.quick

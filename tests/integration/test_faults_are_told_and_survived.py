@@ -4,9 +4,11 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,7 +114,6 @@ def test_a_port_in_use_is_named(merlon, make_merlon):
 
 
 def test_a_store_of_a_newer_program_is_refused(merlon):
-    import sqlite3
     merlon.stop()
     with sqlite3.connect(merlon.database) as database:
         tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -290,6 +291,26 @@ def test_a_session_that_cannot_be_stored_is_not_opened(merlon_on_small_disk, sma
             except Closed:
                 return False
     wait_until(opened, "room again")
+
+
+def in_database(merlon, statement: str) -> None:
+    with closing(sqlite3.connect(merlon.database, isolation_level=None, timeout=10)) as database:
+        database.execute(statement)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_session_that_the_store_refuses_is_not_there_afterwards(merlon, version):
+    """Its CONNECT is on record, and there is room for no more."""
+    device = merlon.device("pump-7")
+    keep = {"clean": False, "props": {"session_expiry": 3600} if version == 5 else None}
+    in_database(merlon, "CREATE TRIGGER full BEFORE INSERT ON mqtt_sessions BEGIN SELECT RAISE(ABORT, 'full'); END")
+    with Mqtt(merlon.mqtt_port, merlon.root, device, version) as client:
+        assert client.connect("a", **keep).reason == (0x97 if version == 5 else 3)
+    assert merlon.api.metric("merlon_sessions") == 0
+    in_database(merlon, "DROP TRIGGER full")
+    with Mqtt(merlon.mqtt_port, merlon.root, device, version) as client:
+        answer = client.connect("a", **keep)
+        assert (answer.reason, answer.session_present) == (0, False)
 
 
 @pytest.fixture

@@ -97,22 +97,6 @@ def test_killed_again_and_again_it_comes_back_each_time(merlon):
     assert merlon.cli("audit", "verify").code == 0
 
 
-def started_at(pid: int) -> float:
-    """In seconds since the machine did: proc(5), field 22."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
-
-
-def test_the_keeper_starts_one_a_second(merlon):
-    old = kill_keys(merlon)
-    wait_until(lambda: is_back(merlon, old), "another key process")
-    first = merlon.key_process()
-    began = started_at(first)
-    kill_keys(merlon)
-    wait_until(lambda: is_back(merlon, first), "the next one")
-    assert 1 - 0.02 < started_at(merlon.key_process()) - began < 6
-
-
 def test_without_a_keeper_the_daemon_stops_with_a_clear_error(merlon):
     process = merlon.process
     merlon.killed.add(process.pid)

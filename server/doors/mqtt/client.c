@@ -498,11 +498,22 @@ static void on_closed(struct mrl_conn *conn, const struct mrl_conn_closed *close
     mrl_client_drop(c);
 }
 
-const struct mrl_conn_kind mrl_client_kind = {.on_open = on_open,
-                                              .on_data = on_data,
-                                              .on_idle_frames = on_idle_frames,
-                                              .on_closed = on_closed,
-                                              .input_limit = MRL_MQTT_MAX_PACKET};
+#define WHAT_A_CLIENT_DOES                                                    \
+    .on_open = on_open, .on_data = on_data, .on_idle_frames = on_idle_frames, \
+    .on_closed = on_closed, .input_limit = MRL_MQTT_MAX_PACKET
+
+const struct mrl_conn_kind mrl_client_kind = {WHAT_A_CLIENT_DOES};
+
+static void on_drained(struct mrl_conn *conn)
+{
+    struct mrl_client *c = mrl_conn_user(conn);
+
+    mrl_conn_set_kind(conn, &mrl_client_kind);
+    if (c->session != NULL)
+        mrl_session_drained(c->session);
+}
+
+const struct mrl_conn_kind mrl_client_kind_filled = {WHAT_A_CLIENT_DOES, .on_drained = on_drained};
 
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d)
 {

@@ -86,6 +86,8 @@ struct mrl_client {
 
 /* client.c */
 extern const struct mrl_conn_kind mrl_client_kind;
+/* The same, of a connection whose session wants to know when it has written what waits. */
+extern const struct mrl_conn_kind mrl_client_kind_filled;
 /* In the state NEW, in the door's list; its connection is set by the caller. */
 struct mrl_client *mrl_client_new(struct mrl_mqtt_door *d);
 /* Its connection is gone: frees it, or lets its pending audit entry do so. */

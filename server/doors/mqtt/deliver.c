@@ -186,5 +186,19 @@ static void evict(void *door, enum mrl_evict_reason why)
     mrl_client_end(c, evictions[why].reason, evictions[why].why);
 }
 
+static enum mrl_room room(void *door)
+{
+    const struct mrl_client *c = door;
+    size_t waits;
+
+    if (c->state != MRL_CLIENT_OPEN)
+        return MRL_ROOM_NONE;
+    waits = mrl_conn_backlog(c->conn);
+    if (waits <= QOS0_BACKLOG / 2)
+        return MRL_ROOM_MUCH;
+    mrl_conn_set_kind(c->conn, &mrl_client_kind_filled);
+    return waits <= QOS0_BACKLOG ? MRL_ROOM_LITTLE : MRL_ROOM_NONE;
+}
+
 const struct mrl_session_sink mrl_client_sink = {
-    .publish = deliver, .pubrel = release, .evict = evict};
+    .publish = deliver, .pubrel = release, .evict = evict, .room = room};

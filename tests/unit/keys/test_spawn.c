@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "keys/keeper.h"
 #include "keys/keystore_files.h"
 #include "tests/unit/keys/fixture.h"
 #include "tests/unit/unit.h"
@@ -431,6 +432,23 @@ static void a_process_that_says_nothing_is_not_waited_for(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+static void the_keeper_starts_one_a_second(void **state)
+{
+    struct mrl_keys_options o = options();
+    MRL_AUTO(mrl_keys_keeper) keeper = NULL;
+    MRL_AUTO(mrl_keys_client) c = NULL;
+    uint64_t begin;
+
+    (void)state;
+    assert_ok(mrl_keys_keeper_start(&o, &keeper, NULL));
+    assert_ok(mrl_keys_spawn(&o, &c, NULL));
+    begin = mrl_monotonic_ms();
+    assert_ok(mrl_keys_keeper_restart(keeper, c, NULL)); /* at once: nothing was started yet */
+    assert_ok(mrl_keys_keeper_restart(keeper, c, NULL));
+    assert_true(mrl_monotonic_ms() - begin >= 1000);
+    assert_ok(mrl_keys_ping(c, NULL));
+}
+
 static void run_init(const char *made, const char *option, const char *value)
 {
     pid_t pid = fork();
@@ -505,6 +523,7 @@ int main(void)
         FRESH(two_threads_each_get_their_own_answers),
         FRESH(what_cannot_start_says_why),
         FRESH(a_process_that_says_nothing_is_not_waited_for),
+        FRESH(the_keeper_starts_one_a_second),
         FRESH(as_root_it_becomes_the_user_given),
         FRESH(init_on_the_command_line_makes_what_serve_opens),
     };

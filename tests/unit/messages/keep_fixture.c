@@ -30,7 +30,13 @@ static void log_evict(void *door, enum mrl_evict_reason why)
     ((struct door *)door)->session = NULL;
 }
 
-const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict};
+static enum mrl_room always_room(void *door)
+{
+    (void)door;
+    return MRL_ROOM_MUCH;
+}
+
+const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict, always_room};
 const struct mrl_publication one = {
     .topic = MRL_LIT_INIT("t"), .payload = MRL_LIT_INIT("one"), .qos = 1};
 const struct mrl_publication two = {
@@ -77,7 +83,7 @@ static void open_hubs(struct fixture *f)
     const struct mrl_ledger_config config = {f->store, f->sealer, on_told, f};
 
     f->ledger = mrl_ledger_new(&config);
-    f->retained = mrl_retained_new(10, 1 << 20);
+    f->retained = mrl_retained_new(1000, 1 << 20);
     f->routes = mrl_routes_new();
     assert_ok(mrl_loop_new(&f->loop));
     for (unsigned i = 0; i < HUBS; i++) {
@@ -234,7 +240,7 @@ static void on_done(void *context, mrl_err result)
     f->answer = result;
 }
 
-static void wait_for(struct fixture *f, struct mrl_receipt *r)
+void wait_for(struct fixture *f, struct mrl_receipt *r)
 {
     if (r != NULL)
         mrl_receipt_then(r, on_done, f);
@@ -255,6 +261,47 @@ bool publish(struct fixture *f, struct mrl_hub *h, const struct mrl_publication 
     wait_for(f, r);
     mrl_publication_unref(p);
     return r != NULL;
+}
+
+bool receive(struct fixture *f, struct mrl_session *by)
+{
+    bool is_new;
+
+    mrl_hub_watch(by->hub);
+    assert_ok(mrl_session_receive_qos2(by, 7, &is_new));
+    wait_for(f, mrl_hub_watched(by->hub));
+    return is_new;
+}
+
+struct renaming {
+    struct mrl_write write;
+    const char *from, *to;
+};
+
+static mrl_err rename_table(struct mrl_tx *tx, struct mrl_write *w)
+{
+    const struct renaming *r = MRL_CONTAINER(w, struct renaming, write);
+    char sql[80];
+
+    (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO %s", r->from, r->to);
+    return mrl_tx_exec(tx, sql, MRL_NO_ARGS, NULL);
+}
+
+static void rename_in(const struct fixture *f, const char *from, const char *to)
+{
+    struct renaming r = {{.run = rename_table}, from, to};
+
+    assert_ok(mrl_store_write(f->store, &r.write));
+}
+
+void hide_table(const struct fixture *f, const char *table)
+{
+    rename_in(f, table, "hidden");
+}
+
+void show_table(const struct fixture *f, const char *table)
+{
+    rename_in(f, "hidden", table);
 }
 
 void assert_log(struct door *d, const char *wanted)

@@ -47,6 +47,13 @@ void subscribe(struct door *d, const char *filter, uint8_t qos);
 /* true: there is something to wait for. by: whose packet id 7 goes with it at QoS 2; or NULL. */
 bool publish(struct fixture *f, struct mrl_hub *h, const struct mrl_publication *message,
              struct mrl_session *by);
+/* Packet id 7 of by, whose answer is waited for; true: it is new. */
+bool receive(struct fixture *f, struct mrl_session *by);
+/* The store fails with every job that needs the table, until it is shown again. */
+void hide_table(const struct fixture *f, const char *table);
+void show_table(const struct fixture *f, const char *table);
+/* Counts its answer; no-op without one. */
+void wait_for(struct fixture *f, struct mrl_receipt *r);
 /* Until nothing is under way on any thread. */
 void settle(const struct fixture *f);
 /* And the timers that are due have run: they look every 10 ms. */

@@ -17,13 +17,21 @@ static mrl_err write_row(struct mrl_tx *tx, struct mrl_write *w)
         MRL_ARGS(MRL_INT(row->expiry_s), MRL_INT(row->ends), MRL_INT(row->will_delay_s)), NULL);
 }
 
-/* As an earlier run left it: "b" went so long before now, in seconds of the rows' clock. */
-static int64_t went(struct fixture *f, int64_t ago_s, int64_t expiry_s, int64_t will_delay_s)
+/* "b" went so long before now, in seconds of the rows' clock. */
+static int64_t write_went(struct fixture *f, int64_t ago_s, int64_t expiry_s, int64_t will_delay_s)
 {
     const int64_t left = mrl_ledger_wall(f->ledger, mrl_monotonic_ms()) - ago_s * 1000;
     struct kept_row row = {{.run = write_row}, expiry_s, left + expiry_s * 1000, will_delay_s};
 
     assert_ok(mrl_store_write(f->store, &row.write));
+    return left;
+}
+
+/* As an earlier run left it. */
+static int64_t went(struct fixture *f, int64_t ago_s, int64_t expiry_s, int64_t will_delay_s)
+{
+    const int64_t left = write_went(f, ago_s, expiry_s, will_delay_s);
+
     (void)restart(f);
     return left;
 }
@@ -94,12 +102,55 @@ static void a_session_that_went_before_the_machine_started_ends_in_its_time(void
     assert_rows(f, "0 0 0 0 0 0");
 }
 
+static void a_session_that_came_back_is_connected_in_the_store_as_well(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    settle(f);
+    (void)write_went(f, /*ago_s=*/61, /*expiry_s=*/60, /*will_delay_s=*/0);
+    attach(f, "b", 60, &d);
+    settle(f);
+    (void)restart(f);
+    settle_timers(f);
+    assert_rows(f, "1 0 0 0 0 0"); /* its time begins with the cut */
+}
+
+static mrl_err a_minute_less(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "UPDATE mqtt_sessions SET ends = ends - 60000 WHERE ends <> 0",
+                       MRL_NO_ARGS, NULL);
+}
+
+/* The first start writes down when it ends: the second does not give it all of its time again. */
+static void a_session_that_was_cut_off_ends_in_its_time_over_several_starts(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_write passed = {.run = a_minute_less};
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    settle(f);
+    (void)restart(f);
+    settle_timers(f);
+    assert_rows(f, "1 0 0 0 0 0");
+    assert_ok(mrl_store_write(f->store, &passed));
+    (void)restart(f);
+    settle_timers(f);
+    assert_rows(f, "0 0 0 0 0 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_kept_session_lasts_as_long_as_the_limit_of_today),
         CASE(a_session_above_the_limit_of_today_ends_with_its_will),
         CASE(a_session_that_went_before_the_machine_started_ends_in_its_time),
+        CASE(a_session_that_came_back_is_connected_in_the_store_as_well),
+        CASE(a_session_that_was_cut_off_ends_in_its_time_over_several_starts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

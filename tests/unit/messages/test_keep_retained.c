@@ -5,14 +5,13 @@
 
 static size_t retained_count(struct fixture *f, struct mrl_publication **first)
 {
-    struct mrl_publication **found;
-    size_t count = mrl_retained_select(f->retained, MRL_LIT("#"), 0, &found);
+    struct mrl_retained_batch all = {0};
 
-    *first = count > 0 ? mrl_publication_ref(found[0]) : NULL;
-    for (size_t i = 0; i < count; i++)
-        mrl_publication_unref(found[i]);
-    free(found);
-    return count;
+    assert_true(mrl_retained_select_few(f->retained, MRL_LIT("#"), 0, &all));
+    *first = all.count > 0 ? mrl_publication_ref(all.found[0].publication) : NULL;
+    for (size_t i = 0; i < all.count; i++)
+        mrl_publication_unref(all.found[i].publication);
+    return all.count;
 }
 
 /* Whatever order two workers write in: the last one counts. */
@@ -50,6 +49,54 @@ static void what_another_worker_still_writes_does_not_undo_a_clear(void **state)
     assert_int_equal(restart(f).retained, 0);
     assert_int_equal(retained_count(f, &found), 0);
     assert_rows(f, "0 0 0 0 0 0"); /* the start has tidied up */
+}
+
+/* The clear leaves with what its worker has to write anyway, before the other worker's batch. */
+static void what_another_worker_writes_after_a_clear_does_not_undo_it(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication *found, message = one;
+
+    message.retain = true;
+    message.topic = MRL_LIT("other");
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    message.topic = one.topic;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    message.payload = MRL_BYTES_NONE;
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    settle(f);
+    assert_int_equal(restart(f).retained, 1);
+    assert_int_equal(retained_count(f, &found), 1);
+    assert_bytes_equal(found->topic, MRL_LIT("other"));
+    mrl_publication_unref(found);
+}
+
+static void assert_retained(struct fixture *f, const char *payload)
+{
+    struct mrl_publication *found;
+
+    assert_int_equal(retained_count(f, &found), 1);
+    assert_bytes_equal(found->payload, mrl_str(payload));
+    mrl_publication_unref(found);
+}
+
+static void one_that_the_store_refuses_leaves_the_former_one(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_publication message = one;
+
+    message.retain = true;
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    hide_table(f, "mqtt_retained");
+    message.payload = MRL_LIT("refused");
+    assert_true(publish(f, f->hubs[0], &message, NULL));
+    settle(f);
+    assert_int_not_equal(f->answer, MRL_OK);
+    show_table(f, "mqtt_retained");
+    assert_retained(f, "one");
+    (void)restart(f);
+    assert_retained(f, "one");
 }
 
 /* Settled in the store, and still on its way from another worker. */
@@ -112,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(retained_messages_of_two_workers_agree_after_a_start),
         CASE(what_another_worker_still_writes_does_not_undo_a_clear),
+        CASE(what_another_worker_writes_after_a_clear_does_not_undo_it),
+        CASE(one_that_the_store_refuses_leaves_the_former_one),
         CASE(what_is_forgotten_does_not_come_back_at_a_start),
         CASE(a_clock_that_is_set_takes_no_time_away),
     };

@@ -153,6 +153,45 @@ static void a_kept_session_that_shall_end_with_its_connection_keeps_its_will(voi
     assert_rows(f, "0 0 0 0 0 0");
 }
 
+static void attach_with(struct fixture *f, struct door *d, uint32_t expiry_s, uint32_t will_delay_s,
+                        uint64_t will_life_ms)
+{
+    const struct mrl_publication will = {.topic = MRL_LIT("t"), .payload = MRL_LIT("will")};
+    const struct mrl_attach a = {
+        .key = {KIND, MRL_LIT("owner"), MRL_LIT("b")},
+        .expiry_s = expiry_s,
+        .receive_maximum = UINT16_MAX,
+        .most_sessions = 10,
+        .will = {mrl_publication_new(&will), will_delay_s, will_life_ms},
+        .sink = &sink,
+        .door = d,
+    };
+    bool present;
+
+    assert_ok(mrl_session_attach(f->hubs[1], &a, &d->session, &present));
+    settle(f);
+}
+
+/* MQTT 5.0 3.1.2-7, 3.1.2.11.2: those of the last CONNECT count. */
+static void the_will_and_the_expiry_of_the_last_connect_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    const struct mrl_session *s;
+    struct mrl_map_node *n;
+
+    attach_with(f, &d, 3000, /*will_delay_s=*/600, /*will_life_ms=*/9000);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach_with(f, &d, 2000, /*will_delay_s=*/500, /*will_life_ms=*/8000);
+    (void)restart(f);
+    n = mrl_map_next(&f->hubs[1]->sessions, NULL);
+    assert_non_null(n);
+    s = MRL_CONTAINER(n, struct mrl_session, in_hub);
+    assert_int_equal(s->expiry_s, 2000);
+    assert_int_equal(s->will.delay_s, 500);
+    assert_int_equal(s->will.life_ms, 8000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +200,7 @@ int main(void)
         CASE(a_will_without_expiry_outlives_the_process_and_nothing_else_does),
         CASE(a_will_that_was_sent_or_dropped_is_in_the_store_no_more),
         CASE(a_kept_session_that_shall_end_with_its_connection_keeps_its_will),
+        CASE(the_will_and_the_expiry_of_the_last_connect_come_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

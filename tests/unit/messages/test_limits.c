@@ -47,7 +47,13 @@ static void on_evict(void *door, enum mrl_evict_reason why)
     ((struct fixture *)door)->session = NULL;
 }
 
-static const struct mrl_session_sink sink = {on_publish, on_pubrel, on_evict};
+static enum mrl_room always_room(void *door)
+{
+    (void)door;
+    return MRL_ROOM_MUCH;
+}
+
+static const struct mrl_session_sink sink = {on_publish, on_pubrel, on_evict, always_room};
 
 static bool may_connect(void *context, const struct mrl_session *s)
 {

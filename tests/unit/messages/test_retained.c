@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "messages/retained.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "tests/unit/unit.h"
 
 static struct mrl_publication of(const char *topic, const char *payload, const char *owner)
@@ -88,6 +92,21 @@ static void a_topic_that_changes_hands_counts_for_the_new_owner(void **state)
     mrl_retained_free(r);
 }
 
+static void what_another_one_had_makes_no_room(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
+    const struct mrl_publication like = of("a", "payload", "d2");
+    size_t one = mrl_publication_size(&like);
+
+    (void)state;
+    keep(r, "a", "payload", "d1");
+    keep(r, "b", "payload", "d2");
+    assert_false(fits(r, "a", "d2", 1, 2 * one));
+    assert_true(fits(r, "a", "d2", 2, 2 * one));
+    assert_false(fits(r, "a", "d2", 2, 2 * one - 1));
+    mrl_retained_free(r);
+}
+
 static void removing_always_fits(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(100, 1 << 20);
@@ -167,6 +186,125 @@ static void all_together_have_their_bytes_and_not_one_more(void **state)
     mrl_retained_free(r);
 }
 
+static void keep_number(struct mrl_retained *r, int n, const char *payload)
+{
+    char topic[16];
+
+    (void)snprintf(topic, sizeof(topic), "t/%d", n);
+    keep(r, topic, payload, "");
+}
+
+static size_t let_go(struct mrl_retained_batch *b)
+{
+    size_t count = b->count;
+
+    for (size_t i = 0; i < count; i++)
+        mrl_publication_unref(b->found[i].publication);
+    *b = (struct mrl_retained_batch){0};
+    return count;
+}
+
+static void few_are_so_many_and_not_one_more(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(1000, 1 << 20);
+    struct mrl_retained_batch b = {0};
+
+    (void)state;
+    assert_true(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
+    assert_int_equal(let_go(&b), 0);
+    for (int i = 0; i < MRL_RETAINED_AT_ONCE; i++)
+        keep_number(r, i, "payload");
+    assert_true(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
+    assert_int_equal(let_go(&b), MRL_RETAINED_AT_ONCE);
+    keep_number(r, MRL_RETAINED_AT_ONCE, "payload");
+    assert_false(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
+    assert_int_equal(let_go(&b), 0);
+    assert_true(mrl_retained_select_few(r, MRL_LIT("t/7"), 0, &b));
+    assert_int_equal(let_go(&b), 1);
+    mrl_retained_free(r);
+}
+
+static void few_have_so_many_bytes_or_are_one(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(1000, 1 << 20);
+    const struct mrl_publication shortest = of("t/1", "1", "");
+    size_t room = MRL_RETAINED_BYTES_AT_ONCE - 2 * mrl_publication_size(&shortest);
+    struct mrl_retained_batch b = {0};
+    char *payload = calloc(1, 2 * MRL_RETAINED_BYTES_AT_ONCE);
+
+    (void)state;
+    assert_non_null(payload);
+    memset(payload, 'x', room + 1);
+    keep_number(r, 1, "1");
+    keep_number(r, 2, payload);
+    assert_true(mrl_retained_select_few(r, MRL_LIT("#"), 0, &b));
+    assert_int_equal(b.bytes, MRL_RETAINED_BYTES_AT_ONCE);
+    assert_int_equal(let_go(&b), 2);
+    keep_number(r, 1, "12");
+    assert_false(mrl_retained_select_few(r, MRL_LIT("#"), 0, &b));
+    memset(payload, 'x', 2 * MRL_RETAINED_BYTES_AT_ONCE - 1);
+    keep_number(r, 2, payload);
+    assert_true(mrl_retained_select_few(r, MRL_LIT("t/2"), 0, &b));
+    assert_int_equal(let_go(&b), 1);
+    free(payload);
+    mrl_retained_free(r);
+}
+
+/* Each step looks at some, in the order in which they were set. */
+static void a_walk_sees_what_was_there_and_still_is(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(2000, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    struct mrl_retained_walk w, other;
+    size_t found = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        keep_number(r, i, "payload");
+    mrl_retained_walk_begin(r, &other, 5, mrl_retained_last(r));
+    mrl_retained_walk_begin(r, &w, 0, mrl_retained_last(r));
+    assert_true(mrl_retained_walk_on(r, &w, MRL_LIT("t/+"), 0, &b));
+    assert_true(mrl_bytes_eq(b.found[0].publication->topic, MRL_LIT("t/0")));
+    assert_int_equal(b.found[b.count - 1].number, b.found[0].number + MRL_RETAINED_AT_ONCE - 1);
+    found += let_go(&b);
+    keep_number(r, 0, "again");      /* was given */
+    keep_number(r, 900, "newer");    /* was not */
+    keep_number(r, 901, "");         /* neither */
+    keep_number(r, 1001, "payload"); /* was not there */
+    while (mrl_retained_walk_on(r, &w, MRL_LIT("t/+"), 0, &b))
+        found += let_go(&b);
+    found += let_go(&b);
+    assert_int_equal(found, 998);
+    mrl_retained_walk_end(r, &w);
+    found = 0;
+    while (mrl_retained_walk_on(r, &other, MRL_LIT("t/#"), 0, &b))
+        found += let_go(&b);
+    assert_int_equal(found + let_go(&b), 1000 - 5 - 2); /* begins behind the fifth */
+    mrl_retained_walk_end(r, &other);
+    mrl_retained_free(r);
+}
+
+static void a_message_stands_until_another_takes_its_place(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
+    struct mrl_retained_one first, second;
+
+    (void)state;
+    assert_false(mrl_retained_find(r, MRL_LIT("t/1"), &first));
+    keep_number(r, 1, "payload");
+    assert_true(mrl_retained_find(r, MRL_LIT("t/1"), &first));
+    assert_true(mrl_retained_stands(r, first.publication, 0));
+    keep_number(r, 1, "payload");
+    assert_false(mrl_retained_stands(r, first.publication, 0));
+    mrl_publication_unref(first.publication);
+    assert_true(mrl_retained_find(r, MRL_LIT("t/1"), &second));
+    assert_true(second.number > first.number);
+    keep_number(r, 1, "");
+    assert_false(mrl_retained_stands(r, second.publication, 0));
+    mrl_publication_unref(second.publication);
+    mrl_retained_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,10 +312,15 @@ int main(void)
         cmocka_unit_test(bytes_are_counted_exactly),
         cmocka_unit_test(what_is_replaced_or_removed_counts_no_more),
         cmocka_unit_test(a_topic_that_changes_hands_counts_for_the_new_owner),
+        cmocka_unit_test(what_another_one_had_makes_no_room),
         cmocka_unit_test(removing_always_fits),
         cmocka_unit_test(all_together_have_their_bytes_and_not_one_more),
         cmocka_unit_test(what_an_owner_has_and_what_is_below_a_filter_is_taken_and_nothing_else),
         cmocka_unit_test(no_more_is_taken_at_once_than_was_asked_for),
+        cmocka_unit_test(few_are_so_many_and_not_one_more),
+        cmocka_unit_test(few_have_so_many_bytes_or_are_one),
+        cmocka_unit_test(a_walk_sees_what_was_there_and_still_is),
+        cmocka_unit_test(a_message_stands_until_another_takes_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

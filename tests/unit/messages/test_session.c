@@ -65,7 +65,13 @@ static void log_evict(void *door, enum mrl_evict_reason why)
     ((struct door *)door)->session = NULL;
 }
 
-static const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict};
+static enum mrl_room always_room(void *door)
+{
+    (void)door;
+    return MRL_ROOM_MUCH;
+}
+
+static const struct mrl_session_sink sink = {log_publish, log_pubrel, log_evict, always_room};
 
 static bool may_connect(void *context, const struct mrl_session *s)
 {
@@ -126,6 +132,7 @@ static int tear_down(void **state)
 }
 
 struct wish {
+    uint8_t kind; /* 0: KIND */
     const char *principal, *client;
     bool clean;
     uint32_t expiry_s;
@@ -140,7 +147,7 @@ static mrl_err try_attach(struct mrl_hub *h, struct door *d, const struct wish *
 {
     const struct mrl_publication will = {.topic = mrl_str(w->will), .payload = MRL_LIT("gone")};
     struct mrl_attach a = {
-        .key = {KIND, mrl_str(w->principal), mrl_str(w->client)},
+        .key = {w->kind != 0 ? w->kind : KIND, mrl_str(w->principal), mrl_str(w->client)},
         .clean_start = w->clean,
         .expiry_s = w->expiry_s,
         .receive_maximum = w->receive_maximum != 0 ? w->receive_maximum : UINT16_MAX,
@@ -224,6 +231,23 @@ static void two_principals_with_one_client_id_do_not_meet(void **state)
     done(&b);
 }
 
+/* Nor does the one count against the other. */
+static void two_kinds_of_principal_with_one_name_do_not_meet(void **state)
+{
+    struct fixture *f = *state;
+    struct door a = {0}, b = {0};
+    struct wish w = {.principal = "twin", .client = "same", .expiry_s = 60, .most = 1};
+
+    assert_false(attach(f->hubs[0], &a, &w));
+    w.kind = KIND + 1;
+    assert_false(attach(f->hubs[0], &b, &w));
+    assert_saw(&a, "");
+    done(&b);
+    assert_true(attach(f->hubs[0], &b, &w));
+    done(&a);
+    done(&b);
+}
+
 static void a_second_connection_takes_over_with_what_waited(void **state)
 {
     struct fixture *f = *state;
@@ -248,6 +272,23 @@ static void a_second_connection_takes_over_with_what_waited(void **state)
     done(&a);
     done(&b);
     done(&watcher);
+}
+
+/* MQTT 5.0 4.1.0-2 */
+static void a_session_without_expiry_ends_when_its_connection_is_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    const struct wish w = {.principal = "d", .client = "c"};
+    struct door a = {0}, b = {0};
+
+    attach(f->hubs[0], &a, &w);
+    subscribe(&a, "t", 0, 0);
+    assert_false(attach(f->hubs[0], &b, &w));
+    assert_saw(&a, "E 0;");
+    publish(f->hubs[0], "t", "1", 0);
+    assert_saw(&b, "");
+    done(&a);
+    done(&b);
 }
 
 static void qos2_goes_through_its_steps_and_window(void **state)
@@ -562,6 +603,22 @@ static void a_narrower_policy_takes_subscriptions_away(void **state)
     done(&d);
 }
 
+static void a_narrower_policy_takes_shared_subscriptions_away(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f->hubs[0], &d, &(struct wish){.principal = "d", .client = "c"});
+    subscribe(&d, "$share/g/a", 0, 0);
+    subscribe(&d, "$share/g/b", 0, 0);
+    f->denied = "$share/g/a";
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_BYTES_NONE);
+    publish(f->hubs[0], "a", "x", 0);
+    publish(f->hubs[0], "b", "x", 0);
+    assert_saw(&d, "P0-- 0 b x;");
+    done(&d);
+}
+
 static void a_lower_qos_acts_on_a_subscription_that_stands(void **state)
 {
     struct fixture *f = *state;
@@ -854,7 +911,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(two_principals_with_one_client_id_do_not_meet),
+        CASE(two_kinds_of_principal_with_one_name_do_not_meet),
         CASE(a_second_connection_takes_over_with_what_waited),
+        CASE(a_session_without_expiry_ends_when_its_connection_is_taken_over),
         CASE(qos2_goes_through_its_steps_and_window),
         CASE(a_received_qos2_message_is_new_once),
         CASE(the_queue_holds_its_limit_and_not_one_more),
@@ -869,6 +928,7 @@ int main(void)
         CASE(no_local_and_too_large),
         CASE(a_principal_that_may_not_stay_is_evicted_alone),
         CASE(a_narrower_policy_takes_subscriptions_away),
+        CASE(a_narrower_policy_takes_shared_subscriptions_away),
         CASE(a_lower_qos_acts_on_a_subscription_that_stands),
         CASE(a_lost_connection_sends_the_will_and_a_denied_will_stays),
         CASE(each_message_of_a_share_goes_to_one_member_in_turn),

@@ -156,6 +156,32 @@ static void find_is_exact(void **state)
     assert_null(mrl_topic_tree_find(&tree, MRL_LIT("a/b/c")));
 }
 
+/* Root, "a", and one a leaf. */
+static void selecting_stops_after_so_many_nodes(void **state)
+{
+    static const char *const filters[] = {"#", "a/#", "a/+", "+/+"};
+    struct mrl_topic_tree tree = {0};
+    struct stored s[8] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < MRL_COUNT(s); i++) {
+        (void)snprintf(s[i].name, sizeof(s[i].name), "a/%u", i);
+        mrl_topic_tree_add(&tree, mrl_str(s[i].name), &s[i].entry);
+    }
+    for (unsigned i = 0; i < MRL_COUNT(filters); i++) {
+        size_t all = 2 + MRL_COUNT(s) + (filters[i][strlen(filters[i]) - 1] == '#');
+        unsigned visits = 0;
+
+        assert_true(
+            mrl_topic_tree_select_within(&tree, mrl_str(filters[i]), all, count_visit, &visits));
+        assert_int_equal(visits, MRL_COUNT(s));
+        assert_false(mrl_topic_tree_select_within(&tree, mrl_str(filters[i]), all - 1, count_visit,
+                                                  &visits));
+    }
+    for (unsigned i = 0; i < MRL_COUNT(s); i++)
+        mrl_topic_tree_remove(&tree, &s[i].entry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +189,7 @@ int main(void)
         cmocka_unit_test(every_entry_is_visited_once_and_emptied_branches_go),
         cmocka_unit_test(match_and_select_agree),
         cmocka_unit_test(find_is_exact),
+        cmocka_unit_test(selecting_stops_after_so_many_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "messages/owed.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "messages/keep.h"
+#include "messages/retained.h"
+#include "wire/mqtt_topic.h"
+
+/* In a queue at once: enough for a full window while acknowledgements are on their way. */
+enum { QUEUED_MOST = 256 };
+
+enum { SESSIONS_IN_A_TURN = 4 }; /* of the loop */
+
+/* One that went before its turn. */
+struct early {
+    struct mrl_map_node in_owed; /* by number */
+    uint64_t number;
+};
+
+struct mrl_owed {
+    struct mrl_list link; /* in subscriptions of struct mrl_owing */
+    struct mrl_subscription *to;
+    bool open;                      /* SUBACK has left */
+    struct mrl_retained_batch next; /* what goes next, */
+    size_t at;                      /* from here on */
+    bool walks;                     /* more may come after it */
+    struct mrl_retained_walk walk;
+    uint64_t passed, until; /* numbers: of the last one that had its turn, of the last one */
+    uint64_t noted;         /* passed, as in the store */
+    struct mrl_map early;
+};
+
+struct mrl_owing {
+    struct mrl_session *session;
+    struct mrl_list subscriptions; /* struct mrl_owed; the one whose turn it is comes first */
+    unsigned count;
+    struct mrl_list asked; /* in that of the hub: there may be room */
+};
+
+/* In the mailbox of the worker itself, until the next turn of its loop. */
+struct mrl_owed_turn {
+    struct mrl_message message;
+    struct mrl_hub *hub; /* NULL: gone meanwhile */
+};
+
+static struct mrl_owing *owing_of(struct mrl_session *s)
+{
+    struct mrl_owing *all = s->owing;
+
+    if (all != NULL)
+        return all;
+    all = calloc(1, sizeof(*all));
+    if (all == NULL)
+        abort();
+    all->session = s;
+    mrl_list_init(&all->subscriptions);
+    mrl_list_init(&all->asked);
+    s->owing = all;
+    return all;
+}
+
+static void owing_free(struct mrl_owing *all)
+{
+    mrl_list_remove(&all->asked);
+    all->session->owing = NULL;
+    free(all);
+}
+
+static struct mrl_owed *owed_new(struct mrl_session *s, struct mrl_subscription *to)
+{
+    struct mrl_owing *all = owing_of(s);
+    struct mrl_owed *o = calloc(1, sizeof(*o));
+
+    if (o == NULL)
+        abort();
+    o->to = to;
+    to->owed = o;
+    mrl_list_add(&all->subscriptions, &o->link);
+    all->count++;
+    return o;
+}
+
+static void stop_walk(struct mrl_owed *o)
+{
+    if (!o->walks)
+        return;
+    mrl_retained_walk_end(o->to->subscriber.session->hub->retained, &o->walk);
+    o->walks = false;
+}
+
+static void owed_free(struct mrl_owed *o)
+{
+    struct mrl_map_node *n;
+
+    stop_walk(o);
+    while (o->at < o->next.count)
+        mrl_publication_unref(o->next.found[o->at++].publication);
+    while ((n = mrl_map_pop(&o->early)) != NULL)
+        free(MRL_CONTAINER(n, struct early, in_owed));
+    mrl_map_done(&o->early);
+    mrl_list_remove(&o->link);
+    o->to->owed = NULL;
+    free(o);
+}
+
+static void drop_owed(struct mrl_session *s, struct mrl_owed *o)
+{
+    owed_free(o);
+    if (--s->owing->count == 0)
+        owing_free(s->owing);
+}
+
+void mrl_owed_forget(struct mrl_subscription *to)
+{
+    struct mrl_session *s = to->subscriber.session;
+
+    if (to->owed == NULL)
+        return;
+    mrl_keep_owed_gone(s, to->in_session.key);
+    drop_owed(s, to->owed);
+}
+
+void mrl_owed_refused(struct mrl_subscription *to)
+{
+    if (to->owed != NULL && !to->owed->open)
+        mrl_owed_forget(to);
+}
+
+static bool queue_has_room(const struct mrl_session *s, const struct mrl_publication *p)
+{
+    unsigned most = s->limits.queued_messages / 2;
+
+    if (s->queued_count == 0)
+        return true;
+    return s->queued_count < (most < QUEUED_MOST ? most : QUEUED_MOST) &&
+           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes / 2;
+}
+
+static bool has_room(const struct mrl_session *s, const struct mrl_publication *p, uint8_t qos)
+{
+    if (s->door == NULL || !s->started)
+        return false;
+    return p->qos > 0 && qos > 0 ? queue_has_room(s, p) : s->sink->room(s->door) == MRL_ROOM_MUCH;
+}
+
+/* To the limits of all messages, whether the client is there or not: what would be lost now would
+ * be lost of the newer one as well. */
+static bool has_room_before(const struct mrl_session *s, const struct mrl_publication *p,
+                            uint8_t qos)
+{
+    if (p->qos == 0 || qos == 0)
+        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
+    return s->queued_count < s->limits.queued_messages &&
+           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes;
+}
+
+static void give(struct mrl_session *s, const struct mrl_subscription *to,
+                 const struct mrl_publication *p)
+{
+    uint32_t identifier = to->options.identifier;
+    const struct mrl_hit hit = {
+        .qos = to->options.qos, .identifiers = &identifier, .identifier_count = identifier != 0};
+
+    mrl_deliver(s, p, &hit, /*retain=*/true); /* MQTT 5.0 3.3.1.3 */
+    mrl_keep_forget_message(s->hub);
+}
+
+static mrl_bytes key_of(const uint64_t *number)
+{
+    return mrl_bytes_of(number, sizeof(*number));
+}
+
+static void note(struct mrl_session *s, struct mrl_owed *o)
+{
+    o->noted = o->passed;
+    mrl_keep_owed(s, o->to->in_session.key, o->passed, o->until);
+}
+
+static void walk_on(const struct mrl_session *s, struct mrl_owed *o)
+{
+    o->next.count = o->next.bytes = o->at = 0;
+    if (!mrl_retained_walk_on(s->hub->retained, &o->walk, o->to->in_session.key, mrl_monotonic_ms(),
+                              &o->next))
+        stop_walk(o);
+}
+
+static bool has_its_turn(const struct mrl_session *s, const struct mrl_owed *o,
+                         const struct mrl_retained_one *one, uint64_t now_ms)
+{
+    return mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           mrl_retained_stands(s->hub->retained, one->publication, now_ms);
+}
+
+/* false: there is no room for all of them. */
+static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
+{
+    uint64_t now = mrl_monotonic_ms();
+
+    for (; o->at < o->next.count; o->at++) {
+        const struct mrl_retained_one *one = &o->next.found[o->at];
+
+        if (has_its_turn(s, o, one, now)) {
+            if (!has_room(s, one->publication, o->to->options.qos))
+                return false;
+            give(s, o->to, one->publication);
+        }
+        o->passed = one->number;
+        mrl_publication_unref(one->publication);
+    }
+    return true;
+}
+
+/* By a SUBSCRIBE that replaced the one these are owed to, and was not refused. */
+static bool wants_none(const struct mrl_subscription *to)
+{
+    return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
+}
+
+enum progress { FINISHED, GOES_ON, NO_ROOM };
+
+/* At most one batch. How far it got is durable together with the entries of the queue. */
+static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
+{
+    bool whole;
+
+    if (wants_none(o->to))
+        return FINISHED;
+    if (!o->open)
+        return NO_ROOM;
+    if (o->at == o->next.count && o->walks)
+        walk_on(s, o);
+    whole = hand_over_batch(s, o);
+    if (whole && !o->walks)
+        return FINISHED;
+    if (o->passed != o->noted)
+        note(s, o);
+    return whole ? GOES_ON : NO_ROOM;
+}
+
+static void to_the_end(struct mrl_owing *all, struct mrl_owed *o)
+{
+    mrl_list_remove(&o->link);
+    mrl_list_add(&all->subscriptions, &o->link);
+}
+
+/* The first that gets something, of those that wait. */
+static void take_turn(struct mrl_session *s)
+{
+    struct mrl_owing *all = s->owing;
+
+    for (unsigned tried = 0; tried < all->count; tried++) {
+        struct mrl_owed *o = MRL_CONTAINER(all->subscriptions.next, struct mrl_owed, link);
+        enum progress got = hand_over(s, o);
+
+        to_the_end(all, o);
+        if (got == NO_ROOM)
+            continue;
+        if (got == FINISHED)
+            mrl_owed_forget(o->to);
+        mrl_owed_go_on(s);
+        return;
+    }
+}
+
+static void drop_turn(struct mrl_message *m)
+{
+    struct mrl_owed_turn *turn = MRL_CONTAINER(m, struct mrl_owed_turn, message);
+
+    if (turn->hub != NULL)
+        turn->hub->owed_turn = NULL;
+    free(turn);
+}
+
+/* One portion each, of so many that wait now: the others come in the next turn. */
+static void take_turns(struct mrl_hub *h)
+{
+    const struct mrl_list *last = h->owing.prev;
+    bool over = mrl_list_empty(&h->owing);
+
+    for (int i = 0; i < SESSIONS_IN_A_TURN && !over; i++) {
+        struct mrl_list *asked = mrl_list_pop(&h->owing);
+
+        over = asked == last;
+        take_turn(MRL_CONTAINER(asked, struct mrl_owing, asked)->session);
+    }
+}
+
+static void on_turn(struct mrl_message *m, void *owner);
+
+static void ask_for_turn(struct mrl_hub *h)
+{
+    struct mrl_owed_turn *turn;
+
+    if (h->owed_turn != NULL)
+        return;
+    turn = calloc(1, sizeof(*turn));
+    if (turn == NULL)
+        abort();
+    turn->message = (struct mrl_message){.handle = on_turn, .drop = drop_turn};
+    turn->hub = h;
+    h->owed_turn = turn;
+    mrl_mailbox_post(h->mailbox, &turn->message);
+}
+
+static void on_turn(struct mrl_message *m, void *owner)
+{
+    struct mrl_hub *h = MRL_CONTAINER(m, struct mrl_owed_turn, message)->hub;
+
+    (void)owner;
+    drop_turn(m);
+    if (h == NULL)
+        return;
+    take_turns(h);
+    if (!mrl_list_empty(&h->owing))
+        ask_for_turn(h);
+}
+
+void mrl_owed_go_on(struct mrl_session *s)
+{
+    struct mrl_owing *all = s->owing;
+
+    if (all == NULL || !mrl_list_empty(&all->asked) || s->door == NULL || !s->started)
+        return;
+    mrl_list_add(&s->hub->owing, &all->asked);
+    ask_for_turn(s->hub);
+}
+
+void mrl_owed_done(struct mrl_hub *h)
+{
+    if (h->owed_turn != NULL)
+        h->owed_turn->hub = NULL;
+}
+
+static void begin_walk(struct mrl_session *s, struct mrl_owed *o)
+{
+    o->walks = true;
+    mrl_retained_walk_begin(s->hub->retained, &o->walk, o->passed, o->until);
+}
+
+/* false: nothing matches. */
+static bool collect(struct mrl_session *s, struct mrl_owed *o)
+{
+    struct mrl_retained *r = s->hub->retained;
+
+    if (!mrl_retained_select_few(r, o->to->in_session.key, mrl_monotonic_ms(), &o->next)) {
+        o->until = mrl_retained_last(r);
+        begin_walk(s, o);
+        return true;
+    }
+    if (o->next.count == 0)
+        return false;
+    o->until = o->next.found[o->next.count - 1].number;
+    return true;
+}
+
+void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
+{
+    bool before = to->owed != NULL;
+    bool open = before && to->owed->open; /* stays, should this SUBSCRIBE be refused */
+    struct mrl_owed *o;
+
+    if (before)
+        drop_owed(s, to->owed);
+    o = owed_new(s, to);
+    o->open = open;
+    if (collect(s, o)) {
+        note(s, o);
+        return;
+    }
+    drop_owed(s, o);
+    if (before)
+        mrl_keep_owed_gone(s, to->in_session.key);
+}
+
+void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
+{
+    enum progress got;
+
+    if (to->owed == NULL)
+        return;
+    to->owed->open = true;
+    got = hand_over(s, to->owed);
+    if (got == FINISHED)
+        mrl_owed_forget(to);
+    else if (got == GOES_ON)
+        mrl_owed_go_on(s);
+}
+
+void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,
+                      uint64_t until)
+{
+    struct mrl_owed *o = owed_new(s, to);
+
+    o->open = true;
+    o->passed = o->noted = passed;
+    o->until = until;
+    begin_walk(s, o);
+}
+
+static void remember_early(struct mrl_owed *o, uint64_t number)
+{
+    struct early *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        abort();
+    e->number = number;
+    e->in_owed.key = key_of(&e->number);
+    mrl_map_insert(&o->early, &e->in_owed);
+}
+
+static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
+{
+    return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
+           !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
+           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);
+}
+
+void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
+{
+    struct mrl_retained_one older;
+
+    if (s->owing == NULL || !mrl_retained_find(s->hub->retained, p->topic, &older))
+        return;
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        if (still_owes(o, &older) && has_room_before(s, older.publication, o->to->options.qos)) {
+            give(s, o->to, older.publication);
+            remember_early(o, older.number);
+        }
+    }
+    mrl_publication_unref(older.publication);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retained messages that subscriptions have not got yet, in the store. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "messages/owed.h"
+#include "tests/unit/messages/keep_fixture.h"
+
+static mrl_err count_owed(struct mrl_tx *tx, void *context)
+{
+    MRL_AUTO(mrl_rows) rows = NULL;
+
+    MRL_TRY(mrl_tx_query_one(tx, "SELECT count(*) FROM mqtt_owed", MRL_NO_ARGS, &rows));
+    *(int64_t *)context = mrl_row_int(rows, 0);
+    return MRL_OK;
+}
+
+/* Subscriptions that have not got all their retained messages. */
+static void assert_owed(const struct fixture *f, int64_t wanted)
+{
+    int64_t count;
+
+    assert_ok(mrl_store_read(f->store, count_owed, &count));
+    assert_int_equal(count, wanted);
+}
+
+enum { OWED = 600 };
+
+static void retain_many(struct fixture *f)
+{
+    char topic[16], payload[16];
+
+    for (int i = 0; i < OWED; i++) {
+        (void)snprintf(topic, sizeof(topic), "r/%d", i);
+        (void)snprintf(payload, sizeof(payload), "%d", i);
+        (void)publish(
+            f, f->hubs[0],
+            &(struct mrl_publication){
+                .topic = mrl_str(topic), .payload = mrl_str(payload), .qos = 1, .retain = true},
+            NULL);
+    }
+    settle(f);
+}
+
+/* "P1 id payload;" or "P1d id payload;". */
+static const char *read_one(const char *at, long *id, long *payload)
+{
+    char *end;
+
+    *id = strtol(at + (at[2] == 'd' ? 3 : 2), &end, 10);
+    *payload = strtol(end, &end, 10);
+    assert_int_equal(*end, ';');
+    return end + 1;
+}
+
+/* Counts what came, and acknowledges as long as more does. */
+static void take_all(const struct fixture *f, struct door *d, unsigned times[OWED])
+{
+    while (d->log.len > 0) {
+        MRL_SCOPED(mrl_buf) seen = d->log;
+        long id, payload;
+
+        d->log = (struct mrl_buf){0};
+        assert_ok(mrl_buf_append(&seen, MRL_LIT("\0")));
+        for (const char *at = (const char *)seen.data; *at != '\0';) {
+            at = read_one(at, &id, &payload);
+            assert_in_range(payload, 0, OWED - 1);
+            times[payload]++;
+            assert_ok(mrl_session_puback(d->session, (uint16_t)id));
+        }
+        settle(f);
+    }
+}
+
+static void subscribe_to_many(struct fixture *f, struct door *d)
+{
+    retain_many(f);
+    attach(f, "a", 60, d);
+    subscribe(d, "r/#", 1);
+    mrl_session_send_retained(d->session, MRL_LIT("r/#"));
+    settle(f);
+    assert_owed(f, 1);
+    mrl_buf_done(&d->log); /* a window full of them, lost with the connection */
+}
+
+static void what_a_subscription_is_owed_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
+/* SUBACK is on its way, or was lost: the subscription stands, and with it what it is owed. */
+static void what_a_subscription_is_owed_is_stored_together_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    retain_many(f);
+    attach(f, "a", 60, &d);
+    subscribe(&d, "r/#", 1);
+    settle(f);
+    assert_log(&d, "");
+    assert_owed(f, 1);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    settle(f);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+}
+
+static void what_a_subscription_is_owed_ends_with_it_in_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    subscribe_to_many(f, &d);
+    assert_ok(mrl_session_unsubscribe(d.session, MRL_LIT("r/#")));
+    settle(f);
+    assert_owed(f, 0);
+    subscribe(&d, "r/+", 1);
+    settle(f);
+    assert_owed(f, 1);
+    assert_ok(mrl_session_set_expiry(d.session, 0));
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    settle(f);
+    assert_owed(f, 0);
+}
+
+static mrl_err break_subscriptions(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "ALTER TABLE mqtt_subscriptions RENAME TO broken", MRL_NO_ARGS, NULL);
+}
+
+static mrl_err mend_subscriptions(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    return mrl_tx_exec(tx, "ALTER TABLE broken RENAME TO mqtt_subscriptions", MRL_NO_ARGS, NULL);
+}
+
+static void subscribe_again(struct fixture *f, struct door *d, uint8_t handling, bool refused)
+{
+    const struct mrl_subscribe_options o = {.qos = 1, .retain_handling = handling};
+    struct mrl_write broken = {.run = break_subscriptions}, mended = {.run = mend_subscriptions};
+    bool existed;
+
+    if (refused)
+        assert_ok(mrl_store_write(f->store, &broken));
+    assert_ok(mrl_session_subscribe(d->session, MRL_LIT("r/#"), &o, &existed));
+    settle(f);
+    if (refused)
+        assert_ok(mrl_store_write(f->store, &mended));
+}
+
+/* One that wants no retained messages ends it; refused, it leaves the former one with what that is
+ * owed. */
+static void a_subscription_that_is_refused_ends_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    for (int handling = MRL_RETAINED_ALWAYS; handling <= MRL_RETAINED_NEVER; handling++)
+        subscribe_again(f, &d, (uint8_t)handling, /*refused=*/true);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, &d); /* what was in flight comes again */
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_in_range(times[i], 1, 2);
+    assert_owed(f, 0);
+}
+
+static void a_subscription_that_wants_none_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    subscribe_again(f, &d, MRL_RETAINED_NEVER, /*refused=*/false);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    assert_int_equal(times[0], 1);
+    assert_int_equal(times[OWED - 1], 0);
+    assert_owed(f, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(what_a_subscription_is_owed_comes_back),
+        CASE(what_a_subscription_is_owed_is_stored_together_with_it),
+        CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
+        CASE(a_subscription_that_is_refused_ends_nothing),
+        CASE(a_subscription_that_wants_none_ends_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
