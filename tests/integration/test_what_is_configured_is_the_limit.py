@@ -6,7 +6,7 @@ import time
 
 import pytest
 from harness import mqtt_wire as wire
-from harness.client import TLS_1_2, TLS_1_3
+from harness.client import TLS_1_2, TLS_1_3, tls_context
 from harness.moved_clock import MovedClock
 from harness.mqtt import Mqtt
 from harness.waiting import wait_until
@@ -187,12 +187,10 @@ def test_tickets_that_are_taken_for_others_live_no_longer_than_one(make_merlon, 
     merlon = clock.rule(make_merlon({"tls": {"ticket_life": "20m"}}))
     merlon.init()
     merlon.start()
-    device = Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7"), tls=tls)
+    context, session = tls_context(merlon.root, merlon.device("pump-7"), tls), None
     for minutes, resumed in ((0, False), (10, True), (19, True), (21, False)):
         clock.set(minutes * 60)
-        if minutes > 0:
-            device = Mqtt(merlon.mqtt_port, merlon.root, None, context=device.context, session=session)
-        with device:
+        with Mqtt(merlon.mqtt_port, merlon.root, None, context=context, session=session) as device:
             assert device.connect().reason == 0
             assert device.socket.session_reused is resumed
             session = device.socket.session
