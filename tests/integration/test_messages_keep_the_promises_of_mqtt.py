@@ -218,7 +218,7 @@ def test_a_protocol_error_sends_the_will(pair):
 
 def test_a_suback_larger_than_the_client_takes_ends_the_connection(pair):
     """[MQTT-3.1.2-24]"""
-    device = pair("device", props={"maximum_packet_size": 40})
+    device = pair("device", client_id="a", props={"maximum_packet_size": 40})
     device.send(wire.subscribe(5, 1, [(f"{DOWN}/{n}", 1) for n in range(40)]))
     assert device.ends() == 0x95
 
