@@ -119,6 +119,13 @@ void mrl_journal_add(struct mrl_journal *j, struct mrl_op *op)
     mrl_loop_later(j->loop, &j->leave);
 }
 
+void mrl_journal_add_behind(struct mrl_journal *j, struct mrl_op *gathered, struct mrl_op *op)
+{
+    op->journal = j;
+    op->gathered = true;
+    mrl_list_add_front(&gathered->link, &op->link);
+}
+
 void mrl_journal_divert(struct mrl_journal *j, struct mrl_list *into)
 {
     j->into = into;
@@ -139,6 +146,8 @@ static void splice(struct mrl_list *from, struct mrl_list *to)
 
 void mrl_journal_take(struct mrl_journal *j, struct mrl_list *ops)
 {
+    MRL_LIST_EACH(op, ops, struct mrl_op, link)
+    op->gathered = false;
     splice(ops, &j->collecting);
     mrl_loop_later(j->loop, &j->leave);
 }
@@ -146,6 +155,7 @@ void mrl_journal_take(struct mrl_journal *j, struct mrl_list *ops)
 void mrl_op_move(struct mrl_op *op, struct mrl_list *into)
 {
     op->collecting = false;
+    op->gathered = true;
     mrl_list_remove(&op->link);
     mrl_list_add(into, &op->link);
 }

@@ -59,6 +59,7 @@ struct mrl_op {
     struct mrl_journal *journal;
     enum mrl_op_kind kind;
     bool collecting; /* has not left: may be cancelled */
+    bool gathered;   /* waits with others for what comes from other workers */
     bool must;       /* tried until the store takes it */
     uint8_t flags;   /* of a queue entry, or options of a subscription */
     uint32_t identifier;
@@ -118,6 +119,8 @@ struct mrl_op *mrl_op_new(enum mrl_op_kind kind, mrl_bytes tail);
 mrl_bytes mrl_op_tail(const struct mrl_op *op);
 /* Takes op. */
 void mrl_journal_add(struct mrl_journal *j, struct mrl_op *op);
+/* The same, behind one that is gathered: not durable before it is. */
+void mrl_journal_add_behind(struct mrl_journal *j, struct mrl_op *gathered, struct mrl_op *op);
 /* Only while collecting: it was never there. What waits for it gets result. */
 void mrl_op_cancel(struct mrl_op *op, mrl_err result);
 void mrl_ops_free(struct mrl_list *ops); /* shutting down: nobody is told but who waits */

@@ -47,6 +47,31 @@ void mrl_keep(struct mrl_hub *h, struct mrl_op *op)
     mrl_journal_add(h->journal, op);
 }
 
+/* The last of those that wait for what the end of a will, or the like, brings on other workers. */
+static struct mrl_op *last_gathered(const struct mrl_session *s)
+{
+    struct mrl_op *last = NULL;
+
+    MRL_LIST_EACH(op, &s->pending, struct mrl_op, of_session)
+    {
+        if (op->gathered)
+            last = op;
+    }
+    return last;
+}
+
+/* A row of the session: it may not overtake one that is gathered, or what came of a will that the
+ * former row had would be lost when the server dies in between. */
+static void keep_row(struct mrl_hub *h, struct mrl_op *before, struct mrl_op *op)
+{
+    if (before == NULL) {
+        mrl_keep(h, op);
+        return;
+    }
+    op->receipt = mrl_keep_wait(h);
+    mrl_journal_add_behind(h->journal, before, op);
+}
+
 static struct mrl_op *op_new(struct mrl_session *s, enum mrl_op_kind kind, mrl_bytes tail)
 {
     struct mrl_op *op = mrl_op_new(kind, tail);
@@ -83,7 +108,7 @@ void mrl_keep_begin_will(struct mrl_session *s)
 /* Its operations under way find nobody any more. */
 struct mrl_op *mrl_keep_end(struct mrl_session *s)
 {
-    struct mrl_op *op;
+    struct mrl_op *before = last_gathered(s), *op;
 
     if (!s->durable && !s->will_kept)
         return NULL;
@@ -100,7 +125,7 @@ struct mrl_op *mrl_keep_end(struct mrl_session *s)
     op = mrl_op_new(MRL_OP_SESSION_GONE, MRL_BYTES_NONE);
     op->session = s->row;
     op->must = true;
-    mrl_keep(s->hub, op);
+    keep_row(s->hub, before, op);
     return op;
 }
 
@@ -136,7 +161,7 @@ static void on_session_settled(struct mrl_op *op, mrl_err result)
 struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
 {
     MRL_SCOPED(mrl_buf) names = {0};
-    struct mrl_op *op;
+    struct mrl_op *before = last_gathered(s), *op;
 
     if ((!s->durable && !s->will_kept) || s->hub->journal == NULL)
         return NULL;
@@ -155,7 +180,7 @@ struct mrl_op *mrl_keep_session(struct mrl_session *s, bool must)
     s->has_row = true;
     if (s->will.publication != NULL)
         op->publication = mrl_publication_ref(s->will.publication);
-    mrl_keep(s->hub, op);
+    keep_row(s->hub, before, op);
     return op;
 }
 

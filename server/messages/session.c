@@ -154,7 +154,7 @@ static void hand_down(struct mrl_session *s, struct mrl_will will)
 {
     struct mrl_op *removal = mrl_keep_end(s);
     bool leaves_some = will.publication != NULL || s->flying_count + s->queued_count > 0;
-    bool together = removal != NULL && leaves_some;
+    bool together = removal != NULL && !removal->gathered && leaves_some;
 
     if (together)
         mrl_routing_together_with(s->hub, removal);

@@ -192,11 +192,39 @@ static void the_will_and_the_expiry_of_the_last_connect_come_back(void **state)
     assert_int_equal(s->will.life_ms, 8000);
 }
 
+/* The next row must not be written before what its former will brought. */
+static void who_comes_back_at_once_does_not_overtake_the_will(void **state)
+{
+    struct fixture *f = *state;
+    struct door watcher = {0}, d = {0};
+    const struct mrl_publication will = {
+        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
+    struct mrl_store_stats before, after;
+
+    attach(f, "a", 60, &watcher);
+    subscribe(&watcher, "t", 2);
+    attach(f, "b", 60, &d);
+    d.session->will = (struct mrl_will){mrl_publication_new(&will), 0, 0};
+    settle(f);
+    mrl_store_stats(f->store, &before);
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    attach(f, "b", 60, &d);
+    settle(f);
+    mrl_store_stats(f->store, &after);
+    assert_int_equal(after.jobs, before.jobs + 1);
+    assert_log(&watcher, "P2 1 will;");
+    assert_rows(f, "2 1 1 1 0 0");
+    (void)restart(f);
+    settle_timers(f);
+    assert_rows(f, "2 1 1 1 0 0"); /* it comes once */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_will_at_the_end_of_its_session_goes_with_it),
         CASE(a_will_without_delay_goes_with_its_row),
+        CASE(who_comes_back_at_once_does_not_overtake_the_will),
         CASE(a_will_without_expiry_outlives_the_process_and_nothing_else_does),
         CASE(a_will_that_was_sent_or_dropped_is_in_the_store_no_more),
         CASE(a_kept_session_that_shall_end_with_its_connection_keeps_its_will),
