@@ -14,7 +14,7 @@ static bool every_byte(bool (*valid)(mrl_bytes), const char *wanted, size_t at)
 
         text[at] = (uint8_t)c;
         as_wanted = as_wanted && valid(mrl_bytes_of(text, sizeof(text))) ==
-                                     (memchr(wanted, (int)c, strlen(wanted)) != NULL);
+                                     (c != '\0' && strchr(wanted, (int)c) != NULL);
     }
     return as_wanted;
 }
