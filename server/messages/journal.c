@@ -147,7 +147,10 @@ static void splice(struct mrl_list *from, struct mrl_list *to)
 void mrl_journal_take(struct mrl_journal *j, struct mrl_list *ops)
 {
     MRL_LIST_EACH(op, ops, struct mrl_op, link)
-    op->gathered = false;
+    {
+        if (op->gathered) /* one of our own: those of others are read by their workers */
+            op->gathered = false;
+    }
     splice(ops, &j->collecting);
     mrl_loop_later(j->loop, &j->leave);
 }

@@ -59,7 +59,7 @@ struct mrl_op {
     struct mrl_journal *journal;
     enum mrl_op_kind kind;
     bool collecting; /* has not left: may be cancelled */
-    bool gathered;   /* waits with others for what comes from other workers */
+    bool gathered;   /* waits here for what comes with it from other workers */
     bool must;       /* tried until the store takes it */
     uint8_t flags;   /* of a queue entry, or options of a subscription */
     uint32_t identifier;
