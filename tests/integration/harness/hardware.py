@@ -5,26 +5,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .ports import free_port
+from .ports import free_neighbours
 from .process import Process, Processes
-from .waiting import is_listening
 
 SOFTHSM_MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
-
-
-def _two_ports() -> int:
-    """The first of two neighbours: commands and control of a TPM, as its clients expect them."""
-    while True:
-        port = free_port()
-        if not is_listening(port + 1):
-            return port
 
 
 class Tpm:
     def __init__(self, processes: Processes, folder: Path, name: str = "tpm") -> None:
         self.processes, self.state = processes, folder / name
         self.state.mkdir()
-        self.port = _two_ports()
+        self.port = free_neighbours()  # commands and control, as its clients expect them
         self.process: Process | None = None
 
     @property

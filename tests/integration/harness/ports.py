@@ -48,3 +48,11 @@ def free_port() -> int:
         port = _random.randint(_LOWEST, _HIGHEST)
         if _is_free(port) and _reserve(port):
             return port
+
+
+def free_neighbours() -> int:
+    """The first of two ports side by side, both of them this process's."""
+    while True:
+        port = free_port()
+        if _is_free(port + 1) and _reserve(port + 1):
+            return port
