@@ -28,3 +28,8 @@ unsigned mrl_session_receive_maximum(const struct mrl_session *s)
 {
     return s->receive_maximum;
 }
+
+unsigned mrl_session_most_subscriptions(const struct mrl_session *s)
+{
+    return s->limits.subscriptions;
+}
