@@ -90,7 +90,7 @@ static bool names_known_device(const struct mrl_lint_run *run, mrl_bytes name)
     return run->in->has != NULL && run->in->has(run->in->context, &device, /*variable=*/NULL);
 }
 
-/* Less than an error where the rule keeps to the holder's own group or attribute. */
+/* Less than an error where the rule keeps to the holder's own group, attribute or id. */
 static enum mrl_lint_severity crossing(const struct mrl_lint_rule *r)
 {
     static const enum mrl_lint_severity severities[] = {
@@ -99,8 +99,9 @@ static enum mrl_lint_severity crossing(const struct mrl_lint_rule *r)
         [MRL_LINT_DEVICES] = MRL_LINT_ERROR,
         [MRL_LINT_APPLICATIONS] = MRL_LINT_NOTE,
     };
-    bool narrowed =
-        mrl_lint_has(&r->filter, MRL_LEVEL_GROUP) || mrl_lint_has(&r->filter, MRL_LEVEL_ATTRIBUTE);
+    bool narrowed = mrl_lint_has(&r->filter, MRL_LEVEL_GROUP) ||
+                    mrl_lint_has(&r->filter, MRL_LEVEL_ATTRIBUTE) ||
+                    mrl_lint_has(&r->filter, MRL_LEVEL_ID);
 
     return narrowed && r->audience == MRL_LINT_DEVICES ? MRL_LINT_WARNING : severities[r->audience];
 }
@@ -147,15 +148,20 @@ static void say_names(const struct mrl_lint_run *run, const struct mrl_lint_rule
         place + 1, MRL_FMT(text), MRL_FMT(owner->rule->filter), role_name(owner, name));
 }
 
+static bool is_wild_at(const struct mrl_filter *f, size_t place)
+{
+    return mrl_lint_place(f, MRL_LEVEL_HASH) <= place ||
+           (place < f->count && f->levels[place].kind == MRL_LEVEL_PLUS);
+}
+
 /* What the rule does at the level where `owner` has ${id}; said once of each sort. */
 static unsigned check_place(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
                             const struct mrl_lint_rule *owner, unsigned said)
 {
     size_t place = mrl_lint_place(&owner->filter, MRL_LEVEL_ID);
-    size_t hash = mrl_lint_place(&r->filter, MRL_LEVEL_HASH);
     const struct mrl_level *l = place < r->filter.count ? &r->filter.levels[place] : NULL;
 
-    if (hash <= place || (l != NULL && l->kind == MRL_LEVEL_PLUS)) {
+    if (is_wild_at(&r->filter, place)) {
         if ((said & CROSSES) == 0)
             say_crosses(run, r, owner, place);
         return CROSSES;
@@ -172,22 +178,88 @@ static unsigned check_place(const struct mrl_lint_run *run, const struct mrl_lin
     return SHARES;
 }
 
-/* A rule with ${id} in it reaches only topics that have the holder's own. */
-static void check_places(struct mrl_lint_run *run, const struct mrl_lint_rule *r)
+/* Whose ${id} comes first owns the topics: devices/+/inbox/${id} lies in the places of others. */
+static bool keeps_to_its_own(const struct mrl_lint_rule *r, const struct mrl_lint_rule *owner)
+{
+    return mrl_lint_has(&r->filter, MRL_LEVEL_ID) &&
+           mrl_lint_place(&r->filter, MRL_LEVEL_ID) <= mrl_lint_place(&owner->filter, MRL_LEVEL_ID);
+}
+
+static unsigned check_places(struct mrl_lint_run *run, const struct mrl_lint_rule *r)
 {
     unsigned said = 0;
 
-    if (r->everything || mrl_lint_has(&r->filter, MRL_LEVEL_ID))
-        return;
     for (size_t i = 0; i < run->count && said != (CROSSES | SHARES | NAMES); i++) {
         const struct mrl_lint_rule *owner = &run->rules[i];
 
-        if (owner->audience == MRL_LINT_APPLICATIONS || !mrl_lint_has(&owner->filter, MRL_LEVEL_ID))
+        if (owner->audience == MRL_LINT_APPLICATIONS ||
+            !mrl_lint_has(&owner->filter, MRL_LEVEL_ID) || keeps_to_its_own(r, owner))
             continue;
         if (!count_one(run))
-            return;
+            break;
         if (mrl_filters_overlap(&r->filter, &owner->filter))
             said |= check_place(run, r, owner, said);
+    }
+    return said;
+}
+
+static void check_groups(struct mrl_lint_run *run, const struct mrl_lint_rule *r)
+{
+    bool devices = r->audience == MRL_LINT_UNKNOWN || r->audience == MRL_LINT_DEVICES;
+    char name[MRL_NAME_MAX + 1];
+
+    if (mrl_lint_has(&r->filter, MRL_LEVEL_ID))
+        return;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct mrl_lint_rule *owner = &run->rules[i];
+        size_t place = mrl_lint_place(&owner->filter, MRL_LEVEL_GROUP);
+
+        if (owner->audience == MRL_LINT_APPLICATIONS || place == owner->filter.count ||
+            !is_wild_at(&r->filter, place) || !count_one(run) ||
+            !mrl_filters_overlap(&r->filter, &owner->filter))
+            continue;
+        SAY(run, r, "crosses-groups", devices ? MRL_LINT_WARNING : MRL_LINT_NOTE,
+            "write ${group} there, or give the role to an application only",
+            "reaches what belongs to single groups: level %zu is ${group} in `%.*s` of %s",
+            place + 1, MRL_FMT(owner->rule->filter), role_name(owner, name));
+        return;
+    }
+}
+
+/* --- two rules that together are a broad channel --- */
+
+static bool is_broad(const struct mrl_lint_rule *r)
+{
+    return !r->everything && !mrl_lint_has(&r->filter, MRL_LEVEL_ID) &&
+           (mrl_lint_has(&r->filter, MRL_LEVEL_PLUS) || mrl_lint_has(&r->filter, MRL_LEVEL_HASH));
+}
+
+/* One rule that gives both by itself was told already. */
+static bool one_speaks_one_hears(const struct mrl_lint_rule *a, const struct mrl_lint_rule *b)
+{
+    return mrl_lint_publishes(a) != mrl_lint_subscribes(a) &&
+           mrl_lint_publishes(b) != mrl_lint_subscribes(b) &&
+           mrl_lint_publishes(a) == mrl_lint_subscribes(b);
+}
+
+static void check_channel(struct mrl_lint_run *run, size_t at)
+{
+    const struct mrl_lint_rule *r = &run->rules[at];
+
+    if (!is_broad(r))
+        return;
+    for (size_t i = at - 1; run->rules[i].role == r->role && count_one(run); i--) {
+        const struct mrl_lint_rule *other = &run->rules[i];
+
+        if (!is_broad(other) || !one_speaks_one_hears(r, other) ||
+            !mrl_filters_overlap(&r->filter, &other->filter))
+            continue;
+        SAY(run, r, "talks-to-itself", MRL_LINT_WARNING,
+            "publish on topics with ${id}, subscribe where only an application publishes",
+            "with rule %zu, `%.*s`, every holder hears what every other publishes, and can publish "
+            "in its name",
+            other->number, MRL_FMT(other->rule->filter));
+        return;
     }
 }
 
@@ -257,7 +329,9 @@ void mrl_lint_beside(struct mrl_lint_run *run, size_t at)
 
     check_own_role(run, at);
     check_given_to_all(run, rule);
-    check_places(run, rule);
+    if (!rule->everything && (check_places(run, rule) & CROSSES) == 0)
+        check_groups(run, rule);
+    check_channel(run, at);
     check_case(run, at);
     check_publishers(run, rule);
 }
