@@ -75,15 +75,14 @@ static void it_is_lost_when_all_are_full_and_not_before(void **state)
     assert_int_equal(held(&a), HOLDS);
     assert_int_equal(held(&b), HOLDS);
     publish_some(f, &one, 4);
-    assert_ok(mrl_session_puback(a.session, 1));
-    publish_some(f, &one, 2);
-    assert_int_equal(held(&a), HOLDS);
-    assert_ok(mrl_session_puback(b.session, 1));
-    publish_some(f, &one, 2);
+    for (uint16_t id = 1; id <= 6; id++) {
+        assert_ok(mrl_session_puback(a.session, id));
+        publish_some(f, &one, 1);
+        assert_int_equal(held(&a), HOLDS);
+    }
     assert_int_equal(held(&b), HOLDS);
-    assert_ok(mrl_session_puback(a.session, 2));
-    assert_log(&a, "P1 1 one;P1 2 one;P1 3 one;");
-    mrl_buf_done(&b.log);
+    leave(&a);
+    leave(&b);
 }
 
 static const struct mrl_publication to_all = {.topic = MRL_LIT_INIT("all"), .qos = 1};
@@ -183,6 +182,23 @@ static void one_who_is_away_has_room_when_no_other_has(void **state)
     mrl_buf_done(&away.log);
 }
 
+static void more_room_counts_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct door a = {0}, b = {0};
+
+    join(f, "a", 0, &a);
+    join(f, "b", 0, &b);
+    publish_some(f, &one, 2 * HOLDS + 1);
+    f->limits.queued_messages += 2;
+    mrl_hub_rejudge(f->hubs[0], KIND, MRL_LIT("owner"));
+    publish_some(f, &one, 2);
+    assert_int_equal(held(&a), HOLDS + 2);
+    assert_int_equal(held(&b), HOLDS);
+    leave(&a);
+    leave(&b);
+}
+
 /* Among those that are full by their bytes. */
 static void a_small_message_fits_where_a_large_one_does_not(void **state)
 {
@@ -240,6 +256,7 @@ int main(void)
         SMALL(where_all_are_full_the_sixteenth_is_asked),
         SMALL(and_not_the_seventeenth),
         SMALL(one_who_is_away_has_room_when_no_other_has),
+        SMALL(more_room_counts_at_once),
         SMALL(a_small_message_fits_where_a_large_one_does_not),
         SMALL(what_is_passed_on_is_durable_when_it_is_answered),
     };
