@@ -139,9 +139,9 @@ static bool has_room(const struct mrl_subscription *m, const struct mrl_publicat
             s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes);
 }
 
-/* Who has no room is not asked again before something has left its queue; so this ends. Where all
- * are full, a few are asked all the same, as a smaller message may still fit, and the last of them
- * loses it. */
+/* Who has no room is not asked again before something has left its queue, so that this ends; where
+ * all are full, a few are asked all the same, as a smaller message may still fit. The last of them
+ * loses it. One with an empty queue, which is smaller than this message, is ready for others. */
 static struct mrl_subscription *
 member_with_room(const struct mrl_routing *r, const struct mrl_route_share *share, unsigned place)
 {
@@ -150,7 +150,7 @@ member_with_room(const struct mrl_routing *r, const struct mrl_route_share *shar
     unsigned tried = 0;
 
     while ((m = next_member(r, share, place)) != NULL && !has_room(m, r->publication)) {
-        if (!m->subscriber.entry.full) {
+        if (!m->subscriber.entry.full && m->subscriber.session->queued_count > 0) {
             mrl_subscription_set_full(m);
             continue;
         }

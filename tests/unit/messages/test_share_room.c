@@ -218,6 +218,27 @@ static void a_small_message_fits_where_a_large_one_does_not(void **state)
     leave(&b);
 }
 
+/* Nothing would ever leave its queue and bring it back. */
+static void a_message_larger_than_its_whole_queue_sets_nobody_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct door a = {0}, c = {0};
+
+    f->limits.in_flight = 10;
+    f->limits.queued_bytes = mrl_publication_size(&large) - 1;
+    join(f, "a", 0, &a);
+    f->limits.queued_bytes++;
+    join(f, "c", 0, &c);
+    publish_some(f, &large, 2);
+    assert_int_equal(held(&a), 0);
+    assert_int_equal(held(&c), 2);
+    publish_some(f, &one, 4);
+    assert_int_equal(held(&a), 2);
+    assert_int_equal(held(&c), 4);
+    leave(&a);
+    leave(&c);
+}
+
 /* Handed on from worker to worker it still is not acknowledged before it is in the store. */
 static void what_is_passed_on_is_durable_when_it_is_answered(void **state)
 {
@@ -258,6 +279,7 @@ int main(void)
         SMALL(one_who_is_away_has_room_when_no_other_has),
         SMALL(more_room_counts_at_once),
         SMALL(a_small_message_fits_where_a_large_one_does_not),
+        SMALL(a_message_larger_than_its_whole_queue_sets_nobody_apart),
         SMALL(what_is_passed_on_is_durable_when_it_is_answered),
     };
 
