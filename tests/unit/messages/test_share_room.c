@@ -266,6 +266,41 @@ static void what_is_passed_on_is_durable_when_it_is_answered(void **state)
     assert_log(&idle, "P1 1 one;P2 2 two;");
 }
 
+/* Also where the first choice, alone on its worker, keeps nothing. */
+static void what_comes_back_from_one_who_keeps_nothing_is_durable_too(void **state)
+{
+    static const bool companions[] = {false, true};
+    struct fixture *f = *state;
+    struct door full = {0}, away = {0}, by = {0};
+    struct mrl_store_stats before, after;
+
+    join(f, "b", 0, &full);
+    publish_some(f, &one, HOLDS);
+    attach(f, "a", 60, &by);
+    join(f, "c", 60, &away);
+    mrl_session_detach(away.session, MRL_DETACH_CLEAN);
+    settle(f);
+    for (size_t i = 0; i < MRL_COUNT(companions); i++) {
+        struct mrl_subscription *m = MRL_CONTAINER(mrl_map_next(&full.session->subscriptions, NULL),
+                                                   struct mrl_subscription, in_session);
+
+        mrl_routes_set_full(&m->subscriber.entry, /*full=*/false);
+        f->answers = 0;
+        mrl_store_stats(f->store, &before);
+        assert_true(publish(f, f->hubs[0], &two, companions[i] ? by.session : NULL));
+        assert_int_equal(held(&away), i); /* it is on its way */
+        assert_int_equal(f->answers, 0);
+        settle(f);
+        mrl_store_stats(f->store, &after);
+        assert_int_equal(after.jobs, before.jobs + 1); /* with its packet id, too */
+        assert_int_equal(f->answers, 1);
+        assert_int_equal(held(&away), i + 1);
+    }
+    (void)restart(f);
+    assert_rows(f, "2 1 2 2 1 0");
+    mrl_buf_done(&full.log);
+}
+
 #define SMALL(name) cmocka_unit_test_setup_teardown(name, set_up_small, tear_down)
 
 int main(void)
@@ -281,6 +316,7 @@ int main(void)
         SMALL(a_small_message_fits_where_a_large_one_does_not),
         SMALL(a_message_larger_than_its_whole_queue_sets_nobody_apart),
         SMALL(what_is_passed_on_is_durable_when_it_is_answered),
+        SMALL(what_comes_back_from_one_who_keeps_nothing_is_durable_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
