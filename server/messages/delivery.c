@@ -111,10 +111,16 @@ static bool expired(const struct mrl_outgoing *o)
            mrl_publication_expired(o->publication, mrl_monotonic_ms());
 }
 
-/* Sends from the queue as far as the window is open. */
+static bool may_send(const struct mrl_session *s)
+{
+    return s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued) &&
+           s->sink->room(s->door) != MRL_ROOM_NONE;
+}
+
+/* Sends from the queue as far as the window is open and the connection takes it. */
 static void pump(struct mrl_session *s)
 {
-    while (s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued)) {
+    while (may_send(s)) {
         struct mrl_outgoing *o = MRL_CONTAINER(s->queued.next, struct mrl_outgoing, link);
 
         if (expired(o)) {
@@ -276,6 +282,12 @@ void mrl_delivery_unkeep(struct mrl_session *s)
 {
     unkeep(s, &s->queued);
     unkeep(s, &s->flying);
+}
+
+void mrl_session_drained(struct mrl_session *s)
+{
+    if (s->started)
+        pump_on(s);
 }
 
 void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
