@@ -245,7 +245,19 @@ static bool find_message(struct loading *l, int64_t id, struct mrl_restored_entr
     return true;
 }
 
-/* One that was connected may have got as many as may be in flight. */
+/* One that was connected may have got as many as may be in flight. What a member may have got at
+ * QoS 2 the rows know: it is lost, or comes twice, when its session ends. */
+static bool may_have_left(const struct mrl_restored_entry *e, const struct mrl_session *s,
+                          bool connected)
+{
+    enum { MEMBERS = MRL_ENTRY_SHARED | MRL_ENTRY_QOS2 };
+
+    if ((e->flags & MEMBERS) == MEMBERS)
+        return (e->flags & MRL_ENTRY_WAITING) == 0;
+    return e->seq <= s->sent ||
+           (connected && s->queued_count + s->flying_count < s->receive_maximum);
+}
+
 static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mrl_session *s,
                        bool connected)
 {
@@ -257,9 +269,7 @@ static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mr
         s->last_seq = e.seq;
     if (!find_message(l, mrl_row_int(rows, 2), &e))
         return;
-    mrl_delivery_restore(s, &e,
-                         e.seq <= s->sent ||
-                             (connected && s->queued_count + s->flying_count < s->receive_maximum));
+    mrl_delivery_restore(s, &e, may_have_left(&e, s, connected));
     l->found.entries++;
 }
 
