@@ -87,7 +87,7 @@ class Member(Steady):
         if self._subscribed_in is not self.lives[-1]:
             client.send(wire.subscribe(5, 1, [(self._filter, 2)]))
         while not self._stopping.is_set():
-            self._serve_until(client, time.monotonic() + self._dice.uniform(0, 0.3))
+            self._serve_until(client, time.monotonic() + self._dice.uniform(0, 0.15))
             if self.stays.is_set():
                 continue
             if not self._ways or self._dice.random() < 0.3:
@@ -121,7 +121,7 @@ class Member(Steady):
         else:
             client.send(wire.disconnect(5, props={"session_expiry": 1 if self._way is Way.EXPIRY else 0}))
             client.ends()
-        time.sleep(self._dice.uniform(1, 2) if self._way is Way.EXPIRY else self._dice.uniform(0, 0.3))
+        time.sleep(self._dice.uniform(1, 1.5) if self._way is Way.EXPIRY else self._dice.uniform(0, 0.3))
 
     # --- packets
 
