@@ -114,7 +114,7 @@ class Member(Steady):
     def _end(self, client: Mqtt) -> None:
         """It still is its turn now and then, until the end."""
         self._way = self._dice.choice(self._ways)
-        self._serve_until(client, time.monotonic() + self._dice.uniform(0, 0.3), WINDOW + 1)
+        self._serve_until(client, time.monotonic() + self._dice.uniform(0, 0.2), WINDOW + 1)
         assert len(self._held or ()) == WINDOW, "[MQTT-3.3.4-9]"
         if self._way is Way.CLEAN_START:
             client.cut()
