@@ -6,6 +6,7 @@ from bisect import bisect
 import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Mqtt
+from harness.stopwatch import Stopwatch
 from harness.waiting import wait_until
 from harness.ws import BINARY, PING, PONG, MqttOverWs, dial, frame
 
@@ -519,9 +520,9 @@ def test_a_device_goes_before_its_group_and_that_before_the_default(merlon, conn
 def test_a_change_acts_on_a_live_session_within_a_second(merlon, connect, target):
     device = connect()
     give(merlon, target, subscriptions=1, messages=f"{RATE}/s")
-    began = time.monotonic()
-    wait_until(lambda: device.subscribe((f"{DOWN}/{time.monotonic()}", 1)) == [0x97], "the new limit")
-    assert time.monotonic() - began < 1
+    with Stopwatch() as watch:
+        wait_until(lambda: device.subscribe((f"{DOWN}/{time.monotonic()}", 1)) == [0x97], "the new limit")
+        assert watch.passed < 1
     device.send(numbered(2 * BURST, qos=0))
     wait_until(lambda: throttled(merlon) > 0, "the new rate")
     give(merlon, target, subscriptions=100, messages="unlimited")
