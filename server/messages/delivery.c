@@ -128,10 +128,16 @@ static void begin_waiting(struct mrl_session *s)
     }
 }
 
-/* Sends from the queue as far as the window is open. */
+static bool may_send(const struct mrl_session *s)
+{
+    return s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued) &&
+           s->sink->room(s->door) != MRL_ROOM_NONE;
+}
+
+/* Sends from the queue as far as the window is open and the connection takes it. */
 static void pump(struct mrl_session *s)
 {
-    while (s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued)) {
+    while (may_send(s)) {
         struct mrl_outgoing *o = MRL_CONTAINER(s->queued.next, struct mrl_outgoing, link);
 
         if (expired(o)) {
@@ -160,7 +166,8 @@ static void pump_on(struct mrl_session *s)
 /* One that finds the window open is written as one that left. */
 static bool waits(const struct mrl_session *s, const struct mrl_hit *hit, uint8_t qos)
 {
-    bool is_next = s->started && s->flying_count + s->queued_count < s->window;
+    bool is_next = s->started && s->flying_count + s->queued_count < s->window &&
+                   s->sink->room(s->door) != MRL_ROOM_NONE;
 
     return hit->share != 0 && qos == 2 && !is_next;
 }
@@ -304,6 +311,12 @@ void mrl_delivery_unkeep(struct mrl_session *s)
 {
     unkeep(s, &s->queued);
     unkeep(s, &s->flying);
+}
+
+void mrl_session_drained(struct mrl_session *s)
+{
+    if (s->started)
+        pump_on(s);
 }
 
 void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
