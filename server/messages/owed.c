@@ -22,7 +22,8 @@ struct early {
 struct mrl_owed {
     struct mrl_list link; /* in subscriptions of struct mrl_owing */
     struct mrl_subscription *to;
-    bool open;                      /* SUBACK has left */
+    bool open;                      /* SUBACK has left, or will not */
+    bool unanswered;                /* it will not: this opens when the store has taken it */
     struct mrl_retained_batch next; /* what goes next, */
     size_t at;                      /* from here on */
     bool walks;                     /* more may come after it */
@@ -128,6 +129,14 @@ void mrl_owed_refused(struct mrl_subscription *to)
         mrl_owed_forget(to);
 }
 
+void mrl_owed_taken(struct mrl_subscription *to)
+{
+    if (to->owed == NULL || !to->owed->unanswered)
+        return;
+    to->owed->open = true;
+    mrl_owed_go_on(to->subscriber.session);
+}
+
 static bool queue_has_room(const struct mrl_session *s, const struct mrl_publication *p)
 {
     unsigned most = s->limits.queued_messages / 2;
@@ -212,10 +221,16 @@ static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
     return true;
 }
 
+/* The store has nothing to say any more, also as the session is kept no longer. */
+static bool decided(const struct mrl_subscription *to)
+{
+    return to->undecided == 0 || !to->subscriber.session->durable;
+}
+
 /* By a SUBSCRIBE that replaced the one these are owed to, and was not refused. */
 static bool wants_none(const struct mrl_subscription *to)
 {
-    return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
+    return to->options.retain_handling == MRL_RETAINED_NEVER && decided(to);
 }
 
 enum progress { FINISHED, GOES_ON, NO_ROOM };
@@ -386,6 +401,17 @@ void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
         mrl_owed_forget(to);
     else if (got == GOES_ON)
         mrl_owed_go_on(s);
+}
+
+void mrl_owed_back(struct mrl_session *s)
+{
+    if (s->owing == NULL)
+        return;
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        o->open = o->open || decided(o->to);
+        o->unanswered = !o->open;
+    }
 }
 
 void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,

@@ -18,8 +18,13 @@ void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to);
 /* It may go; what there is room for goes at once. */
 void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to);
 void mrl_owed_forget(struct mrl_subscription *to); /* nothing is owed: no-op */
-/* Its SUBSCRIBE was refused: what that began is not owed. */
+/* The store refused its SUBSCRIBE: what that began is not owed. Or took it, perhaps when nobody
+ * waits for SUBACK any more. */
 void mrl_owed_refused(struct mrl_subscription *to);
+void mrl_owed_taken(struct mrl_subscription *to);
+
+/* Its client is back: SUBACKs that have not left never will. Before the next turn. */
+void mrl_owed_back(struct mrl_session *s);
 
 /* The hub is being freed, its sessions are gone. */
 void mrl_owed_done(struct mrl_hub *h);

@@ -198,6 +198,62 @@ static void a_subscription_that_wants_none_ends_it(void **state)
     assert_owed(f, 0);
 }
 
+/* The store answers in a later turn. */
+static void back_while_it_is_undecided(struct fixture *f, struct door *d)
+{
+    retain_many(f);
+    attach(f, "a", 60, d);
+    subscribe(d, "r/#", 1);
+    mrl_session_detach(d->session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, d);
+}
+
+static void what_is_owed_comes_without_a_suback_once_the_store_took_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    back_while_it_is_undecided(f, &d);
+    settle(f);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
+static void nothing_comes_without_a_suback_when_the_store_refused_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    hide_table(f, "mqtt_subscriptions");
+    back_while_it_is_undecided(f, &d);
+    settle(f);
+    show_table(f, "mqtt_subscriptions");
+    assert_log(&d, "");
+    assert_null(d.session->owing);
+    assert_int_equal(d.session->subscriptions.count, 0);
+}
+
+/* Its session ends with the connection now: the store has no say in it any more. */
+static void what_is_owed_comes_to_a_session_that_is_kept_no_longer(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    retain_many(f);
+    attach(f, "a", 60, &d);
+    subscribe(&d, "r/#", 1);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 0, &d);
+    settle(f);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +262,9 @@ int main(void)
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
         CASE(a_subscription_that_is_refused_ends_nothing),
         CASE(a_subscription_that_wants_none_ends_it),
+        CASE(what_is_owed_comes_without_a_suback_once_the_store_took_it),
+        CASE(nothing_comes_without_a_suback_when_the_store_refused_it),
+        CASE(what_is_owed_comes_to_a_session_that_is_kept_no_longer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

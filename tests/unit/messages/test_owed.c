@@ -604,6 +604,26 @@ static void it_goes_on_with_the_connection_that_takes_over(void **state)
         assert_int_equal(times(f, i, 'o'), i < IN_FLIGHT ? 2 : 1);
 }
 
+/* The connection ended before SUBACK left, which would have let them go. */
+static void they_come_to_a_client_that_is_back_without_its_suback(void **state)
+{
+    const struct mrl_subscribe_options o = {0};
+    struct fixture *f = *state;
+    bool existed;
+
+    keep_many(f, 20, 0);
+    attach(f);
+    assert_ok(mrl_session_subscribe(f->d.session, MRL_LIT("t/#"), &o, &existed));
+    turns(f);
+    assert_int_equal(f->d.count, 0);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    assert_true(attach(f));
+    turns(f);
+    assert_int_equal(f->d.count, 20);
+    assert_all_once(f, 0, 20);
+    assert_null(f->d.session->owing);
+}
+
 /* Sanitizers see what is not freed. */
 static void a_session_that_ends_owes_nothing(void **state)
 {
@@ -709,6 +729,7 @@ int main(void)
         CASE(the_same_filter_ends_it_when_no_retained_messages_are_wanted),
         CASE(it_goes_on_when_the_client_is_back),
         CASE(it_goes_on_with_the_connection_that_takes_over),
+        CASE(they_come_to_a_client_that_is_back_without_its_suback),
         CASE(a_session_that_ends_owes_nothing),
         CASE(several_subscriptions_take_turns),
         CASE(four_sessions_get_a_portion_in_a_turn),
