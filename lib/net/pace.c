@@ -9,10 +9,13 @@ enum {
     IDLE_PERCENT = 12,   /* gathering saves two thirds at best: no to and fro */
     SMOOTHED = 8,        /* judgements in a mean: one sees two or three turns */
     CLOSER = 32,         /* that part of the distance: the mean follows */
-    CROWD_PERCENT = 270, /* ready connections in a hundred turns; 100: each is served at once */
-    CROWDED_LEAST = 5,   /* so many judgements more than others: one is a hiccup of senders */
-    STEADY_MOST = 100,   /* judgements, a second: would it still be crowded at once? */
-    LOOKS = 3,           /* judgements without gathering that tell */
+    CROWD_PERCENT = 300, /* ready connections in a hundred turns; 100: each is served at once */
+    TIGHT_PERCENT = 57,  /* of a processor: few at a turn are too many single turns */
+    FEW_PERCENT = 150,
+    CROWDED_LEAST = 50, /* so many judgements more than others: what passes is a hiccup, of senders
+                           that begin together or of the machine */
+    STEADY_MOST = 100,  /* judgements, a second: would it still be crowded at once? */
+    LOOKS = 3,          /* judgements without gathering that tell */
 };
 
 bool mrl_pace_is_due(const struct mrl_pace *p, uint64_t now_ns)
@@ -34,7 +37,15 @@ static void move_apart(struct mrl_pace *p)
 }
 
 /* Whoever is served the moment it is ready gains nothing by waiting. Where each turn finds several,
- * they queue already, and a little longer makes them cheaper. */
+ * they queue already, and a little longer makes them cheaper. One load can settle either way, in
+ * many turns with a few or in a third of them with many: what the many turns take tells then. */
+static bool is_crowded(const struct mrl_pace *p, uint64_t percent)
+{
+    uint64_t least = percent > TIGHT_PERCENT ? FEW_PERCENT : CROWD_PERCENT;
+
+    return percent > BUSY_PERCENT && p->ready * 100 > p->turns * least;
+}
+
 static void consider(struct mrl_pace *p, bool crowded)
 {
     if (crowded)
@@ -78,13 +89,12 @@ static void adapt(struct mrl_pace *p, uint64_t percent)
 
 void mrl_pace_judge(struct mrl_pace *p, uint64_t now_ns, uint64_t cpu_ns)
 {
-    uint64_t passed = now_ns - p->judged_ns, used = cpu_ns - p->cpu_ns;
-    bool busy = used * 100 > passed * BUSY_PERCENT;
+    uint64_t percent = (cpu_ns - p->cpu_ns) * 100 / (now_ns - p->judged_ns);
 
     if (p->apart_ns == 0)
-        consider(p, busy && p->ready * 100 > p->turns * CROWD_PERCENT);
+        consider(p, is_crowded(p, percent));
     else
-        adapt(p, used * 100 / passed);
+        adapt(p, percent);
     p->judged_ns = now_ns;
     p->cpu_ns = cpu_ns;
     p->turns = p->ready = 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far apart the turns of a busy loop begin. A turn that does much costs less for each thing
  * than many that do little: one wake-up, one write to a connection for all it is sent. So a loop
- * that finds several connections ready at each turn, and uses a quarter of a processor, begins its
- * turns a little apart, up to a limit and no further than it takes to use less, and lets work
- * gather; one that serves each at once, however busy it is, never waits. Layer: net. Thread: one
+ * that finds several connections ready at each turn for half a second, and uses a quarter of a
+ * processor, begins its turns a little apart, up to a limit and no further than it takes to use
+ * less, and lets work gather. A few at a turn are enough where it uses more than half; one that
+ * serves each alone, however busy it is, never waits. Layer: net. Thread: one
  * owner. */
 #ifndef MRL_NET_PACE_H
 #define MRL_NET_PACE_H

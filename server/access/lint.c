@@ -16,6 +16,21 @@ const char *mrl_lint_severity_name(enum mrl_lint_severity s)
     return (size_t)s < MRL_COUNT(names) ? names[s] : "unknown";
 }
 
+const char *mrl_lint_role_name(const struct mrl_lint_rule *r, char to[static MRL_NAME_MAX + 1])
+{
+    if (r->role == NULL)
+        return "device-default";
+    return mrl_bytes_to_cstr(r->role->name, to, MRL_NAME_MAX + 1) ? to : "?";
+}
+
+bool mrl_lint_count_one(struct mrl_lint_run *run)
+{
+    if (run->compared >= MRL_LINT_COMPARISONS_MAX)
+        return false;
+    run->compared++;
+    return true;
+}
+
 void mrl_lint_say(const struct mrl_lint_run *run, const struct mrl_lint_about *about,
                   const char *format, ...)
 {

@@ -4,6 +4,7 @@
 #define MRL_ACCESS_LINT_INTERNAL_H
 
 #include "access/lint.h"
+#include "access/name.h"
 #include "access/reach.h"
 #include "base/arena.h"
 
@@ -48,6 +49,11 @@ struct mrl_lint_about {
 void mrl_lint_say(const struct mrl_lint_run *run, const struct mrl_lint_about *about,
                   const char *format, ...) MRL_PRINTF(3, 4);
 
+#define MRL_LINT_SAY(run, r, id, severity, suggestion, ...)                                      \
+    mrl_lint_say((run),                                                                          \
+                 &(struct mrl_lint_about){(id), (severity), (r)->role, (r)->number, suggestion}, \
+                 __VA_ARGS__)
+
 /* Among the holders of the role is one for which the variable has a value; true when unknown. */
 bool mrl_lint_anyone_has(const struct mrl_lint_run *run, const struct mrl_lint_role *role,
                          const struct mrl_level *variable);
@@ -58,6 +64,12 @@ void mrl_lint_bad_rule(const struct mrl_lint_run *run, const struct mrl_lint_rol
 void mrl_lint_one(const struct mrl_lint_run *run, struct mrl_lint_rule *rule);
 /* lint_pairs.c: a rule beside all others. */
 void mrl_lint_beside(struct mrl_lint_run *run, size_t at);
+/* lint_places.c: what it reaches of other devices and groups. */
+void mrl_lint_places(struct mrl_lint_run *run, const struct mrl_lint_rule *r);
+/* One more comparison; false: enough was compared. */
+bool mrl_lint_count_one(struct mrl_lint_run *run);
+/* Writes to `to`, or gives the name of what has none. */
+const char *mrl_lint_role_name(const struct mrl_lint_rule *r, char to[static MRL_NAME_MAX + 1]);
 
 static inline bool mrl_lint_publishes(const struct mrl_lint_rule *r)
 {

@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a rule shows beside the others. */
 #include "access/lint_internal.h"
-#include "access/name.h"
-
-#define SAY(run, r, id, severity, suggestion, ...)                                               \
-    mrl_lint_say((run),                                                                          \
-                 &(struct mrl_lint_about){(id), (severity), (r)->role, (r)->number, suggestion}, \
-                 __VA_ARGS__)
-
-static const char *role_name(const struct mrl_lint_rule *r, char to[static MRL_NAME_MAX + 1])
-{
-    if (r->role == NULL)
-        return "device-default";
-    return mrl_bytes_to_cstr(r->role->name, to, MRL_NAME_MAX + 1) ? to : "?";
-}
-
-/* false: enough was compared. */
-static bool count_one(struct mrl_lint_run *run)
-{
-    if (run->compared >= MRL_LINT_COMPARISONS_MAX)
-        return false;
-    run->compared++;
-    return true;
-}
 
 /* --- what other rules give already --- */
 
@@ -45,9 +23,9 @@ static void say_useless(const struct mrl_lint_run *run, const struct mrl_lint_ru
 {
     bool same = mrl_filter_covers(&r->filter, &by->filter);
 
-    SAY(run, r, same ? "duplicate-rule" : "subsumed-rule", MRL_LINT_WARNING, "take the rule away",
-        "rule %zu of this role, `%.*s`, gives all of it already", by->number,
-        MRL_FMT(by->rule->filter));
+    MRL_LINT_SAY(run, r, same ? "duplicate-rule" : "subsumed-rule", MRL_LINT_WARNING,
+                 "take the rule away", "rule %zu of this role, `%.*s`, gives all of it already",
+                 by->number, MRL_FMT(by->rule->filter));
 }
 
 /* Rules of one role stand side by side. */
@@ -63,7 +41,7 @@ static void check_own_role(struct mrl_lint_run *run, size_t at)
 
         if (i == at)
             continue;
-        if (!count_one(run))
+        if (!mrl_lint_count_one(run))
             return;
         if (makes_useless(other, r) && is_the_kept_one(other, r)) {
             say_useless(run, r, other);
@@ -75,119 +53,45 @@ static void check_own_role(struct mrl_lint_run *run, size_t at)
 static void check_given_to_all(const struct mrl_lint_run *run, const struct mrl_lint_rule *r)
 {
     if (r->audience != MRL_LINT_APPLICATIONS && makes_useless(&run->rules[0], r))
-        SAY(run, r, "already-given", MRL_LINT_NOTE, "take the rule away",
-            "every device may do this by the role device-default");
+        MRL_LINT_SAY(run, r, "already-given", MRL_LINT_NOTE, "take the rule away",
+                     "every device may do this by the role device-default");
 }
 
-/* --- the places of other devices --- */
+/* --- two rules that together are a broad channel --- */
 
-enum { CROSSES = 1, SHARES = 2, NAMES = 4 };
-
-static bool names_known_device(const struct mrl_lint_run *run, mrl_bytes name)
+static bool is_broad(const struct mrl_lint_rule *r)
 {
-    const struct mrl_role_target device = {MRL_ROLE_TO_DEVICE, name};
-
-    return run->in->has != NULL && run->in->has(run->in->context, &device, /*variable=*/NULL);
+    return !r->everything && !mrl_lint_has(&r->filter, MRL_LEVEL_ID) &&
+           (mrl_lint_has(&r->filter, MRL_LEVEL_PLUS) || mrl_lint_has(&r->filter, MRL_LEVEL_HASH));
 }
 
-/* Less than an error where the rule keeps to the holder's own group or attribute. */
-static enum mrl_lint_severity crossing(const struct mrl_lint_rule *r)
+/* One rule that gives both by itself was told already. */
+static bool one_speaks_one_hears(const struct mrl_lint_rule *a, const struct mrl_lint_rule *b)
 {
-    static const enum mrl_lint_severity severities[] = {
-        [MRL_LINT_UNKNOWN] = MRL_LINT_WARNING,
-        [MRL_LINT_NOBODY] = MRL_LINT_NOTE,
-        [MRL_LINT_DEVICES] = MRL_LINT_ERROR,
-        [MRL_LINT_APPLICATIONS] = MRL_LINT_NOTE,
-    };
-    bool narrowed =
-        mrl_lint_has(&r->filter, MRL_LEVEL_GROUP) || mrl_lint_has(&r->filter, MRL_LEVEL_ATTRIBUTE);
-
-    return narrowed && r->audience == MRL_LINT_DEVICES ? MRL_LINT_WARNING : severities[r->audience];
+    return mrl_lint_publishes(a) != mrl_lint_subscribes(a) &&
+           mrl_lint_publishes(b) != mrl_lint_subscribes(b) &&
+           mrl_lint_publishes(a) == mrl_lint_subscribes(b);
 }
 
-static void say_crosses(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
-                        const struct mrl_lint_rule *owner, size_t place)
+static void check_channel(struct mrl_lint_run *run, size_t at)
 {
-    char name[MRL_NAME_MAX + 1];
+    const struct mrl_lint_rule *r = &run->rules[at];
 
-    SAY(run, r, "crosses-devices", crossing(r),
-        "write ${id} there, or give the role to an application only",
-        "reaches what belongs to single devices: level %zu is ${id} in `%.*s` of %s", place + 1,
-        MRL_FMT(owner->rule->filter), role_name(owner, name));
-}
-
-static void say_shares(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
-                       const struct mrl_lint_rule *owner, size_t place)
-{
-    const struct mrl_level *l = &r->filter.levels[place];
-    bool attribute = l->kind == MRL_LEVEL_ATTRIBUTE;
-    char name[MRL_NAME_MAX + 1];
-
-    SAY(run, r, "shared-place", MRL_LINT_WARNING,
-        "put a level of its own before it, so that the two never meet",
-        "level %zu is %s%.*s%s, but ${id} in `%.*s` of %s: a value that equals the id of a device "
-        "reaches that device's topics",
-        place + 1, attribute ? "${attr." : "", MRL_FMT(l->text), attribute ? "}" : "",
-        MRL_FMT(owner->rule->filter), role_name(owner, name));
-}
-
-static void say_names(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
-                      const struct mrl_lint_rule *owner, size_t place)
-{
-    mrl_bytes text = r->filter.levels[place].text;
-    bool known = names_known_device(run, text);
-    char name[MRL_NAME_MAX + 1];
-
-    SAY(run, r, "names-a-device", known ? MRL_LINT_WARNING : MRL_LINT_NOTE,
-        "put words that are no ids where no rule has ${id}",
-        known ? "level %zu is `%.*s`, a device, and ${id} in `%.*s` of %s: its topics are given to "
-                "others"
-              : "level %zu is `%.*s`, but ${id} in `%.*s` of %s: a device of that name would own "
-                "these topics",
-        place + 1, MRL_FMT(text), MRL_FMT(owner->rule->filter), role_name(owner, name));
-}
-
-/* What the rule does at the level where `owner` has ${id}; said once of each sort. */
-static unsigned check_place(const struct mrl_lint_run *run, const struct mrl_lint_rule *r,
-                            const struct mrl_lint_rule *owner, unsigned said)
-{
-    size_t place = mrl_lint_place(&owner->filter, MRL_LEVEL_ID);
-    size_t hash = mrl_lint_place(&r->filter, MRL_LEVEL_HASH);
-    const struct mrl_level *l = place < r->filter.count ? &r->filter.levels[place] : NULL;
-
-    if (hash <= place || (l != NULL && l->kind == MRL_LEVEL_PLUS)) {
-        if ((said & CROSSES) == 0)
-            say_crosses(run, r, owner, place);
-        return CROSSES;
-    }
-    if (l == NULL || r->audience == MRL_LINT_APPLICATIONS)
-        return 0;
-    if (l->kind == MRL_LEVEL_LITERAL) {
-        if ((said & NAMES) == 0)
-            say_names(run, r, owner, place);
-        return NAMES;
-    }
-    if ((said & SHARES) == 0)
-        say_shares(run, r, owner, place);
-    return SHARES;
-}
-
-/* A rule with ${id} in it reaches only topics that have the holder's own. */
-static void check_places(struct mrl_lint_run *run, const struct mrl_lint_rule *r)
-{
-    unsigned said = 0;
-
-    if (r->everything || mrl_lint_has(&r->filter, MRL_LEVEL_ID))
+    if (!is_broad(r))
         return;
-    for (size_t i = 0; i < run->count && said != (CROSSES | SHARES | NAMES); i++) {
-        const struct mrl_lint_rule *owner = &run->rules[i];
+    for (size_t i = at - 1; run->rules[i].role == r->role && mrl_lint_count_one(run); i--) {
+        const struct mrl_lint_rule *other = &run->rules[i];
 
-        if (owner->audience == MRL_LINT_APPLICATIONS || !mrl_lint_has(&owner->filter, MRL_LEVEL_ID))
+        if (!is_broad(other) || !one_speaks_one_hears(r, other) ||
+            !mrl_filters_overlap(&r->filter, &other->filter))
             continue;
-        if (!count_one(run))
-            return;
-        if (mrl_filters_overlap(&r->filter, &owner->filter))
-            said |= check_place(run, r, owner, said);
+        MRL_LINT_SAY(
+            run, r, "talks-to-itself", MRL_LINT_WARNING,
+            "publish on topics with ${id}, subscribe where only an application publishes",
+            "with rule %zu, `%.*s`, every holder hears what every other publishes, and can publish "
+            "in its name",
+            other->number, MRL_FMT(other->rule->filter));
+        return;
     }
 }
 
@@ -219,16 +123,17 @@ static void check_case(struct mrl_lint_run *run, size_t rule)
     const struct mrl_lint_rule *r = &run->rules[rule];
     char name[MRL_NAME_MAX + 1];
 
-    for (size_t i = 0; i < rule && count_one(run); i++) {
+    for (size_t i = 0; i < rule && mrl_lint_count_one(run); i++) {
         const struct mrl_lint_rule *other = &run->rules[i];
         size_t at = differ_in_case(&r->filter, &other->filter);
 
         if (at == r->filter.count)
             continue;
-        SAY(run, r, "case-differs", MRL_LINT_WARNING, "spell it one way everywhere",
+        MRL_LINT_SAY(
+            run, r, "case-differs", MRL_LINT_WARNING, "spell it one way everywhere",
             "level %zu is `%.*s` here and `%.*s` in `%.*s` of %s: these are different topics",
             at + 1, MRL_FMT(r->filter.levels[at].text), MRL_FMT(other->filter.levels[at].text),
-            MRL_FMT(other->rule->filter), role_name(other, name));
+            MRL_FMT(other->rule->filter), mrl_lint_role_name(other, name));
         return;
     }
 }
@@ -244,11 +149,12 @@ static void check_publishers(struct mrl_lint_run *run, const struct mrl_lint_rul
 
         if (!mrl_lint_publishes(other) || other->audience == MRL_LINT_NOBODY)
             continue;
-        if (!count_one(run) || mrl_filters_overlap(&r->filter, &other->filter))
+        if (!mrl_lint_count_one(run) || mrl_filters_overlap(&r->filter, &other->filter))
             return;
     }
-    SAY(run, r, "no-publisher", MRL_LINT_WARNING, "is the filter spelled as the publishers do?",
-        "no rule lets anybody publish what this would receive");
+    MRL_LINT_SAY(run, r, "no-publisher", MRL_LINT_WARNING,
+                 "is the filter spelled as the publishers do?",
+                 "no rule lets anybody publish what this would receive");
 }
 
 void mrl_lint_beside(struct mrl_lint_run *run, size_t at)
@@ -257,7 +163,8 @@ void mrl_lint_beside(struct mrl_lint_run *run, size_t at)
 
     check_own_role(run, at);
     check_given_to_all(run, rule);
-    check_places(run, rule);
+    mrl_lint_places(run, rule);
+    check_channel(run, at);
     check_case(run, at);
     check_publishers(run, rule);
 }

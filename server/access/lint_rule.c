@@ -3,11 +3,6 @@
 #include "access/lint_internal.h"
 #include "wire/mqtt_topic.h"
 
-#define SAY(run, r, id, severity, suggestion, ...)                                               \
-    mrl_lint_say((run),                                                                          \
-                 &(struct mrl_lint_about){(id), (severity), (r)->role, (r)->number, suggestion}, \
-                 __VA_ARGS__)
-
 /* --- rules that cannot be --- */
 
 /* The first level with a wildcard beside something else, or with # before the end. */
@@ -105,17 +100,19 @@ static void check_lookalikes(const struct mrl_lint_run *run, const struct mrl_li
         if (l->kind != MRL_LEVEL_LITERAL)
             continue;
         if (is_one_of(l->text, wildcards))
-            SAY(run, r, "not-a-wildcard", MRL_LINT_WARNING, "the wildcards of MQTT are + and #",
-                "level %zu is `%.*s`, an ordinary text that matches only itself", i + 1,
-                MRL_FMT(l->text));
+            MRL_LINT_SAY(run, r, "not-a-wildcard", MRL_LINT_WARNING,
+                         "the wildcards of MQTT are + and #",
+                         "level %zu is `%.*s`, an ordinary text that matches only itself", i + 1,
+                         MRL_FMT(l->text));
         else if (looks_like_variable(l->text))
-            SAY(run, r, "not-a-variable", MRL_LINT_WARNING,
-                "the variables are ${id}, ${group} and ${attr.NAME}",
-                "level %zu is `%.*s`, an ordinary text that matches only itself", i + 1,
-                MRL_FMT(l->text));
+            MRL_LINT_SAY(run, r, "not-a-variable", MRL_LINT_WARNING,
+                         "the variables are ${id}, ${group} and ${attr.NAME}",
+                         "level %zu is `%.*s`, an ordinary text that matches only itself", i + 1,
+                         MRL_FMT(l->text));
         else if (!mrl_bytes_eq(mrl_bytes_trim(l->text), l->text))
-            SAY(run, r, "blank-at-edge", MRL_LINT_WARNING, "take the blanks away",
-                "level %zu begins or ends with a blank, which is part of the topic", i + 1);
+            MRL_LINT_SAY(run, r, "blank-at-edge", MRL_LINT_WARNING, "take the blanks away",
+                         "level %zu begins or ends with a blank, which is part of the topic",
+                         i + 1);
     }
 }
 
@@ -127,15 +124,17 @@ static void check_slashes(const struct mrl_lint_run *run, const struct mrl_lint_
         if (r->filter.levels[i].kind != MRL_LEVEL_LITERAL || r->filter.levels[i].text.len > 0)
             continue;
         if (i == 0)
-            SAY(run, r, "leading-slash", MRL_LINT_WARNING, "take the slash away",
-                "the slash at the beginning makes an empty first level: `/a` is not `a`");
+            MRL_LINT_SAY(run, r, "leading-slash", MRL_LINT_WARNING, "take the slash away",
+                         "the slash at the beginning makes an empty first level: `/a` is not `a`");
         else if (i == last)
-            SAY(run, r, "trailing-slash", MRL_LINT_WARNING, "take the slash away, or end in /#",
+            MRL_LINT_SAY(
+                run, r, "trailing-slash", MRL_LINT_WARNING, "take the slash away, or end in /#",
                 "the slash at the end makes an empty last level: `a/` is not `a`, nor what is "
                 "below it");
         else
-            SAY(run, r, "double-slash", MRL_LINT_WARNING, "take one slash away",
-                "the two slashes make an empty level %zu, which topics seldom have", i + 1);
+            MRL_LINT_SAY(run, r, "double-slash", MRL_LINT_WARNING, "take one slash away",
+                         "the two slashes make an empty level %zu, which topics seldom have",
+                         i + 1);
     }
 }
 
@@ -166,15 +165,17 @@ static void check_breadth(const struct mrl_lint_run *run, struct mrl_lint_rule *
 
     r->everything = is_everything(&r->filter);
     if (r->everything)
-        SAY(run, r, "everything", for_audience(r), "name the topics that are needed",
-            "reaches every topic of every device%s",
-            r->audience != MRL_LINT_DEVICES ? ", should a device ever hold it" : "");
+        MRL_LINT_SAY(run, r, "everything", for_audience(r), "name the topics that are needed",
+                     "reaches every topic of every device%s",
+                     r->audience != MRL_LINT_DEVICES ? ", should a device ever hold it" : "");
     if (mrl_level_is_wildcard(&r->filter.levels[0]))
-        SAY(run, r, "no-dollar-topics", MRL_LINT_NOTE, "",
+        MRL_LINT_SAY(
+            run, r, "no-dollar-topics", MRL_LINT_NOTE, "",
             "a wildcard at the beginning never matches topics that start with $, $SYS for one");
     if (wild && mrl_lint_publishes(r) && mrl_lint_subscribes(r) &&
         !mrl_lint_has(&r->filter, MRL_LEVEL_ID))
-        SAY(run, r, "talks-to-itself", MRL_LINT_WARNING,
+        MRL_LINT_SAY(
+            run, r, "talks-to-itself", MRL_LINT_WARNING,
             "publish on topics with ${id}, subscribe where only an application publishes",
             "every holder hears what every other publishes here, and can publish in its name");
 }
@@ -187,7 +188,8 @@ static void check_variables(const struct mrl_lint_run *run, const struct mrl_lin
 
         if (!mrl_level_is_variable(l) || mrl_lint_anyone_has(run, r->role, l))
             continue;
-        SAY(run, r, "variable-without-value", MRL_LINT_WARNING,
+        MRL_LINT_SAY(
+            run, r, "variable-without-value", MRL_LINT_WARNING,
             "give the holders a value, or write the rule without the variable",
             "level %zu is `%s%.*s%s`, for which no holder has a value: the rule gives nothing",
             i + 1, attribute ? "${attr." : "", MRL_FMT(l->text), attribute ? "}" : "");

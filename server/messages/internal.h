@@ -225,6 +225,8 @@ void mrl_subscription_restore(struct mrl_session *s, mrl_bytes filter,
 /* After it: what it was owed (messages/owed.h). */
 void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed,
                                    uint64_t until);
+/* After that: one of these went before its turn. */
+void mrl_subscription_restore_early(struct mrl_session *s, mrl_bytes filter, uint64_t number);
 /* The share in which s gets messages of this topic (the first, of several); 0: in none. */
 uint64_t mrl_subscriptions_share(struct mrl_session *s, mrl_bytes topic);
 void mrl_subscriptions_clear(struct mrl_session *s);

@@ -104,7 +104,7 @@ void mrl_op_cancel(struct mrl_op *op, mrl_err result)
 static bool may_be_diverted(const struct mrl_op *op)
 {
     return op->kind == MRL_OP_MESSAGE || op->kind == MRL_OP_MESSAGE_GONE ||
-           op->kind == MRL_OP_ENTRY;
+           op->kind == MRL_OP_ENTRY || op->kind == MRL_OP_OWED_EARLY;
 }
 
 void mrl_journal_add(struct mrl_journal *j, struct mrl_op *op)

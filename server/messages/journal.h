@@ -27,6 +27,7 @@ enum mrl_op_kind {
     MRL_OP_SUBSCRIPTION_GONE,
     MRL_OP_OWED, /* to a subscription: retained messages from number on, to that of message */
     MRL_OP_OWED_GONE,
+    MRL_OP_OWED_EARLY, /* of these the one of number had its turn already */
     MRL_OP_MESSAGE,
     MRL_OP_MESSAGE_GONE,
     MRL_OP_ENTRY, /* of a queue */

@@ -75,6 +75,7 @@ static mrl_err remove_session(struct scratch *s, const struct mrl_op *op)
         "DELETE FROM mqtt_sessions WHERE id = $1",
         "DELETE FROM mqtt_subscriptions WHERE session = $1",
         "DELETE FROM mqtt_owed WHERE session = $1",
+        "DELETE FROM mqtt_owed_early WHERE session = $1",
         "DELETE FROM mqtt_queue WHERE session = $1",
         "DELETE FROM mqtt_received WHERE session = $1",
     };
@@ -101,8 +102,16 @@ static mrl_err remove_subscription(struct scratch *s, const struct mrl_op *op)
                        MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op))), NULL);
 }
 
+static mrl_err remove_early(struct scratch *s, const struct mrl_op *op)
+{
+    return mrl_tx_exec(s->tx, "DELETE FROM mqtt_owed_early WHERE session = $1 AND filter = $2",
+                       MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op))), NULL);
+}
+
 static mrl_err write_owed(struct scratch *s, const struct mrl_op *op)
 {
+    if (op->number == 0) /* all is owed, again perhaps */
+        MRL_TRY(remove_early(s, op));
     return mrl_tx_exec(s->tx,
                        "INSERT INTO mqtt_owed (session, filter, passed, until)"
                        " VALUES ($1, $2, $3, $4) ON CONFLICT (session, filter) DO UPDATE"
@@ -114,8 +123,18 @@ static mrl_err write_owed(struct scratch *s, const struct mrl_op *op)
 
 static mrl_err remove_owed(struct scratch *s, const struct mrl_op *op)
 {
+    MRL_TRY(remove_early(s, op));
     return mrl_tx_exec(s->tx, "DELETE FROM mqtt_owed WHERE session = $1 AND filter = $2",
                        MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op))), NULL);
+}
+
+static mrl_err write_early(struct scratch *s, const struct mrl_op *op)
+{
+    return mrl_tx_exec(
+        s->tx,
+        "INSERT INTO mqtt_owed_early (session, filter, number) VALUES ($1, $2, $3)"
+        " ON CONFLICT DO NOTHING",
+        MRL_ARGS(MRL_INT(op->session), MRL_TEXT(mrl_op_tail(op)), MRL_INT(op->number)), NULL);
 }
 
 static mrl_err write_message(struct scratch *s, const struct mrl_op *op)
@@ -208,6 +227,7 @@ static mrl_err (*const run[MRL_OP_KINDS_])(struct scratch *, const struct mrl_op
     [MRL_OP_SUBSCRIPTION_GONE] = remove_subscription,
     [MRL_OP_OWED] = write_owed,
     [MRL_OP_OWED_GONE] = remove_owed,
+    [MRL_OP_OWED_EARLY] = write_early,
     [MRL_OP_MESSAGE] = write_message,
     [MRL_OP_MESSAGE_GONE] = remove_message,
     [MRL_OP_ENTRY] = write_entry,

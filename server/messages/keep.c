@@ -264,6 +264,17 @@ void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uin
     mrl_keep(s->hub, op);
 }
 
+void mrl_keep_owed_early(struct mrl_session *s, mrl_bytes filter, uint64_t number)
+{
+    struct mrl_op *op;
+
+    if (!s->durable || s->hub->journal == NULL)
+        return;
+    op = op_new(s, MRL_OP_OWED_EARLY, filter);
+    op->number = (int64_t)number;
+    mrl_keep(s->hub, op);
+}
+
 void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter)
 {
     struct mrl_op *op;

@@ -35,6 +35,9 @@ static const struct mrl_migration migrations[] = {
      "CREATE TABLE mqtt_owed (session INTEGER NOT NULL, filter TEXT NOT NULL,"
      " passed INTEGER NOT NULL, until INTEGER NOT NULL,"
      " PRIMARY KEY (session, filter)) WITHOUT ROWID;"},
+    {"messages", 3,
+     "CREATE TABLE mqtt_owed_early (session INTEGER NOT NULL, filter TEXT NOT NULL,"
+     " number INTEGER NOT NULL, PRIMARY KEY (session, filter, number)) WITHOUT ROWID;"},
 };
 const struct mrl_migration_list mrl_messages_migrations = {migrations, MRL_COUNT(migrations)};
 

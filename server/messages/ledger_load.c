@@ -213,6 +213,20 @@ static mrl_err load_owed(struct loading *l, struct cursor *c, struct mrl_session
     return MRL_OK;
 }
 
+static mrl_err load_early(struct loading *l, struct cursor *c, struct mrl_session *s)
+{
+    bool found;
+
+    MRL_TRY(seek(l, c, s->row, &found));
+    while (found) {
+        mrl_subscription_restore_early(s, mrl_row_bytes(c->rows, 1),
+                                       (uint64_t)mrl_row_int(c->rows, 2));
+        MRL_TRY(advance(c));
+        MRL_TRY(seek(l, c, s->row, &found));
+    }
+    return MRL_OK;
+}
+
 /* A message is removed when its last receiver had it, by that one's worker: what the others have to
  * say of their entries may have been on its way still. So the receiver of this one had it, too, and
  * at QoS 2 it awaits PUBREL: without it its packet id would never be free. */
@@ -315,7 +329,7 @@ static struct mrl_session *load_session(struct loading *l, const struct mrl_rows
 }
 
 struct tables {
-    struct cursor sessions, subscriptions, owed, queue, received;
+    struct cursor sessions, subscriptions, owed, early, queue, received;
 };
 
 static mrl_err walk(struct loading *l, struct tables *t)
@@ -328,6 +342,7 @@ static mrl_err walk(struct loading *l, struct tables *t)
 
         MRL_TRY(load_subscriptions(l, &t->subscriptions, s));
         MRL_TRY(load_owed(l, &t->owed, s));
+        MRL_TRY(load_early(l, &t->early, s));
         MRL_TRY(load_queue(l, &t->queue, s, connected));
         MRL_TRY(load_received(l, &t->received, s));
         l->refused |= !mrl_hub_judge_kept(s); /* here what it asks for is in the cache */
@@ -335,6 +350,7 @@ static mrl_err walk(struct loading *l, struct tables *t)
     }
     MRL_TRY(seek(l, &t->subscriptions, INT64_MAX, &left));
     MRL_TRY(seek(l, &t->owed, INT64_MAX, &left));
+    MRL_TRY(seek(l, &t->early, INT64_MAX, &left));
     MRL_TRY(seek(l, &t->queue, INT64_MAX, &left));
     return seek(l, &t->received, INT64_MAX, &left);
 }
@@ -354,6 +370,10 @@ static mrl_err open_tables(struct mrl_tx *tx, struct tables *t)
                         " ORDER BY session, filter",
                         &t->owed));
     MRL_TRY(open_cursor(tx,
+                        "SELECT session, filter, number FROM mqtt_owed_early"
+                        " ORDER BY session, filter",
+                        &t->early));
+    MRL_TRY(open_cursor(tx,
                         "SELECT session, seq, message, flags, identifiers FROM mqtt_queue"
                         " ORDER BY session, seq",
                         &t->queue));
@@ -371,6 +391,7 @@ static mrl_err load_sessions(struct loading *l, struct mrl_tx *tx)
     mrl_rows_free(t.sessions.rows);
     mrl_rows_free(t.subscriptions.rows);
     mrl_rows_free(t.owed.rows);
+    mrl_rows_free(t.early.rows);
     mrl_rows_free(t.queue.rows);
     mrl_rows_free(t.received.rows);
     return err;
@@ -419,6 +440,7 @@ static mrl_err remove_orphans(struct mrl_tx *tx)
     static const char *const statements[] = {
         "DELETE FROM mqtt_subscriptions WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_owed WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
+        "DELETE FROM mqtt_owed_early WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_queue WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_received WHERE session NOT IN (SELECT id FROM mqtt_sessions)",
         "DELETE FROM mqtt_messages WHERE id NOT IN (SELECT message FROM mqtt_queue)",

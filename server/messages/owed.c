@@ -436,6 +436,11 @@ static void remember_early(struct mrl_owed *o, uint64_t number)
     mrl_map_insert(&o->early, &e->in_owed);
 }
 
+void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
+{
+    remember_early(o, number);
+}
+
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
     return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
@@ -455,6 +460,7 @@ void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
         if (still_owes(o, &older) && has_room_before(s, older.publication, o->to->options.qos)) {
             give(s, o->to, older.publication);
             remember_early(o, older.number);
+            mrl_keep_owed_early(s, o->to->in_session.key, older.number);
         }
     }
     mrl_publication_unref(older.publication);

@@ -38,4 +38,6 @@ void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p);
 void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,
                       uint64_t until);
 
+void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number);
+
 #endif

@@ -140,6 +140,14 @@ void mrl_subscription_restore_owed(struct mrl_session *s, mrl_bytes filter, uint
         mrl_owed_restore(s, subscription, passed, until);
 }
 
+void mrl_subscription_restore_early(struct mrl_session *s, mrl_bytes filter, uint64_t number)
+{
+    struct mrl_subscription *subscription = find(s, filter);
+
+    if (subscription != NULL && subscription->owed != NULL)
+        mrl_owed_restore_early(subscription->owed, number);
+}
+
 mrl_err mrl_session_unsubscribe(struct mrl_session *s, mrl_bytes filter)
 {
     struct mrl_subscription *subscription = find(s, filter);

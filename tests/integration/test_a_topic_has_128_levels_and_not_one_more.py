@@ -25,7 +25,7 @@ def connect(merlon):
         client.close()
 
 
-def test_a_message_and_a_filter(connect):
+def test_a_message_and_a_filter(merlon, connect):
     client = connect(5)
     client.connect()
     assert client.subscribe(levels(MOST), levels(MOST + 1)) == [1, 0x8F]  # MQTT 5.0 3.9.3
@@ -35,6 +35,9 @@ def test_a_message_and_a_filter(connect):
     assert client.publish(levels(MOST + 1), b"deeper", 2) == 0x90  # MQTT 5.0 3.5.2.1
     assert client.subscribe(f"{levels(MOST - 1)}/#", f"{levels(MOST)}/#") == [1, 0x8F]
     assert client.subscribe(f"$share/g/{levels(MOST - 2)}", f"$share/g/{levels(MOST - 1)}") == [1, 0x8F]
+    for action in ("publish.denied", "subscribe.denied"):
+        assert merlon.wait_for_entry(action, target=levels(MOST + 1))["reason"] == "too many levels"
+    assert not merlon.audit(action="publish.denied", target=levels(MOST))
 
 
 def test_a_message_and_a_filter_of_3_1_1(connect):

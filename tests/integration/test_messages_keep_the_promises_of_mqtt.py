@@ -263,6 +263,7 @@ def test_an_expired_retained_message_leaves_its_place_in_memory_and_in_the_store
         device.connect()
         assert device.publish(UP, b"short", retain=True, message_expiry=2) == 0x10
         assert device.publish(UP + "/2", b"long", retain=True) == 0x97
+        assert merlon.wait_for_entry("publish.denied", target=UP + "/2")["reason"] == "too many retained messages of all"
         assert rows() == 1
         wait_until(lambda: device.publish(UP + "/2", b"long", retain=True) == 0x10, "the place to be free", 10)
     wait_until(lambda: rows() == 1, "its row to go")

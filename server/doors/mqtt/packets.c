@@ -96,6 +96,7 @@ static const char *why_denied(const struct mrl_client *c, mrl_bytes topic)
 static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
 {
     if (mrl_topic_levels(p->topic) > MRL_TOPIC_LEVELS_MAX) {
+        mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "too many levels");
         refuse_publish(c, p, MRL_MQTT_TOPIC_NAME_INVALID, "topic has too many levels");
         return false;
     }
@@ -111,12 +112,16 @@ static bool may_publish(struct mrl_client *c, const struct mrl_mqtt_publish *p)
     return false;
 }
 
-static bool may_retain(const struct mrl_client *c, const struct mrl_publication *p)
+static mrl_err publish(struct mrl_client *c, struct mrl_publication *p, bool *receivers)
 {
-    if (mrl_session_may_retain(c->session, p))
-        return true;
-    mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic, "too many retained messages");
-    return false;
+    bool may_retain = mrl_session_may_retain(c->session, p);
+    mrl_err err = may_retain ? mrl_hub_publish(c->door->hub, p, receivers) : MRL_ERR_LIMIT;
+
+    if (err == MRL_ERR_LIMIT)
+        mrl_client_denied(c, MRL_AUDIT_PUBLISH_DENIED, p->topic,
+                          may_retain ? "too many retained messages of all"
+                                     : "too many retained messages");
+    return err;
 }
 
 static mrl_err route(struct mrl_client *c, const struct mrl_mqtt_publish *p, bool *receivers)
@@ -135,7 +140,7 @@ static mrl_err route(struct mrl_client *c, const struct mrl_mqtt_publish *p, boo
     if (p->retain)
         message.owner = mrl_client_owner(c, owner);
     shared = mrl_publication_new(&message);
-    err = may_retain(c, shared) ? mrl_hub_publish(c->door->hub, shared, receivers) : MRL_ERR_LIMIT;
+    err = publish(c, shared, receivers);
     mrl_publication_unref(shared);
     mrl_client_count(c, received_counters[p->qos]);
     if (config->observe != NULL && c->subject.kind == MRL_PRINCIPAL_DEVICE)
@@ -347,8 +352,10 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
     mrl_err err;
 
     *send_retained = false;
-    if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX)
+    if (mrl_topic_levels(s->filter) > MRL_TOPIC_LEVELS_MAX) {
+        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "too many levels");
         return MRL_MQTT_TOPIC_FILTER_INVALID;
+    }
     if (!mrl_merlon_may_subscribe(&c->subject, s->filter, &options.qos) &&
         !mrl_policy_may_subscribe(c->policy, &c->subject, s->filter, &options.qos)) {
         mrl_client_count(c, MRL_COUNTER_SUBSCRIBE_DENIED);

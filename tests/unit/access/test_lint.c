@@ -121,6 +121,8 @@ static void each_finding_has_its_rule(void **state)
         {"subscribe #", "warning:everything/1 note:no-dollar-topics/1"},
         {"subscribe +/state\n-> application:a", "note:no-dollar-topics/1"},
         {"publish,subscribe chat/#\n-> group:g", "warning:talks-to-itself/1"},
+        {"publish chat/#\nsubscribe chat/+/x\n-> group:g", "warning:talks-to-itself/2"},
+        {"publish chat/up/#\nsubscribe chat/down/#\n-> group:g", ""},
         {"publish,subscribe chat/room\n-> group:g", ""},
         {"publish,subscribe chat/${id}/#\n-> group:g", ""},
         /* the namespaces of devices */
@@ -131,6 +133,13 @@ static void each_finding_has_its_rule(void **state)
         {"publish data/${id}/x\nsubscribe data/+/x\n-> group:g", "error:crosses-devices/2"},
         {"publish data/${group}/${id}/x\nsubscribe data/${group}/+/x\n-> group:g",
          "warning:crosses-devices/2"},
+        {"publish devices/+/inbox/${id}\n-> group:g", "warning:crosses-devices/1"},
+        {"subscribe devices/+/from/${id}\n-> application:a", "note:crosses-devices/1"},
+        {"publish data/${id}/+\nsubscribe data/+/${id}\n-> group:g", "warning:crosses-devices/2"},
+        /* those of groups */
+        {"publish plant/${group}/x\nsubscribe plant/+/x\n-> group:g", "warning:crosses-groups/2"},
+        {"publish plant/${group}/x\nsubscribe plant/#\n-> group:g", "warning:crosses-groups/2"},
+        {"publish plant/${group}/x\nsubscribe plant/${group}/+\n-> group:g", ""},
         {"publish devices/${group}/x\n-> group:g", "warning:shared-place/1"},
         {"publish devices/${attr.site}/x\n-> group:g", "warning:shared-place/1"},
         {"publish devices/all/x\n-> group:g", "note:names-a-device/1"},
@@ -205,7 +214,7 @@ static void nobody_publishes_what_would_be_received(void **state)
     (void)state;
     assert_string_equal(lint_beside("subscribe news/#", "publish new/a", &in).ids,
                         "warning:no-publisher/1");
-    assert_string_equal(lint_beside("subscribe news/#", "publish news/${group}", &in).ids, "");
+    assert_string_equal(lint_beside("subscribe news/#", "publish news/${attr.x}", &in).ids, "");
     /* what nobody holds is published by nobody */
     assert_string_equal(lint_beside("subscribe news/#", "publish news/a\n->", &in).ids,
                         "warning:no-publisher/1");

@@ -6,22 +6,35 @@
 #include "messages/owed.h"
 #include "tests/unit/messages/keep_fixture.h"
 
-static mrl_err count_owed(struct mrl_tx *tx, void *context)
+struct counting {
+    const char *table;
+    int64_t count;
+};
+
+static mrl_err count_rows(struct mrl_tx *tx, void *context)
 {
+    struct counting *c = context;
+    char sql[64];
     MRL_AUTO(mrl_rows) rows = NULL;
 
-    MRL_TRY(mrl_tx_query_one(tx, "SELECT count(*) FROM mqtt_owed", MRL_NO_ARGS, &rows));
-    *(int64_t *)context = mrl_row_int(rows, 0);
+    (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", c->table);
+    MRL_TRY(mrl_tx_query_one(tx, sql, MRL_NO_ARGS, &rows));
+    c->count = mrl_row_int(rows, 0);
     return MRL_OK;
+}
+
+static void assert_count(const struct fixture *f, const char *table, int64_t wanted)
+{
+    struct counting c = {.table = table};
+
+    assert_ok(mrl_store_read(f->store, count_rows, &c));
+    assert_int_equal(c.count, wanted);
 }
 
 /* Subscriptions that have not got all their retained messages. */
 static void assert_owed(const struct fixture *f, int64_t wanted)
 {
-    int64_t count;
-
-    assert_ok(mrl_store_read(f->store, count_owed, &count));
-    assert_int_equal(count, wanted);
+    assert_count(f, "mqtt_owed", wanted);
 }
 
 enum { OWED = 600 };
@@ -96,6 +109,46 @@ static void what_a_subscription_is_owed_comes_back(void **state)
     for (int i = 0; i < OWED; i++)
         assert_int_equal(times[i], 1);
     assert_owed(f, 0);
+}
+
+/* A newer message of its topic, not retained, took it along: it still stands when its turn comes.
+ */
+static void what_went_before_its_turn_does_not_come_again(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    (void)publish(
+        f, f->hubs[0],
+        &(struct mrl_publication){.topic = MRL_LIT("r/599"), .payload = MRL_LIT("599"), .qos = 1},
+        NULL);
+    settle(f);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], i == 599 ? 2 : 1);
+    assert_count(f, "mqtt_owed_early", 0);
+}
+
+/* All is owed again, what went before its turn too. */
+static void a_new_subscribe_forgets_what_went_before_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    subscribe_to_many(f, &d);
+    (void)publish(
+        f, f->hubs[0],
+        &(struct mrl_publication){.topic = MRL_LIT("r/599"), .payload = MRL_LIT("599"), .qos = 1},
+        NULL);
+    settle(f);
+    assert_count(f, "mqtt_owed_early", 1);
+    subscribe(&d, "r/#", 1);
+    settle(f);
+    assert_count(f, "mqtt_owed_early", 0);
 }
 
 /* SUBACK is on its way, or was lost: the subscription stands, and with it what it is owed. */
@@ -258,6 +311,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(what_a_subscription_is_owed_comes_back),
+        CASE(what_went_before_its_turn_does_not_come_again),
+        CASE(a_new_subscribe_forgets_what_went_before_its_turn),
         CASE(what_a_subscription_is_owed_is_stored_together_with_it),
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
         CASE(a_subscription_that_is_refused_ends_nothing),

@@ -6,7 +6,10 @@
 #define MS UINT64_C(1000000)
 #define MOST MS
 
-enum { SERVED_AT_ONCE = 270, CROWDED = 271 }; /* ready in a hundred turns */
+enum { SERVED_AT_ONCE = 300, CROWDED = 301 }; /* ready in a hundred turns */
+enum { ALONE = 150, A_FEW = 151 };
+enum { BUSY = 57, TIGHT = 58 }; /* percent of a processor */
+enum { HALF_A_SECOND = 50 };    /* judgements */
 
 /* So many judgements in which the loop uses this part of a processor. */
 static void live(struct mrl_pace *p, unsigned judgements, unsigned percent, unsigned ready)
@@ -26,7 +29,7 @@ static struct mrl_pace gathering(void)
 {
     struct mrl_pace p = {.most_ns = MOST};
 
-    live(&p, 20, 60, CROWDED);
+    live(&p, HALF_A_SECOND + 20, BUSY, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
     return p;
 }
@@ -36,7 +39,7 @@ static void a_loop_told_nothing_never_waits(void **state)
     struct mrl_pace p = {0};
 
     (void)state;
-    live(&p, 50, 100, CROWDED);
+    live(&p, 500, 100, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
@@ -45,8 +48,26 @@ static void who_serves_each_at_once_never_waits_however_busy(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 50, 100, SERVED_AT_ONCE);
+    live(&p, 500, 100, ALONE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, 500, BUSY, SERVED_AT_ONCE);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+}
+
+/* One load can settle in many turns with a few: it is known by what they take. */
+static void a_few_at_a_turn_are_a_crowd_where_time_is_tight(void **state)
+{
+    struct mrl_pace p = {.most_ns = MOST};
+
+    (void)state;
+    live(&p, 500, BUSY, A_FEW);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+    live(&p, HALF_A_SECOND + 20, TIGHT, A_FEW);
+    assert_int_equal(mrl_pace_wait(&p, 0), MOST);
+    while (mrl_pace_wait(&p, 0) > 0)
+        live(&p, 1, TIGHT, A_FEW);
+    live(&p, 1, TIGHT, A_FEW);
+    assert_int_equal(mrl_pace_wait(&p, 0), MOST);
 }
 
 static void a_crowd_that_costs_little_is_served_at_once(void **state)
@@ -54,7 +75,7 @@ static void a_crowd_that_costs_little_is_served_at_once(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 50, 25, 10 * CROWDED);
+    live(&p, 500, 25, 10 * CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
@@ -64,9 +85,9 @@ static void one_hiccup_is_no_crowd(void **state)
 
     (void)state;
     for (int i = 0; i < 10; i++) {
-        live(&p, 4, 60, CROWDED);
+        live(&p, HALF_A_SECOND - 1, BUSY, CROWDED);
         assert_int_equal(mrl_pace_wait(&p, 0), 0);
-        live(&p, 4, 60, SERVED_AT_ONCE);
+        live(&p, HALF_A_SECOND - 1, BUSY, SERVED_AT_ONCE);
     }
 }
 
@@ -75,11 +96,11 @@ static void one_lull_hides_no_crowd(void **state)
     struct mrl_pace p = {.most_ns = MOST};
 
     (void)state;
-    live(&p, 4, 60, CROWDED);
-    live(&p, 1, 60, SERVED_AT_ONCE);
-    live(&p, 1, 60, CROWDED);
+    live(&p, HALF_A_SECOND - 1, BUSY, CROWDED);
+    live(&p, 1, BUSY, SERVED_AT_ONCE);
+    live(&p, 1, BUSY, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
-    live(&p, 1, 60, CROWDED);
+    live(&p, 1, BUSY, CROWDED);
     assert_in_range(mrl_pace_wait(&p, 0), 1, MS / 10);
 }
 
@@ -132,7 +153,7 @@ static void still_crowded_after_a_while_it_goes_on(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        live(&p, 1, 60, CROWDED);
+        live(&p, 1, BUSY, CROWDED);
         looks += mrl_pace_wait(&p, 0) == 0;
         assert_true(mrl_pace_wait(&p, 0) == 0 || mrl_pace_wait(&p, 0) == MOST);
     }
@@ -146,10 +167,10 @@ static void one_lull_does_not_end_it(void **state)
 
     (void)state;
     while (mrl_pace_wait(&p, 0) > 0)
-        live(&p, 1, 60, CROWDED);
-    live(&p, 2, 60, SERVED_AT_ONCE);
+        live(&p, 1, BUSY, CROWDED);
+    live(&p, 2, BUSY, SERVED_AT_ONCE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
-    live(&p, 1, 60, CROWDED);
+    live(&p, 1, BUSY, CROWDED);
     assert_int_equal(mrl_pace_wait(&p, 0), MOST);
 }
 
@@ -158,12 +179,12 @@ static void no_longer_crowded_after_a_while_it_stops(void **state)
     struct mrl_pace p = gathering();
 
     (void)state;
-    live(&p, 101, 60, SERVED_AT_ONCE);
+    live(&p, 101, BUSY, SERVED_AT_ONCE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
-    live(&p, 2, 60, SERVED_AT_ONCE);
-    live(&p, 4, 60, CROWDED); /* too late, and too short to begin anew */
+    live(&p, 2, BUSY, SERVED_AT_ONCE);
+    live(&p, HALF_A_SECOND - 1, BUSY, CROWDED); /* too late, and too short to begin anew */
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
-    live(&p, 300, 60, SERVED_AT_ONCE);
+    live(&p, 300, BUSY, SERVED_AT_ONCE);
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
@@ -181,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loop_told_nothing_never_waits),
         cmocka_unit_test(who_serves_each_at_once_never_waits_however_busy),
+        cmocka_unit_test(a_few_at_a_turn_are_a_crowd_where_time_is_tight),
         cmocka_unit_test(a_crowd_that_costs_little_is_served_at_once),
         cmocka_unit_test(one_hiccup_is_no_crowd),
         cmocka_unit_test(one_lull_hides_no_crowd),
