@@ -32,7 +32,7 @@ void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter);
 /* Retained messages that the subscription has not got: their numbers are above passed and not above
  * until (messages/owed.h). passed 0: none of them. */
 void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uint64_t until);
-/* It got this one before its turn: becomes durable with the entry made last. */
+/* It got this one before its turn, or never will: becomes durable with the entry made last. */
 void mrl_keep_owed_early(struct mrl_session *s, mrl_bytes filter, uint64_t number);
 void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter);
 

@@ -154,15 +154,11 @@ static bool has_room(const struct mrl_session *s, const struct mrl_publication *
     return p->qos > 0 && qos > 0 ? queue_has_room(s, p) : s->sink->room(s->door) == MRL_ROOM_MUCH;
 }
 
-/* To the limits of all messages, whether the client is there or not: what would be lost now would
- * be lost of the newer one as well. */
-static bool has_room_before(const struct mrl_session *s, const struct mrl_publication *p,
-                            uint8_t qos)
+/* To the limits of all messages, whether the client is there or not. */
+static bool queue_takes(const struct mrl_session *s, unsigned count, size_t bytes)
 {
-    if (p->qos == 0 || qos == 0)
-        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
-    return s->queued_count < s->limits.queued_messages &&
-           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes;
+    return s->queued_count + count <= s->limits.queued_messages &&
+           s->queued_bytes + bytes <= s->limits.queued_bytes;
 }
 
 static void give(struct mrl_session *s, const struct mrl_subscription *to,
@@ -449,7 +445,45 @@ static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);
 }
 
-void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
+struct pair {
+    const struct mrl_publication *older, *newer;
+    uint8_t older_qos, newer_qos; /* as they would be delivered */
+};
+
+/* The older one takes no room that the newer one needs. Of QoS 0 both go or none. */
+static bool takes_both(const struct mrl_session *s, const struct pair *p)
+{
+    bool queues = p->newer_qos > 0;
+    size_t bytes = mrl_publication_size(p->older);
+
+    if (p->older_qos == 0)
+        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
+    return queue_takes(s, 1 + queues, bytes + (queues ? mrl_publication_size(p->newer) : 0));
+}
+
+/* Different QoS have no order between them. */
+static bool takes_newer_alone(const struct mrl_session *s, const struct pair *p)
+{
+    return p->older_qos > 0 && p->older_qos == p->newer_qos &&
+           queue_takes(s, 1, mrl_publication_size(p->newer));
+}
+
+static void go_before(struct mrl_session *s, struct mrl_owed *o, struct pair p, uint64_t number)
+{
+    uint8_t granted = o->to->options.qos;
+
+    p.older_qos = p.older->qos < granted ? p.older->qos : granted;
+    if (takes_both(s, &p))
+        give(s, o->to, p.older);
+    else if (takes_newer_alone(s, &p))
+        s->hub->hooks.dropped(s->hub->hooks.context, s, MRL_ERR_BUSY);
+    else
+        return;
+    remember_early(o, number);
+    mrl_keep_owed_early(s, o->to->in_session.key, number);
+}
+
+void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos)
 {
     struct mrl_retained_one older;
 
@@ -457,11 +491,10 @@ void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
         return;
     MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
     {
-        if (still_owes(o, &older) && has_room_before(s, older.publication, o->to->options.qos)) {
-            give(s, o->to, older.publication);
-            remember_early(o, older.number);
-            mrl_keep_owed_early(s, o->to->in_session.key, older.number);
-        }
+        const struct pair pair = {older.publication, p, 0, p->qos < qos ? p->qos : qos};
+
+        if (still_owes(o, &older))
+            go_before(s, o, pair, older.number);
     }
     mrl_publication_unref(older.publication);
 }

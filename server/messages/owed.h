@@ -30,9 +30,10 @@ void mrl_owed_back(struct mrl_session *s);
 void mrl_owed_done(struct mrl_hub *h);
 /* There may be room again: in a later turn. */
 void mrl_owed_go_on(struct mrl_session *s);
-/* p is about to be delivered: an older message of its topic that is owed goes first, out of its
- * turn. [MQTT-4.6.0-6] */
-void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p);
+/* p is about to be delivered at this QoS at most: an older message of its topic that is owed goes
+ * first, out of its turn. When there is room for p alone the older one is dropped if their QoS is
+ * the same: it may neither follow p nor take its place. [MQTT-4.6.0-6] */
+void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos);
 
 /* At start: what has a number above passed and not above until. */
 void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,

@@ -133,6 +133,36 @@ static void what_went_before_its_turn_does_not_come_again(void **state)
     assert_count(f, "mqtt_owed_early", 0);
 }
 
+static void say(struct fixture *f, const char *topic, const char *payload)
+{
+    (void)publish(
+        f, f->hubs[0],
+        &(struct mrl_publication){.topic = mrl_str(topic), .payload = mrl_str(payload), .qos = 1},
+        NULL);
+}
+
+/* The queue took the newer message of its topic alone. */
+static void what_had_no_room_before_a_newer_one_does_not_come_after_a_start(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    f->limits.queued_messages = 8;
+    subscribe_to_many(f, &d);
+    for (int i = 0; i < 3; i++)
+        say(f, "r/live", "1");
+    say(f, "r/599", "2");
+    settle(f);
+    assert_count(f, "mqtt_owed_early", 1);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    assert_int_equal(times[599], 0);
+    assert_true(times[1] == 4 && times[2] == 2);
+    assert_owed(f, 0);
+}
+
 /* All is owed again, what went before its turn too. */
 static void a_new_subscribe_forgets_what_went_before_its_turn(void **state)
 {
@@ -312,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(what_a_subscription_is_owed_comes_back),
         CASE(what_went_before_its_turn_does_not_come_again),
+        CASE(what_had_no_room_before_a_newer_one_does_not_come_after_a_start),
         CASE(a_new_subscribe_forgets_what_went_before_its_turn),
         CASE(what_a_subscription_is_owed_is_stored_together_with_it),
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
