@@ -28,8 +28,9 @@ struct mrl_owed {
     size_t at;                      /* from here on */
     bool walks;                     /* more may come after it */
     struct mrl_retained_walk walk;
-    uint64_t passed, until; /* numbers: of the last one that had its turn, of the last one */
-    uint64_t noted;         /* passed, as in the store */
+    uint64_t passed; /* the place of the last one that had its turn */
+    uint64_t until;  /* the highest number */
+    uint64_t noted;  /* passed, as in the store */
     struct mrl_map early;
 };
 
@@ -211,7 +212,7 @@ static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
                 return false;
             give(s, o->to, one->publication);
         }
-        o->passed = one->number;
+        o->passed = one->place;
         mrl_publication_unref(one->publication);
     }
     return true;
@@ -362,7 +363,7 @@ static bool collect(struct mrl_session *s, struct mrl_owed *o)
     }
     if (o->next.count == 0)
         return false;
-    o->until = o->next.found[o->next.count - 1].number;
+    o->until = o->next.found[o->next.count - 1].place;
     return true;
 }
 
@@ -439,7 +440,7 @@ void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
 
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
+    return !wants_none(o->to) && one->place > o->passed && one->number <= o->until &&
            !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
            mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);

@@ -51,6 +51,7 @@ struct mrl_retained {
     struct mrl_map owners;
     struct mrl_list ranks;    /* struct mrl_retained_rank, by number */
     uint64_t last_number;     /* given out */
+    uint64_t last_back;       /* the last place of one that was taken back */
     _Atomic int64_t *counter; /* of rows; or NULL */
 };
 
@@ -346,6 +347,8 @@ static void take_back_locked(struct mrl_retained *r, struct item *i,
     set_publication(r, i, change->previous);
     i->row = change->old_row;
     i->settled = change->old_settled;
+    if (i->rank.number > r->last_back)
+        r->last_back = i->rank.number;
 }
 
 void mrl_retained_take_back(struct mrl_retained *r, mrl_bytes topic,
@@ -472,6 +475,18 @@ size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filt
     return count;
 }
 
+/* One that was taken back has its own number again; its place is that of what the store refused. */
+static uint64_t number_of(const struct item *i)
+{
+    return i->row != 0 ? (uint64_t)i->row : i->rank.number;
+}
+
+static struct mrl_retained_one one_of(const struct item *i)
+{
+    return (struct mrl_retained_one){mrl_publication_ref(i->publication), number_of(i),
+                                     i->rank.number};
+}
+
 /* false: it does not fit. */
 static bool take_into(struct mrl_retained_batch *b, const struct item *i)
 {
@@ -481,7 +496,7 @@ static bool take_into(struct mrl_retained_batch *b, const struct item *i)
     if (b->count == MRL_RETAINED_AT_ONCE ||
         (b->count > 0 && b->bytes + size > MRL_RETAINED_BYTES_AT_ONCE))
         return false;
-    b->found[b->count++] = (struct mrl_retained_one){mrl_publication_ref(p), i->rank.number};
+    b->found[b->count++] = one_of(i);
     b->bytes += size;
     return true;
 }
@@ -512,11 +527,11 @@ static void select_item(struct mrl_topic_entry *e, void *context)
         s->fits = take_into(s->batch, i);
 }
 
-static int by_number(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
     const struct mrl_retained_one *x = a, *y = b;
 
-    return (x->number > y->number) - (x->number < y->number);
+    return (x->place > y->place) - (x->place < y->place);
 }
 
 bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
@@ -532,7 +547,7 @@ bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t 
         give_back(out);
         return false;
     }
-    qsort(out->found, out->count, sizeof(out->found[0]), by_number);
+    qsort(out->found, out->count, sizeof(out->found[0]), by_place);
     return true;
 }
 
@@ -571,8 +586,14 @@ static bool look_at(const struct mrl_retained_walk *w, const struct mrl_retained
     if (rank->number <= w->after)
         return true;
     i = MRL_CONTAINER(rank, struct item, rank);
-    return mrl_publication_expired(i->publication, now_ms) ||
+    return number_of(i) > w->until || mrl_publication_expired(i->publication, now_ms) ||
            !mrl_mqtt_filter_matches(filter, i->publication->topic) || take_into(out, i);
+}
+
+/* Nothing that it could see stands from here on. */
+static bool ends_at(const struct mrl_retained *r, const struct mrl_retained_walk *w, uint64_t place)
+{
+    return place > w->until && place > r->last_back;
 }
 
 static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
@@ -582,7 +603,7 @@ static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl
         struct mrl_list *next = w->place.link.next;
         const struct mrl_retained_rank *rank = MRL_CONTAINER(next, struct mrl_retained_rank, link);
 
-        if (next == &r->ranks || rank->number > w->until)
+        if (next == &r->ranks || ends_at(r, w, rank->number))
             return false;
         if (!look_at(w, rank, filter, now_ms, out))
             return true;
@@ -610,7 +631,7 @@ bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retai
     (void)pthread_mutex_lock(&r->lock);
     i = find(r, topic);
     if (i != NULL)
-        *out = (struct mrl_retained_one){mrl_publication_ref(i->publication), i->rank.number};
+        *out = one_of(i);
     (void)pthread_mutex_unlock(&r->lock);
     return i != NULL;
 }

@@ -60,13 +60,15 @@ size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filt
 
 /* What is taken in one step: so many messages, and so many bytes of them or a single one. */
 enum { MRL_RETAINED_AT_ONCE = 256, MRL_RETAINED_BYTES_AT_ONCE = 128 << 10 };
-/* number: rises with each message that is set, with rows it was the row. */
+/* number: rises with each message that is set, with rows it was the row. place: where it stands
+ * among the others, its number; later, when what replaced it was taken back. */
 struct mrl_retained_one {
     struct mrl_publication *publication; /* own reference */
     uint64_t number;
+    uint64_t place;
 };
 struct mrl_retained_batch {
-    struct mrl_retained_one found[MRL_RETAINED_AT_ONCE]; /* by number */
+    struct mrl_retained_one found[MRL_RETAINED_AT_ONCE]; /* by place */
     size_t count;
     size_t bytes;
 };
@@ -78,10 +80,10 @@ bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t 
 /* The messages in the order in which they were set, and those who walk among them. */
 struct mrl_retained_rank {
     struct mrl_list link;
-    uint64_t number; /* 0: somebody walks here */
+    uint64_t number; /* the place; 0: somebody walks here */
 };
-/* A walk over those with a number above `after` and not above `until`, a step at a time. What is
- * set later is not seen by it, neither is what that replaces. */
+/* A walk over those with a place above `after` and a number not above `until`, a step at a time.
+ * What is set later is not seen by it, neither is what that replaces. */
 struct mrl_retained_walk {
     struct mrl_retained_rank place;
     uint64_t after;

@@ -337,6 +337,29 @@ static void what_is_owed_comes_to_a_session_that_is_kept_no_longer(void **state)
         assert_int_equal(times[i], 1);
 }
 
+/* A full disk takes nothing away from those who wait for what stands. */
+static void one_whose_replacement_was_refused_still_is_owed(void **state)
+{
+    const struct mrl_publication refused = {
+        .topic = MRL_LIT("r/599"), .payload = MRL_LIT("0"), .retain = true};
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    settle(f);
+    hide_table(f, "mqtt_retained");
+    (void)publish(f, f->hubs[0], &refused, NULL);
+    settle(f);
+    show_table(f, "mqtt_retained");
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +371,7 @@ int main(void)
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
         CASE(a_subscription_that_is_refused_ends_nothing),
         CASE(a_subscription_that_wants_none_ends_it),
+        CASE(one_whose_replacement_was_refused_still_is_owed),
         CASE(what_is_owed_comes_without_a_suback_once_the_store_took_it),
         CASE(nothing_comes_without_a_suback_when_the_store_refused_it),
         CASE(what_is_owed_comes_to_a_session_that_is_kept_no_longer),

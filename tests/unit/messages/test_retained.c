@@ -284,6 +284,74 @@ static void a_walk_sees_what_was_there_and_still_is(void **state)
     mrl_retained_free(r);
 }
 
+static struct mrl_retained_change replace(struct mrl_retained *r, const char *topic,
+                                          const char *payload)
+{
+    const struct mrl_publication like = of(topic, payload, "");
+    struct mrl_publication *p = mrl_publication_new(&like);
+    struct mrl_retained_change change;
+
+    assert_ok(mrl_retained_replace(r, p, 0, &change));
+    mrl_publication_unref(p);
+    return change;
+}
+
+static void take_back(struct mrl_retained *r, const char *topic, struct mrl_retained_change change)
+{
+    mrl_retained_take_back(r, mrl_str(topic), &change);
+    mrl_publication_unref(change.previous);
+}
+
+/* The store refused what replaced it: a walk that began before it meets it once, where that stood.
+ * What was set meanwhile still is not seen. */
+static void a_walk_sees_what_was_taken_back(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    struct mrl_retained_change change;
+    struct mrl_retained_walk w;
+    _Atomic int64_t rows = 10;
+
+    (void)state;
+    mrl_retained_number(r, &rows);
+    keep(r, "t/1", "one", "");
+    keep(r, "t/2", "two", "");
+    mrl_retained_walk_begin(r, &w, 0, mrl_retained_last(r));
+    change = replace(r, "t/1", "refused");
+    keep(r, "t/3", "later", "");
+    take_back(r, "t/1", change);
+    while (mrl_retained_walk_on(r, &w, MRL_LIT("t/+"), 0, &b))
+        ;
+    assert_int_equal(b.count, 2);
+    assert_bytes_equal(b.found[0].publication->payload, MRL_LIT("two"));
+    assert_bytes_equal(b.found[1].publication->payload, MRL_LIT("one"));
+    assert_int_equal(b.found[1].number, 11);
+    assert_int_equal(b.found[1].place, 13);
+    let_go(&b);
+    mrl_retained_walk_end(r, &w);
+    mrl_retained_free(r);
+}
+
+/* By place: so each that has its turn stands above those before it. */
+static void few_stand_in_the_order_of_their_places(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    _Atomic int64_t rows = 0;
+
+    (void)state;
+    mrl_retained_number(r, &rows);
+    keep(r, "t/1", "one", "");
+    keep(r, "t/2", "two", "");
+    take_back(r, "t/1", replace(r, "t/1", "refused"));
+    assert_true(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
+    assert_bytes_equal(b.found[0].publication->payload, MRL_LIT("two"));
+    assert_int_equal(b.found[1].number, 1);
+    assert_int_equal(b.found[1].place, 3);
+    let_go(&b);
+    mrl_retained_free(r);
+}
+
 static void a_message_stands_until_another_takes_its_place(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
@@ -320,6 +388,8 @@ int main(void)
         cmocka_unit_test(few_are_so_many_and_not_one_more),
         cmocka_unit_test(few_have_so_many_bytes_or_are_one),
         cmocka_unit_test(a_walk_sees_what_was_there_and_still_is),
+        cmocka_unit_test(a_walk_sees_what_was_taken_back),
+        cmocka_unit_test(few_stand_in_the_order_of_their_places),
         cmocka_unit_test(a_message_stands_until_another_takes_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
