@@ -30,6 +30,8 @@ struct mrl_owed {
     struct mrl_retained_walk walk;
     uint64_t passed; /* the place of the last one that had its turn */
     uint64_t until;  /* the highest number */
+    uint64_t left;   /* the highest numbers there were when its client left first, */
+    uint64_t back;   /* and when it was back last: of QoS 0, it missed what is between */
     uint64_t noted;  /* passed, as in the store */
     struct mrl_map early;
 };
@@ -192,26 +194,69 @@ static void walk_on(const struct mrl_session *s, struct mrl_owed *o)
         stop_walk(o);
 }
 
-static bool has_its_turn(const struct mrl_session *s, const struct mrl_owed *o,
-                         const struct mrl_retained_one *one, uint64_t now_ms)
+static uint8_t qos_of(const struct mrl_owed *o, const struct mrl_publication *p)
 {
-    return mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
-           mrl_retained_stands(s->hub->retained, one->publication, now_ms);
+    return p->qos < o->to->options.qos ? p->qos : o->to->options.qos;
+}
+
+/* Also what was set since, while its client was away: at QoS 0 that went to nobody. */
+static bool is_owed(const struct mrl_owed *o, const struct mrl_retained_one *one)
+{
+    bool missed =
+        one->number > o->left && one->number <= o->back && qos_of(o, one->publication) == 0;
+
+    return (missed || one->number <= o->until) &&
+           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           !mrl_publication_expired(one->publication, mrl_monotonic_ms());
+}
+
+static void remember_early(struct mrl_owed *o, uint64_t number)
+{
+    struct early *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        abort();
+    e->number = number;
+    e->in_owed.key = key_of(&e->number);
+    mrl_map_insert(&o->early, &e->in_owed);
+}
+
+static void went_early(struct mrl_session *s, struct mrl_owed *o, uint64_t number)
+{
+    remember_early(o, number);
+    mrl_keep_owed_early(s, o->to->in_session.key, number);
+}
+
+/* What stands in its topic now, if that is owed: it, or what came instead. false: there is no room.
+ */
+static bool hand_over_one(struct mrl_session *s, struct mrl_owed *o,
+                          const struct mrl_retained_one *one)
+{
+    struct mrl_retained_one stands;
+    bool owed, room = true;
+
+    if (!mrl_retained_find(s->hub->retained, one->publication->topic, &stands))
+        return true;
+    owed = is_owed(o, &stands);
+    if (owed)
+        room = has_room(s, stands.publication, o->to->options.qos);
+    if (owed && room) {
+        give(s, o->to, stands.publication);
+        if (stands.number != one->number)
+            went_early(s, o, stands.number);
+    }
+    mrl_publication_unref(stands.publication);
+    return room;
 }
 
 /* false: there is no room for all of them. */
 static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
 {
-    uint64_t now = mrl_monotonic_ms();
-
     for (; o->at < o->next.count; o->at++) {
         const struct mrl_retained_one *one = &o->next.found[o->at];
 
-        if (has_its_turn(s, o, one, now)) {
-            if (!has_room(s, one->publication, o->to->options.qos))
-                return false;
-            give(s, o->to, one->publication);
-        }
+        if (!hand_over_one(s, o, one))
+            return false;
         o->passed = one->place;
         mrl_publication_unref(one->publication);
     }
@@ -262,6 +307,8 @@ static void take_turn(struct mrl_session *s)
 {
     struct mrl_owing *all = s->owing;
 
+    if (s->door == NULL || !s->started) /* it left meanwhile */
+        return;
     for (unsigned tried = 0; tried < all->count; tried++) {
         struct mrl_owed *o = MRL_CONTAINER(all->subscriptions.next, struct mrl_owed, link);
         enum progress got = hand_over(s, o);
@@ -400,14 +447,40 @@ void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
         mrl_owed_go_on(s);
 }
 
-void mrl_owed_back(struct mrl_session *s)
+void mrl_owed_left(struct mrl_session *s)
 {
+    uint64_t last;
+
     if (s->owing == NULL)
         return;
+    last = mrl_retained_last(s->hub->retained);
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        if (o->left == 0)
+            o->left = last;
+    }
+}
+
+/* A walk goes on through what was missed; among a few, those of their topics are enough. */
+static void miss_until(struct mrl_owed *o, uint64_t last)
+{
+    o->back = last;
+    if (o->walks && last > o->walk.until)
+        o->walk.until = last;
+}
+
+void mrl_owed_back(struct mrl_session *s)
+{
+    uint64_t last;
+
+    if (s->owing == NULL)
+        return;
+    last = mrl_retained_last(s->hub->retained);
     MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
     {
         o->open = o->open || decided(o->to);
         o->unanswered = !o->open;
+        miss_until(o, last);
     }
 }
 
@@ -418,19 +491,8 @@ void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64
 
     o->open = true;
     o->passed = o->noted = passed;
-    o->until = until;
+    o->until = o->left = until;
     begin_walk(s, o);
-}
-
-static void remember_early(struct mrl_owed *o, uint64_t number)
-{
-    struct early *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        abort();
-    e->number = number;
-    e->in_owed.key = key_of(&e->number);
-    mrl_map_insert(&o->early, &e->in_owed);
 }
 
 void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
@@ -440,9 +502,7 @@ void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
 
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    return !wants_none(o->to) && one->place > o->passed && one->number <= o->until &&
-           !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
-           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+    return !wants_none(o->to) && one->place > o->passed && is_owed(o, one) &&
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);
 }
 
@@ -471,17 +531,14 @@ static bool takes_newer_alone(const struct mrl_session *s, const struct pair *p)
 
 static void go_before(struct mrl_session *s, struct mrl_owed *o, struct pair p, uint64_t number)
 {
-    uint8_t granted = o->to->options.qos;
-
-    p.older_qos = p.older->qos < granted ? p.older->qos : granted;
+    p.older_qos = qos_of(o, p.older);
     if (takes_both(s, &p))
         give(s, o->to, p.older);
     else if (takes_newer_alone(s, &p))
         s->hub->hooks.dropped(s->hub->hooks.context, s, MRL_ERR_BUSY);
     else
         return;
-    remember_early(o, number);
-    mrl_keep_owed_early(s, o->to->in_session.key, number);
+    went_early(s, o, number);
 }
 
 void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos)

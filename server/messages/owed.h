@@ -6,8 +6,8 @@
  * Layer: messages, inside this folder. Thread: the worker that owns the hub.
  *
  * At its turn a message goes only if it still is the retained one of its topic: what replaced it
- * was delivered by itself. What is owed to a session that is kept is in the store with it, and how
- * far it got. */
+ * was delivered by itself, or goes in its place when it was of QoS 0 and the client away. What is
+ * owed to a session that is kept is in the store with it, and how far it got. */
 #ifndef MRL_MESSAGES_OWED_H
 #define MRL_MESSAGES_OWED_H
 
@@ -23,7 +23,8 @@ void mrl_owed_forget(struct mrl_subscription *to); /* nothing is owed: no-op */
 void mrl_owed_refused(struct mrl_subscription *to);
 void mrl_owed_taken(struct mrl_subscription *to);
 
-/* Its client is back: SUBACKs that have not left never will. Before the next turn. */
+/* Its client left. Or is back: SUBACKs that have not left never will. Before the next turn. */
+void mrl_owed_left(struct mrl_session *s);
 void mrl_owed_back(struct mrl_session *s);
 
 /* The hub is being freed, its sessions are gone. */

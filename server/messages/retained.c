@@ -636,18 +636,6 @@ bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retai
     return i != NULL;
 }
 
-bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms)
-{
-    const struct item *i;
-    bool stands;
-
-    (void)pthread_mutex_lock(&r->lock);
-    i = find(r, p->topic);
-    stands = i != NULL && i->publication == p && !mrl_publication_expired(p, now_ms);
-    (void)pthread_mutex_unlock(&r->lock);
-    return stands;
-}
-
 size_t mrl_retained_count(struct mrl_retained *r)
 {
     size_t count;

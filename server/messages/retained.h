@@ -100,8 +100,6 @@ bool mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, m
 
 /* The message of a topic; false: it has none. */
 bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retained_one *out);
-/* Is p still the message of its topic, and not expired? */
-bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms);
 size_t mrl_retained_count(struct mrl_retained *r);
 
 #endif

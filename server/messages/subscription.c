@@ -226,6 +226,8 @@ void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready)
 
     if (ready)
         mrl_owed_back(s);
+    else
+        mrl_owed_left(s);
     if (s->shared_count == 0)
         return;
     while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)

@@ -204,6 +204,24 @@ def test_a_client_that_comes_back_gets_the_rest(full, version, qos):
     assert lost(full) == 0
 
 
+@pytest.mark.parametrize("restart", [False, True], ids=["", "restart"])
+def test_a_client_that_was_away_gets_what_replaced_one_meanwhile(full, restart):
+    """At QoS 0 it waits for nobody."""
+    with client(full, 5, "k", clean=False) as c:
+        c.subscribe(("x/#", 1))
+        early = take(c, 10)
+    with client(full) as a:
+        assert a.publish(topic(MANY - 1), b"newer", 0, retain=True) == 0
+        assert a.nothing_comes()
+    if restart:
+        full.restart()
+    with client(full, 5, "k", clean=False) as c:
+        found = take(c, MANY - len(early))
+        assert [(m.payload, m.qos, m.retain) for m in found if m.topic == topic(MANY - 1)] == [(b"newer", 0, True)]
+        assert not missing([early, found])
+        assert c.nothing_comes()
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_daemon_that_comes_back_sends_the_rest(full, end, qos):

@@ -687,6 +687,62 @@ static void it_goes_on_when_the_client_is_back(void **state)
     assert_int_equal(f->d.count, 600);
 }
 
+/* Its client is away, and misses what is of QoS 0. */
+static void missed(struct fixture *f, int retained)
+{
+    int last = retained - 1;
+
+    keep_many(f, retained, 1);
+    attach(f);
+    subscribe(f, "t/#", 1);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    f->d.asked = f->d.count;
+    keep(f, last, "first", 0);
+    keep(f, last, "new", 0);
+    keep(f, last - 1, "new", 1);
+    keep(f, last - 2, "", 0);
+    assert_true(attach(f));
+    keep(f, last - 3, "new", 0);
+    acknowledge(f);
+    assert_int_equal(times(f, last, 'n'), 1);
+    assert_true(first_of(f, last)->retain);
+    assert_int_equal(times(f, last - 1, 'n'), 1);
+    assert_false(first_of(f, last - 1)->retain);
+    assert_int_equal(times(f, last - 3, 'n'), 1);
+    assert_false(first_of(f, last - 3)->retain);
+    for (int i = IN_FLIGHT; i < retained; i++)
+        assert_int_equal(times(f, i, 'o'), i < last - 3);
+    assert_int_equal(times(f, last, 'f') + times(f, last - 2, '-'), 0);
+    assert_int_equal(f->drops, 0);
+    assert_null(f->d.session->owing);
+}
+
+static void what_replaced_one_of_few_comes_to_who_was_away(void **state)
+{
+    missed(*state, 20);
+}
+
+static void what_replaced_one_of_many_comes_to_who_was_away(void **state)
+{
+    missed(*state, 600);
+}
+
+static void what_was_missed_goes_before_a_newer_message(void **state)
+{
+    struct fixture *f = *state;
+
+    stop_after(f, 600, 5);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    keep(f, 599, "missed", 0);
+    assert_true(attach(f));
+    f->d.written = f->d.much;
+    say(f, 599, "new", 0);
+    assert_int_equal(first_of(f, 599)->payload, 'm');
+    drain(f);
+    assert_int_equal(times(f, 599, 'm'), 1);
+    assert_int_equal(times(f, 599, 'n'), 1);
+}
+
 static void it_goes_on_with_the_connection_that_takes_over(void **state)
 {
     struct fixture *f = *state;
@@ -831,6 +887,9 @@ int main(void)
         CASE(the_same_filter_goes_on_when_only_a_new_one_gets_retained_messages),
         CASE(the_same_filter_ends_it_when_no_retained_messages_are_wanted),
         CASE(it_goes_on_when_the_client_is_back),
+        CASE(what_replaced_one_of_few_comes_to_who_was_away),
+        CASE(what_replaced_one_of_many_comes_to_who_was_away),
+        CASE(what_was_missed_goes_before_a_newer_message),
         CASE(it_goes_on_with_the_connection_that_takes_over),
         CASE(they_come_to_a_client_that_is_back_without_its_suback),
         CASE(a_session_that_ends_owes_nothing),

@@ -355,20 +355,20 @@ static void few_stand_in_the_order_of_their_places(void **state)
 static void a_message_stands_until_another_takes_its_place(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
-    struct mrl_retained_one first, second;
+    struct mrl_retained_one first, second, none;
 
     (void)state;
     assert_false(mrl_retained_find(r, MRL_LIT("t/1"), &first));
     keep_number(r, 1, "payload");
     assert_true(mrl_retained_find(r, MRL_LIT("t/1"), &first));
-    assert_true(mrl_retained_stands(r, first.publication, 0));
-    keep_number(r, 1, "payload");
-    assert_false(mrl_retained_stands(r, first.publication, 0));
-    mrl_publication_unref(first.publication);
+    keep_number(r, 1, "newer");
     assert_true(mrl_retained_find(r, MRL_LIT("t/1"), &second));
+    assert_bytes_equal(first.publication->payload, MRL_LIT("payload"));
+    assert_bytes_equal(second.publication->payload, MRL_LIT("newer"));
     assert_true(second.number > first.number);
     keep_number(r, 1, "");
-    assert_false(mrl_retained_stands(r, second.publication, 0));
+    assert_false(mrl_retained_find(r, MRL_LIT("t/1"), &none));
+    mrl_publication_unref(first.publication);
     mrl_publication_unref(second.publication);
     mrl_retained_free(r);
 }
