@@ -260,6 +260,12 @@ def test_in_flight_is_told_and_one_more_ends_the_connection(merlon, connect, tar
         assert device.expect(wire.PUBREC).packet_id == packet_id
     device.send(wire.publish(5, UP, b"x", 2, packet_id=3))
     assert device.ends() == 0x93
+    device = connect(version=4)
+    for packet_id in (1, 2):
+        device.send(wire.publish(4, UP, b"x", 2, packet_id=packet_id))
+        assert device.expect(wire.PUBREC).packet_id == packet_id
+    device.send(wire.publish(4, UP, b"x", 2, packet_id=3))
+    assert device.ends() is None
 
 
 def test_in_flight_to_the_device_holds_as_well(merlon, connect):

@@ -61,8 +61,11 @@ def test_a_hangup_ends_nothing_and_is_answered_in_the_log(merlon, opened):
     assert stopped(merlon) == 0
 
 
-def test_who_comes_while_the_server_stops_is_sent_on(start_merlon, opened):
-    merlon = start_merlon({"mqtt": {"drain": "20s", "server_reference": "other.example"}})
+@pytest.mark.parametrize("settings, reason", [
+    ({}, 0x88), ({"server_reference": "other.example"}, 0x9C), ({"server_reference": "other.example", "server_moved": True}, 0x9D),
+], ids=["unavailable", "use-another", "moved"])
+def test_who_comes_while_the_server_stops_is_sent_on(start_merlon, opened, settings, reason):
+    merlon = start_merlon({"mqtt": {"drain": "20s", **settings}})
     device = merlon.device("pump-7")
     late = [Mqtt(merlon.mqtt_port, merlon.root, device, version) for version in (5, 5, 5, 4, 4, 4)]
     opened += late
@@ -76,8 +79,8 @@ def test_who_comes_while_the_server_stops_is_sent_on(start_merlon, opened):
             pass  # its moment had come already
     assert answers
     for version, answer in answers:
-        assert answer.reason == (0x9C if version == 5 else 3)  # 3.1.1: server unavailable
-        assert answer.props.get("server_reference") == ("other.example" if version == 5 else None)
+        assert answer.reason == (reason if version == 5 else 3)  # 3.1.1: server unavailable
+        assert answer.props.get("server_reference") == (settings.get("server_reference") if version == 5 else None)
     for client in opened:
         client.close()  # nobody is left: the server need not wait for the rest of its time
     assert stays and stopped(merlon) == 0
@@ -90,14 +93,24 @@ def test_clients_leave_spread_over_the_drain_time_and_are_served_until_then(star
     start = time.monotonic()
     ask_to_stop(merlon)
     left: list[float] = []
+    asked, answered = False, 0
     with selectors.DefaultSelector() as waiting:
         for client in clients:
             waiting.register(client.socket, selectors.EVENT_READ, client)
         while waiting.get_map():
-            for key, _ in waiting.select(10):
-                assert key.data.ends() == 0x8B
+            for key, _ in waiting.select(0.1):
+                told = key.data.packet()
+                if told.kind == wire.PUBACK:
+                    answered += 1
+                    continue
+                assert (told.kind, told.reason) == (wire.DISCONNECT, 0x8B) and key.data.ends() is None
                 left.append(time.monotonic() - start)
                 waiting.unregister(key.fileobj)
+            if not asked and left:  # the stop has begun
+                asked = True
+                for client in [key.data for key in waiting.get_map().values()]:
+                    client.send(wire.publish(5, UP, b"still here", 1, packet_id=1))
+    assert answered >= len([t for t in left if t > 2])
     assert stopped(merlon) == 0
     assert len([t for t in left if t < 1]) < 50 and len([t for t in left if t > 2]) < 50  # evenly, more or less
     assert left[-1] - left[0] > 1

@@ -256,6 +256,50 @@ def test_a_full_disk_refuses_messages_and_recovers(merlon_on_small_disk, small_d
     assert_messages_are_refused_and_none_is_lost(merlon_on_small_disk, lambda: fill_to_the_brim(filler), filler.unlink)
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["goes-on", "dies-while-full"])
+def test_what_was_begun_before_the_disk_was_full_is_finished_afterwards(merlon_on_small_disk, small_disk, dies):
+    """PUBREL, UNSUBSCRIBE and an empty retained message take something away: they are not refused, their answer waits."""
+    merlon, filler = merlon_on_small_disk, small_disk / "filler"
+    device, application = merlon.device("pump-7"), merlon.application("collector", subscribe=("devices/+/up",))
+    keep = {"clean": False, "props": {"session_expiry": 3600}}
+    up, kept, down = "devices/pump-7/up", "devices/pump-7/kept", "devices/pump-7/down"
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+        client.connect("kept", **keep)
+        assert client.subscribe((up, 2)) == [2]
+    client = Mqtt(merlon.mqtt_port, merlon.root, device)
+    client.connect("a", **keep)
+    assert client.subscribe((down, 1)) == [1] and client.publish(kept, b"old", 1, retain=True) in (0, 0x10)
+    client.send(wire.publish(5, up, b"once", 2, packet_id=9))
+    assert client.expect(wire.PUBREC).reason == 0
+    fill_to_the_brim(filler)
+    client.send(wire.ack(wire.PUBREL, 9))
+    client.send(wire.unsubscribe(5, 10, [down]))
+    client.send(wire.publish(5, kept, b"", 1, packet_id=11, retain=True))
+    with pytest.raises(TimeoutError):
+        client.packet(1)
+    if dies:
+        merlon.kill()
+    filler.unlink()
+    if dies:
+        merlon.start()
+        client = Mqtt(merlon.mqtt_port, merlon.root, device)
+        assert client.connect("a", **keep).session_present
+        client.send(wire.ack(wire.PUBREL, 9))
+        client.send(wire.unsubscribe(5, 10, [down]))
+        client.send(wire.publish(5, kept, b"", 1, packet_id=11, retain=True))
+    answers = {(answer.kind, answer.packet_id): answer for answer in (client.packet() for _ in range(3))}
+    assert set(answers) == {(wire.PUBCOMP, 9), (wire.UNSUBACK, 10), (wire.PUBACK, 11)}
+    assert answers[wire.PUBCOMP, 9].reason == 0 and answers[wire.PUBACK, 11].reason in (0, 0x10)
+    merlon.kill()
+    merlon.start()
+    assert collect(merlon, application) == [(b"once", 2)]
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        assert client.connect("a", **keep).session_present
+        assert client.publish(down, b"for nobody", 1) in (0x10, 0x87)
+        client.subscribe(kept)
+        assert client.nothing_comes()
+
+
 def test_a_subscription_that_cannot_be_stored_leaves_the_one_that_is(merlon_on_small_disk, small_disk):
     """Most clients subscribe again whenever they connect. [MQTT-3.8.4-3]"""
     merlon, filler = merlon_on_small_disk, small_disk / "filler"
