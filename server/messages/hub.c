@@ -63,6 +63,7 @@ void mrl_hub_free(struct mrl_hub *h)
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
     }
     mrl_owed_done(h);
+    mrl_keep_done(h);
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);
     mrl_routing_done(h);

@@ -49,6 +49,8 @@ void mrl_keep_received_gone(struct mrl_session *s, uint16_t packet_id);
 
 /* p becomes the retained message of its topic. MRL_ERR_LIMIT: the retained store is full. */
 mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p);
+/* The hub is being freed: what of it is on its way finds it no more. */
+void mrl_keep_done(struct mrl_hub *h);
 /* Takes expired retained messages out of memory and store, some at a time; true: there may be more.
  */
 bool mrl_keep_expire_retained(struct mrl_hub *h);
