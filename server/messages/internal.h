@@ -58,6 +58,7 @@ struct mrl_outgoing {
     bool again;                /* may have been sent before: DUP. MQTT 5.0 3.3.1-1 */
     bool kept;                 /* is in the store, or on the way there */
     bool held;                 /* must not leave before it is in the store */
+    bool waiting;              /* a member's, QoS 2: nor before the store knows that it leaves */
     struct mrl_stored *stored; /* own reference; NULL: not kept, or only its id counts */
     struct mrl_op *op;         /* of the journal, under way; NULL: none */
     size_t identifier_count;
@@ -112,6 +113,7 @@ struct mrl_session {
     bool started;    /* CONNACK is on its way: messages may follow */
     bool durable;    /* survives the process: in the store, or on the way there */
     bool refused;    /* at start: its principal went while nobody was there */
+    bool ending;     /* nobody finds it any more: mrl_session_go_on_ending */
     unsigned window; /* most in flight: our limit and the client's Receive Maximum */
     struct mrl_hub *hub;
     unsigned queued_count;
@@ -124,8 +126,8 @@ struct mrl_session {
     uint64_t sent;         /* the highest that left to the client */
     struct mrl_session_limits limits;
 
-    struct mrl_map_node in_hub; /* by the whole key */
-    struct mrl_list in_principal;
+    struct mrl_map_node in_hub;   /* by the whole key */
+    struct mrl_list in_principal; /* of one that is ending: in the hub's list of those */
     struct mrl_principal_sessions *principal;
     struct mrl_session_key key; /* views into in_hub.key */
     uint32_t expiry_s;
@@ -166,6 +168,7 @@ struct mrl_hub {
     bool closing;                    /* being freed: nothing is passed on */
     struct mrl_list owing;           /* sessions that may take what they are owed: owed.c */
     struct mrl_owed_turn *owed_turn; /* asked for; or NULL */
+    struct mrl_list ending;          /* sessions */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */
@@ -188,8 +191,8 @@ void mrl_routing_init(struct mrl_hub *h);
 void mrl_routing_done(struct mrl_hub *h);
 /* A message of a share that its member cannot take any more goes to another one. MQTT 5.0 4.8.2 */
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share);
-/* What is published and given on from here to the end becomes durable together with this operation,
- * on whichever workers its receivers are. */
+/* What is published and given on from here to the end becomes durable together with this operation
+ * (also one that waits for others already), on whichever workers its receivers are. */
 void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with);
 void mrl_routing_together_end(struct mrl_hub *h);
 
@@ -252,7 +255,9 @@ struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8
 struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_session_key *k,
                                         int64_t id, const struct mrl_session_row *row,
                                         struct mrl_publication *will);
-void mrl_session_end(struct mrl_session *s); /* frees it; the door must be gone */
+void mrl_session_end(struct mrl_session *s); /* takes it; the door must be gone */
+/* Frees one that is ending, unless what others get of it is still on its way to the store. */
+void mrl_session_go_on_ending(struct mrl_session *s);
 void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why);
 void mrl_session_fire_will(struct mrl_session *s);
 

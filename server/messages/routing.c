@@ -397,9 +397,9 @@ mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool
     find_receivers(h, p, &everybody);
     if (receivers != NULL)
         *receivers = r->any;
-    gathers = h->companion != NULL && leaves_this_worker(r);
+    gathers = h->companion != NULL && (h->companion->gather != NULL || leaves_this_worker(r));
     if (gathers)
-        r->gather = mrl_gather_begin(h);
+        mrl_routing_together_with(h, h->companion);
     h->companion = NULL;
     send_all(r);
     deliver_here(r);
@@ -411,9 +411,7 @@ mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool
 
 void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with)
 {
-    h->companion = with;
-    h->routing.gather = mrl_gather_begin(h);
-    h->companion = NULL;
+    h->routing.gather = mrl_gather_begin(h, with);
 }
 
 void mrl_routing_together_end(struct mrl_hub *h)
