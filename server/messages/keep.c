@@ -45,6 +45,14 @@ void mrl_keep(struct mrl_hub *h, struct mrl_op *op)
     mrl_journal_add(h->journal, op);
 }
 
+bool mrl_keep_insist(struct mrl_hub *h, bool insists)
+{
+    bool before = h->insists;
+
+    h->insists = insists;
+    return before;
+}
+
 /* The last of those that wait for what the end of a will, or the like, brings on other workers. */
 static struct mrl_op *last_gathered(const struct mrl_session *s)
 {
@@ -257,6 +265,7 @@ void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uin
     if (!s->durable || s->hub->journal == NULL)
         return;
     op = op_new(s, MRL_OP_OWED, filter);
+    op->must = s->hub->insists;
     op->number = (int64_t)passed;
     op->message = (int64_t)until;
     mrl_keep(s->hub, op);
@@ -269,6 +278,7 @@ void mrl_keep_owed_early(struct mrl_session *s, mrl_bytes filter, uint64_t numbe
     if (!s->durable || s->hub->journal == NULL)
         return;
     op = op_new(s, MRL_OP_OWED_EARLY, filter);
+    op->must = s->hub->insists;
     op->number = (int64_t)number;
     mrl_keep(s->hub, op);
 }
@@ -316,6 +326,7 @@ static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publica
     atomic_init(&stored->refs, 1);
     stored->id = atomic_fetch_add(&l->last_message, 1) + 1;
     stored->op = op;
+    op->must = h->insists;
     op->number = stored->id;
     op->expires = p->expires_ms == 0 ? 0 : mrl_ledger_wall(l, p->expires_ms);
     op->publication = mrl_publication_ref(p);
@@ -442,6 +453,7 @@ void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o)
     op = op_new(s, MRL_OP_ENTRY,
                 mrl_bytes_of(o->identifiers, o->identifier_count * sizeof(o->identifiers[0])));
     op->number = (int64_t)o->seq;
+    op->must = s->hub->insists;
     op->message = o->stored->id;
     op->flags = flags_of(o);
     op->owner = o;

@@ -36,6 +36,10 @@ void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uin
 void mrl_keep_owed_early(struct mrl_session *s, mrl_bytes filter, uint64_t number);
 void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter);
 
+/* While a hub insists, messages and what is owed are tried until the store takes them: they come
+ * from nobody who could be told that it did not. Gives what it was. */
+bool mrl_keep_insist(struct mrl_hub *h, bool insists);
+
 /* held in o: it may not leave before it is durable. */
 void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o);
 /* o, which is durable, is to leave: held until the store knows. */

@@ -135,6 +135,7 @@ static void write_retained(struct mrl_hub *h, const struct mrl_publication *p,
     op->owner = retained_owner_new(h, change);
     op->settle = on_retained_settled;
     op->forget = forget_retained;
+    op->must = h->insists;
     mrl_keep(h, op);
 }
 

@@ -350,12 +350,14 @@ static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
         return NO_ROOM;
     if (o->at == o->next.count && o->next.more && !find_next(s, o))
         return NO_ROOM;
+    (void)mrl_keep_insist(s->hub, true);
     whole = hand_over_batch(s, o);
-    if (whole && !o->next.more)
-        return FINISHED;
-    if (o->passed != o->noted)
+    if (o->passed != o->noted && (!whole || o->next.more))
         note(s, o);
-    return whole ? GOES_ON : NO_ROOM;
+    (void)mrl_keep_insist(s->hub, false);
+    if (whole)
+        return o->next.more ? GOES_ON : FINISHED;
+    return NO_ROOM;
 }
 
 static void to_the_end(struct mrl_owing *all, struct mrl_owed *o)
@@ -584,10 +586,13 @@ static void go_before(struct mrl_session *s, struct mrl_owed *o, struct pair p, 
 
 void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos)
 {
+    bool watched = s->hub->watched, insisted;
     struct mrl_retained_one older;
 
     if (s->owing == NULL || !mrl_retained_find(s->hub->retained, p->topic, &older))
         return;
+    s->hub->watched = false; /* who publishes the newer one does not wait for this one */
+    insisted = mrl_keep_insist(s->hub, true);
     MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
     {
         const struct pair pair = {older.publication, p, 0, p->qos < qos ? p->qos : qos};
@@ -595,5 +600,7 @@ void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uin
         if (still_owes(o, &older))
             go_before(s, o, pair, older.number);
     }
+    (void)mrl_keep_insist(s->hub, insisted);
+    s->hub->watched = watched;
     mrl_publication_unref(older.publication);
 }
