@@ -155,14 +155,37 @@ def test_a_refused_message_goes_to_nobody_else(fleet):
     assert second.nothing_comes()
 
 
-def test_mosquitto_sub_shares(fleet, processes):
+def start_mosquitto_sub(fleet, processes, messages: int):
     identity, merlon = fleet.identities["app"], fleet.merlon
-    command = ["/usr/bin/stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", merlon.root,
-               "--cert", identity.certificate, "--key", identity.key, "-V", "mqttv5", "-q", "1", "-C", "4", "-W", "60",
-               "-t", "$share/m/devices/#", "-F", "got %p", "-d"]
-    readers = [processes.start(command) for _ in range(2)]
-    for reader in readers:
-        reader.wait_for_log("Subscribed")
+    reader = processes.start([
+        "/usr/bin/stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", merlon.root,
+        "--cert", identity.certificate, "--key", identity.key, "-V", "mqttv5", "-q", "1", "-C", str(messages), "-W", "60",
+        "-t", "$share/m/devices/#", "-F", "got %p", "-d"])
+    reader.wait_for_log("Subscribed")
+    return reader
+
+
+def test_members_that_take_no_more_are_passed_over_on_every_worker(fleet, processes):
+    """More of them than are asked where all are full."""
+    fleet.merlon.api.do("PATCH", "/v1/quotas/application:app", {"queue": 1})
+    stuck = [fleet("app", f"stuck-{n}", props={"receive_maximum": 1}) for n in range(20)]
+    for member in stuck:
+        assert member.subscribe("$share/m/devices/#") == [1]
+    device = fleet("device")
+    for _ in range(2 * len(stuck)):  # one in flight, one that waits
+        assert device.publish(UP, b"stuck") == 0
+    reader = start_mosquitto_sub(fleet, processes, 20)
+    for _ in range(20):
+        assert device.publish(UP, b"x") == 0
+    assert reader.popen.wait(30) == 0
+    assert reader.log().count("got x") == 20
+    assert fleet.merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 0
+    for member in stuck:
+        assert all_of(member, 2) == [b"stuck"] * 2
+
+
+def test_mosquitto_sub_shares(fleet, processes):
+    readers = [start_mosquitto_sub(fleet, processes, 4) for _ in range(2)]
     device = fleet("device")
     for _ in range(8):
         assert device.publish(UP, b"x") == 0

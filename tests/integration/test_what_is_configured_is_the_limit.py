@@ -128,6 +128,26 @@ def test_retained_messages_of_all_up_to_the_limit_and_not_one_more(connect):
     assert application.publish(f"{UP}/0", b"y", retain=True) == 0x10
 
 
+@pytest.mark.parametrize("death", ["device", "daemon"])
+def test_a_will_that_has_no_place_among_the_retained_goes_out(merlon, connect, death):
+    application = connect("app", "kept", **KEEP)
+    for n in range(SMALL["retained_messages"]):
+        assert application.publish(f"{UP}/{n}", b"x", retain=True) == 0x10
+    assert application.subscribe(UP) == [1]
+    device = connect(will=wire.Will(UP, b"gone", qos=1, retain=True))
+    if death == "device":
+        device.cut()
+    else:
+        merlon.kill()
+        merlon.start()
+        application = connect("app", "kept", **KEEP)
+    assert application.receive().payload == b"gone"
+    merlon.restart()
+    application = connect("app", "kept", **KEEP)
+    assert application.subscribe(UP) == [1]  # retained messages come again
+    assert application.nothing_comes()
+
+
 def test_bytes_of_a_queue_hold(start_merlon):
     merlon = start_merlon({"mqtt": {"queued_bytes": "4KiB"}})
     device_identity = merlon.device("pump-7")
