@@ -289,7 +289,7 @@ static void deliver_here(struct mrl_routing *r)
 
         hit->session->hit = 0;
         if (hit->owed)
-            mrl_owed_before(hit->session, p);
+            mrl_owed_before(hit->session, p, hit->qos);
         mrl_deliver(hit->session, p, hit, hit->retain_as_published && p->retain);
     }
 }

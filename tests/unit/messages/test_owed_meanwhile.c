@@ -51,71 +51,6 @@ static void what_expires_meanwhile_is_left_out(void **state)
     assert_null(f->d.session->owing);
 }
 
-/* The live one replaces nothing: both come, in their order. */
-static void before_a_newer_one(struct fixture *f, int retained)
-{
-    int topic;
-
-    stop_after(f, retained, 5);
-    topic = last_of(f, retained);
-    say(f, topic, "new", 0);
-    assert_int_equal(f->d.count, 7);
-    assert_int_equal(f->d.seen[5].topic, topic);
-    assert_int_equal(f->d.seen[5].payload, 'o');
-    assert_true(f->d.seen[5].retain);
-    assert_int_equal(f->d.seen[6].payload, 'n');
-    assert_false(f->d.seen[6].retain);
-    say(f, topic, "new", 0);
-    drain(f);
-    assert_all_once(f, 0, retained);
-    assert_int_equal(times(f, topic, 'n'), 2);
-}
-
-static void an_older_one_of_few_goes_before_a_newer_message(void **state)
-{
-    before_a_newer_one(*state, 20);
-}
-
-static void an_older_one_of_many_goes_before_a_newer_message(void **state)
-{
-    before_a_newer_one(*state, TOPICS);
-}
-
-static void an_older_one_goes_before_a_newer_message_of_a_full_half(void **state)
-{
-    struct fixture *f = *state;
-
-    keep_many(f, 600, 1);
-    attach(f);
-    subscribe(f, "t/#", 1);
-    assert_int_equal(f->d.session->queued_count, QUEUED / 2);
-    say(f, 599, "new", 1);
-    assert_int_equal(f->d.session->queued_count, QUEUED / 2 + 2);
-    acknowledge(f);
-    assert_all_once(f, 0, 600);
-    assert_int_equal(first_of(f, 599)->payload, 'o');
-    assert_int_equal(times(f, 599, 'n'), 1);
-    assert_int_equal(f->drops, 0);
-}
-
-static void an_older_one_goes_before_what_waits_for_a_client_that_is_away(void **state)
-{
-    struct fixture *f = *state;
-
-    keep_many(f, 600, 1);
-    attach(f);
-    subscribe(f, "t/#", 1);
-    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
-    f->d.asked = f->d.count;
-    say(f, 599, "new", 1);
-    assert_true(attach(f));
-    acknowledge(f);
-    assert_int_equal(times(f, 599, 'o'), 1);
-    assert_int_equal(times(f, 599, 'n'), 1);
-    assert_int_equal(first_of(f, 599)->payload, 'o');
-    assert_int_equal(f->drops, 0);
-}
-
 static void it_ends_with_the_subscription(void **state)
 {
     struct fixture *f = *state;
@@ -204,6 +139,66 @@ static void it_goes_on_when_the_client_is_back(void **state)
     assert_int_equal(f->d.count, 600);
 }
 
+/* The connection ended before SUBACK left, which would have let them go. */
+static void they_come_to_a_client_that_is_back_without_its_suback(void **state)
+{
+    const struct mrl_subscribe_options o = {0};
+    struct fixture *f = *state;
+    bool existed;
+
+    keep_many(f, 20, 0);
+    attach(f);
+    assert_ok(mrl_session_subscribe(f->d.session, MRL_LIT("t/#"), &o, &existed));
+    turns(f);
+    assert_int_equal(f->d.count, 0);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    assert_true(attach(f));
+    turns(f);
+    assert_int_equal(f->d.count, 20);
+    assert_all_once(f, 0, 20);
+    assert_null(f->d.session->owing);
+}
+
+/* Its client is away, and misses what is of QoS 0. */
+static void missed(struct fixture *f, int retained)
+{
+    int last = retained - 1;
+
+    keep_many(f, retained, 1);
+    attach(f);
+    subscribe(f, "t/#", 1);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    f->d.asked = f->d.count;
+    keep(f, last, "first", 0);
+    keep(f, last, "new", 0);
+    keep(f, last - 1, "new", 1);
+    keep(f, last - 2, "", 0);
+    assert_true(attach(f));
+    keep(f, last - 3, "new", 0);
+    acknowledge(f);
+    assert_int_equal(times(f, last, 'n'), 1);
+    assert_true(first_of(f, last)->retain);
+    assert_int_equal(times(f, last - 1, 'n'), 1);
+    assert_false(first_of(f, last - 1)->retain);
+    assert_int_equal(times(f, last - 3, 'n'), 1);
+    assert_false(first_of(f, last - 3)->retain);
+    for (int i = IN_FLIGHT; i < retained; i++)
+        assert_int_equal(times(f, i, 'o'), i < last - 3);
+    assert_int_equal(times(f, last, 'f') + times(f, last - 2, '-'), 0);
+    assert_int_equal(f->drops, 0);
+    assert_null(f->d.session->owing);
+}
+
+static void what_replaced_one_of_few_comes_to_who_was_away(void **state)
+{
+    missed(*state, 20);
+}
+
+static void what_replaced_one_of_many_comes_to_who_was_away(void **state)
+{
+    missed(*state, 600);
+}
+
 static void it_goes_on_with_the_connection_that_takes_over(void **state)
 {
     struct fixture *f = *state;
@@ -239,10 +234,6 @@ int main(void)
         CASE(what_is_replaced_or_removed_meanwhile_is_left_out_of_few),
         CASE(what_is_replaced_or_removed_meanwhile_is_left_out_of_many),
         CASE(what_expires_meanwhile_is_left_out),
-        CASE(an_older_one_of_few_goes_before_a_newer_message),
-        CASE(an_older_one_of_many_goes_before_a_newer_message),
-        CASE(an_older_one_goes_before_a_newer_message_of_a_full_half),
-        CASE(an_older_one_goes_before_what_waits_for_a_client_that_is_away),
         CASE(it_ends_with_the_subscription),
         CASE(it_ends_with_the_right_to_subscribe),
         CASE(what_waits_goes_at_the_qos_that_is_granted_then),
@@ -250,6 +241,9 @@ int main(void)
         CASE(the_same_filter_goes_on_when_only_a_new_one_gets_retained_messages),
         CASE(the_same_filter_ends_it_when_no_retained_messages_are_wanted),
         CASE(it_goes_on_when_the_client_is_back),
+        CASE(they_come_to_a_client_that_is_back_without_its_suback),
+        CASE(what_replaced_one_of_few_comes_to_who_was_away),
+        CASE(what_replaced_one_of_many_comes_to_who_was_away),
         CASE(it_goes_on_with_the_connection_that_takes_over),
         CASE(a_session_that_ends_owes_nothing),
     };
