@@ -292,7 +292,7 @@ def test_what_was_begun_before_the_disk_was_full_is_finished_afterwards(merlon_o
     assert answers[wire.PUBCOMP, 9].reason == 0 and answers[wire.PUBACK, 11].reason in (0, 0x10)
     merlon.kill()
     merlon.start()
-    assert collect(merlon, application) == [(b"once", 2)]
+    assert collect(merlon, application, device) == [(b"once", 2)]
     with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
         assert client.connect("a", **keep).session_present
         assert client.publish(down, b"for nobody", 1) in (0x10, 0x87)
