@@ -87,6 +87,7 @@ static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_list_remove(&o->link);
     s->queued_count--;
     s->queued_bytes -= mrl_publication_size(o->publication);
+    mrl_subscriptions_have_room(s);
 }
 
 /* What the client cannot take is as good as acknowledged. */
@@ -111,10 +112,33 @@ static bool expired(const struct mrl_outgoing *o)
            mrl_publication_expired(o->publication, mrl_monotonic_ms());
 }
 
-/* Sends from the queue as far as the window is open. */
+/* Another member gets what never left when this session ends, and nothing else [MQTT-4.8.2-5]: the
+ * store is to know what leaves, as much at once as the window takes. */
+static void begin_waiting(struct mrl_session *s)
+{
+    unsigned room = s->window - s->flying_count;
+
+    MRL_LIST_EACH(o, &s->queued, struct mrl_outgoing, link)
+    {
+        if (room-- == 0)
+            return;
+        if (o->waiting && !o->held) {
+            o->waiting = false;
+            mrl_keep_entry_begun(s, o);
+        }
+    }
+}
+
+static bool may_send(const struct mrl_session *s)
+{
+    return s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued) &&
+           s->sink->room(s->door) != MRL_ROOM_NONE;
+}
+
+/* Sends from the queue as far as the window is open and the connection takes it. */
 static void pump(struct mrl_session *s)
 {
-    while (s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued)) {
+    while (may_send(s)) {
         struct mrl_outgoing *o = MRL_CONTAINER(s->queued.next, struct mrl_outgoing, link);
 
         if (expired(o)) {
@@ -123,6 +147,8 @@ static void pump(struct mrl_session *s)
             outgoing_free(s, o);
             continue;
         }
+        if (o->waiting && !o->held)
+            begin_waiting(s);
         if (o->held || !take_packet_id(s, o))
             return; /* what comes after it waits too: the order stays */
         unqueue(s, o);
@@ -136,6 +162,15 @@ static void pump_on(struct mrl_session *s)
     pump(s);
     if (s->owing != NULL)
         mrl_owed_go_on(s);
+}
+
+/* One that finds the window open is written as one that left. */
+static bool waits(const struct mrl_session *s, const struct mrl_hit *hit, uint8_t qos)
+{
+    bool is_next = s->started && s->flying_count + s->queued_count < s->window &&
+                   s->sink->room(s->door) != MRL_ROOM_NONE;
+
+    return hit->share != 0 && qos == 2 && !is_next;
 }
 
 static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
@@ -153,6 +188,7 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->qos = qos;
     o->retain = retain;
     o->share = hit->share;
+    o->waiting = waits(s, hit, qos);
     o->identifier_count = hit->identifier_count;
     if (identifiers > 0)
         memcpy(o->identifiers, hit->identifiers, identifiers);
@@ -278,6 +314,12 @@ void mrl_delivery_unkeep(struct mrl_session *s)
     unkeep(s, &s->flying);
 }
 
+void mrl_session_drained(struct mrl_session *s)
+{
+    if (s->started)
+        pump_on(s);
+}
+
 void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
 {
     o->held = false;
@@ -364,6 +406,7 @@ static struct mrl_outgoing *restored(const struct mrl_restored_entry *e)
     o->qos = (e->flags & MRL_ENTRY_QOS2) != 0 ? 2 : 1;
     o->retain = (e->flags & MRL_ENTRY_RETAIN) != 0;
     o->kept = true;
+    o->waiting = (e->flags & MRL_ENTRY_WAITING) != 0;
     o->identifier_count = e->identifiers.len / sizeof(o->identifiers[0]);
     if (o->identifier_count > 0)
         memcpy(o->identifiers, e->identifiers.data, e->identifiers.len);

@@ -74,7 +74,7 @@ enum mrl_evict_reason {
     MRL_EVICT_NOT_ALLOWED, /* revoked, suspended, retired, credential expired */
 };
 
-/* For messages that are lost when there is none. */
+/* With none, messages of QoS 0 are lost, and others wait. */
 enum mrl_room { MRL_ROOM_NONE, MRL_ROOM_LITTLE, MRL_ROOM_MUCH };
 
 /* The door's side of a session, called from any hub or session function. None of them may call back
@@ -85,7 +85,8 @@ struct mrl_session_sink {
     bool (*publish)(void *door, const struct mrl_delivery *d);
     void (*pubrel)(void *door, uint16_t packet_id);
     void (*evict)(void *door, enum mrl_evict_reason why);
-    /* Of the connection, for QoS 0. Less than much: mrl_session_drained is called when there is. */
+    /* Of the connection. Less than much: mrl_session_drained is called when there is. With any at
+     * all it takes one more message, however large. */
     enum mrl_room (*room)(void *door);
 };
 

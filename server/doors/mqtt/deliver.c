@@ -6,7 +6,7 @@
 enum {
     IDENTIFIER_MAX = 5, /* bytes of one encoded subscription identifier */
     ALIAS_MAX = 5,      /* that an alias can add: the property, longer lengths */
-    QOS0_BACKLOG =
+    MESSAGE_BACKLOG =
         256 << 10, /* a slow reader loses QoS 0 messages before it loses its connection */
 };
 
@@ -150,7 +150,7 @@ static bool deliver(void *door, const struct mrl_delivery *d)
 
     if (c->state != MRL_CLIENT_OPEN)
         return true;
-    if (d->qos == 0 && mrl_conn_backlog(c->conn) > QOS0_BACKLOG) {
+    if (d->qos == 0 && mrl_conn_backlog(c->conn) > MESSAGE_BACKLOG) {
         mrl_client_count(c, MRL_COUNTER_MESSAGES_DROPPED);
         return true;
     }
@@ -194,10 +194,10 @@ static enum mrl_room room(void *door)
     if (c->state != MRL_CLIENT_OPEN)
         return MRL_ROOM_NONE;
     waits = mrl_conn_backlog(c->conn);
-    if (waits <= QOS0_BACKLOG / 2)
+    if (waits <= MESSAGE_BACKLOG / 2)
         return MRL_ROOM_MUCH;
     mrl_conn_set_kind(c->conn, &mrl_client_kind_filled);
-    return waits <= QOS0_BACKLOG ? MRL_ROOM_LITTLE : MRL_ROOM_NONE;
+    return waits <= MESSAGE_BACKLOG ? MRL_ROOM_LITTLE : MRL_ROOM_NONE;
 }
 
 const struct mrl_session_sink mrl_client_sink = {

@@ -216,8 +216,8 @@ static void charge_client(struct mrl_client *c, uint64_t messages, size_t bytes)
 
 void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t bytes)
 {
-    charge_client(c, is_counted(type) || c->stray, bytes);
-    c->stray = false;
+    charge_client(c, (uint64_t)is_counted(type) + c->extra, bytes);
+    c->extra = 0;
 }
 
 void mrl_client_charge_frames(struct mrl_client *c, unsigned frames, size_t bytes)

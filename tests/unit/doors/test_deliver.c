@@ -2,7 +2,7 @@
 #include "tests/unit/doors/client_fixture.h"
 #include "tests/unit/unit.h"
 
-enum { QOS0_LIMIT = 256 << 10, PACKET = 11 }; /* "t" with "12345" has 11 bytes: MQTT 5.0 3.3 */
+enum { LIMIT = 256 << 10, PACKET = 11 }; /* "t" with "12345" has 11 bytes: MQTT 5.0 3.3 */
 
 struct fixture {
     struct client_fixture base;
@@ -36,7 +36,7 @@ static size_t waiting(const struct fixture *f)
 
 static void let_wait(struct fixture *f, size_t bytes)
 {
-    static const uint8_t zeroes[QOS0_LIMIT + 1];
+    static const uint8_t zeroes[LIMIT + 1];
 
     assert_ok(mrl_conn_write(f->base.client.conn, mrl_bytes_of(zeroes, bytes)));
     assert_int_equal(waiting(f), bytes);
@@ -60,9 +60,9 @@ static void one_of_qos0_goes_behind_the_most_that_may_wait(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, QOS0_LIMIT);
+    let_wait(f, LIMIT);
     assert_true(deliver(f, 0));
-    assert_int_equal(waiting(f), QOS0_LIMIT + PACKET);
+    assert_int_equal(waiting(f), LIMIT + PACKET);
     assert_counted(f, 1, 0);
 }
 
@@ -70,9 +70,9 @@ static void with_one_byte_more_it_is_dropped(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, QOS0_LIMIT + 1);
+    let_wait(f, LIMIT + 1);
     assert_true(deliver(f, 0)); /* not too large: it is over for this receiver */
-    assert_int_equal(waiting(f), QOS0_LIMIT + 1);
+    assert_int_equal(waiting(f), LIMIT + 1);
     assert_counted(f, 0, 1);
 }
 
@@ -80,10 +80,22 @@ static void what_is_acknowledged_waits_all_the_same(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, QOS0_LIMIT + 1);
+    let_wait(f, LIMIT + 1);
     assert_true(deliver(f, 1));
-    assert_int_equal(waiting(f), QOS0_LIMIT + 1 + PACKET + 2); /* its packet id */
+    assert_int_equal(waiting(f), LIMIT + 1 + PACKET + 2); /* its packet id */
     assert_counted(f, 1, 0);
+}
+
+static void there_is_room_up_to_the_most_that_may_wait(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(mrl_client_sink.room(&f->base.client), MRL_ROOM_MUCH);
+    let_wait(f, LIMIT);
+    assert_int_equal(mrl_client_sink.room(&f->base.client), MRL_ROOM_LITTLE);
+    assert_ok(mrl_conn_write(f->base.client.conn, MRL_LIT("!")));
+    assert_int_equal(mrl_client_sink.room(&f->base.client), MRL_ROOM_NONE);
+    mrl_conn_set_kind(f->base.client.conn, &client_fixture_kind); /* not that of a whole client */
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -94,6 +106,7 @@ int main(void)
         CASE(one_of_qos0_goes_behind_the_most_that_may_wait),
         CASE(with_one_byte_more_it_is_dropped),
         CASE(what_is_acknowledged_waits_all_the_same),
+        CASE(there_is_room_up_to_the_most_that_may_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,21 @@ static void ten_seconds_of_the_rate_at_once_and_not_one_message_more(void **stat
     assert_int_equal(f->base.client.resume_ms, f->base.client.seen_ms + 200);
 }
 
+/* As many filters in one packet as there are messages left, and one more. */
+static void what_a_packet_counts_more_than_one_is_counted_once(void **state)
+{
+    struct fixture *f = *state;
+
+    f->quota.of[MRL_QUOTA_MESSAGES] = 5;
+    f->base.client.extra = 48;
+    charge(f, MRL_MQTT_SUBSCRIBE, 100, 2);
+    assert_false(mrl_client_is_slowed(&f->base.client));
+    f->base.client.extra = 5;
+    charge(f, MRL_MQTT_UNSUBSCRIBE, 100, 1);
+    assert_int_equal(throttled(f), 1);
+    assert_int_equal(f->base.client.resume_ms, f->base.client.seen_ms + 6 * 200);
+}
+
 static void ten_seconds_of_the_bytes_at_once_and_not_one_more(void **state)
 {
     struct fixture *f = *state;
@@ -143,6 +158,7 @@ int main(void)
         CASE(ten_seconds_of_looks_at_once_and_not_those_of_one_message_more),
         CASE(who_has_no_rate_may_look_without_end),
         CASE(ten_seconds_of_the_rate_at_once_and_not_one_message_more),
+        CASE(what_a_packet_counts_more_than_one_is_counted_once),
         CASE(ten_seconds_of_the_bytes_at_once_and_not_one_more),
         CASE(who_was_slowed_for_the_time_of_a_flood_is_ended),
         CASE(who_was_slowed_a_millisecond_less_is_not),
