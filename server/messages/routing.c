@@ -139,9 +139,9 @@ static bool has_room(const struct mrl_subscription *m, const struct mrl_publicat
             s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes);
 }
 
-/* Who has no room is not asked again before something has left its queue; so this ends. Where all
- * are full, a few are asked all the same, as a smaller message may still fit, and the last of them
- * loses it. */
+/* Who has no room is not asked again before something has left its queue, so that this ends; where
+ * all are full, a few are asked all the same, as a smaller message may still fit. The last of them
+ * loses it. One with an empty queue, which is smaller than this message, is ready for others. */
 static struct mrl_subscription *
 member_with_room(const struct mrl_routing *r, const struct mrl_route_share *share, unsigned place)
 {
@@ -150,7 +150,7 @@ member_with_room(const struct mrl_routing *r, const struct mrl_route_share *shar
     unsigned tried = 0;
 
     while ((m = next_member(r, share, place)) != NULL && !has_room(m, r->publication)) {
-        if (!m->subscriber.entry.full) {
+        if (!m->subscriber.entry.full && m->subscriber.session->queued_count > 0) {
             mrl_subscription_set_full(m);
             continue;
         }
@@ -289,7 +289,7 @@ static void deliver_here(struct mrl_routing *r)
 
         hit->session->hit = 0;
         if (hit->owed)
-            mrl_owed_before(hit->session, p);
+            mrl_owed_before(hit->session, p, hit->qos);
         mrl_deliver(hit->session, p, hit, hit->retain_as_published && p->retain);
     }
 }
@@ -327,6 +327,17 @@ static bool may_be_durable(const struct mrl_hub *h, const struct mrl_publication
     return p->qos > 0 && atomic_load(&h->durable) > 0;
 }
 
+/* A share's message may come to rest on any worker: whoever was chosen may have no room when it
+ * arrives. */
+static bool may_be_durable_somewhere(const struct mrl_hub *h, const struct mrl_publication *p)
+{
+    bool may = false;
+
+    for (unsigned i = 0; i < h->hub_count; i++)
+        may |= may_be_durable(h->hubs[i], p);
+    return may;
+}
+
 static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
 {
     struct routed_message *routed =
@@ -338,13 +349,14 @@ static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
     routed->hub = r->hub->hubs[worker];
     routed->publication = mrl_publication_ref(r->publication);
     routed->ordinary = ordinary;
-    if (may_be_durable(routed->hub, r->publication)) {
-        routed->gather = r->gather == NULL ? NULL : mrl_gather_ask(r->gather);
-        routed->receipt = r->gather == NULL ? mrl_keep_wait(r->hub) : NULL;
-    }
     for (size_t i = 0; i < r->pick_count; i++) {
         if (r->picks[i].worker == worker)
             routed->shares[routed->share_count++] = r->picks[i].chosen;
+    }
+    if (may_be_durable(routed->hub, r->publication) ||
+        (routed->share_count > 0 && may_be_durable_somewhere(r->hub, r->publication))) {
+        routed->gather = r->gather == NULL ? NULL : mrl_gather_ask(r->gather);
+        routed->receipt = r->gather == NULL ? mrl_keep_wait(r->hub) : NULL;
     }
     mrl_mailbox_post(routed->hub->mailbox, &routed->message);
 }
@@ -403,15 +415,13 @@ static void on_routed(struct mrl_message *m, void *owner)
     drop_routed(m);
 }
 
-/* Receivers that keep the message are on other workers, too. */
+/* Receivers that keep the message are, or may be found, on other workers, too. */
 static bool leaves_this_worker(const struct mrl_routing *r)
 {
-    bool leaves = false;
+    bool leaves = r->pick_count > 0 && may_be_durable_somewhere(r->hub, r->publication);
 
     for (unsigned i = 0; i < r->worker_count; i++)
         leaves |= may_be_durable(r->hub->hubs[r->workers[i]], r->publication);
-    for (size_t i = 0; i < r->pick_count; i++)
-        leaves |= may_be_durable(r->hub->hubs[r->picks[i].worker], r->publication);
     return leaves;
 }
 

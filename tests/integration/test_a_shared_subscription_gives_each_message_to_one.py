@@ -181,7 +181,7 @@ def test_members_that_take_no_more_are_passed_over_on_every_worker(fleet, proces
     assert reader.log().count("got x") == 20
     assert fleet.merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 0
     for member in stuck:
-        assert everything_of(member) == [b"stuck"] * 2
+        assert all_of(member, 2) == [b"stuck"] * 2
 
 
 def test_mosquitto_sub_shares(fleet, processes):

@@ -218,6 +218,27 @@ static void a_small_message_fits_where_a_large_one_does_not(void **state)
     leave(&b);
 }
 
+/* Nothing would ever leave its queue and bring it back. */
+static void a_message_larger_than_its_whole_queue_sets_nobody_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct door a = {0}, c = {0};
+
+    f->limits.in_flight = 10;
+    f->limits.queued_bytes = mrl_publication_size(&large) - 1;
+    join(f, "a", 0, &a);
+    f->limits.queued_bytes++;
+    join(f, "c", 0, &c);
+    publish_some(f, &large, 2);
+    assert_int_equal(held(&a), 0);
+    assert_int_equal(held(&c), 2);
+    publish_some(f, &one, 4);
+    assert_int_equal(held(&a), 2);
+    assert_int_equal(held(&c), 4);
+    leave(&a);
+    leave(&c);
+}
+
 /* Handed on from worker to worker it still is not acknowledged before it is in the store. */
 static void what_is_passed_on_is_durable_when_it_is_answered(void **state)
 {
@@ -242,7 +263,43 @@ static void what_is_passed_on_is_durable_when_it_is_answered(void **state)
     idle = (struct door){0};
     attach(f, "c", 60, &idle);
     assert_ok(mrl_session_puback(idle.session, 1));
+    settle(f);
     assert_log(&idle, "P1 1 one;P2 2 two;");
+}
+
+/* Also where the first choice, alone on its worker, keeps nothing. */
+static void what_comes_back_from_one_who_keeps_nothing_is_durable_too(void **state)
+{
+    static const bool companions[] = {false, true};
+    struct fixture *f = *state;
+    struct door full = {0}, away = {0}, by = {0};
+    struct mrl_store_stats before, after;
+
+    join(f, "b", 0, &full);
+    publish_some(f, &one, HOLDS);
+    attach(f, "a", 60, &by);
+    join(f, "c", 60, &away);
+    mrl_session_detach(away.session, MRL_DETACH_CLEAN);
+    settle(f);
+    for (size_t i = 0; i < MRL_COUNT(companions); i++) {
+        struct mrl_subscription *m = MRL_CONTAINER(mrl_map_next(&full.session->subscriptions, NULL),
+                                                   struct mrl_subscription, in_session);
+
+        mrl_routes_set_full(&m->subscriber.entry, /*full=*/false);
+        f->answers = 0;
+        mrl_store_stats(f->store, &before);
+        assert_true(publish(f, f->hubs[0], &two, companions[i] ? by.session : NULL));
+        assert_int_equal(held(&away), i); /* it is on its way */
+        assert_int_equal(f->answers, 0);
+        settle(f);
+        mrl_store_stats(f->store, &after);
+        assert_int_equal(after.jobs, before.jobs + 1); /* with its packet id, too */
+        assert_int_equal(f->answers, 1);
+        assert_int_equal(held(&away), i + 1);
+    }
+    (void)restart(f);
+    assert_rows(f, "2 1 2 2 1 0");
+    mrl_buf_done(&full.log);
 }
 
 #define SMALL(name) cmocka_unit_test_setup_teardown(name, set_up_small, tear_down)
@@ -258,7 +315,9 @@ int main(void)
         SMALL(one_who_is_away_has_room_when_no_other_has),
         SMALL(more_room_counts_at_once),
         SMALL(a_small_message_fits_where_a_large_one_does_not),
+        SMALL(a_message_larger_than_its_whole_queue_sets_nobody_apart),
         SMALL(what_is_passed_on_is_durable_when_it_is_answered),
+        SMALL(what_comes_back_from_one_who_keeps_nothing_is_durable_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
