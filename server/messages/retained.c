@@ -535,7 +535,7 @@ static bool search_locked(struct mrl_retained *r, mrl_bytes filter, struct searc
     out->looked = MRL_RETAINED_SEARCH_MOST - left;
     if (!whole)
         return false;
-    qsort(s->found, s->count, sizeof(s->found[0]), by_place);
+    qsort(s->found, s->count, sizeof(struct item *), by_place);
     while (taken < s->count && take_into(out, s->found[taken]))
         taken++;
     out->more = taken < s->count;
