@@ -292,9 +292,17 @@ static void on_message_settled(struct mrl_op *op, mrl_err result)
 
     if (stored == NULL)
         return;
+    op->stored = NULL;
     stored->op = NULL;
     if (result != MRL_OK)
         stored->id = 0;
+}
+
+/* Shutting down: the row may outlive it in memory. */
+static void forget_message(struct mrl_op *op)
+{
+    if (op->stored != NULL)
+        op->stored->op = NULL;
 }
 
 static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publication *p)
@@ -313,6 +321,7 @@ static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publica
     op->publication = mrl_publication_ref(p);
     op->stored = stored;
     op->settle = on_message_settled;
+    op->forget = forget_message;
     mrl_journal_add(h->journal, op);
     return stored;
 }
@@ -387,13 +396,28 @@ static void remove_entry(struct mrl_journal *j, int64_t session, int64_t seq)
     mrl_journal_add(j, op);
 }
 
-static void on_entry_settled(struct mrl_op *op, mrl_err result)
+/* NULL: it went before its operation. */
+static struct mrl_outgoing *entry_of(struct mrl_op *op)
 {
     struct mrl_outgoing *o = op->owner;
+
+    op->owner = NULL;
+    if (o != NULL)
+        o->op = NULL;
+    return o;
+}
+
+static void forget_entry(struct mrl_op *op)
+{
+    (void)entry_of(op);
+}
+
+static void on_entry_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_outgoing *o = entry_of(op);
     struct mrl_session *s = op->by;
 
     if (o != NULL) {
-        o->op = NULL;
         if (result == MRL_OK)
             mrl_delivery_kept(s, o);
         else
@@ -423,6 +447,7 @@ void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o)
     op->owner = o;
     op->stored = o->stored;
     op->settle = on_entry_settled;
+    op->forget = forget_entry;
     o->op = op;
     mrl_keep(s->hub, op);
 }
@@ -438,19 +463,18 @@ static void change_entry(struct mrl_session *s, struct mrl_outgoing *o, enum mrl
     op->must = true;
     op->owner = o;
     op->settle = settled;
+    op->forget = forget_entry;
     o->op = op;
     mrl_journal_add(s->hub->journal, op);
 }
 
 static void on_begun_settled(struct mrl_op *op, mrl_err result)
 {
-    struct mrl_outgoing *o = op->owner;
+    struct mrl_outgoing *o = entry_of(op);
 
     (void)result;
-    if (o == NULL)
-        return;
-    o->op = NULL;
-    mrl_delivery_kept(op->by, o);
+    if (o != NULL)
+        mrl_delivery_kept(op->by, o);
 }
 
 void mrl_keep_entry_begun(struct mrl_session *s, struct mrl_outgoing *o)
@@ -475,13 +499,11 @@ bool mrl_keep_share_is_under_way(const struct mrl_session *s)
 
 static void on_released_settled(struct mrl_op *op, mrl_err result)
 {
-    struct mrl_outgoing *o = op->owner;
+    struct mrl_outgoing *o = entry_of(op);
 
     (void)result;
-    if (o == NULL)
-        return;
-    o->op = NULL;
-    mrl_delivery_released(op->by, o);
+    if (o != NULL)
+        mrl_delivery_released(op->by, o);
 }
 
 void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o)
