@@ -299,6 +299,12 @@ static void on_message_settled(struct mrl_op *op, mrl_err result)
         stored->id = 0;
 }
 
+static void forget_message(struct mrl_op *op)
+{
+    if (op->stored != NULL)
+        op->stored->op = NULL;
+}
+
 static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publication *p)
 {
     struct mrl_ledger *l = mrl_journal_ledger(h->journal);
@@ -315,6 +321,7 @@ static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publica
     op->publication = mrl_publication_ref(p);
     op->stored = stored;
     op->settle = on_message_settled;
+    op->forget = forget_message;
     mrl_journal_add(h->journal, op);
     return stored;
 }
@@ -389,13 +396,23 @@ static void remove_entry(struct mrl_journal *j, int64_t session, int64_t seq)
     mrl_journal_add(j, op);
 }
 
+/* Also when the process ends before it settles. */
+static void forget_entry(struct mrl_op *op)
+{
+    struct mrl_outgoing *o = op->owner;
+
+    op->owner = NULL;
+    if (o != NULL)
+        o->op = NULL;
+}
+
 static void on_entry_settled(struct mrl_op *op, mrl_err result)
 {
     struct mrl_outgoing *o = op->owner;
     struct mrl_session *s = op->by;
 
+    forget_entry(op);
     if (o != NULL) {
-        o->op = NULL;
         if (result == MRL_OK)
             mrl_delivery_kept(s, o);
         else
@@ -425,6 +442,7 @@ void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o)
     op->owner = o;
     op->stored = o->stored;
     op->settle = on_entry_settled;
+    op->forget = forget_entry;
     o->op = op;
     mrl_keep(s->hub, op);
 }
@@ -440,6 +458,7 @@ static void change_entry(struct mrl_session *s, struct mrl_outgoing *o, enum mrl
     op->must = true;
     op->owner = o;
     op->settle = settled;
+    op->forget = forget_entry;
     o->op = op;
     mrl_journal_add(s->hub->journal, op);
 }
@@ -449,10 +468,9 @@ static void on_begun_settled(struct mrl_op *op, mrl_err result)
     struct mrl_outgoing *o = op->owner;
 
     (void)result;
-    if (o == NULL)
-        return;
-    o->op = NULL;
-    mrl_delivery_kept(op->by, o);
+    forget_entry(op);
+    if (o != NULL)
+        mrl_delivery_kept(op->by, o);
 }
 
 void mrl_keep_entry_begun(struct mrl_session *s, struct mrl_outgoing *o)
@@ -480,10 +498,9 @@ static void on_released_settled(struct mrl_op *op, mrl_err result)
     struct mrl_outgoing *o = op->owner;
 
     (void)result;
-    if (o == NULL)
-        return;
-    o->op = NULL;
-    mrl_delivery_released(op->by, o);
+    forget_entry(op);
+    if (o != NULL)
+        mrl_delivery_released(op->by, o);
 }
 
 void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o)
