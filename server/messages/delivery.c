@@ -87,6 +87,7 @@ static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_list_remove(&o->link);
     s->queued_count--;
     s->queued_bytes -= mrl_publication_size(o->publication);
+    mrl_subscriptions_have_room(s);
 }
 
 /* What the client cannot take is as good as acknowledged. */

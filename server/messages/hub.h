@@ -116,6 +116,9 @@ struct mrl_hub_hooks {
      */
     void (*limits)(void *context, const struct mrl_session_key *key,
                    struct mrl_session_limits *out);
+    /* May be NULL. A connected session looked at so many places for retained messages (0: it is
+     * about to). Gives how long it must not look any further, in ms. */
+    uint64_t (*look)(void *context, const struct mrl_session *s, size_t places);
 };
 
 /* Everything is borrowed and outlives the hub. retained and routes are those of all hubs; index is

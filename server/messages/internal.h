@@ -78,10 +78,15 @@ struct mrl_hit {
     uint64_t share; /* it is a member's turn: mrl_route_share_id. Else 0 */
 };
 
-/* A share whose turn is on another worker. */
+/* A share, and of which of its members it is the turn (struct mrl_route_turn). */
+struct mrl_chosen {
+    uint64_t share;
+    unsigned place;
+};
+/* On another worker. */
 struct mrl_pick {
     unsigned worker;
-    uint64_t share;
+    struct mrl_chosen chosen;
 };
 
 /* What a hub needs while it routes one message; its memory is kept for the next. */
@@ -98,7 +103,7 @@ struct mrl_routing {
     struct mrl_pick *picks;
     size_t pick_count;
     size_t pick_cap;
-    const uint64_t *given; /* shares somebody chose already */
+    const struct mrl_chosen *given; /* shares somebody chose already */
     size_t given_count;
     struct mrl_gather *gather; /* of what is being routed, or NULL */
     bool any;
@@ -139,6 +144,7 @@ struct mrl_session {
 
     struct mrl_map subscriptions;
     unsigned shared_count;   /* of them */
+    bool shares_full;        /* one of these had no room: it is passed over */
     struct mrl_owing *owing; /* retained messages to some of them; or NULL */
     uint16_t *receiving;     /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
@@ -175,6 +181,7 @@ struct mrl_hub {
     bool watched;
     struct mrl_receipt *receipt; /* of what is watched, when there is something to wait for */
     struct mrl_op *companion;    /* what must become durable with the next message, or NULL */
+    struct mrl_map unsettled;    /* retained messages on their way to the store: keep.c */
     struct mrl_stored *stored;   /* of the message being routed, own reference */
     const struct mrl_publication *stored_of;
 };
@@ -236,6 +243,10 @@ void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
 /* Members of shares take part while they are connected, and else as long as nobody is. */
 void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready);
+/* A member of a share has no room for a message: others come first until something has left the
+ * queue of its session, or its limits have changed. */
+void mrl_subscription_set_full(struct mrl_subscription *subscription);
+void mrl_subscriptions_have_room(struct mrl_session *s);
 /* The store took these options, or (NULL) did not: then what it has holds, or there is none. */
 void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t number,
                               const struct mrl_subscribe_options *taken);

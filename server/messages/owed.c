@@ -22,13 +22,17 @@ struct early {
 struct mrl_owed {
     struct mrl_list link; /* in subscriptions of struct mrl_owing */
     struct mrl_subscription *to;
-    bool open;                      /* SUBACK has left */
+    bool open;                      /* SUBACK has left, or will not */
+    bool unanswered;                /* it will not: this opens when the store has taken it */
     struct mrl_retained_batch next; /* what goes next, */
     size_t at;                      /* from here on */
-    bool walks;                     /* more may come after it */
+    bool walks;                     /* a search would be too much */
     struct mrl_retained_walk walk;
-    uint64_t passed, until; /* numbers: of the last one that had its turn, of the last one */
-    uint64_t noted;         /* passed, as in the store */
+    uint64_t passed; /* the place of the last one that had its turn */
+    uint64_t until;  /* the highest number */
+    uint64_t left;   /* the highest numbers there were when its client left first, */
+    uint64_t back;   /* and when it was back last: of QoS 0, it missed what is between */
+    uint64_t noted;  /* passed, as in the store */
     struct mrl_map early;
 };
 
@@ -36,7 +40,8 @@ struct mrl_owing {
     struct mrl_session *session;
     struct mrl_list subscriptions; /* struct mrl_owed; the one whose turn it is comes first */
     unsigned count;
-    struct mrl_list asked; /* in that of the hub: there may be room */
+    struct mrl_list asked;  /* in that of the hub: there may be room */
+    struct mrl_timer timer; /* until it may look again */
 };
 
 /* In the mailbox of the worker itself, until the next turn of its loop. */
@@ -44,6 +49,11 @@ struct mrl_owed_turn {
     struct mrl_message message;
     struct mrl_hub *hub; /* NULL: gone meanwhile */
 };
+
+static void on_timer(struct mrl_timer *t)
+{
+    mrl_owed_go_on(MRL_CONTAINER(t, struct mrl_owing, timer)->session);
+}
 
 static struct mrl_owing *owing_of(struct mrl_session *s)
 {
@@ -57,6 +67,7 @@ static struct mrl_owing *owing_of(struct mrl_session *s)
     all->session = s;
     mrl_list_init(&all->subscriptions);
     mrl_list_init(&all->asked);
+    all->timer.fire = on_timer;
     s->owing = all;
     return all;
 }
@@ -64,6 +75,7 @@ static struct mrl_owing *owing_of(struct mrl_session *s)
 static void owing_free(struct mrl_owing *all)
 {
     mrl_list_remove(&all->asked);
+    mrl_timer_cancel(&all->timer);
     all->session->owing = NULL;
     free(all);
 }
@@ -76,30 +88,38 @@ static struct mrl_owed *owed_new(struct mrl_session *s, struct mrl_subscription 
     if (o == NULL)
         abort();
     o->to = to;
+    o->next.more = true;
     to->owed = o;
     mrl_list_add(&all->subscriptions, &o->link);
     all->count++;
+    atomic_fetch_add(&mrl_retained_owed(s->hub->retained)->subscriptions, 1);
     return o;
 }
 
-static void stop_walk(struct mrl_owed *o)
+static struct mrl_retained *retained_of(const struct mrl_owed *o)
 {
-    if (!o->walks)
-        return;
-    mrl_retained_walk_end(o->to->subscriber.session->hub->retained, &o->walk);
-    o->walks = false;
+    return o->to->subscriber.session->hub->retained;
+}
+
+/* The first that is left went, or is not to go. */
+static void pass_one(struct mrl_owed *o)
+{
+    mrl_publication_unref(o->next.found[o->at++].publication);
+    atomic_fetch_sub(&mrl_retained_owed(retained_of(o))->found, 1);
 }
 
 static void owed_free(struct mrl_owed *o)
 {
     struct mrl_map_node *n;
 
-    stop_walk(o);
+    if (o->walks)
+        mrl_retained_walk_end(retained_of(o), &o->walk);
     while (o->at < o->next.count)
-        mrl_publication_unref(o->next.found[o->at++].publication);
+        pass_one(o);
     while ((n = mrl_map_pop(&o->early)) != NULL)
         free(MRL_CONTAINER(n, struct early, in_owed));
     mrl_map_done(&o->early);
+    atomic_fetch_sub(&mrl_retained_owed(retained_of(o))->subscriptions, 1);
     mrl_list_remove(&o->link);
     o->to->owed = NULL;
     free(o);
@@ -128,6 +148,14 @@ void mrl_owed_refused(struct mrl_subscription *to)
         mrl_owed_forget(to);
 }
 
+void mrl_owed_taken(struct mrl_subscription *to)
+{
+    if (to->owed == NULL || !to->owed->unanswered)
+        return;
+    to->owed->open = true;
+    mrl_owed_go_on(to->subscriber.session);
+}
+
 static bool queue_has_room(const struct mrl_session *s, const struct mrl_publication *p)
 {
     unsigned most = s->limits.queued_messages / 2;
@@ -145,15 +173,11 @@ static bool has_room(const struct mrl_session *s, const struct mrl_publication *
     return p->qos > 0 && qos > 0 ? queue_has_room(s, p) : s->sink->room(s->door) == MRL_ROOM_MUCH;
 }
 
-/* To the limits of all messages, whether the client is there or not: what would be lost now would
- * be lost of the newer one as well. */
-static bool has_room_before(const struct mrl_session *s, const struct mrl_publication *p,
-                            uint8_t qos)
+/* To the limits of all messages, whether the client is there or not. */
+static bool queue_takes(const struct mrl_session *s, unsigned count, size_t bytes)
 {
-    if (p->qos == 0 || qos == 0)
-        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
-    return s->queued_count < s->limits.queued_messages &&
-           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes;
+    return s->queued_count + count <= s->limits.queued_messages &&
+           s->queued_bytes + bytes <= s->limits.queued_bytes;
 }
 
 static void give(struct mrl_session *s, const struct mrl_subscription *to,
@@ -178,47 +202,142 @@ static void note(struct mrl_session *s, struct mrl_owed *o)
     mrl_keep_owed(s, o->to->in_session.key, o->passed, o->until);
 }
 
-static void walk_on(const struct mrl_session *s, struct mrl_owed *o)
+/* How long it must wait, in ms, after it looked at so many places. */
+static uint64_t count_looks(const struct mrl_session *s, size_t places)
 {
-    o->next.count = o->next.bytes = o->at = 0;
-    if (!mrl_retained_walk_on(s->hub->retained, &o->walk, o->to->in_session.key, mrl_monotonic_ms(),
-                              &o->next))
-        stop_walk(o);
+    const struct mrl_hub_hooks *hooks = &s->hub->hooks;
+
+    return hooks->look == NULL ? 0 : hooks->look(hooks->context, s, places);
 }
 
-static bool has_its_turn(const struct mrl_session *s, const struct mrl_owed *o,
-                         const struct mrl_retained_one *one, uint64_t now_ms)
+static bool may_look(struct mrl_session *s)
 {
-    return mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
-           mrl_retained_stands(s->hub->retained, one->publication, now_ms);
+    uint64_t wait_ms;
+
+    if (s->door == NULL)
+        return false; /* it asks for a turn when it is back */
+    wait_ms = count_looks(s, 0);
+    if (wait_ms > 0)
+        mrl_loop_timer(s->hub->loop, &s->owing->timer, wait_ms);
+    return wait_ms == 0;
+}
+
+/* The highest number that may be owed. */
+static uint64_t last_of(const struct mrl_owed *o)
+{
+    return o->back > o->until ? o->back : o->until;
+}
+
+/* A search costs what is below the filter, a walk what is retained at all. */
+static void look(const struct mrl_session *s, struct mrl_owed *o)
+{
+    const struct mrl_retained_span span = {o->passed, last_of(o)};
+    struct mrl_retained *r = s->hub->retained;
+    mrl_bytes filter = o->to->in_session.key;
+    uint64_t now = mrl_monotonic_ms();
+
+    if (o->walks) {
+        mrl_retained_walk_on(r, &o->walk, filter, now, &o->next);
+    } else if (!mrl_retained_search(r, filter, span, now, &o->next)) {
+        mrl_retained_walk_begin(r, &o->walk, span);
+        o->walks = o->next.more = true;
+    }
+}
+
+/* What goes next. false: it must wait before it looks for that. */
+static bool find_next(struct mrl_session *s, struct mrl_owed *o)
+{
+    if (!may_look(s))
+        return false;
+    o->next.count = o->next.bytes = o->next.looked = o->at = 0;
+    look(s, o);
+    atomic_fetch_add(&mrl_retained_owed(s->hub->retained)->found, o->next.count);
+    (void)count_looks(s, o->next.looked); /* asked for before the next one */
+    return true;
+}
+
+static uint8_t qos_of(const struct mrl_owed *o, const struct mrl_publication *p)
+{
+    return p->qos < o->to->options.qos ? p->qos : o->to->options.qos;
+}
+
+/* Also what was set since, while its client was away: at QoS 0 that went to nobody. */
+static bool is_owed(const struct mrl_owed *o, const struct mrl_retained_one *one)
+{
+    bool missed =
+        one->number > o->left && one->number <= o->back && qos_of(o, one->publication) == 0;
+
+    return (missed || one->number <= o->until) &&
+           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           !mrl_publication_expired(one->publication, mrl_monotonic_ms());
+}
+
+static void remember_early(struct mrl_owed *o, uint64_t number)
+{
+    struct early *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        abort();
+    e->number = number;
+    e->in_owed.key = key_of(&e->number);
+    mrl_map_insert(&o->early, &e->in_owed);
+}
+
+static void went_early(struct mrl_session *s, struct mrl_owed *o, uint64_t number)
+{
+    remember_early(o, number);
+    mrl_keep_owed_early(s, o->to->in_session.key, number);
+}
+
+/* What stands in its topic now, if that is owed: it, or what came instead. false: there is no room.
+ */
+static bool hand_over_one(struct mrl_session *s, struct mrl_owed *o,
+                          const struct mrl_retained_one *one)
+{
+    struct mrl_retained_one stands;
+    bool owed, room = true;
+
+    if (!mrl_retained_find(s->hub->retained, one->publication->topic, &stands))
+        return true;
+    owed = is_owed(o, &stands);
+    if (owed)
+        room = has_room(s, stands.publication, o->to->options.qos);
+    if (owed && room) {
+        give(s, o->to, stands.publication);
+        if (stands.number != one->number)
+            went_early(s, o, stands.number);
+    }
+    mrl_publication_unref(stands.publication);
+    return room;
 }
 
 /* false: there is no room for all of them. */
 static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
 {
-    uint64_t now = mrl_monotonic_ms();
-
-    for (; o->at < o->next.count; o->at++) {
+    while (o->at < o->next.count) {
         const struct mrl_retained_one *one = &o->next.found[o->at];
 
-        if (has_its_turn(s, o, one, now)) {
-            if (!has_room(s, one->publication, o->to->options.qos))
-                return false;
-            give(s, o->to, one->publication);
-        }
-        o->passed = one->number;
-        mrl_publication_unref(one->publication);
+        if (!hand_over_one(s, o, one))
+            return false;
+        o->passed = one->place;
+        pass_one(o);
     }
     return true;
+}
+
+/* The store has nothing to say any more, also as the session is kept no longer. */
+static bool decided(const struct mrl_subscription *to)
+{
+    return to->undecided == 0 || !to->subscriber.session->durable;
 }
 
 /* By a SUBSCRIBE that replaced the one these are owed to, and was not refused. */
 static bool wants_none(const struct mrl_subscription *to)
 {
-    return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
+    return to->options.retain_handling == MRL_RETAINED_NEVER && decided(to);
 }
 
-enum progress { FINISHED, GOES_ON, NO_ROOM };
+enum progress { FINISHED, GOES_ON, NO_ROOM /* or not its time to look */ };
 
 /* At most one batch. How far it got is durable together with the entries of the queue. */
 static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
@@ -229,10 +348,10 @@ static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
         return FINISHED;
     if (!o->open)
         return NO_ROOM;
-    if (o->at == o->next.count && o->walks)
-        walk_on(s, o);
+    if (o->at == o->next.count && o->next.more && !find_next(s, o))
+        return NO_ROOM;
     whole = hand_over_batch(s, o);
-    if (whole && !o->walks)
+    if (whole && !o->next.more)
         return FINISHED;
     if (o->passed != o->noted)
         note(s, o);
@@ -250,6 +369,8 @@ static void take_turn(struct mrl_session *s)
 {
     struct mrl_owing *all = s->owing;
 
+    if (s->door == NULL || !s->started) /* it left meanwhile */
+        return;
     for (unsigned tried = 0; tried < all->count; tried++) {
         struct mrl_owed *o = MRL_CONTAINER(all->subscriptions.next, struct mrl_owed, link);
         enum progress got = hand_over(s, o);
@@ -333,28 +454,6 @@ void mrl_owed_done(struct mrl_hub *h)
         h->owed_turn->hub = NULL;
 }
 
-static void begin_walk(struct mrl_session *s, struct mrl_owed *o)
-{
-    o->walks = true;
-    mrl_retained_walk_begin(s->hub->retained, &o->walk, o->passed, o->until);
-}
-
-/* false: nothing matches. */
-static bool collect(struct mrl_session *s, struct mrl_owed *o)
-{
-    struct mrl_retained *r = s->hub->retained;
-
-    if (!mrl_retained_select_few(r, o->to->in_session.key, mrl_monotonic_ms(), &o->next)) {
-        o->until = mrl_retained_last(r);
-        begin_walk(s, o);
-        return true;
-    }
-    if (o->next.count == 0)
-        return false;
-    o->until = o->next.found[o->next.count - 1].number;
-    return true;
-}
-
 void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
 {
     bool before = to->owed != NULL;
@@ -365,7 +464,8 @@ void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
         drop_owed(s, to->owed);
     o = owed_new(s, to);
     o->open = open;
-    if (collect(s, o)) {
+    o->until = mrl_retained_last(s->hub->retained);
+    if (!find_next(s, o) || o->next.more || o->next.count > 0) {
         note(s, o);
         return;
     }
@@ -388,6 +488,44 @@ void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
         mrl_owed_go_on(s);
 }
 
+void mrl_owed_left(struct mrl_session *s)
+{
+    uint64_t last;
+
+    if (s->owing == NULL)
+        return;
+    last = mrl_retained_last(s->hub->retained);
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        if (o->left == 0)
+            o->left = last;
+    }
+}
+
+/* Whoever looks on finds what was missed; of what was found last, those of its topics are enough.
+ */
+static void miss_until(struct mrl_owed *o, uint64_t last)
+{
+    o->back = last;
+    if (o->walks)
+        o->walk.span.until = last_of(o);
+}
+
+void mrl_owed_back(struct mrl_session *s)
+{
+    uint64_t last;
+
+    if (s->owing == NULL)
+        return;
+    last = mrl_retained_last(s->hub->retained);
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        o->open = o->open || decided(o->to);
+        o->unanswered = !o->open;
+        miss_until(o, last);
+    }
+}
+
 void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,
                       uint64_t until)
 {
@@ -395,19 +533,7 @@ void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64
 
     o->open = true;
     o->passed = o->noted = passed;
-    o->until = until;
-    begin_walk(s, o);
-}
-
-static void remember_early(struct mrl_owed *o, uint64_t number)
-{
-    struct early *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        abort();
-    e->number = number;
-    e->in_owed.key = key_of(&e->number);
-    mrl_map_insert(&o->early, &e->in_owed);
+    o->until = o->left = until;
 }
 
 void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
@@ -417,13 +543,46 @@ void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
 
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
-           !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
-           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+    return !wants_none(o->to) && one->place > o->passed && is_owed(o, one) &&
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);
 }
 
-void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
+struct pair {
+    const struct mrl_publication *older, *newer;
+    uint8_t older_qos, newer_qos; /* as they would be delivered */
+};
+
+/* The older one takes no room that the newer one needs. Of QoS 0 both go or none. */
+static bool takes_both(const struct mrl_session *s, const struct pair *p)
+{
+    bool queues = p->newer_qos > 0;
+    size_t bytes = mrl_publication_size(p->older);
+
+    if (p->older_qos == 0)
+        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
+    return queue_takes(s, 1 + queues, bytes + (queues ? mrl_publication_size(p->newer) : 0));
+}
+
+/* Different QoS have no order between them. */
+static bool takes_newer_alone(const struct mrl_session *s, const struct pair *p)
+{
+    return p->older_qos > 0 && p->older_qos == p->newer_qos &&
+           queue_takes(s, 1, mrl_publication_size(p->newer));
+}
+
+static void go_before(struct mrl_session *s, struct mrl_owed *o, struct pair p, uint64_t number)
+{
+    p.older_qos = qos_of(o, p.older);
+    if (takes_both(s, &p))
+        give(s, o->to, p.older);
+    else if (takes_newer_alone(s, &p))
+        s->hub->hooks.dropped(s->hub->hooks.context, s, MRL_ERR_BUSY);
+    else
+        return;
+    went_early(s, o, number);
+}
+
+void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos)
 {
     struct mrl_retained_one older;
 
@@ -431,11 +590,10 @@ void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
         return;
     MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
     {
-        if (still_owes(o, &older) && has_room_before(s, older.publication, o->to->options.qos)) {
-            give(s, o->to, older.publication);
-            remember_early(o, older.number);
-            mrl_keep_owed_early(s, o->to->in_session.key, older.number);
-        }
+        const struct pair pair = {older.publication, p, 0, p->qos < qos ? p->qos : qos};
+
+        if (still_owes(o, &older))
+            go_before(s, o, pair, older.number);
     }
     mrl_publication_unref(older.publication);
 }

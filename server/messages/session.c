@@ -106,6 +106,16 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
     return s;
 }
 
+/* A retained store that is full in all keeps no more, but whoever waits for the will gets it.
+ * Nobody is there to be told. [MQTT-3.1.2-8] */
+static void send_will(struct mrl_hub *h, struct mrl_publication *will)
+{
+    if (mrl_hub_publish(h, will, NULL) == MRL_OK)
+        return;
+    will->retain = false;
+    (void)mrl_hub_publish(h, will, NULL); /* only the retained store says no */
+}
+
 /* Takes will. removal is what takes it out of the store: it becomes durable together with what the
  * will brings, and nothing else may take it out before. */
 static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl_op *removal)
@@ -126,7 +136,7 @@ static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl
     if (!hooks->may(hooks->context, s, &question))
         hooks->dropped(hooks->context, s, MRL_ERR_DENIED);
     else
-        (void)mrl_hub_publish(s->hub, will, NULL); /* a full retained store: nobody to tell */
+        send_will(s->hub, will);
     s->hub->companion = NULL;
     mrl_publication_unref(will);
 }

@@ -170,6 +170,7 @@ void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t n
     if (taken != NULL) {
         subscription->stored = *taken;
         subscription->is_stored = true;
+        mrl_owed_taken(subscription);
     }
     if (--subscription->undecided > 0)
         return;
@@ -218,11 +219,34 @@ void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready)
 {
     struct mrl_map_node *n = NULL;
 
+    if (ready)
+        mrl_owed_back(s);
+    else
+        mrl_owed_left(s);
     if (s->shared_count == 0)
         return;
     while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)
         mrl_routes_set_ready(
             &MRL_CONTAINER(n, struct mrl_subscription, in_session)->subscriber.entry, ready);
+}
+
+void mrl_subscription_set_full(struct mrl_subscription *subscription)
+{
+    mrl_routes_set_full(&subscription->subscriber.entry, /*full=*/true);
+    subscription->subscriber.session->shares_full = true;
+}
+
+void mrl_subscriptions_have_room(struct mrl_session *s)
+{
+    struct mrl_map_node *n = NULL;
+
+    if (!s->shares_full)
+        return;
+    s->shares_full = false;
+    while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)
+        mrl_routes_set_full(
+            &MRL_CONTAINER(n, struct mrl_subscription, in_session)->subscriber.entry,
+            /*full=*/false);
 }
 
 void mrl_subscriptions_rejudge(struct mrl_session *s)

@@ -15,8 +15,8 @@ enum {
     IN_FLIGHT = 3,
     QUEUED = 8,
     FEW = MRL_RETAINED_AT_ONCE,
-    TOPICS = 2000,
-    SEEN = 8000,
+    TOPICS = MRL_RETAINED_SEARCH_MOST + 500, /* too many for a search */
+    SEEN = 3 * TOPICS,
 };
 
 struct seen {
@@ -46,6 +46,8 @@ struct fixture {
     struct mrl_hub_limits limits;
     bool denied, lowered;
     unsigned drops;
+    size_t looked, looks; /* that were, and that may be before it waits */
+    bool seldom, waits;   /* every second time that it asks */
     struct door d;
 };
 
@@ -117,10 +119,22 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
     ((struct fixture *)context)->drops++;
 }
 
+static uint64_t look(void *context, const struct mrl_session *s, size_t places)
+{
+    struct fixture *f = context;
+
+    assert_non_null(mrl_session_door(s));
+    f->looked += places;
+    if (f->seldom && places == 0)
+        f->waits = !f->waits;
+    return f->waits || f->looked >= f->looks;
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const struct mrl_hub_hooks hooks = {f, may_connect, may, dropped};
+    const struct mrl_hub_hooks hooks = {
+        .context = f, .may_connect = may_connect, .may = may, .dropped = dropped, .look = look};
 
     assert_non_null(f);
     f->limits = (struct mrl_hub_limits){.subscriptions_per_session = 10,
@@ -129,6 +143,7 @@ static int set_up(void **state)
                                         .in_flight = IN_FLIGHT,
                                         .session_expiry_s = 3600};
     f->d.much = SEEN;
+    f->looks = SIZE_MAX;
     mrl_rcu_register();
     f->retained = mrl_retained_new(TOPICS, 64 << 20);
     f->routes = mrl_routes_new();
@@ -484,6 +499,103 @@ static void an_older_one_goes_before_a_newer_message_of_a_full_half(void **state
     assert_int_equal(f->drops, 0);
 }
 
+/* More than half of the queue waits, with room for so many more. */
+static void leave_room_for(struct fixture *f, unsigned count)
+{
+    keep_many(f, 600, 1);
+    attach(f);
+    subscribe(f, "t/#", 1);
+    while (f->d.session->queued_count < QUEUED - count)
+        say(f, 700, "live", 1);
+}
+
+static void an_older_one_goes_first_into_the_last_places(void **state)
+{
+    struct fixture *f = *state;
+
+    leave_room_for(f, 2);
+    say(f, 599, "new", 1);
+    assert_int_equal(f->drops, 0);
+    acknowledge(f);
+    assert_all_once(f, 0, 600);
+    assert_int_equal(first_of(f, 599)->payload, 'o');
+    assert_int_equal(times(f, 599, 'n'), 1);
+}
+
+static void an_older_one_takes_no_place_from_a_newer_message(void **state)
+{
+    struct fixture *f = *state;
+
+    leave_room_for(f, 1);
+    say(f, 599, "new", 1);
+    assert_int_equal(f->drops, 1);
+    acknowledge(f);
+    assert_all_once(f, 0, 599);
+    assert_int_equal(times(f, 599, 'o'), 0);
+    assert_int_equal(times(f, 599, 'n'), 1);
+}
+
+/* The newer one is dropped itself: nothing stands before the older one. */
+static void an_older_one_comes_when_there_was_no_room_for_the_newer(void **state)
+{
+    struct fixture *f = *state;
+
+    leave_room_for(f, 0);
+    say(f, 599, "new", 1);
+    assert_int_equal(f->drops, 1);
+    acknowledge(f);
+    assert_all_once(f, 0, 600);
+    assert_int_equal(times(f, 599, 'n'), 0);
+}
+
+/* So is one of another QoS: there is no order between them. */
+static void an_older_one_may_follow_a_message_of_another_qos(void **state)
+{
+    struct fixture *f = *state;
+
+    leave_room_for(f, 0);
+    say(f, 599, "new", 0);
+    assert_int_equal(f->drops, 0);
+    acknowledge(f);
+    assert_all_once(f, 0, 600);
+    assert_int_equal(first_of(f, 599)->payload, 'n');
+}
+
+/* What half of the bytes holds waits; the other half takes either of the two, or both. */
+static void large_before_small(struct fixture *f, size_t spare, unsigned drops)
+{
+    char large[1001] = {0};
+    const struct mrl_publication older = {.topic = MRL_LIT("t/1"),
+                                          .payload = {(uint8_t *)large, 1000}};
+    const struct mrl_publication newer = {.topic = MRL_LIT("t/1"), .payload = MRL_LIT("new")};
+
+    memset(large, 'o', 1000);
+    f->limits.queued_messages = 100;
+    f->limits.queued_bytes =
+        2 * mrl_publication_size(&older) + mrl_publication_size(&newer) + spare - 1;
+    for (int i = 0; i < 9; i++)
+        keep(f, i, large, 1);
+    attach(f);
+    subscribe(f, "t/#", 1);
+    assert_int_equal(f->d.session->queued_count, 1);
+    say(f, 8, "new", 1);
+    assert_int_equal(f->drops, drops);
+    acknowledge(f);
+    assert_all_once(f, 0, 8);
+    assert_int_equal(times(f, 8, 'o'), 1 - drops);
+    assert_int_equal(times(f, 8, 'n'), 1);
+}
+
+static void a_large_older_one_goes_before_a_small_one_when_both_have_room(void **state)
+{
+    large_before_small(*state, 1, 0);
+}
+
+static void a_large_older_one_does_not_follow_a_small_one(void **state)
+{
+    large_before_small(*state, 0, 1);
+}
+
 static void an_older_one_goes_before_what_waits_for_a_client_that_is_away(void **state)
 {
     struct fixture *f = *state;
@@ -590,6 +702,62 @@ static void it_goes_on_when_the_client_is_back(void **state)
     assert_int_equal(f->d.count, 600);
 }
 
+/* Its client is away, and misses what is of QoS 0. */
+static void missed(struct fixture *f, int retained)
+{
+    int last = retained - 1;
+
+    keep_many(f, retained, 1);
+    attach(f);
+    subscribe(f, "t/#", 1);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    f->d.asked = f->d.count;
+    keep(f, last, "first", 0);
+    keep(f, last, "new", 0);
+    keep(f, last - 1, "new", 1);
+    keep(f, last - 2, "", 0);
+    assert_true(attach(f));
+    keep(f, last - 3, "new", 0);
+    acknowledge(f);
+    assert_int_equal(times(f, last, 'n'), 1);
+    assert_true(first_of(f, last)->retain);
+    assert_int_equal(times(f, last - 1, 'n'), 1);
+    assert_false(first_of(f, last - 1)->retain);
+    assert_int_equal(times(f, last - 3, 'n'), 1);
+    assert_false(first_of(f, last - 3)->retain);
+    for (int i = IN_FLIGHT; i < retained; i++)
+        assert_int_equal(times(f, i, 'o'), i < last - 3);
+    assert_int_equal(times(f, last, 'f') + times(f, last - 2, '-'), 0);
+    assert_int_equal(f->drops, 0);
+    assert_null(f->d.session->owing);
+}
+
+static void what_replaced_one_of_few_comes_to_who_was_away(void **state)
+{
+    missed(*state, 20);
+}
+
+static void what_replaced_one_of_many_comes_to_who_was_away(void **state)
+{
+    missed(*state, 600);
+}
+
+static void what_was_missed_goes_before_a_newer_message(void **state)
+{
+    struct fixture *f = *state;
+
+    stop_after(f, 600, 5);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    keep(f, 599, "missed", 0);
+    assert_true(attach(f));
+    f->d.written = f->d.much;
+    say(f, 599, "new", 0);
+    assert_int_equal(first_of(f, 599)->payload, 'm');
+    drain(f);
+    assert_int_equal(times(f, 599, 'm'), 1);
+    assert_int_equal(times(f, 599, 'n'), 1);
+}
+
 static void it_goes_on_with_the_connection_that_takes_over(void **state)
 {
     struct fixture *f = *state;
@@ -602,6 +770,26 @@ static void it_goes_on_with_the_connection_that_takes_over(void **state)
     acknowledge(f);
     for (int i = 0; i < 600; i++)
         assert_int_equal(times(f, i, 'o'), i < IN_FLIGHT ? 2 : 1);
+}
+
+/* The connection ended before SUBACK left, which would have let them go. */
+static void they_come_to_a_client_that_is_back_without_its_suback(void **state)
+{
+    const struct mrl_subscribe_options o = {0};
+    struct fixture *f = *state;
+    bool existed;
+
+    keep_many(f, 20, 0);
+    attach(f);
+    assert_ok(mrl_session_subscribe(f->d.session, MRL_LIT("t/#"), &o, &existed));
+    turns(f);
+    assert_int_equal(f->d.count, 0);
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    assert_true(attach(f));
+    turns(f);
+    assert_int_equal(f->d.count, 20);
+    assert_all_once(f, 0, 20);
+    assert_null(f->d.session->owing);
 }
 
 /* Sanitizers see what is not freed. */
@@ -684,6 +872,127 @@ static void one_that_has_no_room_holds_up_no_other(void **state)
     assert_int_equal(f->d.count, 1200);
 }
 
+/* Until that many have come: a timer, however short, is not for an assertion. */
+static void turns_until(struct fixture *f, size_t count)
+{
+    for (uint64_t end = mrl_monotonic_ms() + 60000; f->d.count < count;) {
+        assert_true(mrl_monotonic_ms() < end);
+        assert_ok(mrl_loop_turn(f->loop, 10));
+    }
+}
+
+/* Below t are more than are searched, and nothing matches. */
+static void a_filter_that_matches_nothing_costs_no_more_than_its_subscriber_may_look(void **state)
+{
+    struct fixture *f = *state;
+
+    keep_many(f, TOPICS, 0);
+    attach(f);
+    f->looks = 10000;
+    for (int i = 0; i < 100; i++) {
+        subscribe(f, "t/+/none", 0);
+        turns(f);
+    }
+    assert_in_range(f->looked, f->looks, f->looks + MRL_RETAINED_SEARCH_MOST - 1);
+    assert_non_null(f->d.session->owing);
+    f->looks = SIZE_MAX;
+    while (f->d.session->owing != NULL)
+        assert_ok(mrl_loop_turn(f->loop, 10));
+    assert_int_equal(f->d.count, 0);
+}
+
+static void one_subscribe_that_repeats_its_filter_costs_no_more_either(void **state)
+{
+    const struct mrl_subscribe_options o = {0};
+    struct fixture *f = *state;
+    bool existed;
+
+    keep_many(f, TOPICS, 0);
+    attach(f);
+    f->looks = 10000;
+    for (int i = 0; i < 100; i++)
+        assert_ok(mrl_session_subscribe(f->d.session, MRL_LIT("t/+/none"), &o, &existed));
+    for (int i = 0; i < 100; i++)
+        mrl_session_send_retained(f->d.session, MRL_LIT("t/+/none"));
+    turns(f);
+    assert_in_range(f->looked, f->looks, f->looks + MRL_RETAINED_SEARCH_MOST - 1);
+}
+
+static void all_come_however_seldom_it_may_look(struct fixture *f, int retained)
+{
+    keep_many(f, retained, 0);
+    attach(f);
+    f->seldom = true;
+    subscribe(f, "t/#", 0);
+    turns_until(f, (size_t)retained);
+    turns(f);
+    assert_int_equal(f->d.count, retained);
+    assert_all_once(f, 0, retained);
+    assert_int_equal(f->drops, 0);
+}
+
+static void all_that_are_searched_come_however_seldom_it_may_look(void **state)
+{
+    all_come_however_seldom_it_may_look(*state, 1000);
+}
+
+static void all_that_are_walked_along_come_however_seldom_it_may_look(void **state)
+{
+    all_come_however_seldom_it_may_look(*state, TOPICS);
+}
+
+/* A place a level, and one for the root. */
+static void what_is_below_the_filter_is_looked_at_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+
+    keep_many(f, TOPICS, 0);
+    attach(f);
+    subscribe(f, "t/7", 0);
+    subscribe(f, "none/+/#", 0);
+    assert_int_equal(f->looked, 3 + 1);
+    assert_int_equal(f->d.count, 1);
+}
+
+static void nobody_looks_for_a_client_that_is_away(void **state)
+{
+    struct fixture *f = *state;
+    size_t before;
+
+    stop_after(f, TOPICS, FEW);
+    f->d.written = 0;
+    mrl_session_drained(f->d.session);
+    before = f->looked;
+    mrl_session_detach(f->d.session, MRL_DETACH_CLEAN);
+    turns(f);
+    assert_int_equal(f->looked, before);
+    assert_true(attach(f));
+    drain(f);
+    assert_all_once(f, 0, TOPICS);
+}
+
+static void assert_owed(const struct fixture *f, size_t subscriptions, size_t found)
+{
+    const struct mrl_retained_owed *owed = mrl_retained_owed(f->retained);
+
+    assert_int_equal(owed->subscriptions, subscriptions);
+    assert_int_equal(owed->found, found);
+}
+
+static void what_is_owed_is_counted(void **state)
+{
+    struct fixture *f = *state;
+
+    stop_after(f, 600, 5);
+    assert_owed(f, 1, FEW - 5);
+    subscribe(f, "t/+", 0);
+    assert_owed(f, 2, 2 * FEW - 5);
+    assert_ok(mrl_session_unsubscribe(f->d.session, MRL_LIT("t/+")));
+    assert_owed(f, 1, FEW - 5);
+    drain(f);
+    assert_owed(f, 0, 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -700,6 +1009,12 @@ int main(void)
         CASE(an_older_one_of_few_goes_before_a_newer_message),
         CASE(an_older_one_of_many_goes_before_a_newer_message),
         CASE(an_older_one_goes_before_a_newer_message_of_a_full_half),
+        CASE(an_older_one_goes_first_into_the_last_places),
+        CASE(an_older_one_takes_no_place_from_a_newer_message),
+        CASE(an_older_one_comes_when_there_was_no_room_for_the_newer),
+        CASE(an_older_one_may_follow_a_message_of_another_qos),
+        CASE(a_large_older_one_goes_before_a_small_one_when_both_have_room),
+        CASE(a_large_older_one_does_not_follow_a_small_one),
         CASE(an_older_one_goes_before_what_waits_for_a_client_that_is_away),
         CASE(it_ends_with_the_subscription),
         CASE(it_ends_with_the_right_to_subscribe),
@@ -708,11 +1023,22 @@ int main(void)
         CASE(the_same_filter_goes_on_when_only_a_new_one_gets_retained_messages),
         CASE(the_same_filter_ends_it_when_no_retained_messages_are_wanted),
         CASE(it_goes_on_when_the_client_is_back),
+        CASE(what_replaced_one_of_few_comes_to_who_was_away),
+        CASE(what_replaced_one_of_many_comes_to_who_was_away),
+        CASE(what_was_missed_goes_before_a_newer_message),
         CASE(it_goes_on_with_the_connection_that_takes_over),
+        CASE(they_come_to_a_client_that_is_back_without_its_suback),
         CASE(a_session_that_ends_owes_nothing),
         CASE(several_subscriptions_take_turns),
         CASE(four_sessions_get_a_portion_in_a_turn),
         CASE(one_that_has_no_room_holds_up_no_other),
+        CASE(a_filter_that_matches_nothing_costs_no_more_than_its_subscriber_may_look),
+        CASE(one_subscribe_that_repeats_its_filter_costs_no_more_either),
+        CASE(all_that_are_searched_come_however_seldom_it_may_look),
+        CASE(all_that_are_walked_along_come_however_seldom_it_may_look),
+        CASE(what_is_below_the_filter_is_looked_at_and_nothing_else),
+        CASE(nobody_looks_for_a_client_that_is_away),
+        CASE(what_is_owed_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,14 +10,11 @@
 
 #include "net/conn_internal.h"
 #include "net/listener.h"
-#include "tests/unit/net/pki.h"
+#include "tests/unit/net/one_device.h"
 #include "tests/unit/net/turn.h"
 
-#define DAY INT64_C(86400)
 enum { CERTIFICATE_REVOKED = 44, LIMIT = 5000 };
 
-static struct pki pki;
-static struct pki_identity device;
 static enum mrl_tls_refusal verdict;
 
 static enum mrl_tls_refusal judge(void *context, const struct mrl_fingerprint *fp)
@@ -605,22 +602,6 @@ static void many_idle_connections_are_cheap(void **state)
     mrl_conns_free(conns);
     mrl_loop_free(outside);
     close_world(&w);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    pki_init(&pki);
-    pki_issue(&pki.ca, MRL_CERT_DEVICE, "device-1", -DAY, DAY, &device);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_identity_done(&device);
-    pki_done(&pki);
-    return 0;
 }
 
 int main(void)
