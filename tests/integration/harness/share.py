@@ -20,7 +20,7 @@ from .ca import Identity
 from .mqtt import Mqtt
 from .steady import LONG_S, QUIET_S, Steady
 
-WINDOW, FILL_S = 10, 1.0
+WINDOW, STAYING_WINDOW, FILL_S = 10, 20, 1.0
 
 
 class Way(enum.Enum):
@@ -71,7 +71,7 @@ class Member(Steady):
         way = self._way
         self._way = way and Way.CLEAN_START  # should the answer be lost, nobody could tell whose session is there
         answer = client.connect(self._client_id, clean=way is Way.CLEAN_START,
-                                props={"session_expiry": LONG_S, "receive_maximum": WINDOW})
+                                props={"session_expiry": LONG_S, "receive_maximum": WINDOW if self._ways else STAYING_WINDOW})
         assert answer.reason == 0, f"CONNACK {answer.reason:#x}"
         if not answer.session_present and not self._first:
             self._begin_life(way)
