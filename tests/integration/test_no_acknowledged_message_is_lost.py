@@ -120,7 +120,7 @@ def judge(subscriber: Subscriber, wanted: dict[int, list[bytes]], wills: list[La
 def test_killed_under_load_nothing_acknowledged_is_lost(make_merlon, workers):
     seed = random.SystemRandom().randint(0, 1 << 32)
     dice = random.Random(seed)
-    merlon = make_merlon({"server": {"workers": workers}, "mqtt": {"queued_messages": 100000, "queued_bytes": "64MiB",
+    merlon = make_merlon({"server": {"workers": workers}, "mqtt": {"queued_messages": 1000000, "queued_bytes": "512MiB",
                                                                    "application_sessions": 100000}})
     merlon.init()
     merlon.start()

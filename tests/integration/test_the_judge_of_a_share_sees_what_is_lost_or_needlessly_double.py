@@ -19,8 +19,7 @@ def take(member: Member, qos: int, packet_id: int, payload: bytes, dup: bool = F
 
 
 def end(member: Member, way: Way | None) -> None:
-    member._way = way
-    member._begin_life()
+    member._begin_life(way)
 
 
 def test_what_one_of_them_took_is_not_lost(members):

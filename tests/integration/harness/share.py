@@ -20,7 +20,7 @@ from .ca import Identity
 from .mqtt import Mqtt
 from .steady import LONG_S, QUIET_S, Steady
 
-WINDOW, FILL_S = 10, 1.0
+WINDOW, STAYING_WINDOW, FILL_S = 10, 20, 1.0
 
 
 class Way(enum.Enum):
@@ -68,18 +68,20 @@ class Member(Steady):
 
     def _connect(self, client: Mqtt) -> None:
         self._connected_to, self._all_is_here, self._held = self._daemon(), False, None
-        answer = client.connect(self._client_id, clean=self._way is Way.CLEAN_START,
-                                props={"session_expiry": LONG_S, "receive_maximum": WINDOW})
+        way = self._way
+        self._way = way and Way.CLEAN_START  # should the answer be lost, nobody could tell whose session is there
+        answer = client.connect(self._client_id, clean=way is Way.CLEAN_START,
+                                props={"session_expiry": LONG_S, "receive_maximum": WINDOW if self._ways else STAYING_WINDOW})
         assert answer.reason == 0, f"CONNACK {answer.reason:#x}"
         if not answer.session_present and not self._first:
-            self._begin_life()
+            self._begin_life(way)
         self._way, self._first = None, False
 
-    def _begin_life(self) -> None:
-        if self._way is None:
+    def _begin_life(self, way: Way | None) -> None:
+        if way is None:
             self.lost_sessions += 1
         else:
-            self.ended[self._way] += 1
+            self.ended[way] += 1
         self.lives[-1].over = self._daemon()
         self.lives.append(Life())
 
