@@ -359,6 +359,99 @@ static void what_is_owed_comes_to_a_session_that_is_kept_no_longer(void **state)
         assert_int_equal(times[i], 1);
 }
 
+static void clear(struct fixture *f, int topic)
+{
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "r/%d", topic);
+    (void)publish(f, f->hubs[0], &(struct mrl_publication){.topic = mrl_str(name), .retain = true},
+                  NULL);
+}
+
+/* The highest numbers are in no row any more: nothing that is retained later may get one of them,
+ * which would be owed beside going at once. */
+static void what_is_retained_after_a_start_is_not_owed_as_well(void **state)
+{
+    const struct mrl_publication newer = {
+        .topic = MRL_LIT("r/599"), .payload = MRL_LIT("599"), .qos = 1, .retain = true};
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    for (int i = OWED - 10; i < OWED; i++)
+        clear(f, i);
+    settle(f);
+    (void)restart(f);
+    d = (struct door){0};
+    attach(f, "a", 60, &d);
+    (void)publish(f, f->hubs[0], &newer, NULL);
+    settle(f);
+    take_all(f, &d, times);
+    assert_int_equal(times[OWED - 1], 1);
+    assert_owed(f, 0);
+}
+
+static void the_same_subscribe_is_owed_nothing_when_nothing_is_left(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    subscribe_to_many(f, &d);
+    for (int i = 0; i < OWED; i++)
+        clear(f, i);
+    settle(f);
+    assert_owed(f, 1);
+    subscribe(&d, "r/#", 1);
+    settle(f);
+    assert_owed(f, 0);
+    mrl_buf_done(&d.log);
+}
+
+static mrl_err leave_orphans(struct mrl_tx *tx, struct mrl_write *w)
+{
+    (void)w;
+    MRL_TRY(mrl_tx_exec(tx, "INSERT INTO mqtt_owed VALUES (0, 'r/#', 1, 2)", MRL_NO_ARGS, NULL));
+    return mrl_tx_exec(tx, "INSERT INTO mqtt_owed_early VALUES (0, 'r/#', 2)", MRL_NO_ARGS, NULL);
+}
+
+static void what_a_session_that_is_gone_was_owed_is_removed_at_a_start(void **state)
+{
+    struct mrl_write orphans = {.run = leave_orphans};
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    subscribe_to_many(f, &d);
+    assert_ok(mrl_store_write(f->store, &orphans));
+    (void)restart(f);
+    assert_owed(f, 1);
+    assert_count(f, "mqtt_owed_early", 0);
+}
+
+/* Its worker may go on with what is owed before the store has answered. */
+static void nothing_ends_before_the_subscription_that_wants_none_is_taken(void **state)
+{
+    const struct mrl_subscribe_options none = {.qos = 1, .retain_handling = MRL_RETAINED_NEVER};
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+    bool existed;
+
+    subscribe_to_many(f, &d);
+    hide_table(f, "mqtt_subscriptions");
+    assert_ok(mrl_session_subscribe(d.session, MRL_LIT("r/#"), &none, &existed));
+    mrl_owed_go_on(d.session);
+    settle(f);
+    show_table(f, "mqtt_subscriptions");
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, &d); /* what was in flight comes again */
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
 /* A full disk takes nothing away from those who wait for what stands. */
 static void one_whose_replacement_was_refused_still_is_owed(void **state)
 {
@@ -393,6 +486,10 @@ int main(void)
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
         CASE(a_subscription_that_is_refused_ends_nothing),
         CASE(a_subscription_that_wants_none_ends_it),
+        CASE(nothing_ends_before_the_subscription_that_wants_none_is_taken),
+        CASE(what_is_retained_after_a_start_is_not_owed_as_well),
+        CASE(the_same_subscribe_is_owed_nothing_when_nothing_is_left),
+        CASE(what_a_session_that_is_gone_was_owed_is_removed_at_a_start),
         CASE(one_whose_replacement_was_refused_still_is_owed),
         CASE(what_replaced_one_comes_after_a_start_as_well),
         CASE(what_is_owed_comes_without_a_suback_once_the_store_took_it),

@@ -25,6 +25,19 @@ static void before_a_newer_one(struct fixture *f, int retained)
     assert_int_equal(times(f, topic, 'n'), 2);
 }
 
+static void one_that_went_does_not_go_again_before_a_newer_message(void **state)
+{
+    struct fixture *f = *state;
+    int went;
+
+    stop_after(f, 20, 5);
+    went = f->d.seen[0].topic;
+    say(f, went, "new", 0);
+    assert_int_equal(times(f, went, 'n'), 1);
+    drain(f);
+    assert_all_once(f, 0, 20);
+}
+
 static void an_older_one_of_few_goes_before_a_newer_message(void **state)
 {
     before_a_newer_one(*state, 20);
@@ -186,6 +199,7 @@ static void what_was_missed_goes_before_a_newer_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(one_that_went_does_not_go_again_before_a_newer_message),
         CASE(an_older_one_of_few_goes_before_a_newer_message),
         CASE(an_older_one_of_many_goes_before_a_newer_message),
         CASE(an_older_one_goes_before_a_newer_message_of_a_full_half),
