@@ -118,6 +118,20 @@ static void a_session_that_came_back_is_connected_in_the_store_as_well(void **st
     assert_rows(f, "1 0 0 0 0 0"); /* its time begins with the cut */
 }
 
+/* The clock of the machine went back by an hour: none is kept for longer than it asked for. */
+static void a_session_that_went_later_than_now_has_its_time_from_now(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    settle(f);
+    (void)went(f, /*ago_s=*/-3600, /*expiry_s=*/60, /*will_delay_s=*/0);
+    assert_true(end_of_b(f) <= mrl_monotonic_ms() + 60000);
+    assert_rows(f, "1 0 0 0 0 0");
+}
+
 static mrl_err a_minute_less(struct mrl_tx *tx, struct mrl_write *w)
 {
     (void)w;
@@ -149,6 +163,7 @@ int main(void)
         CASE(a_kept_session_lasts_as_long_as_the_limit_of_today),
         CASE(a_session_above_the_limit_of_today_ends_with_its_will),
         CASE(a_session_that_went_before_the_machine_started_ends_in_its_time),
+        CASE(a_session_that_went_later_than_now_has_its_time_from_now),
         CASE(a_session_that_came_back_is_connected_in_the_store_as_well),
         CASE(a_session_that_was_cut_off_ends_in_its_time_over_several_starts),
     };
