@@ -197,6 +197,45 @@ static void with_little_to_do_it_stops_waiting(void **state)
     assert_int_equal(mrl_pace_wait(&p, 0), 0);
 }
 
+/* Whoever stops soon after it has to be crowded for half a second again. */
+static void a_look_that_found_a_crowd_is_over(void **state)
+{
+    struct mrl_pace p = gathering();
+
+    (void)state;
+    while (mrl_pace_wait(&p, 0) > 0)
+        live(&p, 1, BUSY, CROWDED);
+    live(&p, 1, BUSY, CROWDED);
+    while (p.apart_ns > 0)
+        live(&p, 1, 5, CROWDED);
+    live(&p, 1, BUSY, CROWDED);
+    assert_int_equal(mrl_pace_wait(&p, 0), 0);
+}
+
+/* It was busy enough for a crowd: it goes on apart though the mean has yet to follow. */
+static void who_begins_to_gather_is_taken_for_busy(void **state)
+{
+    struct mrl_pace p = {.most_ns = MOST};
+    uint64_t first;
+
+    (void)state;
+    live(&p, HALF_A_SECOND, BUSY, CROWDED);
+    first = p.apart_ns;
+    assert_true(first > 0);
+    live(&p, 1, 26, CROWDED);
+    assert_true(p.apart_ns > first);
+}
+
+static void a_wait_shorter_than_its_wake_up_is_none(void **state)
+{
+    struct mrl_pace p = gathering();
+    const uint64_t shortest = MS / 20;
+
+    (void)state;
+    assert_int_equal(mrl_pace_wait(&p, MOST - shortest), shortest);
+    assert_int_equal(mrl_pace_wait(&p, MOST - shortest + 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +253,9 @@ int main(void)
         cmocka_unit_test(one_lull_does_not_end_it),
         cmocka_unit_test(no_longer_crowded_after_a_while_it_stops),
         cmocka_unit_test(with_little_to_do_it_stops_waiting),
+        cmocka_unit_test(a_look_that_found_a_crowd_is_over),
+        cmocka_unit_test(who_begins_to_gather_is_taken_for_busy),
+        cmocka_unit_test(a_wait_shorter_than_its_wake_up_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
