@@ -190,10 +190,14 @@ static void unknown_versions_commands_and_families_are_refused(void **state)
 
 static void a_header_too_short_for_its_addresses_is_refused(void **state)
 {
+    /* 2.2: two paths of 108 bytes. Whole values would be in these. */
+    uint8_t local[16 + 216 - 3] = MARK "\x21\x31\x00\xd5";
+
     (void)state;
     assert_refused(MRL_LIT(MARK "\x21\x11\x00\x0b" ADDRESSES_4), MRL_ERR_MALFORMED);
     assert_refused(MRL_LIT(MARK "\x21\x21\x00\x0c" ADDRESSES_4), MRL_ERR_MALFORMED);
     assert_refused(MRL_LIT(MARK "\x21\x31\x00\x0c" ADDRESSES_4), MRL_ERR_MALFORMED);
+    assert_refused(mrl_bytes_of(local, sizeof(local)), MRL_ERR_MALFORMED);
 }
 
 static void further_values_are_skipped_and_must_end_with_the_header(void **state)
