@@ -222,6 +222,29 @@ static void nobody_publishes_what_would_be_received(void **state)
                         "warning:case-differs/1 warning:no-publisher/1");
 }
 
+/* Their ${id} and ${group} are no place of any device. */
+static void what_only_applications_hold_makes_no_place_of_devices(void **state)
+{
+    const struct mrl_lint_input in = {0};
+
+    (void)state;
+    assert_string_equal(
+        lint_beside("publish data/+/x\n-> group:g", "subscribe data/${id}/x\n-> application:a", &in)
+            .ids,
+        "");
+    assert_string_equal(
+        lint_beside("publish data/+/x\n-> group:g", "subscribe data/${id}/x\n-> device:d", &in).ids,
+        "error:crosses-devices/1");
+    assert_string_equal(lint_beside("publish data/+/x\n-> group:g",
+                                    "subscribe data/${group}/x\n-> application:a", &in)
+                            .ids,
+                        "");
+    assert_string_equal(
+        lint_beside("publish data/+/x\n-> group:g", "subscribe data/${group}/x\n-> group:g", &in)
+            .ids,
+        "warning:crosses-groups/1");
+}
+
 static bool has(void *context, const struct mrl_role_target *t, const struct mrl_level *variable)
 {
     (void)context; /* the group g has a device pump with site=berlin */
@@ -304,6 +327,7 @@ int main(void)
         cmocka_unit_test(each_finding_has_its_rule),
         cmocka_unit_test(a_role_without_rules_is_told),
         cmocka_unit_test(nobody_publishes_what_would_be_received),
+        cmocka_unit_test(what_only_applications_hold_makes_no_place_of_devices),
         cmocka_unit_test(what_is_known_of_the_fleet_counts),
         cmocka_unit_test(a_finding_says_where_why_and_what_to_do),
         cmocka_unit_test(a_great_many_rules_end_with_a_note),
