@@ -69,7 +69,7 @@ static bool take_packet_id(struct mrl_session *s, struct mrl_outgoing *o)
     return true;
 }
 
-static bool send(struct mrl_session *s, const struct mrl_outgoing *o)
+static enum mrl_sent send(struct mrl_session *s, const struct mrl_outgoing *o)
 {
     const struct mrl_delivery d = {.publication = o->publication,
                                    .packet_id = o->packet_id,
@@ -89,19 +89,49 @@ static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
     s->queued_bytes -= mrl_publication_size(o->publication);
 }
 
-/* What the client cannot take is as good as acknowledged. */
-static void launch(struct mrl_session *s, struct mrl_outgoing *o)
+static void pass_unsent(struct mrl_session *s, const struct mrl_outgoing *o)
 {
-    if (!send(s, o)) {
+    if (s->unsent == o)
+        s->unsent = o->link.next == &s->flying
+                        ? NULL
+                        : MRL_CONTAINER(o->link.next, struct mrl_outgoing, link);
+}
+
+static void land(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    pass_unsent(s, o);
+    outgoing_free(s, o);
+    s->flying_count--;
+}
+
+/* false: there is no room. What the client cannot take is as good as acknowledged. */
+static bool leave(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    enum mrl_sent sent = send(s, o);
+
+    if (sent == MRL_SENT_NO_ROOM)
+        return false;
+    if (sent == MRL_SENT_TOO_LARGE) {
         dropped(s, MRL_ERR_LIMIT);
-        outgoing_free(s, o);
-        return;
+        land(s, o);
+        return true;
     }
+    pass_unsent(s, o);
     o->step = o->qos == 1 ? MRL_STEP_PUBACK : MRL_STEP_PUBREC;
     if (o->seq > s->sent)
         s->sent = o->seq;
+    return true;
+}
+
+/* It counts as in flight whether there is room in the connection or not: what the client has room
+ * for must not wait in the queue, which is smaller. */
+static void launch(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    o->step = MRL_STEP_UNSENT;
     mrl_list_add(&s->flying, &o->link);
     s->flying_count++;
+    if (s->unsent == NULL && !leave(s, o))
+        s->unsent = o;
 }
 
 /* What was sent before goes on: only a delivery that did not begin expires. MQTT 5.0 3.3.2-5 */
@@ -130,12 +160,34 @@ static void pump(struct mrl_session *s)
     }
 }
 
+static void send_unsent(struct mrl_session *s)
+{
+    while (s->unsent != NULL) {
+        struct mrl_outgoing *o = s->unsent;
+
+        if (expired(o)) {
+            dropped(s, MRL_ERR_TIMEOUT);
+            land(s, o);
+        } else if (!leave(s, o)) {
+            return;
+        }
+    }
+}
+
 /* As pump, when the window or the queue may have room it had not. */
 static void pump_on(struct mrl_session *s)
 {
     pump(s);
     if (s->owing != NULL)
         mrl_owed_go_on(s);
+}
+
+void mrl_session_drained(struct mrl_session *s)
+{
+    if (s->door == NULL || !s->started)
+        return;
+    send_unsent(s);
+    pump_on(s);
 }
 
 static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
@@ -174,7 +226,7 @@ static void deliver_at_most_once(struct mrl_session *s, const struct mrl_publica
 
     if (p->expires_ms != 0 && mrl_publication_expired(p, mrl_monotonic_ms()))
         dropped(s, MRL_ERR_TIMEOUT); /* one that may wait for 0 seconds. MQTT 5.0 3.3.2-5 */
-    else if (s->door != NULL && s->started && !s->sink->publish(s->door, &d))
+    else if (s->door != NULL && s->started && s->sink->publish(s->door, &d) == MRL_SENT_TOO_LARGE)
         dropped(s, MRL_ERR_LIMIT);
 }
 
@@ -201,14 +253,15 @@ static void requeue(struct mrl_session *s)
     struct mrl_list again;
 
     mrl_list_init(&again);
+    s->unsent = NULL;
     MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
     {
         if (o->step == MRL_STEP_PUBCOMP)
             continue;
         mrl_list_remove(&o->link);
         mrl_list_add(&again, &o->link);
+        o->again = o->again || o->step != MRL_STEP_UNSENT;
         o->step = MRL_STEP_QUEUED;
-        o->again = true;
         s->flying_count--;
         s->queued_count++;
         s->queued_bytes += mrl_publication_size(o->publication);
@@ -241,7 +294,7 @@ static void give_on(const struct mrl_session *s, const struct mrl_outgoing *o)
     bool may_be_taken = o->qos == 2 && o->again; /* also one that an earlier run sent */
 
     if (o->share != 0 && !may_be_taken &&
-        (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_PUBACK))
+        (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_UNSENT || o->step == MRL_STEP_PUBACK))
         mrl_routing_give_on(s->hub, o->publication, o->share);
 }
 
@@ -257,6 +310,7 @@ void mrl_delivery_clear(struct mrl_session *s)
         give_on(s, o);
         outgoing_free(s, o);
     }
+    s->unsent = NULL;
     s->queued_count = s->flying_count = 0;
     s->queued_bytes = 0;
 }
@@ -291,11 +345,15 @@ void mrl_delivery_refused(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_stored_unref(s->hub->journal, o->stored);
     o->stored = NULL;
     o->kept = o->held = false;
-    if (o->step != MRL_STEP_QUEUED)
+    if (o->step != MRL_STEP_QUEUED && o->step != MRL_STEP_UNSENT)
         return;
-    unqueue(s, o);
     dropped(s, MRL_ERR_NO_SPACE);
-    outgoing_free(s, o);
+    if (o->step == MRL_STEP_UNSENT) {
+        land(s, o);
+    } else {
+        unqueue(s, o);
+        outgoing_free(s, o);
+    }
     if (s->started)
         pump_on(s);
 }
@@ -308,8 +366,7 @@ void mrl_delivery_released(struct mrl_session *s, struct mrl_outgoing *o)
 
 static void finish(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    outgoing_free(s, o);
-    s->flying_count--;
+    land(s, o);
     pump_on(s);
 }
 
@@ -326,7 +383,8 @@ mrl_err mrl_session_pubrec(struct mrl_session *s, uint16_t packet_id, bool faile
 {
     struct mrl_outgoing *o = find_flying(s, packet_id);
 
-    MRL_ENSURE(o != NULL && o->step != MRL_STEP_PUBACK, MRL_ERR_NOT_FOUND);
+    MRL_ENSURE(o != NULL && (o->step == MRL_STEP_PUBREC || o->step == MRL_STEP_PUBCOMP),
+               MRL_ERR_NOT_FOUND);
     if (failed) { /* MQTT 5.0 4.3.3: no PUBREL follows */
         finish(s, o);
         return MRL_OK;

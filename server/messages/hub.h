@@ -77,12 +77,17 @@ enum mrl_evict_reason {
 /* For messages that are lost when there is none. */
 enum mrl_room { MRL_ROOM_NONE, MRL_ROOM_LITTLE, MRL_ROOM_MUCH };
 
+enum mrl_sent {
+    MRL_SENT,
+    MRL_SENT_TOO_LARGE, /* for this client: it counts as delivered. MQTT 5.0 3.1.2-25 */
+    MRL_SENT_NO_ROOM,   /* of QoS 1 and 2 only: once more from mrl_session_drained on */
+};
+
 /* The door's side of a session, called from any hub or session function. None of them may call back
  * into the hub before it returns: a connection that must end does so at the end of the loop turn.
  * With evict the session is detached already. */
 struct mrl_session_sink {
-    /* false: larger than the client takes; it counts as delivered. MQTT 5.0 3.1.2-25 */
-    bool (*publish)(void *door, const struct mrl_delivery *d);
+    enum mrl_sent (*publish)(void *door, const struct mrl_delivery *d);
     void (*pubrel)(void *door, uint16_t packet_id);
     void (*evict)(void *door, enum mrl_evict_reason why);
     /* Of the connection, for QoS 0. Less than much: mrl_session_drained is called when there is. */

@@ -190,11 +190,6 @@ void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter)
         mrl_owed_open(s, subscription);
 }
 
-void mrl_session_drained(struct mrl_session *s)
-{
-    mrl_owed_go_on(s);
-}
-
 bool mrl_session_send(struct mrl_session *s, const struct mrl_publication *p)
 {
     const struct mrl_subscription *subscription = find(s, p->topic);

@@ -55,6 +55,11 @@ void client_fixture_init(struct client_fixture *f)
     open_connection(f);
 }
 
+void client_fixture_take_back(struct client_fixture *f)
+{
+    mrl_conn_set_kind(f->client.conn, &kind);
+}
+
 void client_fixture_done(struct client_fixture *f)
 {
     mrl_timer_cancel(&f->client.timer);

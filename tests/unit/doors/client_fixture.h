@@ -16,6 +16,8 @@ struct client_fixture {
     int peer;
 };
 void client_fixture_init(struct client_fixture *f);
+/* After the door set the kind of its connection, which must be there still. */
+void client_fixture_take_back(struct client_fixture *f);
 void client_fixture_done(struct client_fixture *f);
 
 #endif

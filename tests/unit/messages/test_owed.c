@@ -49,7 +49,7 @@ struct fixture {
     struct door d;
 };
 
-static bool on_publish(void *door, const struct mrl_delivery *p)
+static enum mrl_sent on_publish(void *door, const struct mrl_delivery *p)
 {
     struct door *d = door;
     struct seen *s = &d->seen[d->count++];
@@ -67,7 +67,7 @@ static bool on_publish(void *door, const struct mrl_delivery *p)
                        .identifier = p->identifier_count > 0 ? p->identifiers[0] : 0};
     if (p->qos == 0)
         d->written++;
-    return true;
+    return MRL_SENT;
 }
 
 static void on_pubrel(void *door, uint16_t packet_id)

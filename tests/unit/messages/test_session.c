@@ -39,19 +39,19 @@ static const struct mrl_hub_limits limits = {.subscriptions_per_session = SUBSCR
                                              .in_flight = IN_FLIGHT,
                                              .session_expiry_s = 3600};
 
-static bool log_publish(void *door, const struct mrl_delivery *d)
+static enum mrl_sent log_publish(void *door, const struct mrl_delivery *d)
 {
     struct door *to = door;
 
     if (d->publication->payload.len > to->largest)
-        return false;
+        return MRL_SENT_TOO_LARGE;
     assert_ok(mrl_buf_printf(&to->log, "P%d%s%s %d %.*s %.*s", d->qos, d->dup ? "d" : "-",
                              d->retain ? "r" : "-", d->packet_id, MRL_FMT(d->publication->topic),
                              MRL_FMT(d->publication->payload)));
     for (size_t i = 0; i < d->identifier_count; i++)
         assert_ok(mrl_buf_printf(&to->log, " #%u", d->identifiers[i]));
     assert_ok(mrl_buf_printf(&to->log, ";"));
-    return true;
+    return MRL_SENT;
 }
 
 static void log_pubrel(void *door, uint16_t packet_id)
