@@ -333,6 +333,41 @@ static void the_backlog_holds_at_limit_and_ends_one_above(void **state)
     close_world(&w);
 }
 
+static void what_is_allowed_beside_the_limit_holds_until_all_is_sent(void **state)
+{
+    enum { MORE = 1000 };
+    static const uint8_t many[LIMIT + MORE];
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    mrl_conn_allow(w.server.conn, MORE);
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + MORE)));
+    turn_until(w.loop, w.client.got.len == LIMIT + MORE);
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT)));
+    assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
+    turn_until(w.loop, w.server.closed == 1);
+    assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
+    close_world(&w);
+}
+
+static void one_byte_more_than_is_allowed_beside_the_limit_ends_it(void **state)
+{
+    static const uint8_t many[LIMIT + 1];
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    mrl_conn_allow(w.server.conn, 1000);
+    mrl_conn_allow(w.server.conn, 1); /* instead of it */
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + 1)));
+    assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
+    turn_until(w.loop, w.server.closed == 1);
+    close_world(&w);
+}
+
 static void a_mebibyte_waits_where_nothing_else_is_said(void **state)
 {
     enum { MEBIBYTE = 1 << 20 };
@@ -617,6 +652,8 @@ int main(void)
         cmocka_unit_test(a_silent_peer_and_a_half_handshake_time_out),
         cmocka_unit_test(handshakes_in_progress_are_limited),
         cmocka_unit_test(the_backlog_holds_at_limit_and_ends_one_above),
+        cmocka_unit_test(what_is_allowed_beside_the_limit_holds_until_all_is_sent),
+        cmocka_unit_test(one_byte_more_than_is_allowed_beside_the_limit_ends_it),
         cmocka_unit_test(a_mebibyte_waits_where_nothing_else_is_said),
         cmocka_unit_test(what_is_not_taken_is_kept_up_to_its_limit),
         cmocka_unit_test(a_paused_connection_is_silent_and_shows_everything_later),
