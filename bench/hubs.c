@@ -55,11 +55,11 @@ static void dropped(void *context, const struct mrl_session *s, mrl_err why)
     (void)why;
 }
 
-static enum mrl_sent take(void *door, const struct mrl_delivery *d)
+static bool take(void *door, const struct mrl_delivery *d)
 {
     (void)door;
     (void)d;
-    return MRL_SENT;
+    return true;
 }
 
 static void release(void *door, uint16_t packet_id)

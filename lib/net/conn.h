@@ -61,7 +61,7 @@ struct mrl_conn_kind {
     void (*on_drained)(struct mrl_conn *c); /* all that was written is with the kernel */
     void (*on_closed)(struct mrl_conn *c, const struct mrl_conn_closed *closed);
     size_t input_limit;   /* bytes on_data may leave behind; 0: 64 KiB */
-    size_t backlog_limit; /* bytes that may wait to leave; 0: 1 MiB */
+    size_t backlog_limit; /* bytes that may wait when more are written; 0: 1 MiB */
     bool secret;          /* credentials pass: what was read or written stays nowhere */
 };
 
@@ -117,8 +117,9 @@ struct mrl_loop *mrl_conns_loop(const struct mrl_conns *cs);
 mrl_err mrl_conn_channel_binding(const struct mrl_conn *c, struct mrl_buf *out,
                                  enum mrl_tls_binding *kind);
 
-/* Copies. MRL_ERR_LIMIT: the backlog would pass its limit; nothing is added and the connection ends
- * with MRL_END_BACKLOG. MRL_ERR_STATE: not open yet, closing or closed. */
+/* Copies. MRL_ERR_LIMIT: more than the limit of the backlog waits already (data may be larger than
+ * it); nothing is added and the connection ends with MRL_END_BACKLOG. MRL_ERR_STATE: not open yet,
+ * closing or closed. */
 mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data);
 /* So many bytes may wait beside the limit, until nothing waits any more: for one large thing that
  * is written next. Instead of what was allowed before. Only for a kind with a limit. */

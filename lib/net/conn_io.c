@@ -229,8 +229,7 @@ mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data)
     MRL_ENSURE(c->state == CONN_OPEN, MRL_ERR_STATE);
     if (data.len == 0)
         return MRL_OK;
-    if (c->out.len > mrl_conn_backlog_limit(c) ||
-        data.len > mrl_conn_backlog_limit(c) - c->out.len) {
+    if (c->out.len > mrl_conn_backlog_limit(c)) {
         mrl_conn_finish(c, MRL_END_BACKLOG);
         return MRL_ERR_LIMIT;
     }

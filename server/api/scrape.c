@@ -145,6 +145,7 @@ static mrl_err write_build(const struct mrl_api *api, struct mrl_buf *out)
 static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
 {
     struct mrl_registry_counts counts;
+    const struct mrl_retained_owed *owed = mrl_retained_owed(api->retained);
     size_t sessions = 0, connected = 0;
     uint64_t entries;
 
@@ -163,6 +164,12 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"merlon_connections", "MQTT connections.", (double)connected},
             {"merlon_retained_messages", "Retained messages.",
              (double)mrl_retained_count(api->retained)},
+            {"merlon_retained_owed_subscriptions",
+             "Subscriptions that have not got all retained messages yet.",
+             (double)owed->subscriptions},
+            {"merlon_retained_owed_messages",
+             "Retained messages that were found for them and wait until they are sent.",
+             (double)owed->found},
             {"merlon_enrolments_waiting", "Enrolments under way or waiting.",
              (double)mrl_admission_waiting(api->onboarding->admission)},
             {"merlon_messages_store_failing",
@@ -176,7 +183,7 @@ static mrl_err write_duties(struct mrl_api *api, struct mrl_buf *out)
             {"process_start_time_seconds", "Start of the process, seconds since 1970.",
              (double)api->started_ms / 1000},
         },
-        12, out);
+        14, out);
 }
 
 static mrl_err write_witnesses(struct mrl_witnesses *all, struct mrl_buf *out)

@@ -69,7 +69,7 @@ static bool take_packet_id(struct mrl_session *s, struct mrl_outgoing *o)
     return true;
 }
 
-static enum mrl_sent send(struct mrl_session *s, const struct mrl_outgoing *o)
+static bool send(struct mrl_session *s, const struct mrl_outgoing *o)
 {
     const struct mrl_delivery d = {.publication = o->publication,
                                    .packet_id = o->packet_id,
@@ -87,6 +87,7 @@ static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_list_remove(&o->link);
     s->queued_count--;
     s->queued_bytes -= mrl_publication_size(o->publication);
+    mrl_subscriptions_have_room(s);
 }
 
 static void pass_unsent(struct mrl_session *s, const struct mrl_outgoing *o)
@@ -104,33 +105,35 @@ static void land(struct mrl_session *s, struct mrl_outgoing *o)
     s->flying_count--;
 }
 
-/* false: there is no room. What the client cannot take is as good as acknowledged. */
-static bool leave(struct mrl_session *s, struct mrl_outgoing *o)
+/* What the client cannot take is as good as acknowledged. */
+static void leave(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    enum mrl_sent sent = send(s, o);
-
-    if (sent == MRL_SENT_NO_ROOM)
-        return false;
-    if (sent == MRL_SENT_TOO_LARGE) {
+    if (!send(s, o)) {
         dropped(s, MRL_ERR_LIMIT);
         land(s, o);
-        return true;
+        return;
     }
     pass_unsent(s, o);
     o->step = o->qos == 1 ? MRL_STEP_PUBACK : MRL_STEP_PUBREC;
     if (o->seq > s->sent)
         s->sent = o->seq;
-    return true;
 }
 
-/* It counts as in flight whether there is room in the connection or not: what the client has room
- * for must not wait in the queue, which is smaller. */
+static bool connection_has_room(const struct mrl_session *s)
+{
+    return s->unsent == NULL && s->sink->room(s->door) != MRL_ROOM_NONE;
+}
+
+/* It is in flight whether its connection has room or not: what the client has room for must not
+ * fill the queue, which may be smaller. */
 static void launch(struct mrl_session *s, struct mrl_outgoing *o)
 {
     o->step = MRL_STEP_UNSENT;
     mrl_list_add(&s->flying, &o->link);
     s->flying_count++;
-    if (s->unsent == NULL && !leave(s, o))
+    if (connection_has_room(s))
+        leave(s, o);
+    else if (s->unsent == NULL)
         s->unsent = o;
 }
 
@@ -141,10 +144,52 @@ static bool expired(const struct mrl_outgoing *o)
            mrl_publication_expired(o->publication, mrl_monotonic_ms());
 }
 
+/* Another member gets what never left when this session ends, and nothing else [MQTT-4.8.2-5]: the
+ * store is to know what leaves, as much at once as the window takes. */
+static void begin_waiting(struct mrl_session *s)
+{
+    unsigned room = s->window - s->flying_count;
+
+    MRL_LIST_EACH(o, &s->queued, struct mrl_outgoing, link)
+    {
+        if (room-- == 0)
+            return;
+        if (o->waiting && !o->held) {
+            o->waiting = false;
+            mrl_keep_entry_begun(s, o);
+        }
+    }
+}
+
+static bool may_send(const struct mrl_session *s)
+{
+    return s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued);
+}
+
+/* The store knows of it as one that left: it must not be in flight before. */
+static bool waits_for_room(const struct mrl_session *s, const struct mrl_outgoing *o)
+{
+    return o->share != 0 && o->qos == 2 && !connection_has_room(s);
+}
+
+static void send_unsent(struct mrl_session *s)
+{
+    while (s->unsent != NULL && s->sink->room(s->door) != MRL_ROOM_NONE) {
+        struct mrl_outgoing *o = s->unsent;
+
+        if (expired(o)) {
+            dropped(s, MRL_ERR_TIMEOUT);
+            land(s, o);
+        } else {
+            leave(s, o);
+        }
+    }
+}
+
 /* Sends from the queue as far as the window is open. */
 static void pump(struct mrl_session *s)
 {
-    while (s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued)) {
+    while (may_send(s)) {
         struct mrl_outgoing *o = MRL_CONTAINER(s->queued.next, struct mrl_outgoing, link);
 
         if (expired(o)) {
@@ -153,24 +198,14 @@ static void pump(struct mrl_session *s)
             outgoing_free(s, o);
             continue;
         }
+        if (waits_for_room(s, o))
+            return;
+        if (o->waiting && !o->held)
+            begin_waiting(s);
         if (o->held || !take_packet_id(s, o))
             return; /* what comes after it waits too: the order stays */
         unqueue(s, o);
         launch(s, o);
-    }
-}
-
-static void send_unsent(struct mrl_session *s)
-{
-    while (s->unsent != NULL) {
-        struct mrl_outgoing *o = s->unsent;
-
-        if (expired(o)) {
-            dropped(s, MRL_ERR_TIMEOUT);
-            land(s, o);
-        } else if (!leave(s, o)) {
-            return;
-        }
     }
 }
 
@@ -182,12 +217,13 @@ static void pump_on(struct mrl_session *s)
         mrl_owed_go_on(s);
 }
 
-void mrl_session_drained(struct mrl_session *s)
+/* One that finds the window open is written as one that left. */
+static bool waits(const struct mrl_session *s, const struct mrl_hit *hit, uint8_t qos)
 {
-    if (s->door == NULL || !s->started)
-        return;
-    send_unsent(s);
-    pump_on(s);
+    bool is_next =
+        s->started && s->flying_count + s->queued_count < s->window && connection_has_room(s);
+
+    return hit->share != 0 && qos == 2 && !is_next;
 }
 
 static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
@@ -205,6 +241,7 @@ static mrl_err enqueue(struct mrl_session *s, const struct mrl_publication *p,
     o->qos = qos;
     o->retain = retain;
     o->share = hit->share;
+    o->waiting = waits(s, hit, qos);
     o->identifier_count = hit->identifier_count;
     if (identifiers > 0)
         memcpy(o->identifiers, hit->identifiers, identifiers);
@@ -226,7 +263,7 @@ static void deliver_at_most_once(struct mrl_session *s, const struct mrl_publica
 
     if (p->expires_ms != 0 && mrl_publication_expired(p, mrl_monotonic_ms()))
         dropped(s, MRL_ERR_TIMEOUT); /* one that may wait for 0 seconds. MQTT 5.0 3.3.2-5 */
-    else if (s->door != NULL && s->started && s->sink->publish(s->door, &d) == MRL_SENT_TOO_LARGE)
+    else if (s->door != NULL && s->started && !s->sink->publish(s->door, &d))
         dropped(s, MRL_ERR_LIMIT);
 }
 
@@ -332,6 +369,14 @@ void mrl_delivery_unkeep(struct mrl_session *s)
     unkeep(s, &s->flying);
 }
 
+void mrl_session_drained(struct mrl_session *s)
+{
+    if (s->door == NULL || !s->started)
+        return;
+    send_unsent(s);
+    pump_on(s);
+}
+
 void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
 {
     o->held = false;
@@ -422,6 +467,7 @@ static struct mrl_outgoing *restored(const struct mrl_restored_entry *e)
     o->qos = (e->flags & MRL_ENTRY_QOS2) != 0 ? 2 : 1;
     o->retain = (e->flags & MRL_ENTRY_RETAIN) != 0;
     o->kept = true;
+    o->waiting = (e->flags & MRL_ENTRY_WAITING) != 0;
     o->identifier_count = e->identifiers.len / sizeof(o->identifiers[0]);
     if (o->identifier_count > 0)
         memcpy(o->identifiers, e->identifiers.data, e->identifiers.len);

@@ -18,7 +18,7 @@ struct answer {
     struct mrl_list ops;
 };
 
-struct mrl_gather *mrl_gather_begin(struct mrl_hub *h)
+static struct mrl_gather *gather_new(struct mrl_hub *h, struct mrl_op *with)
 {
     struct mrl_gather *g = calloc(1, sizeof(*g));
 
@@ -27,7 +27,15 @@ struct mrl_gather *mrl_gather_begin(struct mrl_hub *h)
     g->home = h;
     atomic_init(&g->awaited, 1);
     mrl_list_init(&g->ops);
-    mrl_op_move(h->companion, &g->ops);
+    mrl_op_move(with, g, &g->ops);
+    return g;
+}
+
+struct mrl_gather *mrl_gather_begin(struct mrl_hub *h, struct mrl_op *with)
+{
+    struct mrl_gather *g =
+        with->gather == NULL ? gather_new(h, with) : mrl_gather_ask(with->gather);
+
     mrl_journal_divert(h->journal, &g->ops);
     return g;
 }

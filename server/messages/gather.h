@@ -8,11 +8,13 @@
 
 #include "base/list.h"
 
-struct mrl_hub;
 struct mrl_gather;
+struct mrl_hub;
+struct mrl_op;
 
-/* The companion of h and all entries made from here to end belong to it. */
-struct mrl_gather *mrl_gather_begin(struct mrl_hub *h);
+/* This operation of h and all entries made from here to end become durable together, also with what
+ * the operation waits for already. */
+struct mrl_gather *mrl_gather_begin(struct mrl_hub *h, struct mrl_op *with);
 void mrl_gather_end(struct mrl_gather *g);
 
 /* One more worker is asked; it answers once, with its entries or none. */

@@ -23,6 +23,7 @@ struct mrl_hub *mrl_hub_new(struct mrl_loop *loop, struct mrl_mailbox *mailbox, 
     h->limits = limits;
     h->hooks = *hooks;
     mrl_list_init(&h->owing);
+    mrl_list_init(&h->ending);
     return h;
 }
 
@@ -62,6 +63,8 @@ void mrl_hub_free(struct mrl_hub *h)
         next = mrl_map_next(&h->sessions, n);
         mrl_session_end(MRL_CONTAINER(n, struct mrl_session, in_hub));
     }
+    MRL_LIST_EACH(s, &h->ending, struct mrl_session, in_principal)
+    mrl_session_go_on_ending(s);
     mrl_owed_done(h);
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);

@@ -74,23 +74,19 @@ enum mrl_evict_reason {
     MRL_EVICT_NOT_ALLOWED, /* revoked, suspended, retired, credential expired */
 };
 
-/* For messages that are lost when there is none. */
+/* With none, messages of QoS 0 are lost, and others wait. */
 enum mrl_room { MRL_ROOM_NONE, MRL_ROOM_LITTLE, MRL_ROOM_MUCH };
-
-enum mrl_sent {
-    MRL_SENT,
-    MRL_SENT_TOO_LARGE, /* for this client: it counts as delivered. MQTT 5.0 3.1.2-25 */
-    MRL_SENT_NO_ROOM,   /* of QoS 1 and 2 only: once more from mrl_session_drained on */
-};
 
 /* The door's side of a session, called from any hub or session function. None of them may call back
  * into the hub before it returns: a connection that must end does so at the end of the loop turn.
  * With evict the session is detached already. */
 struct mrl_session_sink {
-    enum mrl_sent (*publish)(void *door, const struct mrl_delivery *d);
+    /* false: larger than the client takes; it counts as delivered. MQTT 5.0 3.1.2-25 */
+    bool (*publish)(void *door, const struct mrl_delivery *d);
     void (*pubrel)(void *door, uint16_t packet_id);
     void (*evict)(void *door, enum mrl_evict_reason why);
-    /* Of the connection, for QoS 0. Less than much: mrl_session_drained is called when there is. */
+    /* Of the connection. Less than much: mrl_session_drained is called when there is. With any at
+     * all it takes one more message, however large. */
     enum mrl_room (*room)(void *door);
 };
 
@@ -120,6 +116,9 @@ struct mrl_hub_hooks {
      */
     void (*limits)(void *context, const struct mrl_session_key *key,
                    struct mrl_session_limits *out);
+    /* May be NULL. A connected session looked at so many places for retained messages (0: it is
+     * about to). Gives how long it must not look any further, in ms. */
+    uint64_t (*look)(void *context, const struct mrl_session *s, size_t places);
 };
 
 /* Everything is borrowed and outlives the hub. retained and routes are those of all hubs; index is

@@ -64,6 +64,7 @@ struct mrl_outgoing {
     bool again;                /* may have been sent before: DUP. MQTT 5.0 3.3.1-1 */
     bool kept;                 /* is in the store, or on the way there */
     bool held;                 /* must not leave before it is in the store */
+    bool waiting;              /* a member's, QoS 2: nor before the store knows that it leaves */
     struct mrl_stored *stored; /* own reference; NULL: not kept, or only its id counts */
     struct mrl_op *op;         /* of the journal, under way; NULL: none */
     size_t identifier_count;
@@ -83,10 +84,15 @@ struct mrl_hit {
     uint64_t share; /* it is a member's turn: mrl_route_share_id. Else 0 */
 };
 
-/* A share whose turn is on another worker. */
+/* A share, and of which of its members it is the turn (struct mrl_route_turn). */
+struct mrl_chosen {
+    uint64_t share;
+    unsigned place;
+};
+/* On another worker. */
 struct mrl_pick {
     unsigned worker;
-    uint64_t share;
+    struct mrl_chosen chosen;
 };
 
 /* What a hub needs while it routes one message; its memory is kept for the next. */
@@ -103,7 +109,7 @@ struct mrl_routing {
     struct mrl_pick *picks;
     size_t pick_count;
     size_t pick_cap;
-    const uint64_t *given; /* shares somebody chose already */
+    const struct mrl_chosen *given; /* shares somebody chose already */
     size_t given_count;
     struct mrl_gather *gather; /* of what is being routed, or NULL */
     bool any;
@@ -118,6 +124,7 @@ struct mrl_session {
     bool started;    /* CONNACK is on its way: messages may follow */
     bool durable;    /* survives the process: in the store, or on the way there */
     bool refused;    /* at start: its principal went while nobody was there */
+    bool ending;     /* nobody finds it any more: mrl_session_go_on_ending */
     unsigned window; /* most in flight: our limit and the client's Receive Maximum */
     struct mrl_hub *hub;
     unsigned queued_count;
@@ -131,8 +138,8 @@ struct mrl_session {
     uint64_t sent;         /* the highest that left to the client */
     struct mrl_session_limits limits;
 
-    struct mrl_map_node in_hub; /* by the whole key */
-    struct mrl_list in_principal;
+    struct mrl_map_node in_hub;   /* by the whole key */
+    struct mrl_list in_principal; /* of one that is ending: in the hub's list of those */
     struct mrl_principal_sessions *principal;
     struct mrl_session_key key; /* views into in_hub.key */
     uint32_t expiry_s;
@@ -144,6 +151,7 @@ struct mrl_session {
 
     struct mrl_map subscriptions;
     unsigned shared_count;   /* of them */
+    bool shares_full;        /* one of these had no room: it is passed over */
     struct mrl_owing *owing; /* retained messages to some of them; or NULL */
     uint16_t *receiving;     /* QoS 2 packet ids between PUBLISH and PUBREL */
     unsigned receiving_count;
@@ -173,6 +181,7 @@ struct mrl_hub {
     bool closing;                    /* being freed: nothing is passed on */
     struct mrl_list owing;           /* sessions that may take what they are owed: owed.c */
     struct mrl_owed_turn *owed_turn; /* asked for; or NULL */
+    struct mrl_list ending;          /* sessions */
 
     struct mrl_journal *journal; /* NULL: nothing survives the process */
     _Atomic size_t durable;      /* sessions: others wait for what they send here */
@@ -194,8 +203,8 @@ void mrl_routing_init(struct mrl_hub *h);
 void mrl_routing_done(struct mrl_hub *h);
 /* A message of a share that its member cannot take any more goes to another one. MQTT 5.0 4.8.2 */
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share);
-/* What is published and given on from here to the end becomes durable together with this operation,
- * on whichever workers its receivers are. */
+/* What is published and given on from here to the end becomes durable together with this operation
+ * (also one that waits for others already), on whichever workers its receivers are. */
 void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with);
 void mrl_routing_together_end(struct mrl_hub *h);
 
@@ -240,6 +249,10 @@ void mrl_subscriptions_clear(struct mrl_session *s);
 void mrl_subscriptions_rejudge(struct mrl_session *s);
 /* Members of shares take part while they are connected, and else as long as nobody is. */
 void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready);
+/* A member of a share has no room for a message: others come first until something has left the
+ * queue of its session, or its limits have changed. */
+void mrl_subscription_set_full(struct mrl_subscription *subscription);
+void mrl_subscriptions_have_room(struct mrl_session *s);
 /* The store took these options, or (NULL) did not: then what it has holds, or there is none. */
 void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t number,
                               const struct mrl_subscribe_options *taken);
@@ -258,7 +271,9 @@ struct mrl_principal_sessions *mrl_principal_find(const struct mrl_hub *h, uint8
 struct mrl_session *mrl_session_restore(struct mrl_hub *h, const struct mrl_session_key *k,
                                         int64_t id, const struct mrl_session_row *row,
                                         struct mrl_publication *will);
-void mrl_session_end(struct mrl_session *s); /* frees it; the door must be gone */
+void mrl_session_end(struct mrl_session *s); /* takes it; the door must be gone */
+/* Frees one that is ending, unless what others get of it is still on its way to the store. */
+void mrl_session_go_on_ending(struct mrl_session *s);
 void mrl_session_evict(struct mrl_session *s, enum mrl_evict_reason why);
 void mrl_session_fire_will(struct mrl_session *s);
 

@@ -104,7 +104,7 @@ void mrl_op_cancel(struct mrl_op *op, mrl_err result)
 static bool may_be_diverted(const struct mrl_op *op)
 {
     return op->kind == MRL_OP_MESSAGE || op->kind == MRL_OP_MESSAGE_GONE ||
-           op->kind == MRL_OP_ENTRY || op->kind == MRL_OP_OWED_EARLY;
+           op->kind == MRL_OP_ENTRY || op->kind == MRL_OP_OWED_EARLY || op->kind == MRL_OP_NOTHING;
 }
 
 void mrl_journal_add(struct mrl_journal *j, struct mrl_op *op)
@@ -122,7 +122,7 @@ void mrl_journal_add(struct mrl_journal *j, struct mrl_op *op)
 void mrl_journal_add_behind(struct mrl_journal *j, struct mrl_op *gathered, struct mrl_op *op)
 {
     op->journal = j;
-    op->gathered = true;
+    op->gather = gathered->gather;
     mrl_list_add_front(&gathered->link, &op->link);
 }
 
@@ -148,17 +148,17 @@ void mrl_journal_take(struct mrl_journal *j, struct mrl_list *ops)
 {
     MRL_LIST_EACH(op, ops, struct mrl_op, link)
     {
-        if (op->gathered) /* one of our own: those of others are read by their workers */
-            op->gathered = false;
+        if (op->gather != NULL) /* one of our own: those of others are read by their workers */
+            op->gather = NULL;
     }
     splice(ops, &j->collecting);
     mrl_loop_later(j->loop, &j->leave);
 }
 
-void mrl_op_move(struct mrl_op *op, struct mrl_list *into)
+void mrl_op_move(struct mrl_op *op, struct mrl_gather *g, struct mrl_list *into)
 {
     op->collecting = false;
-    op->gathered = true;
+    op->gather = g;
     mrl_list_remove(&op->link);
     mrl_list_add(into, &op->link);
 }

@@ -17,6 +17,7 @@
 #include "messages/receipt.h"
 #include "net/loop.h"
 
+struct mrl_gather;
 struct mrl_session;
 struct mrl_stored;
 
@@ -30,7 +31,8 @@ enum mrl_op_kind {
     MRL_OP_OWED_EARLY, /* of these the one of number had its turn already */
     MRL_OP_MESSAGE,
     MRL_OP_MESSAGE_GONE,
-    MRL_OP_ENTRY, /* of a queue */
+    MRL_OP_ENTRY,       /* of a queue */
+    MRL_OP_ENTRY_BEGUN, /* it may leave: no longer MRL_ENTRY_WAITING */
     MRL_OP_ENTRY_RELEASED,
     MRL_OP_ENTRY_GONE,
     MRL_OP_RECEIVED, /* a packet id between PUBLISH and PUBREL */
@@ -58,9 +60,9 @@ struct mrl_op {
     struct mrl_list link;
     struct mrl_list of_session; /* among those its session waits for */
     struct mrl_journal *journal;
+    struct mrl_gather *gather; /* waits here for what comes with it from other workers; or NULL */
     enum mrl_op_kind kind;
     bool collecting; /* has not left: may be cancelled */
-    bool gathered;   /* waits here for what comes with it from other workers */
     bool must;       /* tried until the store takes it */
     uint8_t flags;   /* of a queue entry, or options of a subscription */
     uint32_t identifier;
@@ -87,6 +89,7 @@ enum {
     MRL_ENTRY_RETAIN = 0x02,
     MRL_ENTRY_RELEASED = 0x04, /* only PUBCOMP is awaited: no message */
     MRL_ENTRY_SHARED = 0x08,   /* it was a member's turn */
+    MRL_ENTRY_WAITING = 0x10,  /* a member's, QoS 2: it never left */
 };
 
 struct mrl_ledger {
@@ -134,8 +137,8 @@ bool mrl_journal_diverted(const struct mrl_journal *j);
 /* Puts diverted operations, of this or other journals, into the next batch: they become durable
  * together. Each is settled on its own worker. */
 void mrl_journal_take(struct mrl_journal *j, struct mrl_list *ops);
-/* An operation that is collecting joins those of into. */
-void mrl_op_move(struct mrl_op *op, struct mrl_list *into);
+/* An operation that is collecting joins those of into, which are what g gathers. */
+void mrl_op_move(struct mrl_op *op, struct mrl_gather *g, struct mrl_list *into);
 
 /* journal_write.c: inside the write job. */
 mrl_err mrl_journal_write(struct mrl_tx *tx, struct mrl_ledger *l, const struct mrl_list *ops);

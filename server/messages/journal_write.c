@@ -167,6 +167,13 @@ static mrl_err write_entry(struct scratch *s, const struct mrl_op *op)
                        NULL);
 }
 
+static mrl_err begin_entry(struct scratch *s, const struct mrl_op *op)
+{
+    return mrl_tx_exec(s->tx, "UPDATE mqtt_queue SET flags = $3 WHERE session = $1 AND seq = $2",
+                       MRL_ARGS(MRL_INT(op->session), MRL_INT(op->number), MRL_INT(op->flags)),
+                       NULL);
+}
+
 static mrl_err release_entry(struct scratch *s, const struct mrl_op *op)
 {
     return mrl_tx_exec(s->tx,
@@ -231,6 +238,7 @@ static mrl_err (*const run[MRL_OP_KINDS_])(struct scratch *, const struct mrl_op
     [MRL_OP_MESSAGE] = write_message,
     [MRL_OP_MESSAGE_GONE] = remove_message,
     [MRL_OP_ENTRY] = write_entry,
+    [MRL_OP_ENTRY_BEGUN] = begin_entry,
     [MRL_OP_ENTRY_RELEASED] = release_entry,
     [MRL_OP_ENTRY_GONE] = remove_entry,
     [MRL_OP_RECEIVED] = write_received,

@@ -54,7 +54,7 @@ static struct mrl_op *last_gathered(const struct mrl_session *s)
 
     MRL_LIST_EACH(op, &s->pending, struct mrl_op, of_session)
     {
-        if (op->gathered)
+        if (op->gather != NULL)
             last = op;
     }
     return last;
@@ -279,7 +279,7 @@ void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter)
 {
     struct mrl_op *op;
 
-    if (!s->durable || s->hub->journal == NULL)
+    if (!s->durable || s->ending || s->hub->journal == NULL) /* the end takes it along */
         return;
     op = op_new(s, MRL_OP_OWED_GONE, filter);
     op->must = true;
@@ -374,6 +374,8 @@ static uint8_t flags_of(const struct mrl_outgoing *o)
         flags |= MRL_ENTRY_RELEASED;
     if (o->share != 0)
         flags |= MRL_ENTRY_SHARED;
+    if (o->waiting)
+        flags |= MRL_ENTRY_WAITING;
     return (uint8_t)flags;
 }
 
@@ -390,13 +392,15 @@ static void remove_entry(struct mrl_journal *j, int64_t session, int64_t seq)
 static void on_entry_settled(struct mrl_op *op, mrl_err result)
 {
     struct mrl_outgoing *o = op->owner;
+    struct mrl_session *s = op->by;
 
     if (o != NULL) {
         o->op = NULL;
         if (result == MRL_OK)
-            mrl_delivery_kept(op->by, o);
+            mrl_delivery_kept(s, o);
         else
-            mrl_delivery_refused(op->by, o);
+            mrl_delivery_refused(s, o);
+        mrl_session_go_on_ending(s);
         return;
     }
     if (result == MRL_OK) /* finished while it was on the way */
@@ -425,11 +429,57 @@ void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_keep(s->hub, op);
 }
 
+/* An operation on the row of o, tried until it is there. */
+static void change_entry(struct mrl_session *s, struct mrl_outgoing *o, enum mrl_op_kind kind,
+                         void (*settled)(struct mrl_op *op, mrl_err result))
+{
+    struct mrl_op *op = op_new(s, kind, MRL_BYTES_NONE);
+
+    op->number = (int64_t)o->seq;
+    op->flags = flags_of(o);
+    op->must = true;
+    op->owner = o;
+    op->settle = settled;
+    o->op = op;
+    mrl_journal_add(s->hub->journal, op);
+}
+
+static void on_begun_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_outgoing *o = op->owner;
+
+    (void)result;
+    if (o == NULL)
+        return;
+    o->op = NULL;
+    mrl_delivery_kept(op->by, o);
+}
+
+void mrl_keep_entry_begun(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    if (!o->kept)
+        return;
+    o->held = true;
+    change_entry(s, o, MRL_OP_ENTRY_BEGUN, on_begun_settled);
+}
+
+bool mrl_keep_share_is_under_way(const struct mrl_session *s)
+{
+    MRL_LIST_EACH(op, &s->pending, struct mrl_op, of_session)
+    {
+        const struct mrl_outgoing *o = op->owner;
+
+        if (op->kind == MRL_OP_ENTRY && o != NULL && o->share != 0)
+            return s->hub->journal != NULL;
+    }
+    return false;
+}
+
 static void on_released_settled(struct mrl_op *op, mrl_err result)
 {
     struct mrl_outgoing *o = op->owner;
 
-    (void)result; /* it is tried until it is there */
+    (void)result;
     if (o == NULL)
         return;
     o->op = NULL;
@@ -438,18 +488,9 @@ static void on_released_settled(struct mrl_op *op, mrl_err result)
 
 void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    struct mrl_op *op;
-
     if (!o->kept)
         return;
-    op = op_new(s, MRL_OP_ENTRY_RELEASED, MRL_BYTES_NONE);
-    op->number = (int64_t)o->seq;
-    op->flags = flags_of(o);
-    op->must = true;
-    op->owner = o;
-    op->settle = on_released_settled;
-    o->op = op;
-    mrl_journal_add(s->hub->journal, op);
+    change_entry(s, o, MRL_OP_ENTRY_RELEASED, on_released_settled);
     mrl_stored_unref(s->hub->journal, o->stored);
     o->stored = NULL;
 }
@@ -463,6 +504,37 @@ static void leave_to_op(struct mrl_outgoing *o)
     mrl_list_remove(&op->of_session);
     op->owner = NULL;
     op->by = NULL;
+}
+
+static void on_end_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_stored *stored = op->stored;
+
+    (void)result;
+    op->stored = NULL;
+    mrl_stored_unref(op->journal, stored);
+}
+
+static void forget_end(struct mrl_op *op)
+{
+    mrl_stored_unref(NULL, op->stored);
+}
+
+/* The end of the session, which is gathered, removes the entry: until it is durable the message
+ * stays, whoever else had it. */
+static void unref_with_end(struct mrl_journal *j, struct mrl_stored *stored)
+{
+    struct mrl_op *op;
+
+    if (stored == NULL || atomic_load(&stored->refs) == 1) {
+        mrl_stored_unref(j, stored);
+        return;
+    }
+    op = mrl_op_new(MRL_OP_NOTHING, MRL_BYTES_NONE);
+    op->stored = stored;
+    op->settle = on_end_settled;
+    op->forget = forget_end;
+    mrl_journal_add(j, op);
 }
 
 void mrl_keep_entry_gone(struct mrl_session *s, struct mrl_outgoing *o)
@@ -482,7 +554,10 @@ void mrl_keep_entry_gone(struct mrl_session *s, struct mrl_outgoing *o)
             leave_to_op(o);
         if (j != NULL && s->durable)
             remove_entry(j, s->row, (int64_t)o->seq);
-        mrl_stored_unref(j, o->stored);
+        if (j != NULL && mrl_journal_diverted(j))
+            unref_with_end(j, o->stored);
+        else
+            mrl_stored_unref(j, o->stored);
     }
 }
 

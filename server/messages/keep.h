@@ -38,7 +38,11 @@ void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter);
 
 /* held in o: it may not leave before it is durable. */
 void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o);
+/* o, which is durable, is to leave: held until the store knows. */
+void mrl_keep_entry_begun(struct mrl_session *s, struct mrl_outgoing *o);
 void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o);
+/* Something that was a member's turn is on its way to the store. */
+bool mrl_keep_share_is_under_way(const struct mrl_session *s);
 /* o is about to be freed. */
 void mrl_keep_entry_gone(struct mrl_session *s, struct mrl_outgoing *o);
 

@@ -21,6 +21,12 @@ struct cursor {
     bool there; /* on a row */
 };
 
+/* Of a session that was connected: what its client may have got. */
+struct left {
+    int64_t session;
+    int64_t sent;
+};
+
 struct loading {
     struct mrl_ledger *ledger;
     const struct mrl_ledger_places *where;
@@ -28,6 +34,7 @@ struct loading {
     struct mrl_map messages;
     struct mrl_buf plain;
     struct mrl_buf retained_gone; /* row numbers */
+    struct mrl_buf left;          /* struct left */
     bool orphans;
     bool refused; /* some sessions are to end */
     int64_t now;  /* as rows count it */
@@ -259,7 +266,19 @@ static bool find_message(struct loading *l, int64_t id, struct mrl_restored_entr
     return true;
 }
 
-/* One that was connected may have got as many as may be in flight. */
+/* One that was connected may have got as many as may be in flight. What a member may have got at
+ * QoS 2 the rows know: it is lost, or comes twice, when its session ends. */
+static bool may_have_left(const struct mrl_restored_entry *e, const struct mrl_session *s,
+                          bool connected)
+{
+    enum { MEMBERS = MRL_ENTRY_SHARED | MRL_ENTRY_QOS2 };
+
+    if ((e->flags & MEMBERS) == MEMBERS)
+        return (e->flags & MRL_ENTRY_WAITING) == 0;
+    return e->seq <= s->sent ||
+           (connected && s->queued_count + s->flying_count < s->receive_maximum);
+}
+
 static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mrl_session *s,
                        bool connected)
 {
@@ -271,9 +290,7 @@ static void load_entry(struct loading *l, const struct mrl_rows *rows, struct mr
         s->last_seq = e.seq;
     if (!find_message(l, mrl_row_int(rows, 2), &e))
         return;
-    mrl_delivery_restore(s, &e,
-                         e.seq <= s->sent ||
-                             (connected && s->queued_count + s->flying_count < s->receive_maximum));
+    mrl_delivery_restore(s, &e, may_have_left(&e, s, connected));
     l->found.entries++;
 }
 
@@ -290,6 +307,14 @@ static mrl_err load_queue(struct loading *l, struct cursor *c, struct mrl_sessio
         MRL_TRY(seek(l, c, s->row, &found));
     }
     return MRL_OK;
+}
+
+/* Else the next start would take its row for one that tells what left. */
+static void note_left(struct loading *l, const struct mrl_session *s)
+{
+    const struct left left = {s->row, (int64_t)s->sent};
+
+    (void)mrl_buf_append(&l->left, mrl_bytes_of(&left, sizeof(left))); /* no limit set */
 }
 
 static mrl_err load_received(struct loading *l, struct cursor *c, struct mrl_session *s)
@@ -339,11 +364,14 @@ static mrl_err walk(struct loading *l, struct tables *t)
     while (t->sessions.there) {
         struct mrl_session *s = load_session(l, t->sessions.rows);
         bool connected = mrl_row_int(t->sessions.rows, 5) == 0;
+        uint64_t sent = s->sent;
 
         MRL_TRY(load_subscriptions(l, &t->subscriptions, s));
         MRL_TRY(load_owed(l, &t->owed, s));
         MRL_TRY(load_early(l, &t->early, s));
         MRL_TRY(load_queue(l, &t->queue, s, connected));
+        if (s->sent != sent)
+            note_left(l, s);
         MRL_TRY(load_received(l, &t->received, s));
         l->refused |= !mrl_hub_judge_kept(s); /* here what it asks for is in the cache */
         MRL_TRY(advance(&t->sessions));
@@ -452,6 +480,18 @@ static mrl_err remove_orphans(struct mrl_tx *tx)
     return MRL_OK;
 }
 
+static mrl_err write_left(struct mrl_tx *tx, mrl_bytes all)
+{
+    struct left one;
+
+    for (size_t at = 0; at < all.len; at += sizeof(one)) {
+        memcpy(&one, all.data + at, sizeof(one));
+        MRL_TRY(mrl_tx_exec(tx, "UPDATE mqtt_sessions SET sent = $2 WHERE id = $1",
+                            MRL_ARGS(MRL_INT(one.session), MRL_INT(one.sent)), NULL));
+    }
+    return MRL_OK;
+}
+
 static mrl_err tidy(struct mrl_tx *tx, struct mrl_write *w)
 {
     const struct loading *l = MRL_CONTAINER(w, struct tidying, write)->loading;
@@ -466,6 +506,7 @@ static mrl_err tidy(struct mrl_tx *tx, struct mrl_write *w)
         MRL_TRY(mrl_tx_exec(tx, "DELETE FROM mqtt_retained WHERE id = $1", MRL_ARGS(MRL_INT(row)),
                             NULL));
     }
+    MRL_TRY(write_left(tx, mrl_buf_bytes(&l->left)));
     return mrl_tx_exec(tx, "UPDATE mqtt_sessions SET ends = $1 + expiry * 1000 WHERE ends = 0",
                        MRL_ARGS(MRL_INT(l->now)), NULL);
 }
@@ -493,6 +534,7 @@ mrl_err mrl_ledger_load(struct mrl_ledger *l, const struct mrl_ledger_places *wh
         end_refused(&loading);
     mrl_buf_done(&loading.plain);
     mrl_buf_done(&loading.retained_gone);
+    mrl_buf_done(&loading.left);
     *out = loading.found;
     return err;
 }

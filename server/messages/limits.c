@@ -16,6 +16,7 @@ void mrl_session_take_limits(struct mrl_session *s)
     };
     if (h->hooks.limits != NULL)
         h->hooks.limits(h->hooks.context, &s->key, &s->limits);
+    mrl_subscriptions_have_room(s);
 }
 
 bool mrl_session_may_retain(const struct mrl_session *s, const struct mrl_publication *p)
@@ -27,4 +28,9 @@ bool mrl_session_may_retain(const struct mrl_session *s, const struct mrl_public
 unsigned mrl_session_receive_maximum(const struct mrl_session *s)
 {
     return s->receive_maximum;
+}
+
+unsigned mrl_session_most_subscriptions(const struct mrl_session *s)
+{
+    return s->limits.subscriptions;
 }

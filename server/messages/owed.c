@@ -25,7 +25,7 @@ struct mrl_owed {
     bool open;                      /* SUBACK has left */
     struct mrl_retained_batch next; /* what goes next, */
     size_t at;                      /* from here on */
-    bool walks;                     /* more may come after it */
+    bool walks;                     /* a search would be too much */
     struct mrl_retained_walk walk;
     uint64_t passed, until; /* numbers: of the last one that had its turn, of the last one */
     uint64_t noted;         /* passed, as in the store */
@@ -36,7 +36,8 @@ struct mrl_owing {
     struct mrl_session *session;
     struct mrl_list subscriptions; /* struct mrl_owed; the one whose turn it is comes first */
     unsigned count;
-    struct mrl_list asked; /* in that of the hub: there may be room */
+    struct mrl_list asked;  /* in that of the hub: there may be room */
+    struct mrl_timer timer; /* until it may look again */
 };
 
 /* In the mailbox of the worker itself, until the next turn of its loop. */
@@ -44,6 +45,11 @@ struct mrl_owed_turn {
     struct mrl_message message;
     struct mrl_hub *hub; /* NULL: gone meanwhile */
 };
+
+static void on_timer(struct mrl_timer *t)
+{
+    mrl_owed_go_on(MRL_CONTAINER(t, struct mrl_owing, timer)->session);
+}
 
 static struct mrl_owing *owing_of(struct mrl_session *s)
 {
@@ -57,6 +63,7 @@ static struct mrl_owing *owing_of(struct mrl_session *s)
     all->session = s;
     mrl_list_init(&all->subscriptions);
     mrl_list_init(&all->asked);
+    all->timer.fire = on_timer;
     s->owing = all;
     return all;
 }
@@ -64,6 +71,7 @@ static struct mrl_owing *owing_of(struct mrl_session *s)
 static void owing_free(struct mrl_owing *all)
 {
     mrl_list_remove(&all->asked);
+    mrl_timer_cancel(&all->timer);
     all->session->owing = NULL;
     free(all);
 }
@@ -76,30 +84,38 @@ static struct mrl_owed *owed_new(struct mrl_session *s, struct mrl_subscription 
     if (o == NULL)
         abort();
     o->to = to;
+    o->next.more = true;
     to->owed = o;
     mrl_list_add(&all->subscriptions, &o->link);
     all->count++;
+    atomic_fetch_add(&mrl_retained_owed(s->hub->retained)->subscriptions, 1);
     return o;
 }
 
-static void stop_walk(struct mrl_owed *o)
+static struct mrl_retained *retained_of(const struct mrl_owed *o)
 {
-    if (!o->walks)
-        return;
-    mrl_retained_walk_end(o->to->subscriber.session->hub->retained, &o->walk);
-    o->walks = false;
+    return o->to->subscriber.session->hub->retained;
+}
+
+/* The first that is left went, or is not to go. */
+static void pass_one(struct mrl_owed *o)
+{
+    mrl_publication_unref(o->next.found[o->at++].publication);
+    atomic_fetch_sub(&mrl_retained_owed(retained_of(o))->found, 1);
 }
 
 static void owed_free(struct mrl_owed *o)
 {
     struct mrl_map_node *n;
 
-    stop_walk(o);
+    if (o->walks)
+        mrl_retained_walk_end(retained_of(o), &o->walk);
     while (o->at < o->next.count)
-        mrl_publication_unref(o->next.found[o->at++].publication);
+        pass_one(o);
     while ((n = mrl_map_pop(&o->early)) != NULL)
         free(MRL_CONTAINER(n, struct early, in_owed));
     mrl_map_done(&o->early);
+    atomic_fetch_sub(&mrl_retained_owed(retained_of(o))->subscriptions, 1);
     mrl_list_remove(&o->link);
     o->to->owed = NULL;
     free(o);
@@ -178,12 +194,52 @@ static void note(struct mrl_session *s, struct mrl_owed *o)
     mrl_keep_owed(s, o->to->in_session.key, o->passed, o->until);
 }
 
-static void walk_on(const struct mrl_session *s, struct mrl_owed *o)
+/* How long it must wait, in ms, after it looked at so many places. */
+static uint64_t count_looks(const struct mrl_session *s, size_t places)
 {
-    o->next.count = o->next.bytes = o->at = 0;
-    if (!mrl_retained_walk_on(s->hub->retained, &o->walk, o->to->in_session.key, mrl_monotonic_ms(),
-                              &o->next))
-        stop_walk(o);
+    const struct mrl_hub_hooks *hooks = &s->hub->hooks;
+
+    return hooks->look == NULL ? 0 : hooks->look(hooks->context, s, places);
+}
+
+static bool may_look(struct mrl_session *s)
+{
+    uint64_t wait_ms;
+
+    if (s->door == NULL)
+        return false; /* it asks for a turn when it is back */
+    wait_ms = count_looks(s, 0);
+    if (wait_ms > 0)
+        mrl_loop_timer(s->hub->loop, &s->owing->timer, wait_ms);
+    return wait_ms == 0;
+}
+
+/* A search costs what is below the filter, a walk what is retained at all. */
+static void look(const struct mrl_session *s, struct mrl_owed *o)
+{
+    const struct mrl_retained_span span = {o->passed, o->until};
+    struct mrl_retained *r = s->hub->retained;
+    mrl_bytes filter = o->to->in_session.key;
+    uint64_t now = mrl_monotonic_ms();
+
+    if (o->walks) {
+        mrl_retained_walk_on(r, &o->walk, filter, now, &o->next);
+    } else if (!mrl_retained_search(r, filter, span, now, &o->next)) {
+        mrl_retained_walk_begin(r, &o->walk, span);
+        o->walks = o->next.more = true;
+    }
+}
+
+/* What goes next. false: it must wait before it looks for that. */
+static bool find_next(struct mrl_session *s, struct mrl_owed *o)
+{
+    if (!may_look(s))
+        return false;
+    o->next.count = o->next.bytes = o->next.looked = o->at = 0;
+    look(s, o);
+    atomic_fetch_add(&mrl_retained_owed(s->hub->retained)->found, o->next.count);
+    (void)count_looks(s, o->next.looked); /* asked for before the next one */
+    return true;
 }
 
 static bool has_its_turn(const struct mrl_session *s, const struct mrl_owed *o,
@@ -198,7 +254,7 @@ static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
 {
     uint64_t now = mrl_monotonic_ms();
 
-    for (; o->at < o->next.count; o->at++) {
+    while (o->at < o->next.count) {
         const struct mrl_retained_one *one = &o->next.found[o->at];
 
         if (has_its_turn(s, o, one, now)) {
@@ -207,7 +263,7 @@ static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
             give(s, o->to, one->publication);
         }
         o->passed = one->number;
-        mrl_publication_unref(one->publication);
+        pass_one(o);
     }
     return true;
 }
@@ -218,7 +274,7 @@ static bool wants_none(const struct mrl_subscription *to)
     return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
 }
 
-enum progress { FINISHED, GOES_ON, NO_ROOM };
+enum progress { FINISHED, GOES_ON, NO_ROOM /* or not its time to look */ };
 
 /* At most one batch. How far it got is durable together with the entries of the queue. */
 static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
@@ -229,10 +285,10 @@ static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
         return FINISHED;
     if (!o->open)
         return NO_ROOM;
-    if (o->at == o->next.count && o->walks)
-        walk_on(s, o);
+    if (o->at == o->next.count && o->next.more && !find_next(s, o))
+        return NO_ROOM;
     whole = hand_over_batch(s, o);
-    if (whole && !o->walks)
+    if (whole && !o->next.more)
         return FINISHED;
     if (o->passed != o->noted)
         note(s, o);
@@ -333,28 +389,6 @@ void mrl_owed_done(struct mrl_hub *h)
         h->owed_turn->hub = NULL;
 }
 
-static void begin_walk(struct mrl_session *s, struct mrl_owed *o)
-{
-    o->walks = true;
-    mrl_retained_walk_begin(s->hub->retained, &o->walk, o->passed, o->until);
-}
-
-/* false: nothing matches. */
-static bool collect(struct mrl_session *s, struct mrl_owed *o)
-{
-    struct mrl_retained *r = s->hub->retained;
-
-    if (!mrl_retained_select_few(r, o->to->in_session.key, mrl_monotonic_ms(), &o->next)) {
-        o->until = mrl_retained_last(r);
-        begin_walk(s, o);
-        return true;
-    }
-    if (o->next.count == 0)
-        return false;
-    o->until = o->next.found[o->next.count - 1].number;
-    return true;
-}
-
 void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
 {
     bool before = to->owed != NULL;
@@ -365,7 +399,8 @@ void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to)
         drop_owed(s, to->owed);
     o = owed_new(s, to);
     o->open = open;
-    if (collect(s, o)) {
+    o->until = mrl_retained_last(s->hub->retained);
+    if (!find_next(s, o) || o->next.more || o->next.count > 0) {
         note(s, o);
         return;
     }
@@ -396,7 +431,6 @@ void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64
     o->open = true;
     o->passed = o->noted = passed;
     o->until = until;
-    begin_walk(s, o);
 }
 
 static void remember_early(struct mrl_owed *o, uint64_t number)

@@ -3,6 +3,12 @@
  * the session has room for, and the others when the connection has written what waited (QoS 0) and
  * when messages are acknowledged (QoS 1 and 2), a portion at a time, oldest first. They use about
  * half of the room, so that other messages have theirs. [MQTT-3.3.1-9]
+ *
+ * They are found by a search below the filter, a portion at a time. Where that is too large (many
+ * topics that do not match), a walk goes along all that are retained. Both count as looks of the
+ * session (mrl_hub_hooks.look), which waits when it has had too many: what one of them costs is not
+ * for its subscriber to repeat as fast as it sends.
+ *
  * Layer: messages, inside this folder. Thread: the worker that owns the hub.
  *
  * At its turn a message goes only if it still is the retained one of its topic: what replaced it

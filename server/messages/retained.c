@@ -52,6 +52,7 @@ struct mrl_retained {
     struct mrl_list ranks;    /* struct mrl_retained_rank, by number */
     uint64_t last_number;     /* given out */
     _Atomic int64_t *counter; /* of rows; or NULL */
+    struct mrl_retained_owed owed;
 };
 
 struct mrl_retained *mrl_retained_new(size_t most_topics, size_t most_bytes)
@@ -486,60 +487,65 @@ static bool take_into(struct mrl_retained_batch *b, const struct item *i)
     return true;
 }
 
-static void give_back(struct mrl_retained_batch *b)
-{
-    while (b->count > 0)
-        mrl_publication_unref(b->found[--b->count].publication);
-    b->bytes = 0;
-}
-
-/* Where a search through the tree gives way to a walk along the ranks, and how far that goes at
- * once: nobody waits long for the lock. */
-enum { NODES_AT_ONCE = 1024, RANKS_AT_ONCE = 512 };
-
-struct selection {
-    struct mrl_retained_batch *batch;
+struct search {
+    const struct item *found[MRL_RETAINED_SEARCH_MOST]; /* a node has one at most */
+    size_t count;
+    struct mrl_retained_span span;
     uint64_t now_ms;
-    bool fits;
 };
 
-static void select_item(struct mrl_topic_entry *e, void *context)
+static void find_item(struct mrl_topic_entry *e, void *context)
 {
-    struct selection *s = context;
+    struct search *s = context;
     const struct item *i = MRL_CONTAINER(e, struct item, entry);
 
-    if (s->fits && !mrl_publication_expired(i->publication, s->now_ms))
-        s->fits = take_into(s->batch, i);
+    if (i->rank.number > s->span.after && i->rank.number <= s->span.until &&
+        !mrl_publication_expired(i->publication, s->now_ms))
+        s->found[s->count++] = i;
 }
 
 static int by_number(const void *a, const void *b)
 {
-    const struct mrl_retained_one *x = a, *y = b;
+    const struct item *const *x = a, *const *y = b;
 
-    return (x->number > y->number) - (x->number < y->number);
+    return ((*x)->rank.number > (*y)->rank.number) - ((*x)->rank.number < (*y)->rank.number);
 }
 
-bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
-                             struct mrl_retained_batch *out)
+static bool search_locked(struct mrl_retained *r, mrl_bytes filter, struct search *s,
+                          struct mrl_retained_batch *out)
 {
-    struct selection s = {.batch = out, .now_ms = now_ms, .fits = true};
-    bool whole;
+    size_t left = MRL_RETAINED_SEARCH_MOST, taken = 0;
+    bool whole = mrl_topic_tree_select_within(&r->tree, filter, &left, find_item, s);
 
-    (void)pthread_mutex_lock(&r->lock);
-    whole = mrl_topic_tree_select_within(&r->tree, filter, NODES_AT_ONCE, select_item, &s);
-    (void)pthread_mutex_unlock(&r->lock);
-    if (!whole || !s.fits) {
-        give_back(out);
+    out->looked = MRL_RETAINED_SEARCH_MOST - left;
+    if (!whole)
         return false;
-    }
-    qsort(out->found, out->count, sizeof(out->found[0]), by_number);
+    qsort(s->found, s->count, sizeof(s->found[0]), by_number);
+    while (taken < s->count && take_into(out, s->found[taken]))
+        taken++;
+    out->more = taken < s->count;
     return true;
 }
 
-void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w, uint64_t after,
-                             uint64_t until)
+bool mrl_retained_search(struct mrl_retained *r, mrl_bytes filter, struct mrl_retained_span span,
+                         uint64_t now_ms, struct mrl_retained_batch *out)
 {
-    *w = (struct mrl_retained_walk){.after = after, .until = until};
+    struct search s;
+    bool whole;
+
+    s.count = 0; /* found is large, and not looked at before it is set */
+    s.span = span;
+    s.now_ms = now_ms;
+    (void)pthread_mutex_lock(&r->lock);
+    whole = search_locked(r, filter, &s, out);
+    (void)pthread_mutex_unlock(&r->lock);
+    return whole;
+}
+
+void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w,
+                             struct mrl_retained_span span)
+{
+    *w = (struct mrl_retained_walk){.span = span};
     (void)pthread_mutex_lock(&r->lock);
     mrl_list_add_front(&r->ranks, &w->place.link);
     (void)pthread_mutex_unlock(&r->lock);
@@ -568,21 +574,22 @@ static bool look_at(const struct mrl_retained_walk *w, const struct mrl_retained
 {
     const struct item *i;
 
-    if (rank->number <= w->after)
+    if (rank->number <= w->span.after)
         return true;
     i = MRL_CONTAINER(rank, struct item, rank);
     return mrl_publication_expired(i->publication, now_ms) ||
            !mrl_mqtt_filter_matches(filter, i->publication->topic) || take_into(out, i);
 }
 
+/* false: it came to its end. */
 static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
                         uint64_t now_ms, struct mrl_retained_batch *out)
 {
-    for (int looked = 0; looked < RANKS_AT_ONCE; looked++) {
+    for (; out->looked < MRL_RETAINED_WALK_STEP; out->looked++) {
         struct mrl_list *next = w->place.link.next;
         const struct mrl_retained_rank *rank = MRL_CONTAINER(next, struct mrl_retained_rank, link);
 
-        if (next == &r->ranks || rank->number > w->until)
+        if (next == &r->ranks || rank->number > w->span.until)
             return false;
         if (!look_at(w, rank, filter, now_ms, out))
             return true;
@@ -592,15 +599,12 @@ static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl
     return true;
 }
 
-bool mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
+void mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
                           uint64_t now_ms, struct mrl_retained_batch *out)
 {
-    bool more;
-
     (void)pthread_mutex_lock(&r->lock);
-    more = walk_locked(r, w, filter, now_ms, out);
+    out->more = walk_locked(r, w, filter, now_ms, out);
     (void)pthread_mutex_unlock(&r->lock);
-    return more;
 }
 
 bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retained_one *out)
@@ -635,4 +639,9 @@ size_t mrl_retained_count(struct mrl_retained *r)
     count = r->tree.count;
     (void)pthread_mutex_unlock(&r->lock);
     return count;
+}
+
+struct mrl_retained_owed *mrl_retained_owed(struct mrl_retained *r)
+{
+    return &r->owed;
 }

@@ -69,31 +69,40 @@ struct mrl_retained_batch {
     struct mrl_retained_one found[MRL_RETAINED_AT_ONCE]; /* by number */
     size_t count;
     size_t bytes;
+    size_t looked; /* at so many places, whether there was something or not */
+    bool more;     /* may come after them */
 };
-/* All unexpired messages under the filter, when they are few. false: they do not fit into a batch,
- * or too much would have to be looked at; nothing is taken then. out is zeroed. */
-bool mrl_retained_select_few(struct mrl_retained *r, mrl_bytes filter, uint64_t now_ms,
-                             struct mrl_retained_batch *out);
+/* Numbers above `after` and not above `until`. */
+struct mrl_retained_span {
+    uint64_t after;
+    uint64_t until;
+};
+/* The first unexpired messages under the filter, looked for below it only. false: there are too
+ * many places to look at; nothing is taken then, and a walk (below) finds them. out is zeroed. */
+enum { MRL_RETAINED_SEARCH_MOST = 2048 }; /* nodes of the tree: nobody waits long for the lock */
+bool mrl_retained_search(struct mrl_retained *r, mrl_bytes filter, struct mrl_retained_span span,
+                         uint64_t now_ms, struct mrl_retained_batch *out);
 
 /* The messages in the order in which they were set, and those who walk among them. */
 struct mrl_retained_rank {
     struct mrl_list link;
     uint64_t number; /* 0: somebody walks here */
 };
-/* A walk over those with a number above `after` and not above `until`, a step at a time. What is
- * set later is not seen by it, neither is what that replaces. */
+/* A walk over all of a span, a step at a time. What is set later is not seen by it, neither is what
+ * that replaces. */
 struct mrl_retained_walk {
     struct mrl_retained_rank place;
-    uint64_t after;
-    uint64_t until;
+    struct mrl_retained_span span;
 };
-void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w, uint64_t after,
-                             uint64_t until);
+void mrl_retained_walk_begin(struct mrl_retained *r, struct mrl_retained_walk *w,
+                             struct mrl_retained_span span);
 uint64_t mrl_retained_last(struct mrl_retained *r); /* the highest number given out */
 void mrl_retained_walk_end(struct mrl_retained *r, struct mrl_retained_walk *w);
-/* Takes what comes next under the filter; out is zeroed, and may stay empty though there is more.
- * false: the walk came to its end. */
-bool mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
+/* Looks at so many at most, and takes what comes next under the filter; out is zeroed, and may stay
+ * empty though there is more.
+ */
+enum { MRL_RETAINED_WALK_STEP = 512 };
+void mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, mrl_bytes filter,
                           uint64_t now_ms, struct mrl_retained_batch *out);
 
 /* The message of a topic; false: it has none. */
@@ -101,5 +110,13 @@ bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retai
 /* Is p still the message of its topic, and not expired? */
 bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms);
 size_t mrl_retained_count(struct mrl_retained *r);
+
+/* What is owed to subscriptions, on all workers (owed.h): how many have not got all, and messages
+ * that were found for them and have not gone. */
+struct mrl_retained_owed {
+    _Atomic size_t subscriptions;
+    _Atomic size_t found;
+};
+struct mrl_retained_owed *mrl_retained_owed(struct mrl_retained *r);
 
 #endif

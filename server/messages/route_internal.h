@@ -21,12 +21,19 @@ struct mrl_route_stake {
     struct rcu_head rcu;
 };
 
-/* The stake of a share: its entries are the members that are ready. */
+enum mrl_member_kind {
+    MRL_MEMBER_READY,
+    MRL_MEMBER_WAITING,
+    MRL_MEMBER_READY_FULL,
+    MRL_MEMBER_WAITING_FULL,
+    MRL_MEMBER_KINDS_,
+};
+
+/* The stake of a share; its entries are here. */
 struct mrl_route_members {
     struct mrl_route_stake stake;
-    struct mrl_list waiting; /* the worker's alone */
-    _Atomic unsigned ready_count;
-    _Atomic unsigned waiting_count;
+    struct mrl_list of[MRL_MEMBER_KINDS_]; /* the worker's alone */
+    _Atomic unsigned count[MRL_MEMBER_KINDS_];
 };
 
 struct mrl_route_share {

@@ -14,36 +14,36 @@ struct mrl_route_stake *mrl_route_members_new(void)
 
     if (m == NULL)
         abort();
-    mrl_list_init(&m->waiting);
+    for (unsigned i = 0; i < MRL_MEMBER_KINDS_; i++)
+        mrl_list_init(&m->of[i]);
     return &m->stake;
 }
 
-static _Atomic unsigned *count_of(struct mrl_route_members *m, bool ready)
+static enum mrl_member_kind kind_of(const struct mrl_route_entry *e)
 {
-    return ready ? &m->ready_count : &m->waiting_count;
+    if (e->full)
+        return e->ready ? MRL_MEMBER_READY_FULL : MRL_MEMBER_WAITING_FULL;
+    return e->ready ? MRL_MEMBER_READY : MRL_MEMBER_WAITING;
 }
 
-static struct mrl_list *list_of(struct mrl_route_members *m, bool ready)
+static void put(struct mrl_route_members *m, struct mrl_route_entry *e)
 {
-    return ready ? &m->stake.entries : &m->waiting;
-}
+    enum mrl_member_kind kind = kind_of(e);
 
-static void put(struct mrl_route_members *m, struct mrl_route_entry *e, bool ready)
-{
-    e->ready = ready;
-    mrl_list_add(list_of(m, ready), &e->link);
-    atomic_fetch_add_explicit(count_of(m, ready), 1, memory_order_relaxed);
+    mrl_list_add(&m->of[kind], &e->link);
+    atomic_fetch_add_explicit(&m->count[kind], 1, memory_order_relaxed);
 }
 
 static void take(struct mrl_route_members *m, struct mrl_route_entry *e)
 {
     mrl_list_remove(&e->link);
-    atomic_fetch_sub_explicit(count_of(m, e->ready), 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&m->count[kind_of(e)], 1, memory_order_relaxed);
 }
 
 void mrl_route_members_add(struct mrl_route_stake *s, struct mrl_route_entry *e)
 {
-    put(members_of(s), e, /*ready=*/false);
+    e->ready = e->full = false;
+    put(members_of(s), e);
 }
 
 bool mrl_route_members_remove(struct mrl_route_stake *s, struct mrl_route_entry *e)
@@ -51,15 +51,31 @@ bool mrl_route_members_remove(struct mrl_route_stake *s, struct mrl_route_entry 
     struct mrl_route_members *m = members_of(s);
 
     take(m, e);
-    return mrl_list_empty(&m->stake.entries) && mrl_list_empty(&m->waiting);
+    for (unsigned i = 0; i < MRL_MEMBER_KINDS_; i++) {
+        if (!mrl_list_empty(&m->of[i]))
+            return false;
+    }
+    return true;
+}
+
+static void set(struct mrl_route_entry *e, bool ready, bool full)
+{
+    if (e->stake == NULL || e->stake->share == NULL || (e->ready == ready && e->full == full))
+        return;
+    take(members_of(e->stake), e);
+    e->ready = ready;
+    e->full = full;
+    put(members_of(e->stake), e);
 }
 
 void mrl_routes_set_ready(struct mrl_route_entry *e, bool ready)
 {
-    if (e->stake == NULL || e->stake->share == NULL || e->ready == ready)
-        return;
-    take(members_of(e->stake), e);
-    put(members_of(e->stake), e, ready);
+    set(e, ready, e->full);
+}
+
+void mrl_routes_set_full(struct mrl_route_entry *e, bool full)
+{
+    set(e, e->ready, full);
 }
 
 uint64_t mrl_route_share_id(const struct mrl_route_share *s)
@@ -82,50 +98,67 @@ static struct mrl_route_stake *next_stake(const struct mrl_route_stake *s)
     return atomic_load_explicit(&s->next, memory_order_acquire);
 }
 
-static unsigned members(struct mrl_route_stake *s, bool ready)
+static enum mrl_member_kind kind_at(bool queued, unsigned place)
 {
-    return atomic_load_explicit(count_of(members_of(s), ready), memory_order_relaxed);
+    static const enum mrl_member_kind orders[2][MRL_MEMBER_KINDS_] = {
+        {MRL_MEMBER_READY, MRL_MEMBER_READY_FULL, MRL_MEMBER_WAITING, MRL_MEMBER_WAITING_FULL},
+        {MRL_MEMBER_READY, MRL_MEMBER_WAITING, MRL_MEMBER_READY_FULL, MRL_MEMBER_WAITING_FULL}};
+
+    return orders[queued][place];
 }
 
-/* Counts may change between the two looks: then the first worker that has somebody is taken. */
-static bool pick(const struct mrl_route_share *share, bool ready, unsigned *worker)
+static unsigned members(struct mrl_route_stake *s, enum mrl_member_kind kind)
+{
+    return atomic_load_explicit(&members_of(s)->count[kind], memory_order_relaxed);
+}
+
+/* Counts may change between the two looks: then the last worker that has somebody is taken. */
+static bool pick(const struct mrl_route_share *share, enum mrl_member_kind kind, unsigned *worker)
 {
     struct mrl_route_share *counted = (struct mrl_route_share *)share; /* only the turn changes */
     uint64_t all = 0, turn;
+    bool found = false;
 
     for (struct mrl_route_stake *s = first_stake(share); s != NULL; s = next_stake(s))
-        all += members(s, ready);
+        all += members(s, kind);
     if (all == 0)
         return false;
     turn = atomic_fetch_add_explicit(&counted->turn, 1, memory_order_relaxed) % all;
     for (struct mrl_route_stake *s = first_stake(share); s != NULL; s = next_stake(s)) {
-        unsigned here = members(s, ready);
+        unsigned here = members(s, kind);
 
-        if (here > 0)
+        if (here > 0) {
             *worker = s->worker;
+            found = true;
+        }
         if (turn < here)
             return true;
         turn -= here;
     }
-    return *worker != UINT32_MAX;
+    return found;
 }
 
-bool mrl_route_share_pick(const struct mrl_route_share *s, unsigned *worker)
+bool mrl_route_share_pick(const struct mrl_route_share *s, bool queued, struct mrl_route_turn *out)
 {
-    *worker = UINT32_MAX;
-    return pick(s, /*ready=*/true, worker) || pick(s, /*ready=*/false, worker);
+    for (unsigned place = 0; place < MRL_MEMBER_KINDS_; place++) {
+        out->place = place;
+        if (pick(s, kind_at(queued, place), &out->worker))
+            return true;
+    }
+    return false;
 }
 
-struct mrl_route_entry *mrl_route_share_next(const struct mrl_route_share *share, unsigned worker)
+struct mrl_route_entry *mrl_route_share_next(const struct mrl_route_share *share, bool queued,
+                                             struct mrl_route_turn turn)
 {
     struct mrl_route_stake *s = first_stake(share);
     struct mrl_list *list, *first;
 
-    while (s != NULL && s->worker != worker)
+    while (s != NULL && s->worker != turn.worker)
         s = next_stake(s);
     if (s == NULL)
         return NULL;
-    list = list_of(members_of(s), !mrl_list_empty(&s->entries));
+    list = &members_of(s)->of[kind_at(queued, turn.place)];
     first = mrl_list_pop(list);
     if (first == NULL)
         return NULL;

@@ -7,7 +7,7 @@
 #include "messages/keep.h"
 #include "messages/owed.h"
 
-enum { MEMBERS_TRIED = 16 }; /* of a share, for one message */
+enum { MEMBERS_TRIED = 16 }; /* of a share whose members are full, for one message */
 
 void mrl_routing_init(struct mrl_hub *h)
 {
@@ -121,40 +121,60 @@ static void on_other(unsigned worker, void *context)
     r->workers[r->worker_count++] = worker;
 }
 
-static const struct mrl_subscription *next_member(const struct mrl_routing *r,
-                                                  const struct mrl_route_share *share)
+static struct mrl_subscription *next_member(const struct mrl_routing *r,
+                                            const struct mrl_route_share *share, unsigned place)
 {
-    struct mrl_route_entry *e = mrl_route_share_next(share, r->hub->index);
+    const struct mrl_route_turn turn = {r->hub->index, place};
+    struct mrl_route_entry *e = mrl_route_share_next(share, r->publication->qos > 0, turn);
 
     return e == NULL ? NULL : MRL_CONTAINER(e, struct mrl_subscription, subscriber.entry);
 }
 
-static bool has_room(const struct mrl_session *s, const struct mrl_publication *p)
+static bool has_room(const struct mrl_subscription *m, const struct mrl_publication *p)
 {
-    return p->qos == 0 || (s->queued_count < s->limits.queued_messages &&
-                           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes);
+    const struct mrl_session *s = m->subscriber.session;
+
+    return p->qos == 0 || m->options.qos == 0 ||
+           (s->queued_count < s->limits.queued_messages &&
+            s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes);
 }
 
-/* The next one whose queue is not full, among a few; when all are, the last of them loses it. */
-static const struct mrl_subscription *member_with_room(const struct mrl_routing *r,
-                                                       const struct mrl_route_share *share)
+/* Who has no room is not asked again before something has left its queue, so that this ends; where
+ * all are full, a few are asked all the same, as a smaller message may still fit. The last of them
+ * loses it. One with an empty queue, which is smaller than this message, is ready for others. */
+static struct mrl_subscription *
+member_with_room(const struct mrl_routing *r, const struct mrl_route_share *share, unsigned place)
 {
-    const struct mrl_subscription *first = next_member(r, share), *m = first;
+    const struct mrl_subscription *first = NULL;
+    struct mrl_subscription *m;
+    unsigned tried = 0;
 
-    for (int tried = 1; m != NULL && tried < MEMBERS_TRIED; tried++) {
-        if (has_room(m->subscriber.session, r->publication))
+    while ((m = next_member(r, share, place)) != NULL && !has_room(m, r->publication)) {
+        if (!m->subscriber.entry.full && m->subscriber.session->queued_count > 0) {
+            mrl_subscription_set_full(m);
+            continue;
+        }
+        if (m == first || ++tried == MEMBERS_TRIED)
             return m;
-        m = next_member(r, share);
-        if (m == first)
-            break;
+        first = first == NULL ? m : first;
     }
     return m;
 }
 
-/* A member's message is its own, beside that of its ordinary subscriptions. */
-static bool hit_member(struct mrl_routing *r, const struct mrl_route_share *share)
+static struct mrl_subscription *member_up_to(const struct mrl_routing *r,
+                                             const struct mrl_route_share *share, unsigned last)
 {
-    const struct mrl_subscription *subscription = member_with_room(r, share);
+    struct mrl_subscription *m = NULL;
+
+    for (unsigned place = 0; m == NULL && place <= last; place++)
+        m = member_with_room(r, share, place);
+    return m;
+}
+
+/* A member's message is its own, beside that of its ordinary subscriptions. */
+static bool hit_member(struct mrl_routing *r, const struct mrl_route_share *share, unsigned last)
+{
+    const struct mrl_subscription *subscription = member_up_to(r, share, last);
     struct mrl_hit *hit;
 
     if (subscription == NULL)
@@ -166,50 +186,58 @@ static bool hit_member(struct mrl_routing *r, const struct mrl_route_share *shar
     return true;
 }
 
-static void pick_on(struct mrl_routing *r, unsigned worker, uint64_t share)
+static void pick_on(struct mrl_routing *r, struct mrl_route_turn turn, uint64_t share)
 {
     if (r->pick_count == r->pick_cap) {
         r->pick_cap = r->pick_cap == 0 ? 16 : r->pick_cap * 2;
         r->picks = grown(r->picks, r->pick_cap, sizeof(r->picks[0]));
     }
-    r->picks[r->pick_count++] = (struct mrl_pick){worker, share};
+    r->picks[r->pick_count++] = (struct mrl_pick){turn.worker, {share, turn.place}};
 }
 
+/* Each round that finds nobody here leaves nobody here of the kinds up to this place, so it ends:
+ * on another worker, or with one who is full. */
 static void on_share(const struct mrl_route_share *share, void *context)
 {
     struct mrl_routing *r = context;
-    unsigned worker;
+    struct mrl_route_turn turn;
 
-    if (!mrl_route_share_pick(share, &worker))
-        return;
-    r->any = true;
-    if (worker != r->hub->index)
-        pick_on(r, worker, mrl_route_share_id(share));
-    else
-        (void)hit_member(r, share); /* counted by this thread itself: somebody is there */
+    while (mrl_route_share_pick(share, r->publication->qos > 0, &turn)) {
+        r->any = true;
+        if (turn.worker != r->hub->index) {
+            pick_on(r, turn, mrl_route_share_id(share));
+            return;
+        }
+        if (hit_member(r, share, turn.place))
+            return;
+    }
 }
 
-static bool is_given(const struct mrl_routing *r, const struct mrl_route_share *share)
+static const struct mrl_chosen *given_of(const struct mrl_routing *r,
+                                         const struct mrl_route_share *share)
 {
     uint64_t id = mrl_route_share_id(share);
 
     for (size_t i = 0; i < r->given_count; i++) {
-        if (r->given[i] == id)
-            return true;
+        if (r->given[i].share == id)
+            return &r->given[i];
     }
-    return false;
+    return NULL;
 }
 
-/* Another worker chose this one; when its members have left meanwhile the choice is made anew. */
+/* Another worker chose this one; when its members have left meanwhile, or have no room, the choice
+ * is made anew. */
 static void on_share_given_here(const struct mrl_route_share *share, void *context)
 {
-    if (is_given(context, share) && !hit_member(context, share))
+    const struct mrl_chosen *given = given_of(context, share);
+
+    if (given != NULL && !hit_member(context, share, given->place))
         on_share(share, context);
 }
 
 static void on_share_given_on(const struct mrl_route_share *share, void *context)
 {
-    if (is_given(context, share))
+    if (given_of(context, share) != NULL)
         on_share(share, context);
 }
 
@@ -274,7 +302,7 @@ struct routed_message {
     struct mrl_receipt *receipt; /* own hold: waits until it is durable there; or NULL */
     struct mrl_gather *gather;   /* gets the entries made there; or NULL */
     size_t share_count;
-    uint64_t shares[]; /* whose turn is there */
+    struct mrl_chosen shares[]; /* whose turn is there */
 };
 
 static void drop_routed(struct mrl_message *m)
@@ -299,6 +327,17 @@ static bool may_be_durable(const struct mrl_hub *h, const struct mrl_publication
     return p->qos > 0 && atomic_load(&h->durable) > 0;
 }
 
+/* A share's message may come to rest on any worker: whoever was chosen may have no room when it
+ * arrives. */
+static bool may_be_durable_somewhere(const struct mrl_hub *h, const struct mrl_publication *p)
+{
+    bool may = false;
+
+    for (unsigned i = 0; i < h->hub_count; i++)
+        may |= may_be_durable(h->hubs[i], p);
+    return may;
+}
+
 static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
 {
     struct routed_message *routed =
@@ -310,13 +349,14 @@ static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
     routed->hub = r->hub->hubs[worker];
     routed->publication = mrl_publication_ref(r->publication);
     routed->ordinary = ordinary;
-    if (may_be_durable(routed->hub, r->publication)) {
-        routed->gather = r->gather == NULL ? NULL : mrl_gather_ask(r->gather);
-        routed->receipt = r->gather == NULL ? mrl_keep_wait(r->hub) : NULL;
-    }
     for (size_t i = 0; i < r->pick_count; i++) {
         if (r->picks[i].worker == worker)
-            routed->shares[routed->share_count++] = r->picks[i].share;
+            routed->shares[routed->share_count++] = r->picks[i].chosen;
+    }
+    if (may_be_durable(routed->hub, r->publication) ||
+        (routed->share_count > 0 && may_be_durable_somewhere(r->hub, r->publication))) {
+        routed->gather = r->gather == NULL ? NULL : mrl_gather_ask(r->gather);
+        routed->receipt = r->gather == NULL ? mrl_keep_wait(r->hub) : NULL;
     }
     mrl_mailbox_post(routed->hub->mailbox, &routed->message);
 }
@@ -375,15 +415,13 @@ static void on_routed(struct mrl_message *m, void *owner)
     drop_routed(m);
 }
 
-/* Receivers that keep the message are on other workers, too. */
+/* Receivers that keep the message are, or may be found, on other workers, too. */
 static bool leaves_this_worker(const struct mrl_routing *r)
 {
-    bool leaves = false;
+    bool leaves = r->pick_count > 0 && may_be_durable_somewhere(r->hub, r->publication);
 
     for (unsigned i = 0; i < r->worker_count; i++)
         leaves |= may_be_durable(r->hub->hubs[r->workers[i]], r->publication);
-    for (size_t i = 0; i < r->pick_count; i++)
-        leaves |= may_be_durable(r->hub->hubs[r->picks[i].worker], r->publication);
     return leaves;
 }
 
@@ -397,9 +435,9 @@ mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool
     find_receivers(h, p, &everybody);
     if (receivers != NULL)
         *receivers = r->any;
-    gathers = h->companion != NULL && leaves_this_worker(r);
+    gathers = h->companion != NULL && (h->companion->gather != NULL || leaves_this_worker(r));
     if (gathers)
-        r->gather = mrl_gather_begin(h);
+        mrl_routing_together_with(h, h->companion);
     h->companion = NULL;
     send_all(r);
     deliver_here(r);
@@ -411,9 +449,7 @@ mrl_err mrl_hub_publish(struct mrl_hub *h, const struct mrl_publication *p, bool
 
 void mrl_routing_together_with(struct mrl_hub *h, struct mrl_op *with)
 {
-    h->companion = with;
-    h->routing.gather = mrl_gather_begin(h);
-    h->companion = NULL;
+    h->routing.gather = mrl_gather_begin(h, with);
 }
 
 void mrl_routing_together_end(struct mrl_hub *h)
@@ -424,11 +460,12 @@ void mrl_routing_together_end(struct mrl_hub *h)
 
 void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uint64_t share)
 {
+    const struct mrl_chosen given = {.share = share};
     struct mrl_routing *r = &h->routing;
 
     if (h->closing)
         return;
-    r->given = &share;
+    r->given = &given;
     r->given_count = 1;
     find_receivers(h, p, &another_member);
     send_all(r);

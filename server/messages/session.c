@@ -106,6 +106,16 @@ static struct mrl_session *session_new(struct mrl_hub *h, const struct mrl_sessi
     return s;
 }
 
+/* A retained store that is full in all keeps no more, but whoever waits for the will gets it.
+ * Nobody is there to be told. [MQTT-3.1.2-8] */
+static void send_will(struct mrl_hub *h, struct mrl_publication *will)
+{
+    if (mrl_hub_publish(h, will, NULL) == MRL_OK)
+        return;
+    will->retain = false;
+    (void)mrl_hub_publish(h, will, NULL); /* only the retained store says no */
+}
+
 /* Takes will. removal is what takes it out of the store: it becomes durable together with what the
  * will brings, and nothing else may take it out before. */
 static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl_op *removal)
@@ -126,7 +136,7 @@ static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl
     if (!hooks->may(hooks->context, s, &question))
         hooks->dropped(hooks->context, s, MRL_ERR_DENIED);
     else
-        (void)mrl_hub_publish(s->hub, will, NULL); /* a full retained store: nobody to tell */
+        send_will(s->hub, will);
     s->hub->companion = NULL;
     mrl_publication_unref(will);
 }
@@ -149,53 +159,70 @@ void mrl_session_fire_will(struct mrl_session *s)
 }
 
 /* Its will, and what other members of its shares are to get, become durable together with its
- * removal: neither is lost nor comes twice when the server dies in between. Takes will. */
-static void hand_down(struct mrl_session *s, struct mrl_will will)
+ * removal: neither is lost nor comes twice when the server dies in between. */
+static void hand_down(struct mrl_session *s)
 {
+    struct mrl_will will = take_will(s);
     struct mrl_op *removal = mrl_keep_end(s);
     bool leaves_some = will.publication != NULL || s->flying_count + s->queued_count > 0;
-    bool together = removal != NULL && !removal->gathered && leaves_some;
+    bool together = removal != NULL && leaves_some;
 
     if (together)
         mrl_routing_together_with(s->hub, removal);
     if (will.publication != NULL)
         publish_will(s, will, NULL);
-    mrl_subscriptions_clear(s);
     mrl_delivery_clear(s);
     if (together)
         mrl_routing_together_end(s->hub);
 }
 
-static void end_session(struct mrl_session *s, struct mrl_will will)
+/* What was published is durable with all its receivers (and the packet id of a QoS 2 publisher), or
+ * refused, before one of them goes: so nothing is given on that may still come again. */
+void mrl_session_go_on_ending(struct mrl_session *s)
+{
+    if (!s->ending || mrl_keep_share_is_under_way(s))
+        return;
+    hand_down(s);
+    mrl_list_remove(&s->in_principal);
+    free(s->receiving);
+    free(s);
+}
+
+static void leave_principal(struct mrl_session *s)
+{
+    struct mrl_principal_sessions *p = s->principal;
+
+    mrl_list_remove(&s->in_principal);
+    if (--p->count == 0) {
+        mrl_map_remove(&s->hub->principals, &p->in_hub);
+        free(p);
+    }
+    s->principal = NULL;
+}
+
+/* With its will. */
+static void end_session(struct mrl_session *s)
 {
     struct mrl_hub *h = s->hub;
-    struct mrl_principal_sessions *p = s->principal;
 
     if (s->door != NULL) {
         s->door = NULL;
         h->connected--;
     }
     mrl_timer_cancel(&s->timer);
-    hand_down(s, will);
+    s->started = false;
+    s->ending = true;
+    mrl_subscriptions_clear(s);
     mrl_map_remove(&h->sessions, &s->in_hub);
-    mrl_list_remove(&s->in_principal);
-    if (--p->count == 0) {
-        mrl_map_remove(&h->principals, &p->in_hub);
-        free(p);
-    }
-    free(s->receiving);
-    free(s);
+    leave_principal(s);
+    mrl_list_add(&h->ending, &s->in_principal);
+    mrl_session_go_on_ending(s);
 }
 
 void mrl_session_end(struct mrl_session *s)
 {
-    mrl_publication_unref(s->will.publication);
-    end_session(s, (struct mrl_will){NULL, 0, 0});
-}
-
-static void end_with_will(struct mrl_session *s)
-{
-    end_session(s, take_will(s));
+    mrl_publication_unref(take_will(s).publication);
+    end_session(s);
 }
 
 /* One timer for whatever comes first: the will's delay or the end of the session. */
@@ -217,7 +244,7 @@ static void on_timer(struct mrl_timer *t)
     bool ends = s->expires_at_ms != 0 && s->expires_at_ms <= now;
 
     if (ends) {
-        end_with_will(s); /* min(delay, session end). MQTT 5.0 3.1.2.5 */
+        end_session(s); /* min(delay, session end). MQTT 5.0 3.1.2.5 */
         return;
     }
     if (s->will_at_ms != 0 && s->will_at_ms <= now)
@@ -247,7 +274,7 @@ static void park(struct mrl_session *s)
     s->hub->connected--;
     s->expires_at_ms = now + (uint64_t)s->expiry_s * 1000;
     if (s->expiry_s == 0) {
-        end_with_will(s);
+        end_session(s);
         return;
     }
     if (is_due(&s->will)) {
@@ -289,7 +316,7 @@ static bool take_over(struct mrl_session *s, bool clean_start)
 
     mrl_session_evict(s, MRL_EVICT_TAKEN_OVER);
     if (!goes_on)
-        end_with_will(s);
+        end_session(s);
     return goes_on;
 }
 

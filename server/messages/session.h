@@ -46,6 +46,8 @@ uint32_t mrl_session_expiry(const struct mrl_session *s);
 
 /* Most QoS 2 messages (and QoS 1) the client may have under way to us: for CONNACK. */
 unsigned mrl_session_receive_maximum(const struct mrl_session *s);
+/* That it may have. */
+unsigned mrl_session_most_subscriptions(const struct mrl_session *s);
 /* Is there room in what its principal may retain? Always when p is not to be retained. */
 bool mrl_session_may_retain(const struct mrl_session *s, const struct mrl_publication *p);
 

@@ -225,6 +225,25 @@ void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready)
             &MRL_CONTAINER(n, struct mrl_subscription, in_session)->subscriber.entry, ready);
 }
 
+void mrl_subscription_set_full(struct mrl_subscription *subscription)
+{
+    mrl_routes_set_full(&subscription->subscriber.entry, /*full=*/true);
+    subscription->subscriber.session->shares_full = true;
+}
+
+void mrl_subscriptions_have_room(struct mrl_session *s)
+{
+    struct mrl_map_node *n = NULL;
+
+    if (!s->shares_full)
+        return;
+    s->shares_full = false;
+    while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)
+        mrl_routes_set_full(
+            &MRL_CONTAINER(n, struct mrl_subscription, in_session)->subscriber.entry,
+            /*full=*/false);
+}
+
 void mrl_subscriptions_rejudge(struct mrl_session *s)
 {
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;

@@ -237,10 +237,10 @@ void mrl_topic_tree_select(const struct mrl_topic_tree *t, mrl_bytes filter, mrl
         (void)select_from(&w, t->root, (struct levels){filter, true}); /* nothing stops it */
 }
 
-bool mrl_topic_tree_select_within(const struct mrl_topic_tree *t, mrl_bytes filter,
-                                  size_t most_nodes, mrl_topic_visit *visit, void *context)
+bool mrl_topic_tree_select_within(const struct mrl_topic_tree *t, mrl_bytes filter, size_t *left,
+                                  mrl_topic_visit *visit, void *context)
 {
-    const struct walk w = {visit, context, &most_nodes};
+    const struct walk w = {visit, context, left};
 
     return t->root == NULL || select_from(&w, t->root, (struct levels){filter, true});
 }

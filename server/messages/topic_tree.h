@@ -50,8 +50,8 @@ void mrl_topic_tree_match(const struct mrl_topic_tree *t, mrl_bytes topic, mrl_t
                           void *context);
 void mrl_topic_tree_select(const struct mrl_topic_tree *t, mrl_bytes filter, mrl_topic_visit *visit,
                            void *context);
-/* Passes at most so many nodes; false: there are more. */
-bool mrl_topic_tree_select_within(const struct mrl_topic_tree *t, mrl_bytes filter,
-                                  size_t most_nodes, mrl_topic_visit *visit, void *context);
+/* Passes at most *left nodes and takes off those that it passed; false: there are more. */
+bool mrl_topic_tree_select_within(const struct mrl_topic_tree *t, mrl_bytes filter, size_t *left,
+                                  mrl_topic_visit *visit, void *context);
 
 #endif

@@ -12,7 +12,7 @@ from harness.ca import Identity
 from harness.cut import Cut, Moment
 from harness.merlon import Merlon
 from harness.mqtt import Mqtt
-from harness.waiting import wait_until
+from harness.waiting import DEADLINE_S, wait_until
 from harness.ways import GONE, WAYS, ByToken, CreateFromCsr, Outcome, Way
 
 ROUNDS = int(os.environ.get("MERLON_KILLS", "3"))  # beside the named moments
@@ -52,7 +52,7 @@ def ask_and_lose(way: Way) -> Outcome | None:
 def start_again(merlon: Merlon) -> None:
     assert merlon.process is not None
     merlon.killed.add(merlon.process.pid)
-    merlon.process.popen.wait(10)
+    merlon.process.popen.wait(DEADLINE_S)
     merlon.start()
 
 

@@ -13,6 +13,7 @@ from harness.fleet import METER, FleetDevice, Rejected, csr_pem, make_claim, set
 from harness.hook import Hook
 from harness.merlon import new_key
 from harness.process import build_folder
+from harness.stopwatch import Stopwatch
 
 SECRET = "a secret of the factory"
 
@@ -111,9 +112,9 @@ def test_another_status_than_200_is_a_no(merlon, test_ca, hook, status):
 def test_one_that_does_not_answer_in_time_is_a_no(merlon, test_ca, hook):
     hook.delay_s = 8
     hooked(merlon, test_ca, hook, timeout_s=1)
-    began = time.monotonic()
-    refused(merlon, make_claim(merlon))
-    assert time.monotonic() - began < 7
+    with Stopwatch() as watch:
+        refused(merlon, make_claim(merlon))
+        assert watch.passed < 7
 
 
 @pytest.mark.quick
@@ -129,8 +130,10 @@ def test_one_whose_name_nobody_resolves_is_a_no_in_time_and_holds_up_nobody(make
     claim = make_claim(merlon)
     for serial in ("SN-001", "SN-002", "SN-003"):
         began = time.monotonic()
-        refused(merlon, claim, serial)
-        assert 1 <= time.monotonic() - began < 7
+        with Stopwatch() as watch:
+            refused(merlon, claim, serial)
+            assert watch.passed < 7
+        assert time.monotonic() - began >= 1
     entry = merlon.wait_for_entry("provisioning.refused", target="meter-SN-003")
     assert entry["reason"] == "hook not asked: hook.silent.example: the name was not resolved in time"
     merlon.device("pump-7")  # another enrolment
@@ -161,9 +164,9 @@ def test_a_slow_hook_holds_up_no_enrolment_and_no_request_of_the_api(merlon, tes
         for number, token in enumerate(tokens):
             payload = {"certificateOwnershipToken": token, "parameters": {"SerialNumber": f"SN-10{number}"}}
             client.publish("$merlon/provisioning/provisioning-templates/meters/provision/json", device.write(payload))
-        began = time.monotonic()
-        merlon.device("pump-7")
-        assert time.monotonic() - began < 2
+        with Stopwatch() as watch:
+            merlon.device("pump-7")
+            assert watch.passed < 2
         names = {device.answer(device.register_topic("meters"))["thingName"] for _ in tokens}
     assert names == {f"meter-SN-10{number}" for number in range(4)}
 

@@ -16,6 +16,7 @@ from harness.merlon import new_key
 from harness.mqtt import Mqtt
 from harness.process import program
 from harness.tpm_device import ProofConnection, TpmDevice, TpmMaker
+from harness.waiting import wait_until
 
 COLUMNS = ("id", "group", "key", "serial", "ek")
 
@@ -173,7 +174,7 @@ def test_a_device_comes_with_the_tpm_of_the_list(start_merlon, processes, workdi
         connection = ProofConnection(merlon, ("pump-7", token))
         answer = connection.finish(device.answer(connection.begin(device.claim()).json, "pump-7"))
         assert answer.status == status, answer
-    assert any("another TPM" in entry["reason"] for entry in merlon.audit(action="enrol.refused", target="pump-7"))
+    wait_until(lambda: any("another TPM" in entry["reason"] for entry in merlon.audit(action="enrol.refused", target="pump-7")), "the refusal")
 
 
 # --- an operator

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """./quickstart from the first run to the second, and what it says when it cannot go on. It uses what the tests use, already
 built; a machine with nothing installed is tried with tools/fresh-machine."""
+import fcntl
 import os
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ from harness.process import ROOT, build_folder
 from harness.waiting import wait_until
 
 LAST = re.compile(r"main job ok: ([A-Za-z0-9.-]+) published devices/\1/readings over TLSv1\.3, audit entry [1-9][0-9]*")
+
+
+@pytest.fixture(autouse=True)
+def only_one():
+    """It takes ports on which nobody listens yet: two that start at once would take the same."""
+    with open(Path(tempfile.gettempdir()) / f"merlon-test-quickstart-{os.getuid()}", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def quickstart(folder, *options) -> subprocess.CompletedProcess:

@@ -16,7 +16,7 @@ from harness.est import Est
 from harness.maker import Maker, csr_body, name, new_key
 from harness.merlon import Merlon, run_program
 from harness.process import Process, program
-from harness.waiting import wait_until
+from harness.waiting import DEADLINE_S, wait_until
 from harness.ways import GIVES_CERTIFICATES, GONE
 
 ASKED = Moment("the key process is asked", ("service",), "sendto")
@@ -30,7 +30,7 @@ OWNER = ("--user", "merlon-keys") if os.geteuid() == 0 else ()
 def start_again(merlon: Merlon) -> None:
     assert merlon.process is not None
     merlon.killed.add(merlon.process.pid)
-    merlon.process.popen.wait(10)
+    merlon.process.popen.wait(DEADLINE_S)
     merlon.start()
 
 

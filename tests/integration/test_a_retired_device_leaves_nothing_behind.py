@@ -23,7 +23,7 @@ def retained(merlon: Merlon, identity) -> list[str]:
     """Topics, as the foreign client mosquitto_sub gets them."""
     done = subprocess.run(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", str(merlon.root),
                            "--cert", str(identity.certificate), "--key", str(identity.key), "-t", "devices/#", "-v",
-                           "--retained-only", "-W", "2"], capture_output=True, text=True, check=False, timeout=30)
+                           "--retained-only", "-W", "4"], capture_output=True, text=True, check=False, timeout=30)
     return sorted(line.split(" ", 1)[0] for line in done.stdout.splitlines())
 
 

@@ -25,7 +25,7 @@ def mosquitto(program: str, merlon: Merlon, identity, *arguments: str, payload: 
 
 
 def order_of(merlon: Merlon, identity, name: str) -> dict:
-    done = mosquitto("mosquitto_sub", merlon, identity, "-t", f"$merlon/devices/{name}/wipe", "-C", "1", "-W", "10")
+    done = mosquitto("mosquitto_sub", merlon, identity, "-t", f"$merlon/devices/{name}/wipe", "-C", "1", "-W", "25")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -28,15 +28,11 @@ def fleet(start_merlon):
         client.close()
 
 
-def everything_of(member: Mqtt) -> list[bytes]:
-    """What has come for it up to now."""
-    found = []
-    while True:
-        try:
-            message = member.receive(0.3)
-        except TimeoutError:
-            return found
-        found.append(message.payload)
+def all_of(member: Mqtt, count: int) -> list[bytes]:
+    """So many come for it, and no more."""
+    found = [member.receive().payload for _ in range(count)]
+    assert member.nothing_comes()
+    return found
 
 
 @pytest.mark.quick
@@ -47,9 +43,8 @@ def test_the_members_take_turns_wherever_their_workers_are(fleet):
     device = fleet("device")
     for n in range(80):
         assert device.publish(UP, b"%d" % n) == 0
-    taken = [everything_of(member) for member in members]
+    taken = [all_of(member, 10) for member in members]
     assert sorted(int(p) for part in taken for p in part) == list(range(80))
-    assert [len(part) for part in taken] == [10] * 8
 
 
 def test_names_are_independent_and_ordinary_subscriptions_get_theirs(fleet):
@@ -58,9 +53,9 @@ def test_names_are_independent_and_ordinary_subscriptions_get_theirs(fleet):
     assert two.subscribe("$share/b/devices/#") == [1]
     assert plain.subscribe("devices/#", "$share/c/devices/+/up") == [1, 1]
     fleet("device").publish(UP, b"x")
-    assert everything_of(one) == [b"x"]
-    assert everything_of(two) == [b"x"]
-    assert everything_of(plain) == [b"x", b"x"]
+    assert all_of(one, 1) == [b"x"]
+    assert all_of(two, 1) == [b"x"]
+    assert all_of(plain, 2) == [b"x", b"x"]
 
 
 def test_the_options_are_those_of_the_member(fleet):
@@ -107,13 +102,13 @@ def test_members_without_a_connection_get_messages_only_while_nobody_has_one(fle
     device = fleet("device")
     for n in range(6):
         device.publish(UP, b"%d" % n)
-    assert len(everything_of(here)) == 6
+    assert all_of(here, 6) == [b"%d" % n for n in range(6)]
     here.close()
     wait_until(lambda: len(fleet.merlon.audit(action="connection.closed", actor_id="app")) == 2, "both to be away")
     for n in range(6):
         assert device.publish(UP, b"later %d" % n) == 0
-    waited = [everything_of(fleet("app", name, **KEEP)) for name in ("away", "here")]
-    assert [len(part) for part in waited] == [3, 3]
+    waited = [all_of(fleet("app", name, **KEEP), 3) for name in ("away", "here")]
+    assert sorted(waited[0] + waited[1]) == [b"later %d" % n for n in range(6)]
 
 
 def test_what_a_member_did_not_acknowledge_goes_to_another_when_its_session_ends(fleet):
@@ -125,7 +120,7 @@ def test_what_a_member_did_not_acknowledge_goes_to_another_when_its_session_ends
     second = fleet("app", "second")
     second.subscribe(("$share/a/devices/#", 2))
     first.cut()
-    assert everything_of(second) == [b"qos 1"]  # of qos 2 nobody knows whether it arrived. [MQTT-4.8.2-5]
+    assert all_of(second, 1) == [b"qos 1"]  # of qos 2 nobody knows whether it arrived. [MQTT-4.8.2-5]
 
 
 def test_what_waits_for_a_member_goes_to_another_also_after_the_daemon_was_killed(fleet):
@@ -144,9 +139,9 @@ def test_what_waits_for_a_member_goes_to_another_also_after_the_daemon_was_kille
     fleet.merlon.start()
     second = fleet("app", "second", **KEEP)
     second.subscribe(("$share/a/devices/#", 2))
-    assert everything_of(second) == []
+    assert second.nothing_comes()
     fleet("app", "first", clean=True)  # its session is gone
-    assert sorted(everything_of(second)) == [b"seen, qos 1"] + [b"waits, qos 1"] * 3 + [b"waits, qos 2"] * 3
+    assert sorted(all_of(second, 7)) == [b"seen, qos 1"] + [b"waits, qos 1"] * 3 + [b"waits, qos 2"] * 3
 
 
 def test_a_refused_message_goes_to_nobody_else(fleet):
@@ -160,17 +155,40 @@ def test_a_refused_message_goes_to_nobody_else(fleet):
     assert second.nothing_comes()
 
 
-def test_mosquitto_sub_shares(fleet, processes):
+def start_mosquitto_sub(fleet, processes, messages: int):
     identity, merlon = fleet.identities["app"], fleet.merlon
-    command = ["/usr/bin/stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", merlon.root,
-               "--cert", identity.certificate, "--key", identity.key, "-V", "mqttv5", "-q", "1", "-C", "4", "-W", "20",
-               "-t", "$share/m/devices/#", "-F", "got %p", "-d"]
-    readers = [processes.start(command) for _ in range(2)]
-    for reader in readers:
-        reader.wait_for_log("Subscribed")
+    reader = processes.start([
+        "/usr/bin/stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", merlon.root,
+        "--cert", identity.certificate, "--key", identity.key, "-V", "mqttv5", "-q", "1", "-C", str(messages), "-W", "60",
+        "-t", "$share/m/devices/#", "-F", "got %p", "-d"])
+    reader.wait_for_log("Subscribed")
+    return reader
+
+
+def test_members_that_take_no_more_are_passed_over_on_every_worker(fleet, processes):
+    """More of them than are asked where all are full."""
+    fleet.merlon.api.do("PATCH", "/v1/quotas/application:app", {"queue": 1})
+    stuck = [fleet("app", f"stuck-{n}", props={"receive_maximum": 1}) for n in range(20)]
+    for member in stuck:
+        assert member.subscribe("$share/m/devices/#") == [1]
+    device = fleet("device")
+    for _ in range(2 * len(stuck)):  # one in flight, one that waits
+        assert device.publish(UP, b"stuck") == 0
+    reader = start_mosquitto_sub(fleet, processes, 20)
+    for _ in range(20):
+        assert device.publish(UP, b"x") == 0
+    assert reader.popen.wait(30) == 0
+    assert reader.log().count("got x") == 20
+    assert fleet.merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 0
+    for member in stuck:
+        assert all_of(member, 2) == [b"stuck"] * 2
+
+
+def test_mosquitto_sub_shares(fleet, processes):
+    readers = [start_mosquitto_sub(fleet, processes, 4) for _ in range(2)]
     device = fleet("device")
     for _ in range(8):
         assert device.publish(UP, b"x") == 0
     for reader in readers:
-        assert reader.popen.wait(30) == 0
+        assert reader.popen.wait(60) == 0
         assert reader.log().count("got x") == 4

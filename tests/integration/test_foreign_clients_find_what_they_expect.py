@@ -204,7 +204,7 @@ def started(processes, tool: str, door, protocol: str, *options: str):
 @MOSQUITTO
 def test_mosquitto_sub_prints_what_mosquitto_pub_retained(door, protocol):
     run("mosquitto_pub", door, protocol, "-t", "t/kept", "-m", "one", "-r", "-q", "1")
-    seen = run("mosquitto_sub", door, protocol, "-t", "t/#", "-C", "1", "-W", "20", "-F", "%t %p %r")
+    seen = run("mosquitto_sub", door, protocol, "-t", "t/#", "-C", "1", "-W", "60", "-F", "%t %p %r")
     assert seen.stdout == "t/kept one 1\n"
     run("mosquitto_pub", door, protocol, "-t", "t/kept", "-n", "-r", "-q", "1")
 
@@ -224,7 +224,7 @@ def test_a_kept_session_of_mosquitto_sub_gets_what_it_missed(door, protocol):
     kept = ["-i", "keeper", "-c", "-q", "1", "-t", "t/#", *(["-x", "3600"] if protocol == "mqttv5" else [])]
     run("mosquitto_sub", door, protocol, *kept, "-E")
     run("mosquitto_pub", door, protocol, "-t", "t/x", "-m", "missed", "-q", "1")
-    assert run("mosquitto_sub", door, protocol, *kept, "-C", "1", "-W", "20").stdout == "missed\n"
+    assert run("mosquitto_sub", door, protocol, *kept, "-C", "1", "-W", "60").stdout == "missed\n"
 
 
 @MOSQUITTO
@@ -253,5 +253,5 @@ def test_mosquitto_rr_gets_its_answer(door):
             service.paho.publish(message.properties.ResponseTopic, b"answer to " + message.payload, 1, properties=told)
 
         service.paho.on_message = answer
-        asked = run("mosquitto_rr", door, "mqttv5", "-t", "ask/x", "-e", "answers/me", "-m", "question", "-q", "1", "-W", "20")
+        asked = run("mosquitto_rr", door, "mqttv5", "-t", "ask/x", "-e", "answers/me", "-m", "question", "-q", "1", "-W", "60")
         assert asked.stdout.strip() == "answer to question"

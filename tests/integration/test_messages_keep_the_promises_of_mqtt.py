@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Closed, Mqtt
+from harness.stopwatch import Stopwatch
 from harness.waiting import wait_until
 
 UP, DOWN = "devices/pump-7/up", "devices/pump-7/down"
@@ -162,7 +163,7 @@ def test_a_retained_message_expires(pair):
         assert all(p.payload != b"long" or p.props["message_expiry"] <= 100 for p in found)
         return [p.payload for p in found] == [b"long"]
 
-    wait_until(only_the_long_one_is_left, "the retained message to expire", 10)
+    wait_until(only_the_long_one_is_left, "the retained message to expire")
 
 
 def test_a_message_of_another_is_not_replaced_by_a_denied_one(merlon, pair):
@@ -228,27 +229,29 @@ def test_a_will_waits_for_its_delay(pair):
     reader.subscribe(UP)
     device = pair("device", client_id="d", clean=False, will=will(will_delay=2), props={"session_expiry": 3600})
     start = time.monotonic()
-    device.cut()
-    assert reader.receive().payload == b"gone"
-    assert 1.99 < time.monotonic() - start < 6  # never early; to the millisecond of the daemon's clock
+    with Stopwatch() as watch:
+        device.cut()
+        assert reader.receive().payload == b"gone"
+        assert watch.passed < 6
+    assert time.monotonic() - start > 1.99  # never early; to the millisecond of the daemon's clock
 
 
 def test_who_comes_back_in_time_sends_no_will(pair):
     reader = pair("app")
     reader.subscribe(UP)
     options = {"client_id": "d", "clean": False, "props": {"session_expiry": 3600}}
-    pair("device", **options, will=will(will_delay=2)).cut()
+    pair("device", **options, will=will(will_delay=4)).cut()
     pair("device", **options)
-    assert reader.nothing_comes(3)
+    assert reader.nothing_comes(5)
 
 
 def test_the_end_of_the_session_does_not_wait_for_the_delay(pair):
     reader = pair("app")
     reader.subscribe(UP)
-    start = time.monotonic()
-    pair("device", will=will(will_delay=60)).cut()  # no session expiry: it ends with the connection. MQTT 5.0 3.1.3.2.2
-    assert reader.receive().payload == b"gone"
-    assert time.monotonic() - start < 10
+    with Stopwatch() as watch:
+        pair("device", will=will(will_delay=60)).cut()  # no session expiry: it ends with the connection. MQTT 5.0 3.1.3.2.2
+        assert reader.receive().payload == b"gone"
+        assert watch.passed < 10
 
 
 def test_an_expired_retained_message_leaves_its_place_in_memory_and_in_the_store(start_merlon):
@@ -265,7 +268,7 @@ def test_an_expired_retained_message_leaves_its_place_in_memory_and_in_the_store
         assert device.publish(UP + "/2", b"long", retain=True) == 0x97
         assert merlon.wait_for_entry("publish.denied", target=UP + "/2")["reason"] == "too many retained messages of all"
         assert rows() == 1
-        wait_until(lambda: device.publish(UP + "/2", b"long", retain=True) == 0x10, "the place to be free", 10)
+        wait_until(lambda: device.publish(UP + "/2", b"long", retain=True) == 0x10, "the place to be free")
     wait_until(lambda: rows() == 1, "its row to go")
     merlon.restart()
     with Mqtt(merlon.mqtt_port, merlon.root, identity) as device:
@@ -291,17 +294,19 @@ def test_a_retained_will_stays(pair):
 def test_silence_for_one_and_a_half_times_the_keep_alive_ends_the_connection(pair, version, reason):
     reader = pair("app")
     reader.subscribe(UP)
-    device = pair("device", version, keep_alive=1, will=will())
     start = time.monotonic()
-    assert device.ends() == reason
-    assert 1.4 < time.monotonic() - start < 5
+    device = pair("device", version, keep_alive=1, will=will())
+    with Stopwatch() as watch:
+        assert device.ends() == reason
+        assert watch.passed < 5
+    assert time.monotonic() - start > 1.49
     assert reader.receive().payload == b"gone"
 
 
 def test_pings_keep_the_connection(pair):
-    device = pair("device", keep_alive=1)
-    for _ in range(5):
-        time.sleep(0.5)
+    device = pair("device", keep_alive=2)
+    for _ in range(4):
+        time.sleep(1)
         device.send(wire.packet(wire.PINGREQ))
         assert device.packet().kind == wire.PINGRESP
 
@@ -602,6 +607,7 @@ def test_a_queue_has_a_limit_and_the_rest_still_works(start_merlon):
         application.connect()
         for n in range(15):
             application.publish(DOWN, b"%d" % n)
+    wait_until(lambda: merlon.api.metric("merlon_mqtt_messages_dropped_total", 'reason="queue-full"') == 5, "five to be dropped")
     with Mqtt(merlon.mqtt_port, merlon.root, identity) as device:
         assert device.connect("d", **KEEP).session_present
         received = [int(device.receive().payload) for _ in range(10)]
@@ -676,8 +682,8 @@ def test_a_wrong_connect_is_answered_or_cut_off(merlon, change, reason):
 def test_the_time_to_connect_is_limited(start_merlon):
     merlon = start_merlon({"mqtt": {"connect_timeout": "1s"}, "tls": {"handshake_timeout": "1s"}})
     with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7")) as client:
-        start = time.monotonic()
-        assert client.ends() is None
-        assert time.monotonic() - start < 10
+        with Stopwatch() as watch:
+            assert client.ends() is None
+            assert watch.passed < 10
     with socket.create_connection(("127.0.0.1", merlon.mqtt_port), timeout=10) as silent:
         assert silent.recv(1) == b""

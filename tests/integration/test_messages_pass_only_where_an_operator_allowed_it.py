@@ -155,7 +155,7 @@ def test_mosquitto_pub_and_sub_meet_when_it_is_granted(merlon, processes, tls, p
 def test_mosquitto_sub_is_told_that_a_subscription_is_refused(merlon):
     device = merlon.device("001")
     done = subprocess.run(["mosquitto_sub", *mosquitto_options(merlon, device, "tlsv1.3", "mqttv5"), "-t", "sensors/#", "-C", "1",
-                           "-W", "20", "-d"], capture_output=True, text=True, check=False, timeout=30)
+                           "-W", "60", "-d"], capture_output=True, text=True, check=False, timeout=90)
     assert "All subscription requests were denied" in done.stdout + done.stderr
     merlon.wait_for_entry("subscribe.denied", target="sensors/#", actor_id="001")
 

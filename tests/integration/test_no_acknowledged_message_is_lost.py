@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon dies under load, again and again (MERLON_KILLS times): no acknowledged message is lost, no QoS 2 message
-comes twice, no session is forgotten; retained messages are what was acknowledged last; wills that are due come, others do not."""
+comes twice, no session is forgotten; retained messages are what was acknowledged last; wills that are due come, others do not;
+a share gets each message, also when members of it end their sessions meanwhile."""
 import os
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import pytest
+from harness import share
 from harness.merlon import Merlon
 from harness.mqtt import Mqtt
 from harness.retainer import Retainer, Topic, look, wrong
@@ -15,7 +17,7 @@ from harness.steady import Publisher, Subscriber, joined, wait_for_all
 from harness.leaver import Fate, LastWill, Plan, Leaver
 
 KILLS = int(os.environ.get("MERLON_KILLS", "12"))
-PUBLISHERS, SUBSCRIBERS, RETAINERS, LEAVERS, QUIET_S = 4, 5, 4, 3, 15
+PUBLISHERS, SUBSCRIBERS, RETAINERS, LEAVERS, MEMBERS, QUIET_S = 4, 5, 4, 3, 5, 15
 TOPICS, WINDOW = 64, 5  # of the retainers, each
 VOID_S = 1.0
 CLOCK_S = 0.05  # what a wait may seem too short: the clock of a daemon that starts is set by the wall clock
@@ -34,9 +36,11 @@ class Load:
         collector = merlon.application("collector", subscribe=("devices/+/up/#", "wills/#"))
         keeper = merlon.application("keeper", publish=("kept/#",), subscribe=("kept/#",))
         leaver = merlon.application("leaver", publish=("wills/#",))
+        crew = merlon.application("crew", subscribe=("devices/+/up/#",))
         filters = [(f"{topic}/{qos}", qos) for topic in ("devices/+/up", "wills") for qos in (1, 2)]
         free = deque(self.topics)
         self.keeper = keeper
+        self.share = share.Share(*place, crew, "$share/crew/devices/+/up/#", MEMBERS)
         self.subscribers = [Subscriber(*place, collector, f"to-{n}", filters) for n in range(SUBSCRIBERS)]
         self.publishers = [Publisher(*place, merlon.device(name), f"devices/{name}/up") for name in sensors]
         self.retainers = [Retainer(*place, keeper, f"keeper-{n}", free, WINDOW) for n in range(RETAINERS)]
@@ -46,6 +50,7 @@ class Load:
         for client in self.subscribers:
             client.start()
         assert all(s.subscribed.wait(20) for s in self.subscribers)
+        self.share.start()
         for client in (*self.publishers, *self.retainers, *self.leavers):
             client.start()
 
@@ -54,6 +59,7 @@ class Load:
         for subscriber in self.subscribers[1:]:  # the first is never away by its own will
             (subscriber.away.set if dice.random() < 0.4 else subscriber.away.clear)()
         self.merlon.kill()
+        self.share.deaths += 1
         for retainer in self.retainers:
             retainer.hold()
         self.merlon.start()
@@ -76,6 +82,7 @@ class Load:
         for subscriber in self.subscribers:
             subscriber.away.clear()
         wanted = joined(self.publishers)
+        self.share.finish(wanted, QUIET_S)
         for will in self.wills(Fate.DUE):
             wanted[will.qos].append(will.payload)
         wait_for_all(self.subscribers, wanted, QUIET_S)
@@ -84,6 +91,10 @@ class Load:
         for subscriber in self.subscribers:
             subscriber.stop()
         return wanted
+
+    def judge_share(self, wanted: dict[int, list[bytes]]) -> dict[str, int]:
+        repeated: Counter[bytes] = sum((p.repeated for p in self.publishers), Counter())
+        return share.judge(self.share.members, wanted, repeated)
 
     def wills(self, *fates: Fate) -> list[LastWill]:
         return [will for leaver in self.leavers for will in leaver.wills if will.fate in fates]
@@ -119,14 +130,19 @@ def test_killed_under_load_nothing_acknowledged_is_lost(make_merlon, workers):
         time.sleep(dice.uniform(0.02, 0.6))  # the moment of death is what is tried out
         retained += load.kill(dice)
     wanted = load.finish()
+    published = joined(load.publishers)
     retained += load.look()
     due, void = load.wills(Fate.DUE), load.wills(Fate.VOID)
     verdicts = [judge(s, wanted, load.wills(*Fate)) for s in load.subscribers]
+    shared, ended = load.judge_share(published), load.share.ended()
     print(f"seed {seed}: {KILLS} kills, {len(wanted[1])} QoS 1 and {len(wanted[2])} QoS 2 acknowledged or due, {len(due)} wills due, "
-          f"{len(void)} void, {sum(t.acknowledged for t in load.topics)} retained messages acknowledged, {verdicts}")
+          f"{len(void)} void, {sum(t.acknowledged for t in load.topics)} retained messages acknowledged, {verdicts}; "
+          f"of the share {sum(ended.values())} sessions ended, {shared}")
     assert all(len(wanted[qos]) - len(due) > KILLS for qos in (1, 2))
     assert len(due) > KILLS and len(void) > KILLS // 4 and all(t.acknowledged > 4 for t in load.topics)
     assert not retained, retained
+    assert all(ended[way] > KILLS // 10 for way in share.Way), ended
+    assert not any(shared.values()), shared
     assert [c.lost_sessions for c in (*load.publishers, *load.retainers, *load.leavers)] == [0] * (PUBLISHERS + RETAINERS + LEAVERS)
     assert all(not any(verdict.values()) for verdict in verdicts), [verdicts, [lost(s, wanted)[:5] for s in load.subscribers]]
 

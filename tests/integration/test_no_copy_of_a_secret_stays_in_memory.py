@@ -38,7 +38,7 @@ def assert_forgotten(merlon, secrets: list[Secret]) -> None:
         return not found
 
     try:
-        wait_until(is_gone, "no copy in memory", deadline_s=5)
+        wait_until(is_gone, "no copy in memory")
     except TimeoutError:
         pytest.fail("\n".join(found))
 

@@ -8,6 +8,7 @@ import pytest
 from harness import mqtt_wire as wire
 from harness.cut import Cut, Moment
 from harness.mqtt import Closed, Mqtt
+from harness.waiting import DEADLINE_S
 
 SYNCED = Moment("it is forced to the disk", ("writer",), "fdatasync")
 KEEP = {"session_expiry": 3600}
@@ -76,7 +77,7 @@ def test_no_answer_comes_before(merlon, pump, before, ask):
                 client.packet()
         assert cut.happened
     merlon.killed.add(merlon.process.pid)
-    merlon.process.popen.wait(10)
+    merlon.process.popen.wait(DEADLINE_S)
     merlon.start()
 
 
@@ -89,5 +90,5 @@ def test_no_connack_of_a_kept_session_comes_before(merlon, pump, moment):
                 client.connect("kept", clean=False, props=KEEP)
         assert cut.happened
     merlon.killed.add(merlon.process.pid)
-    merlon.process.popen.wait(10)
+    merlon.process.popen.wait(DEADLINE_S)
     merlon.start()

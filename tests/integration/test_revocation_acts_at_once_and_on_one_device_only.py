@@ -4,13 +4,13 @@ nobody else notices."""
 import re
 import ssl
 import subprocess
-import time
 
 import pytest
 from harness import mqtt_wire as wire
 from harness.ca import Identity
 from harness.client import TLS_1_2, TLS_1_3
 from harness.mqtt import Closed, Mqtt
+from harness.stopwatch import Stopwatch
 from harness.waiting import wait_until
 
 VERSIONS = [pytest.param(TLS_1_2, id="tls1.2"), pytest.param(TLS_1_3, id="tls1.3")]
@@ -36,10 +36,10 @@ def can_connect(merlon, identity, version=TLS_1_3) -> bool:
 def test_revoking_ends_the_live_connection_within_a_second(merlon, version):
     with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-7"), tls=version) as client:
         client.connect("x")
-        start = time.monotonic()
-        cli(merlon, "device", "revoke", "pump-7", "--reason", "stolen")
-        assert client.ends() == 0x98  # administrative action
-        assert time.monotonic() - start < 1
+        with Stopwatch() as watch:
+            cli(merlon, "device", "revoke", "pump-7", "--reason", "stolen")
+            assert client.ends() == 0x98  # administrative action
+            assert watch.passed < 1
     entry = merlon.wait_for_entry("device.revoked", target="pump-7", outcome="ok")
     assert entry["reason"] == "stolen"
     merlon.wait_for_entry("connection.closed", actor_id="pump-7")
@@ -53,10 +53,10 @@ def test_twenty_others_stay_connected_and_keep_their_tickets(merlon, version):
     clients["victim"] = Mqtt(merlon.mqtt_port, merlon.root, victim, tls=version)
     for client in clients.values():
         assert client.connect("x").reason == 0
-    start = time.monotonic()
-    cli(merlon, "device", "revoke", "victim")
-    assert clients["victim"].ends() == 0x98
-    assert time.monotonic() - start < 1
+    with Stopwatch() as watch:
+        cli(merlon, "device", "revoke", "victim")
+        assert clients["victim"].ends() == 0x98
+        assert watch.passed < 1
     for name in names:
         assert clients[name].publish(f"devices/{name}/x", b"here") == 0x10, name
     for name in names:
@@ -140,10 +140,10 @@ def test_suspend_and_resume(merlon):
     device = merlon.device("pump-7")
     with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
         client.connect("x")
-        start = time.monotonic()
-        cli(merlon, "device", "suspend", "pump-7", "--reason", "holiday")
-        assert client.ends() == 0x98
-        assert time.monotonic() - start < 1
+        with Stopwatch() as watch:
+            cli(merlon, "device", "suspend", "pump-7", "--reason", "holiday")
+            assert client.ends() == 0x98
+            assert watch.passed < 1
     assert not can_connect(merlon, device)
     cli(merlon, "device", "resume", "pump-7")
     assert can_connect(merlon, device)
@@ -162,12 +162,10 @@ def test_quarantine_leaves_one_branch_of_topics_and_release_gives_all_back(merlo
         assert client.subscribe("devices/pump-7/commands") == [1]
         cli(merlon, "device", "quarantine", "pump-7", "--reason", "odd traffic")
         # the connection stays: it is how the device is repaired
-        wait_until(lambda: client.publish("devices/pump-7/up", b"x") == 0x87, "the policy to act")
-        while True:  # what came before the quarantine
-            try:
-                application.receive(0.2)
-            except TimeoutError:
-                break
+        answers = []
+        wait_until(lambda: answers.append(client.publish("devices/pump-7/up", b"x")) or answers[-1] == 0x87, "the policy to act")
+        for _ in answers[:-1]:  # what came before the quarantine
+            assert application.receive().topic == "devices/pump-7/up"
         assert client.publish("sensors/x", b"x") == 0x87
         assert client.subscribe("devices/pump-7/commands") == [0x87]
         assert client.publish("devices/pump-7/quarantine/status", b"x") == 0
@@ -235,12 +233,12 @@ def test_devices_named_in_a_file_are_revoked_in_one_call_and_the_others_notice_n
         client.connect("x")
     file = workdir / "stolen"
     file.write_text("d0\n\n  d2  \nd4", encoding="ascii")
-    start = time.monotonic()
-    assert "3 devices are revoked" in cli(merlon, "device", "revoke", "--from-file", str(file), "--reason", "stolen")
-    for name in ("d0", "d2", "d4"):
-        assert clients[name].ends() == 0x98
-        assert merlon.wait_for_entry("device.revoked", target=name)["reason"] == "stolen"
-    assert time.monotonic() - start < 2
+    with Stopwatch() as watch:
+        assert "3 devices are revoked" in cli(merlon, "device", "revoke", "--from-file", str(file), "--reason", "stolen")
+        for name in ("d0", "d2", "d4"):
+            assert clients[name].ends() == 0x98
+            assert merlon.wait_for_entry("device.revoked", target=name)["reason"] == "stolen"
+        assert watch.passed < 2
     for name in ("d1", "d3", "d5"):
         assert clients[name].nothing_comes()
         clients[name].close()

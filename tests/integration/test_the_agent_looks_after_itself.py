@@ -50,7 +50,7 @@ def test_readings_arrive_at_a_mosquitto_sub(merlon, processes):
     agent = run(merlon, processes, "press-7")
     done = subprocess.run(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(merlon.mqtt_port), "--cafile", str(merlon.root), "--cert",
                            str(application.certificate), "--key", str(application.key), "-t", "devices/+/readings", "-C", "2",
-                           "-W", "20", "-F", "%t %p"], capture_output=True, text=True, check=False, timeout=40)
+                           "-W", "60", "-F", "%t %p"], capture_output=True, text=True, check=False, timeout=90)
     lines = done.stdout.splitlines()
     assert len(lines) == 2, (done, agent.log())
     for line in lines:

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the other tests rely on: a foreign broker and client meet over mutual TLS, and faults of a program are seen."""
 import os
+import signal
 import ssl
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from harness.client import TLS_1_2, TLS_1_3, MqttClient
 from harness.ports import free_port
 from harness.process import Processes
+from harness.stopwatch import Stopwatch
+from harness.waiting import wait_until
 
 
 @pytest.mark.quick
@@ -56,3 +62,23 @@ def test_closing_stops_what_was_started(workdir):
     assert process.is_running()
     processes.close()
     assert process.popen.returncode == -15
+
+
+def test_a_stopwatch_stands_still_while_the_machine_has_no_time_for_it(processes):
+    """The machine is a signal here."""
+    script = ("import time; from harness.stopwatch import Stopwatch\n"
+              "with Stopwatch() as watch:\n    print('goes', flush=True); time.sleep(2); print(f'={watch.passed}', flush=True)")
+    process = processes.start([sys.executable, "-c", script], {"PYTHONPATH": str(Path(__file__).parent)})
+    process.wait_for_log("goes")
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGCONT)
+    process.wait_for_log("=")
+    assert float(process.log().partition("=")[2]) < 1.1  # of two seconds
+
+
+def test_a_stopwatch_goes_as_far_as_one_likes():
+    began = time.monotonic()
+    with Stopwatch() as watch:
+        wait_until(lambda: watch.passed > 0.5, "half a second")
+        assert watch.passed <= time.monotonic() - began

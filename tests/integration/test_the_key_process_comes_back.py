@@ -12,7 +12,7 @@ from harness.ca import make_key
 from harness.client import MqttClient
 from harness.merlon import Merlon, name_of
 from harness.process import program
-from harness.waiting import wait_until
+from harness.waiting import DEADLINE_S, wait_until
 
 OWNER = ("--user", "merlon-keys") if os.geteuid() == 0 else ()
 
@@ -102,7 +102,7 @@ def test_without_a_keeper_the_daemon_stops_with_a_clear_error(merlon):
     merlon.killed.add(process.pid)
     os.kill(merlon.keeper(), signal.SIGKILL)
     kill_keys(merlon)
-    assert process.popen.wait(20) == 1
+    assert process.popen.wait(DEADLINE_S) == 1
     assert '"event":"keys.died"' in process.log()
     merlon.process = None
     merlon.start()
@@ -121,7 +121,7 @@ def test_what_root_alone_can_read_takes_the_daemon_with_it(make_merlon, workdir:
     process = merlon.process
     merlon.killed.add(process.pid)
     kill_keys(merlon)
-    assert process.popen.wait(15) == 1
+    assert process.popen.wait(DEADLINE_S) == 1
     merlon.process = None
     merlon.start()
 

@@ -56,8 +56,8 @@ struct mrl_client {
     bool wiping;             /* a retired device, here for its wipe order: no session */
     bool clean;              /* DISCONNECT 0x00 came */
     bool held_back;          /* not read: too many answers wait */
-    bool stray;              /* the packet at hand acknowledged nothing: it counts as a message */
     bool present;            /* the session was there. MQTT 5.0 3.2.2.1.1 */
+    unsigned extra;          /* messages the packet at hand counts as, besides what its type does */
     uint64_t resume_ms;      /* it is not read until then; 0: it is */
     uint64_t seen_ms;        /* when bytes came last */
     uint64_t packet_ms;      /* when a whole packet came last */

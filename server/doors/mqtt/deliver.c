@@ -4,10 +4,10 @@
 #include "doors/mqtt/client.h"
 
 enum {
-    IDENTIFIER_MAX = 5,           /* bytes of one encoded subscription identifier */
-    ALIAS_MAX = 5,                /* that an alias can add: the property, longer lengths */
-    MESSAGES_BACKLOG = 256 << 10, /* a slow reader gets no more before it reads: what is left up to
-                                     the limit of the connection is for answers */
+    IDENTIFIER_MAX = 5,          /* bytes of one encoded subscription identifier */
+    ALIAS_MAX = 5,               /* that an alias can add: the property, longer lengths */
+    MESSAGE_BACKLOG = 256 << 10, /* a slow reader is sent no more: what is left up to the limit of
+                                    its connection is for answers */
 };
 
 static void add_identifiers(struct mrl_buf *memory, const struct mrl_delivery *d,
@@ -63,10 +63,11 @@ static void add_properties(struct mrl_mqtt_door *door, const struct mrl_delivery
     add_identifiers(&door->identifiers, d, props);
 }
 
-/* Behind what may wait goes one more message, however large: it takes nothing from the answers. */
+/* The message that goes behind what may wait takes nothing from the answers, however large it is.
+ */
 static void make_way(struct mrl_client *c, size_t size)
 {
-    if (size > MESSAGES_BACKLOG - mrl_conn_backlog(c->conn))
+    if (mrl_conn_backlog(c->conn) + size > MESSAGE_BACKLOG)
         mrl_conn_allow(c->conn, (uint32_t)size);
 }
 
@@ -153,28 +154,18 @@ static bool deliver_alone(struct mrl_client *c, const struct mrl_delivery *d)
     return true;
 }
 
-static enum mrl_sent hold_back(struct mrl_client *c, const struct mrl_delivery *d)
-{
-    if (d->qos == 0) {
-        mrl_client_count(c, MRL_COUNTER_MESSAGES_DROPPED);
-        return MRL_SENT;
-    }
-    mrl_conn_set_kind(c->conn, &mrl_client_kind_filled);
-    return MRL_SENT_NO_ROOM;
-}
-
-static enum mrl_sent deliver(void *door, const struct mrl_delivery *d)
+static bool deliver(void *door, const struct mrl_delivery *d)
 {
     struct mrl_client *c = door;
-    bool fits;
 
     if (c->state != MRL_CLIENT_OPEN)
-        return MRL_SENT;
-    if (mrl_conn_backlog(c->conn) > MESSAGES_BACKLOG)
-        return hold_back(c, d);
-    fits = c->aliases_out == 0 && mrl_encoded_can(c->version, d) ? deliver_shared(c, d)
+        return true;
+    if (d->qos == 0 && mrl_conn_backlog(c->conn) > MESSAGE_BACKLOG) {
+        mrl_client_count(c, MRL_COUNTER_MESSAGES_DROPPED);
+        return true;
+    }
+    return c->aliases_out == 0 && mrl_encoded_can(c->version, d) ? deliver_shared(c, d)
                                                                  : deliver_alone(c, d);
-    return fits ? MRL_SENT : MRL_SENT_TOO_LARGE;
 }
 
 static void release(void *door, uint16_t packet_id)
@@ -213,10 +204,10 @@ static enum mrl_room room(void *door)
     if (c->state != MRL_CLIENT_OPEN)
         return MRL_ROOM_NONE;
     waits = mrl_conn_backlog(c->conn);
-    if (waits <= MESSAGES_BACKLOG / 2)
+    if (waits <= MESSAGE_BACKLOG / 2)
         return MRL_ROOM_MUCH;
     mrl_conn_set_kind(c->conn, &mrl_client_kind_filled);
-    return waits <= MESSAGES_BACKLOG ? MRL_ROOM_LITTLE : MRL_ROOM_NONE;
+    return waits <= MESSAGE_BACKLOG ? MRL_ROOM_LITTLE : MRL_ROOM_NONE;
 }
 
 const struct mrl_session_sink mrl_client_sink = {

@@ -141,7 +141,8 @@ struct mrl_mqtt_door *mrl_mqtt_door_new(const struct mrl_mqtt_door_config *confi
                                         .may_connect = may_connect,
                                         .may = may,
                                         .dropped = dropped,
-                                        .limits = mrl_quota_session_limits};
+                                        .limits = mrl_quota_session_limits,
+                                        .look = mrl_quota_look};
 
     if (d == NULL)
         abort();

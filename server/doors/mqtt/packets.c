@@ -298,7 +298,7 @@ static void on_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packe
 static void on_stray(struct mrl_client *c, mrl_err err)
 {
     if (err != MRL_OK)
-        c->stray = true;
+        c->extra = 1;
 }
 
 static void on_puback(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -338,6 +338,12 @@ static void on_pubcomp(struct mrl_client *c, const struct mrl_mqtt_packet *packe
     on_stray(c, mrl_session_pubcomp(c->session, packet->ack.packet_id));
 }
 
+static uint8_t refuse_filter(const struct mrl_client *c, mrl_bytes filter)
+{
+    mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, filter, "too many subscriptions");
+    return MRL_MQTT_QUOTA_EXCEEDED;
+}
+
 /* The code for SUBACK; *send_retained says whether retained messages follow it.
  * MQTT 5.0 3.8.4, 3.9.3 */
 static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscription *s,
@@ -363,10 +369,8 @@ static uint8_t subscribe_one(struct mrl_client *c, const struct mrl_mqtt_subscri
         return MRL_MQTT_NOT_AUTHORIZED;
     }
     err = mrl_session_subscribe(c->session, s->filter, &options, &existed);
-    if (err != MRL_OK) {
-        mrl_client_denied(c, MRL_AUDIT_SUBSCRIBE_DENIED, s->filter, "too many subscriptions");
-        return MRL_MQTT_QUOTA_EXCEEDED;
-    }
+    if (err != MRL_OK)
+        return refuse_filter(c, s->filter);
     *send_retained =
         s->group.len == 0 && (s->retain_handling == 0 || (s->retain_handling == 1 && !existed));
     return options.qos; /* or less than asked for. MQTT 5.0 3.8.4-7 */
@@ -382,6 +386,16 @@ static void want_retained(struct mrl_answer *answer, mrl_bytes filter)
     (void)mrl_buf_append(&answer->wanted, filter);
 }
 
+/* One packet is as much work as a packet for each of its filters [MQTT-3.8.4-5]: so much it counts.
+ */
+static void answer_filters(struct mrl_client *c, struct mrl_answer *answer)
+{
+    c->extra = (unsigned)answer->codes.len - 1;
+    mrl_client_answer(c, answer, mrl_hub_watched(c->door->hub));
+}
+
+/* A packet makes no more subscriptions than a session may have: one filter again and again would
+ * be work without end. MQTT 5.0 3.9.3, 0x97 */
 static void on_subscribe(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
 {
     const struct mrl_mqtt_subscribe *p = &packet->subscribe;
@@ -389,18 +403,21 @@ static void on_subscribe(struct mrl_client *c, const struct mrl_mqtt_packet *pac
     uint32_t identifier =
         mrl_mqtt_has(&p->props, MRL_MQTT_PROP_SUBSCRIPTION_ID) ? p->props.subscription_id : 0;
     struct mrl_answer answer = {.type = MRL_MQTT_SUBACK, .packet_id = p->packet_id};
+    unsigned left = mrl_session_most_subscriptions(c->session);
     struct mrl_mqtt_subscription s;
 
     mrl_hub_watch(c->door->hub);
     while (mrl_mqtt_subscription_next(&cursor, &s)) {
-        bool retained;
-        uint8_t code = subscribe_one(c, &s, identifier, &retained);
+        bool retained = false;
+        uint8_t code =
+            left == 0 ? refuse_filter(c, s.filter) : subscribe_one(c, &s, identifier, &retained);
 
         (void)mrl_buf_append(&answer.codes, mrl_bytes_of(&code, 1)); /* no limit set */
+        left -= code < MRL_MQTT_UNSPECIFIED_ERROR;
         if (retained)
             want_retained(&answer, s.filter);
     }
-    mrl_client_answer(c, &answer, mrl_hub_watched(c->door->hub));
+    answer_filters(c, &answer);
 }
 
 static void on_unsubscribe(struct mrl_client *c, const struct mrl_mqtt_packet *packet)
@@ -417,7 +434,7 @@ static void on_unsubscribe(struct mrl_client *c, const struct mrl_mqtt_packet *p
 
         (void)mrl_buf_append(&answer.codes, mrl_bytes_of(&code, 1)); /* no limit set */
     }
-    mrl_client_answer(c, &answer, mrl_hub_watched(c->door->hub));
+    answer_filters(c, &answer);
 }
 
 static void on_pingreq(struct mrl_client *c, const struct mrl_mqtt_packet *packet)

@@ -19,6 +19,7 @@ struct mrl_usage {
     unsigned clients;
     struct mrl_bucket messages;
     struct mrl_bucket bytes;
+    struct mrl_bucket looks;
     uint64_t slow_until_ms; /* it is not read until then */
     uint64_t slowed_ms;     /* how long it was not read, less the time it was */
     uint8_t key[];
@@ -64,6 +65,7 @@ static bool says_nothing(const struct mrl_usage *u, uint64_t now_ms)
 {
     return mrl_bucket_is_full(&u->messages, now_ms * MS_NS) &&
            mrl_bucket_is_full(&u->bytes, now_ms * MS_NS) &&
+           mrl_bucket_is_full(&u->looks, now_ms * MS_NS) &&
            u->slow_until_ms + u->slowed_ms <= now_ms;
 }
 
@@ -144,6 +146,11 @@ static uint64_t charge(struct mrl_bucket *b, uint64_t rate, uint64_t amount, uin
     return rate == 0 ? 0 : mrl_bucket_charge(b, &rule, amount, now_ns);
 }
 
+static uint64_t ms_of(uint64_t ns)
+{
+    return (ns + MS_NS - 1) / MS_NS;
+}
+
 /* How long it must not be read from now on. */
 static uint64_t charge_all(struct mrl_client *c, struct mrl_usage *u, uint64_t messages,
                            size_t bytes)
@@ -155,7 +162,7 @@ static uint64_t charge_all(struct mrl_client *c, struct mrl_usage *u, uint64_t m
     more_ns = charge(&u->bytes, of[MRL_QUOTA_BYTES], bytes, now_ns);
     if (more_ns > wait_ns)
         wait_ns = more_ns;
-    return (wait_ns + MS_NS - 1) / MS_NS;
+    return ms_of(wait_ns);
 }
 
 static void end_flood(struct mrl_client *c)
@@ -209,8 +216,8 @@ static void charge_client(struct mrl_client *c, uint64_t messages, size_t bytes)
 
 void mrl_client_charge(struct mrl_client *c, enum mrl_mqtt_type type, size_t bytes)
 {
-    charge_client(c, is_counted(type) || c->stray, bytes);
-    c->stray = false;
+    charge_client(c, (uint64_t)is_counted(type) + c->extra, bytes);
+    c->extra = 0;
 }
 
 void mrl_client_charge_frames(struct mrl_client *c, unsigned frames, size_t bytes)
@@ -288,4 +295,21 @@ void mrl_quota_session_limits(void *context, const struct mrl_session_key *key,
             .retained_bytes = p->quota->of[MRL_QUOTA_RETAINED_BYTES],
         };
     mrl_rcu_read_end();
+}
+
+/* --- looks --- */
+
+uint64_t mrl_client_look(struct mrl_client *c, size_t places)
+{
+    uint64_t rate = c->quota->of[MRL_QUOTA_MESSAGES] * MRL_LOOKS_A_MESSAGE;
+
+    if (rate == 0)
+        return 0;
+    return ms_of(charge(&usage_of(c)->looks, rate, places, mrl_monotonic_ms() * MS_NS));
+}
+
+uint64_t mrl_quota_look(void *context, const struct mrl_session *s, size_t places)
+{
+    (void)context;
+    return mrl_client_look(mrl_session_door(s), places);
 }

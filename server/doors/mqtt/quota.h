@@ -19,6 +19,7 @@ struct mrl_client;
 enum {
     MRL_QUOTA_BURST_S = 10,    /* seconds of its rate that a device may send at once */
     MRL_EARLY_FRAMES_MAX = 16, /* WebSocket frames without data before it is let in */
+    MRL_LOOKS_A_MESSAGE = 512, /* for retained messages: about as much work, or a little more */
 };
 
 struct mrl_usage;
@@ -50,6 +51,10 @@ bool mrl_client_may_connect(const struct mrl_client *c);
 /* Hook of the hub: from the quota of a principal. context: the door. */
 void mrl_quota_session_limits(void *context, const struct mrl_session_key *key,
                               struct mrl_session_limits *out);
+/* Looks for retained messages go by the rate of messages, beside them. Gives for how many ms it
+ * must not look any further; it is read as before. */
+uint64_t mrl_client_look(struct mrl_client *c, size_t places);
+uint64_t mrl_quota_look(void *context, const struct mrl_session *s, size_t places); /* hook */
 /* Whose retained message it is. */
 enum { MRL_OWNER_MAX = 1 + 64 };
 mrl_bytes mrl_subject_owner(const struct mrl_subject *s, uint8_t memory[static MRL_OWNER_MAX]);

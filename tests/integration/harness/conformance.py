@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -18,6 +19,7 @@ from .client import TLS_1_2, TLS_1_3, tls_context
 from .merlon import Merlon
 from .mqtt import Closed, Mqtt
 from .process import ROOT
+from .stopwatch import Stopwatch
 from .waiting import DEADLINE_S
 from .ws import MqttOverWs
 
@@ -99,6 +101,8 @@ class Player:
     links: dict[str, Link] = field(default_factory=dict)
     captured: dict[str, bytes] = field(default_factory=dict)
     marked: float = 0.0
+    watch: Stopwatch | None = None
+    at_the_end: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self.names = {"t": f"c/{self.tag}", "n": self.tag}
@@ -114,13 +118,14 @@ class Player:
                 except (Differs, Wrong, Closed, TimeoutError, ValueError, KeyError) as error:
                     raise AssertionError(f"{self.case.file}:{line}: {step}\n  MQTT {self.version}: {error!r}") from None
         finally:
+            self.at_the_end.close()
             for link in self.links.values():
                 link.mqtt.socket.close()
 
     def _step(self, step: str) -> None:
         word, _, rest = step.partition(" ")
         if word == "mark":
-            self.marked = time.monotonic()
+            self.marked, self.watch = time.monotonic(), self.at_the_end.enter_context(Stopwatch())
         elif word == "passed":
             self._passed(rest)
         elif word == "pause":
@@ -134,8 +139,8 @@ class Player:
     def _passed(self, rest: str) -> None:
         least, most = (float(limit) for limit in rest.split(".."))
         gone = time.monotonic() - self.marked
-        if not least <= gone <= most:
-            raise Differs(f"{gone:.2f} s went by")
+        if gone < least or self.watch.passed > most:
+            raise Differs(f"{gone:.2f} s went by, {self.watch.passed:.2f} s of them ours")
 
     def _writer(self) -> Writer:
         return Writer(self.version, self.names, self.captured)

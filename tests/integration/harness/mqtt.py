@@ -50,7 +50,8 @@ class Mqtt:
         except (ssl.SSLError, ConnectionError) as error:
             raise Closed(str(error)) from None
 
-    def _take(self, count: int) -> bytes:
+    def _wait_for(self, count: int) -> None:
+        """So many bytes are in the buffer."""
         while len(self._buffer) < count:
             try:
                 more = self.socket.recv(65536)
@@ -61,17 +62,18 @@ class Mqtt:
             if not more:
                 raise Closed("end of stream")
             self._buffer += more
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
 
     def frame(self) -> tuple[int, bytes, bytes]:
-        """First byte, remaining length as it stands, and the rest of the next packet."""
-        first, digits, length = self._take(1)[0], b"", 0
-        while not digits or digits[-1] >= 0x80:
-            byte = self._take(1)
-            length |= (byte[0] & 0x7F) << 7 * len(digits)
-            digits += byte
-        return first, digits, self._take(length)
+        """First byte, remaining length as it stands, and the rest of the next packet. What came of one before a TimeoutError
+        stays."""
+        start, length = 1, 0
+        while start == 1 or self._buffer[start - 1] >= 0x80:
+            self._wait_for(start + 1)
+            length |= (self._buffer[start] & 0x7F) << 7 * (start - 1)
+            start += 1
+        self._wait_for(start + length)
+        found, self._buffer = self._buffer[:start + length], self._buffer[start + length:]
+        return found[0], found[1:start], found[start:]
 
     def _read(self) -> wire.Received:
         first, _, body = self.frame()

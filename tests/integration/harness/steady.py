@@ -82,6 +82,7 @@ class Sender(Steady):
         self._releasing: dict[int, None] = {}  # PUBCOMP is awaited
         self._last_id = 0
         self._no_more = threading.Event()
+        self.repeated: Counter[bytes] = Counter()  # payloads that were sent once more
 
     def make(self) -> Message:
         """The next message. It is as good as sent."""
@@ -94,6 +95,7 @@ class Sender(Steady):
         for number in self._releasing:
             client.send(wire.ack(wire.PUBREL, number))
         for number, message in self._under_way.items():
+            self.repeated[message.payload] += 1
             self._send(client, number, message, dup=True)
 
     @staticmethod

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 # Sanitizer builds on a busy machine are slow; a test that waits this long has failed.
-DEADLINE_S = float(os.environ.get("MERLON_TEST_DEADLINE_S", "30"))
+DEADLINE_S = float(os.environ.get("MERLON_TEST_DEADLINE_S", "60"))
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:

@@ -104,95 +104,93 @@ static struct seen lint(const char *lines)
     return lint_beside(lines, "publish #\n-> application:all", &(struct mrl_lint_input){0});
 }
 
+static const struct {
+    const char *lines, *ids;
+} findings[] = {
+    /* nothing to say */
+    {"publish,subscribe sites/${group}/${id}/#\n-> group:g", ""},
+    {"subscribe devices/+/state\n-> application:a", "note:crosses-devices/1"},
+    /* breadth */
+    {"subscribe #\n-> device:d", "error:everything/1 note:no-dollar-topics/1"},
+    {"subscribe +/#\n-> group:g", "error:everything/1 note:no-dollar-topics/1"},
+    {"subscribe #\n-> application:a", "warning:everything/1 note:no-dollar-topics/1"},
+    {"subscribe #\n-> application:a\n-> device:d", "error:everything/1 note:no-dollar-topics/1"},
+    {"subscribe #", "warning:everything/1 note:no-dollar-topics/1"},
+    {"subscribe +/state\n-> application:a", "note:no-dollar-topics/1"},
+    {"publish,subscribe chat/#\n-> group:g", "warning:talks-to-itself/1"},
+    {"publish chat/#\nsubscribe chat/+/x\n-> group:g", "warning:talks-to-itself/2"},
+    {"publish chat/up/#\nsubscribe chat/down/#\n-> group:g", ""},
+    {"publish,subscribe chat/room\n-> group:g", ""},
+    {"publish,subscribe chat/${id}/#\n-> group:g", ""},
+    /* the namespaces of devices */
+    {"subscribe devices/+/state\n-> group:g", "error:crosses-devices/1"},
+    {"publish devices/#\n-> device:d", "error:crosses-devices/1"},
+    {"subscribe devices/+/state", "warning:crosses-devices/1"},
+    {"subscribe devices/+/state\n->", "note:nobody-holds/0 note:crosses-devices/1"},
+    {"publish data/${id}/x\nsubscribe data/+/x\n-> group:g", "error:crosses-devices/2"},
+    {"publish data/${group}/${id}/x\nsubscribe data/${group}/+/x\n-> group:g",
+     "warning:crosses-devices/2"},
+    {"publish devices/+/inbox/${id}\n-> group:g", "warning:crosses-devices/1"},
+    {"subscribe devices/+/from/${id}\n-> application:a", "note:crosses-devices/1"},
+    {"publish data/${id}/+\nsubscribe data/+/${id}\n-> group:g", "warning:crosses-devices/2"},
+    /* those of groups */
+    {"publish plant/${group}/x\nsubscribe plant/+/x\n-> group:g", "warning:crosses-groups/2"},
+    {"publish plant/${group}/x\nsubscribe plant/#\n-> group:g", "warning:crosses-groups/2"},
+    {"publish plant/${group}/x\nsubscribe plant/${group}/+\n-> group:g", ""},
+    {"publish devices/${group}/x\n-> group:g", "warning:shared-place/1"},
+    {"publish devices/${attr.site}/x\n-> group:g", "warning:shared-place/1"},
+    {"publish devices/all/x\n-> group:g", "note:names-a-device/1"},
+    {"publish devices/all/x\n-> application:a", ""},
+    /* rules that cannot be */
+    {"publish foo#", "error:wildcard-inside-level/1"},
+    {"publish devices/${id}+", "error:wildcard-inside-level/1"},
+    {"publish a/#/b", "error:wildcard-inside-level/1"},
+    {"publish a/${id}x", "error:unknown-variable/1"},
+    {"publish a/${client}", "error:unknown-variable/1"},
+    {"publish $SYS/x", "error:server-topic/1"},
+    {"nothing a", "error:bad-rule/1"},
+    {"publish ", "error:bad-rule/1"},
+    {"publish foo#\npublish a\npublish a",
+     "error:wildcard-inside-level/1 warning:duplicate-rule/3"},
+    /* look-alikes */
+    {"publish a/*/b", "warning:not-a-wildcard/1"},
+    {"publish a/\xef\xbc\x8b", "warning:not-a-wildcard/1"},
+    {"publish a/{id}/b", "warning:not-a-variable/1"},
+    {"publish a/%i/b", "warning:not-a-variable/1"},
+    {"publish a/<id>", "warning:not-a-variable/1"},
+    {"publish a/ b", "warning:blank-at-edge/1"},
+    /* slashes */
+    {"publish /devices/x", "warning:leading-slash/1"},
+    {"publish plant/x/", "warning:trailing-slash/1"},
+    {"publish plant//x", "warning:double-slash/1"},
+    {"publish /", "warning:leading-slash/1 warning:trailing-slash/1"},
+    /* too many */
+    {"publish a\npublish a", "warning:duplicate-rule/2"},
+    {"publish a/b\npublish a/#", "warning:subsumed-rule/1"},
+    {"publish a/${id}\npublish,subscribe a/+", "warning:subsumed-rule/1 warning:talks-to-itself/2 "
+                                               "warning:crosses-devices/2"},
+    {"publish a/b\nsubscribe a/#", ""},
+    {"publish a/b\npublish,max-qos=1 a/#", ""}, /* the narrower one gives more */
+    {"publish devices/${id}/x\n-> group:g", "note:already-given/1"},
+    {"publish devices/${id}/x\n-> application:a", ""},
+    /* spelling */
+    {"publish Devices/${id}/x\n-> group:g", "warning:case-differs/1"},
+    {"publish plant/A/x\npublish plant/a/y", "warning:case-differs/2"},
+    {"publish plant/A/x\npublish farm/a/y", ""},
+    /* holders */
+    {"publish a/${group}\n-> application:a", "warning:variable-without-value/1"},
+    {"publish a/${attr.x}\n-> application:a", "warning:variable-without-value/1"},
+    {"publish a/${attr.x}\n-> application:a\n-> device:d", ""},
+};
+
 static void each_finding_has_its_rule(void **state)
 {
-    static const struct {
-        const char *lines, *ids;
-    } rows[] = {
-        /* nothing to say */
-        {"publish,subscribe sites/${group}/${id}/#\n-> group:g", ""},
-        {"subscribe devices/+/state\n-> application:a", "note:crosses-devices/1"},
-        /* breadth */
-        {"subscribe #\n-> device:d", "error:everything/1 note:no-dollar-topics/1"},
-        {"subscribe +/#\n-> group:g", "error:everything/1 note:no-dollar-topics/1"},
-        {"subscribe #\n-> application:a", "warning:everything/1 note:no-dollar-topics/1"},
-        {"subscribe #\n-> application:a\n-> device:d",
-         "error:everything/1 note:no-dollar-topics/1"},
-        {"subscribe #", "warning:everything/1 note:no-dollar-topics/1"},
-        {"subscribe +/state\n-> application:a", "note:no-dollar-topics/1"},
-        {"publish,subscribe chat/#\n-> group:g", "warning:talks-to-itself/1"},
-        {"publish chat/#\nsubscribe chat/+/x\n-> group:g", "warning:talks-to-itself/2"},
-        {"publish chat/up/#\nsubscribe chat/down/#\n-> group:g", ""},
-        {"publish,subscribe chat/room\n-> group:g", ""},
-        {"publish,subscribe chat/${id}/#\n-> group:g", ""},
-        /* the namespaces of devices */
-        {"subscribe devices/+/state\n-> group:g", "error:crosses-devices/1"},
-        {"publish devices/#\n-> device:d", "error:crosses-devices/1"},
-        {"subscribe devices/+/state", "warning:crosses-devices/1"},
-        {"subscribe devices/+/state\n->", "note:nobody-holds/0 note:crosses-devices/1"},
-        {"publish data/${id}/x\nsubscribe data/+/x\n-> group:g", "error:crosses-devices/2"},
-        {"publish data/${group}/${id}/x\nsubscribe data/${group}/+/x\n-> group:g",
-         "warning:crosses-devices/2"},
-        {"publish devices/+/inbox/${id}\n-> group:g", "warning:crosses-devices/1"},
-        {"subscribe devices/+/from/${id}\n-> application:a", "note:crosses-devices/1"},
-        {"publish data/${id}/+\nsubscribe data/+/${id}\n-> group:g", "warning:crosses-devices/2"},
-        /* those of groups */
-        {"publish plant/${group}/x\nsubscribe plant/+/x\n-> group:g", "warning:crosses-groups/2"},
-        {"publish plant/${group}/x\nsubscribe plant/#\n-> group:g", "warning:crosses-groups/2"},
-        {"publish plant/${group}/x\nsubscribe plant/${group}/+\n-> group:g", ""},
-        {"publish devices/${group}/x\n-> group:g", "warning:shared-place/1"},
-        {"publish devices/${attr.site}/x\n-> group:g", "warning:shared-place/1"},
-        {"publish devices/all/x\n-> group:g", "note:names-a-device/1"},
-        {"publish devices/all/x\n-> application:a", ""},
-        /* rules that cannot be */
-        {"publish foo#", "error:wildcard-inside-level/1"},
-        {"publish devices/${id}+", "error:wildcard-inside-level/1"},
-        {"publish a/#/b", "error:wildcard-inside-level/1"},
-        {"publish a/${id}x", "error:unknown-variable/1"},
-        {"publish a/${client}", "error:unknown-variable/1"},
-        {"publish $SYS/x", "error:server-topic/1"},
-        {"nothing a", "error:bad-rule/1"},
-        {"publish ", "error:bad-rule/1"},
-        {"publish foo#\npublish a\npublish a",
-         "error:wildcard-inside-level/1 warning:duplicate-rule/3"},
-        /* look-alikes */
-        {"publish a/*/b", "warning:not-a-wildcard/1"},
-        {"publish a/\xef\xbc\x8b", "warning:not-a-wildcard/1"},
-        {"publish a/{id}/b", "warning:not-a-variable/1"},
-        {"publish a/%i/b", "warning:not-a-variable/1"},
-        {"publish a/<id>", "warning:not-a-variable/1"},
-        {"publish a/ b", "warning:blank-at-edge/1"},
-        /* slashes */
-        {"publish /devices/x", "warning:leading-slash/1"},
-        {"publish plant/x/", "warning:trailing-slash/1"},
-        {"publish plant//x", "warning:double-slash/1"},
-        {"publish /", "warning:leading-slash/1 warning:trailing-slash/1"},
-        /* too many */
-        {"publish a\npublish a", "warning:duplicate-rule/2"},
-        {"publish a/b\npublish a/#", "warning:subsumed-rule/1"},
-        {"publish a/${id}\npublish,subscribe a/+",
-         "warning:subsumed-rule/1 warning:talks-to-itself/2 "
-         "warning:crosses-devices/2"},
-        {"publish a/b\nsubscribe a/#", ""},
-        {"publish a/b\npublish,max-qos=1 a/#", ""}, /* the narrower one gives more */
-        {"publish devices/${id}/x\n-> group:g", "note:already-given/1"},
-        {"publish devices/${id}/x\n-> application:a", ""},
-        /* spelling */
-        {"publish Devices/${id}/x\n-> group:g", "warning:case-differs/1"},
-        {"publish plant/A/x\npublish plant/a/y", "warning:case-differs/2"},
-        {"publish plant/A/x\npublish farm/a/y", ""},
-        /* holders */
-        {"publish a/${group}\n-> application:a", "warning:variable-without-value/1"},
-        {"publish a/${attr.x}\n-> application:a", "warning:variable-without-value/1"},
-        {"publish a/${attr.x}\n-> application:a\n-> device:d", ""},
-    };
-
     (void)state;
-    for (size_t i = 0; i < MRL_COUNT(rows); i++) {
-        struct seen s = lint(rows[i].lines);
+    for (size_t i = 0; i < MRL_COUNT(findings); i++) {
+        struct seen s = lint(findings[i].lines);
 
-        if (strcmp(s.ids, rows[i].ids) != 0)
-            fail_msg("%s: %s, not %s", rows[i].lines, s.ids, rows[i].ids);
+        if (strcmp(s.ids, findings[i].ids) != 0)
+            fail_msg("%s: %s, not %s", findings[i].lines, s.ids, findings[i].ids);
     }
 }
 

@@ -1,64 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access/quotas.h"
 
-#include "tests/unit/access/fixture.h"
-
-struct fixture {
-    struct place place;
-    struct mrl_store *store;
-    struct mrl_access *access;
-    size_t told; /* by the writer thread, read after the call that caused it */
-};
-
-static void on_told(void *context, const struct mrl_role_target *target)
-{
-    (void)target;
-    ((struct fixture *)context)->told++;
-}
-
-static void open_access(struct fixture *f)
-{
-    struct mrl_why why = {{0}};
-
-    f->store = duties_store(&f->place);
-    if (mrl_access_open(f->store, &f->access, &why) != MRL_OK)
-        fail_msg("%s", why.text);
-    mrl_access_on_change(f->access, on_told, f);
-}
-
-static void close_access(struct fixture *f)
-{
-    duties_close(f->store);
-    mrl_access_free(f->access);
-}
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    place_make(&f->place);
-    open_access(f);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    close_access(f);
-    place_remove(&f->place);
-    free(f);
-    return 0;
-}
-
-static struct mrl_role_target to(const char *text)
-{
-    struct mrl_role_target t = {0};
-
-    assert_ok(mrl_role_target_parse(mrl_str(text), &t, NULL));
-    return t;
-}
+#include "tests/unit/access/open_fixture.h"
 
 static mrl_err give(struct fixture *f, const char *target, enum mrl_quota_limit limit,
                     uint64_t value)

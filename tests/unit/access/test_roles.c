@@ -1,75 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access/roles.h"
 
-#include "tests/unit/access/fixture.h"
+#include "tests/unit/access/open_fixture.h"
 
 /* clang-format off */
 #define RULE(actions, text) {(actions), MRL_LIT_INIT(text)}
 /* clang-format on */
 #define PUB MRL_ALLOW_PUBLISH
 #define SUB MRL_ALLOW_SUBSCRIBE
-
-struct fixture {
-    struct place place;
-    struct mrl_store *store;
-    struct mrl_access *access;
-    /* the listener, called on the writer thread, read after the call that caused it */
-    size_t told;
-    char last_told[MRL_NAME_MAX + 16];
-};
-
-static void listen_to(void *context, const struct mrl_role_target *target)
-{
-    struct fixture *f = context;
-
-    f->told++;
-    (void)snprintf(f->last_told, sizeof(f->last_told), "%s:%.*s",
-                   mrl_role_target_kind_name(target->kind), MRL_FMT(target->name));
-}
-
-static void open_access(struct fixture *f)
-{
-    struct mrl_why why = {{0}};
-
-    f->store = duties_store(&f->place);
-    if (mrl_access_open(f->store, &f->access, &why) != MRL_OK)
-        fail_msg("%s", why.text);
-    mrl_access_on_change(f->access, listen_to, f);
-}
-
-static void close_access(struct fixture *f)
-{
-    duties_close(f->store);
-    mrl_access_free(f->access);
-}
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    place_make(&f->place);
-    open_access(f);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    close_access(f);
-    place_remove(&f->place);
-    free(f);
-    return 0;
-}
-
-static struct mrl_role_target to(const char *text)
-{
-    struct mrl_role_target t = {0};
-
-    assert_ok(mrl_role_target_parse(mrl_str(text), &t, NULL));
-    return t;
-}
 
 /* The policy is the writer thread's: ask for it there. */
 struct question {

@@ -327,7 +327,7 @@ static void arrive(struct fixture *f, void *context)
 
 static void set_patience(int fd)
 {
-    const struct timeval patience = {.tv_sec = 10};
+    const struct timeval patience = {.tv_sec = 30};
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
 }

@@ -4,6 +4,7 @@
 
 #include "issuing/generations.h"
 #include "issuing/issuing.h"
+#include "messages/retained.h"
 #include "tests/unit/api/fixture.h"
 
 static void has_line(const struct reply *r, const char *line)
@@ -30,6 +31,8 @@ static void all_duties_are_in_the_scrape(void **state)
                                            MRL_LIT("devices/a/climate"),
                                            MRL_LIT("{\"temperature\":25.5}")),
                      0);
+    mrl_retained_owed(f->api.retained)->subscriptions = 2;
+    mrl_retained_owed(f->api.retained)->found = 3;
     r = expect(f, 200, "GET", "/metrics", NULL);
     assert_non_null(strstr(r.head, "Content-Type: text/plain; version=0.0.4"));
     has_line(&r, "merlon_devices{state=\"expected\"} 1");
@@ -37,6 +40,8 @@ static void all_duties_are_in_the_scrape(void **state)
     has_line(&r, "merlon_applications 1");
     has_line(&r, "merlon_credentials 1");
     has_line(&r, "merlon_audit_entries 5");
+    has_line(&r, "merlon_retained_owed_subscriptions 2");
+    has_line(&r, "merlon_retained_owed_messages 3");
     has_line(&r, "merlon_build_info{version=\"0.0.0-test\"} 1");
     has_line(&r, "iot_device_temperature{device_id=\"a\"} 25.5");
     reply_done(&r);

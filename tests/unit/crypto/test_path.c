@@ -5,35 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "tests/unit/crypto/fixtures.h"
-
-struct setting {
-    struct hierarchy h;
-    struct mrl_key *key;
-    struct mrl_cert *device;
-};
-
-static int set_up(void **state)
-{
-    static struct setting s;
-
-    hierarchy_new(&s.h, MRL_KEY_P256);
-    s.key = make_key(MRL_KEY_P256);
-    s.device =
-        issue(make_profile(MRL_CERT_DEVICE, "pump-7"), s.key, issuing_of(&s.h), s.h.issuing_key);
-    *state = &s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct setting *s = *state;
-
-    hierarchy_done(&s->h);
-    mrl_key_free(s->key);
-    mrl_cert_free(s->device);
-    return 0;
-}
+#include "tests/unit/crypto/device_fixture.h"
 
 static struct mrl_path path_of(const struct setting *s)
 {

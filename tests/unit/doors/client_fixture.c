@@ -23,7 +23,7 @@ static void on_closed(struct mrl_conn *c, const struct mrl_conn_closed *closed)
     (void)closed;
 }
 
-static const struct mrl_conn_kind kind = {
+const struct mrl_conn_kind client_fixture_kind = {
     .on_open = on_open, .on_data = on_data, .on_closed = on_closed};
 
 static void open_connection(struct client_fixture *f)
@@ -31,7 +31,8 @@ static void open_connection(struct client_fixture *f)
     int pair[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    assert_ok(mrl_conn_accept_unix(f->conns, pair[0], NULL, &kind, &f->client, &f->client.conn));
+    assert_ok(mrl_conn_accept_unix(f->conns, pair[0], NULL, &client_fixture_kind, &f->client,
+                                   &f->client.conn));
     f->peer = pair[1];
     for (unsigned i = 0; i < 10 && f->client.state != MRL_CLIENT_OPEN; i++)
         assert_ok(mrl_loop_turn(f->loop, 20));
@@ -53,11 +54,6 @@ void client_fixture_init(struct client_fixture *f)
     f->client =
         (struct mrl_client){.door = &f->door, .version = MRL_MQTT_5, .maximum_packet = UINT32_MAX};
     open_connection(f);
-}
-
-void client_fixture_take_back(struct client_fixture *f)
-{
-    mrl_conn_set_kind(f->client.conn, &kind);
 }
 
 void client_fixture_done(struct client_fixture *f)

@@ -15,9 +15,8 @@ struct client_fixture {
     struct mrl_client client;
     int peer;
 };
+extern const struct mrl_conn_kind client_fixture_kind; /* of its connection */
 void client_fixture_init(struct client_fixture *f);
-/* After the door set the kind of its connection, which must be there still. */
-void client_fixture_take_back(struct client_fixture *f);
 void client_fixture_done(struct client_fixture *f);
 
 #endif

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 enum {
-    MAY_WAIT = 256 << 10,
+    LIMIT = 256 << 10,
     CONNECTION_LIMIT = 1 << 20,
     PACKET = 11
 }; /* "t" with "12345" has 11 bytes: MQTT 5.0 3.3 */
@@ -40,13 +40,13 @@ static size_t waiting(const struct fixture *f)
 
 static void let_wait(struct fixture *f, size_t bytes)
 {
-    static const uint8_t zeroes[MAY_WAIT + 1];
+    static const uint8_t zeroes[LIMIT + 1];
 
     assert_ok(mrl_conn_write(f->base.client.conn, mrl_bytes_of(zeroes, bytes)));
     assert_int_equal(waiting(f), bytes);
 }
 
-static enum mrl_sent deliver(struct fixture *f, uint8_t qos)
+static bool deliver(struct fixture *f, uint8_t qos)
 {
     const struct mrl_delivery d = {
         .publication = f->message, .qos = qos, .packet_id = qos > 0 ? 1 : 0};
@@ -64,9 +64,9 @@ static void one_of_qos0_goes_behind_the_most_that_may_wait(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, MAY_WAIT);
-    assert_int_equal(deliver(f, 0), MRL_SENT);
-    assert_int_equal(waiting(f), MAY_WAIT + PACKET);
+    let_wait(f, LIMIT);
+    assert_true(deliver(f, 0));
+    assert_int_equal(waiting(f), LIMIT + PACKET);
     assert_counted(f, 1, 0);
 }
 
@@ -74,32 +74,32 @@ static void with_one_byte_more_it_is_dropped(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, MAY_WAIT + 1);
-    assert_int_equal(deliver(f, 0), MRL_SENT); /* it is over for this receiver */
-    assert_int_equal(waiting(f), MAY_WAIT + 1);
+    let_wait(f, LIMIT + 1);
+    assert_true(deliver(f, 0)); /* not too large: it is over for this receiver */
+    assert_int_equal(waiting(f), LIMIT + 1);
     assert_counted(f, 0, 1);
 }
 
-static void one_that_is_acknowledged_goes_behind_as_much(void **state)
+static void what_is_acknowledged_waits_all_the_same(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, MAY_WAIT);
-    assert_int_equal(deliver(f, 1), MRL_SENT);
-    assert_int_equal(waiting(f), MAY_WAIT + PACKET + 2); /* its packet id */
+    let_wait(f, LIMIT + 1);
+    assert_true(deliver(f, 1));
+    assert_int_equal(waiting(f), LIMIT + 1 + PACKET + 2); /* its packet id */
     assert_counted(f, 1, 0);
 }
 
-static void with_one_byte_more_it_has_to_wait(void **state)
+static void there_is_room_up_to_the_most_that_may_wait(void **state)
 {
     struct fixture *f = *state;
 
-    let_wait(f, MAY_WAIT + 1);
-    assert_int_equal(deliver(f, 1), MRL_SENT_NO_ROOM);
-    assert_int_equal(deliver(f, 2), MRL_SENT_NO_ROOM);
-    assert_int_equal(waiting(f), MAY_WAIT + 1);
-    assert_counted(f, 0, 0);
-    client_fixture_take_back(&f->base);
+    assert_int_equal(mrl_client_sink.room(&f->base.client), MRL_ROOM_MUCH);
+    let_wait(f, LIMIT);
+    assert_int_equal(mrl_client_sink.room(&f->base.client), MRL_ROOM_LITTLE);
+    assert_ok(mrl_conn_write(f->base.client.conn, MRL_LIT("!")));
+    assert_int_equal(mrl_client_sink.room(&f->base.client), MRL_ROOM_NONE);
+    mrl_conn_set_kind(f->base.client.conn, &client_fixture_kind); /* not that of a whole client */
 }
 
 static void set_payload(struct fixture *f, size_t len)
@@ -119,17 +119,18 @@ static mrl_err answer(struct fixture *f, size_t bytes)
     return mrl_conn_write(f->base.client.conn, mrl_bytes_of(zeroes, bytes));
 }
 
-/* The message that fills the connection takes nothing from them, and lends them nothing. */
+/* Whatever the message that filled the connection. */
 static void answers_have_the_rest_to_the_byte(void **state)
 {
-    enum { REST = CONNECTION_LIMIT - MAY_WAIT };
+    enum { REST = CONNECTION_LIMIT - LIMIT };
     struct fixture *f = *state;
 
-    let_wait(f, MAY_WAIT);
+    let_wait(f, LIMIT);
     set_payload(f, 2 * CONNECTION_LIMIT);
-    assert_int_equal(deliver(f, 1), MRL_SENT);
-    assert_true(waiting(f) > MAY_WAIT + 2 * CONNECTION_LIMIT);
+    assert_true(deliver(f, 1));
+    assert_true(waiting(f) > LIMIT + 2 * CONNECTION_LIMIT);
     assert_ok(answer(f, REST));
+    assert_ok(answer(f, 1)); /* behind no more than the limit */
     assert_int_equal(answer(f, 1), MRL_ERR_LIMIT);
 }
 
@@ -140,8 +141,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(one_of_qos0_goes_behind_the_most_that_may_wait),
         CASE(with_one_byte_more_it_is_dropped),
-        CASE(one_that_is_acknowledged_goes_behind_as_much),
-        CASE(with_one_byte_more_it_has_to_wait),
+        CASE(what_is_acknowledged_waits_all_the_same),
+        CASE(there_is_room_up_to_the_most_that_may_wait),
         CASE(answers_have_the_rest_to_the_byte),
     };
 

@@ -56,6 +56,21 @@ static void ten_seconds_of_the_rate_at_once_and_not_one_message_more(void **stat
     assert_int_equal(f->base.client.resume_ms, f->base.client.seen_ms + 200);
 }
 
+/* As many filters in one packet as there are messages left, and one more. */
+static void what_a_packet_counts_more_than_one_is_counted_once(void **state)
+{
+    struct fixture *f = *state;
+
+    f->quota.of[MRL_QUOTA_MESSAGES] = 5;
+    f->base.client.extra = 48;
+    charge(f, MRL_MQTT_SUBSCRIBE, 100, 2);
+    assert_false(mrl_client_is_slowed(&f->base.client));
+    f->base.client.extra = 5;
+    charge(f, MRL_MQTT_UNSUBSCRIBE, 100, 1);
+    assert_int_equal(throttled(f), 1);
+    assert_int_equal(f->base.client.resume_ms, f->base.client.seen_ms + 6 * 200);
+}
+
 static void ten_seconds_of_the_bytes_at_once_and_not_one_more(void **state)
 {
     struct fixture *f = *state;
@@ -112,12 +127,38 @@ static void with_no_time_given_a_flood_has_no_end(void **state)
     assert_false(ends(*state, 0, 0));
 }
 
+static void ten_seconds_of_looks_at_once_and_not_those_of_one_message_more(void **state)
+{
+    struct fixture *f = *state;
+    struct mrl_client *c = &f->base.client;
+    size_t ten_seconds = (size_t)MRL_QUOTA_BURST_S * MRL_LOOKS_A_MESSAGE;
+
+    f->quota.of[MRL_QUOTA_MESSAGES] = 1;
+    assert_int_equal(mrl_client_look(c, ten_seconds), 0);
+    assert_int_not_equal(mrl_client_look(c, MRL_LOOKS_A_MESSAGE), 0);
+    assert_int_not_equal(mrl_client_look(c, 0), 0);
+    assert_false(mrl_client_is_slowed(c));
+    charge(f, MRL_MQTT_SUBSCRIBE, 100, MRL_QUOTA_BURST_S);
+    assert_false(mrl_client_is_slowed(c));
+}
+
+static void who_has_no_rate_may_look_without_end(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(mrl_client_look(&f->base.client, 1000000), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(ten_seconds_of_looks_at_once_and_not_those_of_one_message_more),
+        CASE(who_has_no_rate_may_look_without_end),
         CASE(ten_seconds_of_the_rate_at_once_and_not_one_message_more),
+        CASE(what_a_packet_counts_more_than_one_is_counted_once),
         CASE(ten_seconds_of_the_bytes_at_once_and_not_one_more),
         CASE(who_was_slowed_for_the_time_of_a_flood_is_ended),
         CASE(who_was_slowed_a_millisecond_less_is_not),

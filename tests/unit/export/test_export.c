@@ -9,7 +9,7 @@
 #include "export/cursor.h"
 #include "tests/unit/audit/log_fixture.h"
 
-enum { ENTRIES = 2500, PATIENCE_MS = 20000 };
+enum { ENTRIES = 2500, PATIENCE_MS = 30000 };
 
 struct world {
     struct place place;

@@ -194,9 +194,9 @@ static pid_t child_of(pid_t pid)
     return (pid_t)strtol(text, NULL, 10);
 }
 
-static bool within_5_s(bool (*holds)(pid_t pid), pid_t pid)
+static bool comes_to(bool (*holds)(pid_t pid), pid_t pid)
 {
-    uint64_t end = mrl_monotonic_ms() + 5000;
+    uint64_t end = mrl_monotonic_ms() + 30000;
 
     while (!holds(pid) && mrl_monotonic_ms() < end)
         (void)usleep(10000);
@@ -224,11 +224,11 @@ static void hardware_that_hangs_does_not_outlive_the_key_process(void **state)
         (void)make_with(&s, NULL); /* never comes back */
         _exit(1);
     }
-    assert_true(within_5_s(has_child, keys));
+    assert_true(comes_to(has_child, keys));
     unlock = child_of(keys);
     assert_int_equal(kill(keys, SIGKILL), 0);
     assert_int_equal(waitpid(keys, NULL, 0), keys);
-    assert_true(within_5_s(is_gone, unlock));
+    assert_true(comes_to(is_gone, unlock));
 }
 
 int main(void)

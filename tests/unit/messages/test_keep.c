@@ -345,6 +345,24 @@ static void of_a_principal_that_went_both_rows_go(void **state)
     assert_int_equal(mrl_hub_session_count(f->hubs[0]), 1);
 }
 
+/* [MQTT-3.3.1-1] also when its client did not come back in between. */
+static void what_left_before_two_kills_comes_with_dup(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    attach(f, "b", 60, &d);
+    subscribe(&d, "t", 1);
+    settle(f);
+    assert_true(publish(f, f->hubs[1], &one, NULL));
+    settle(f);
+    assert_log(&d, "P1 1 one;");
+    (void)restart(f);
+    (void)restart(f);
+    attach(f, "b", 60, &d);
+    assert_log(&d, "P1d 1 one;");
+}
+
 static mrl_err damage(struct mrl_tx *tx, struct mrl_write *w)
 {
     (void)w;
@@ -492,6 +510,7 @@ int main(void)
         CASE(principals_that_went_take_their_sessions_along),
         CASE(of_two_rows_for_one_session_the_newer_counts),
         CASE(of_a_principal_that_went_both_rows_go),
+        CASE(what_left_before_two_kills_comes_with_dup),
         CASE(a_damaged_message_is_counted_and_the_rest_comes_back),
         CASE(an_entry_whose_message_is_removed_was_received),
         CASE(what_a_member_of_a_share_leaves_to_others_goes_with_its_row),

@@ -7,7 +7,8 @@ static size_t retained_count(struct fixture *f, struct mrl_publication **first)
 {
     struct mrl_retained_batch all = {0};
 
-    assert_true(mrl_retained_select_few(f->retained, MRL_LIT("#"), 0, &all));
+    assert_true(mrl_retained_search(f->retained, MRL_LIT("#"),
+                                    (struct mrl_retained_span){0, UINT64_MAX}, 0, &all));
     *first = all.count > 0 ? mrl_publication_ref(all.found[0].publication) : NULL;
     for (size_t i = 0; i < all.count; i++)
         mrl_publication_unref(all.found[i].publication);

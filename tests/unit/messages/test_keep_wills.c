@@ -2,29 +2,49 @@
 /* Wills in the store: of sessions that are kept, and of those that end with their connection. */
 #include "tests/unit/messages/keep_fixture.h"
 
+static void attach_kept(struct fixture *f, struct door *d, uint32_t will_delay_s)
+{
+    const struct mrl_publication will = {
+        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
+
+    attach(f, "b", 60, d);
+    d->session->will = (struct mrl_will){mrl_publication_new(&will), will_delay_s, 0};
+    settle(f);
+}
+
+/* On one worker "a" is subscribed to "t", on the other one "b" has a will to it. Both are kept. */
+static void attach_both(struct fixture *f, struct door *watcher, struct door *d,
+                        uint32_t will_delay_s)
+{
+    attach(f, "a", 60, watcher);
+    subscribe(watcher, "t", 2);
+    attach_kept(f, d, will_delay_s);
+}
+
+static uint64_t jobs(const struct fixture *f)
+{
+    struct mrl_store_stats stats;
+
+    mrl_store_stats(f->store, &stats);
+    return stats.jobs;
+}
+
 /* Its receiver is on another worker: nothing of the session may come back when the will is written
  * after it. */
 static void a_will_at_the_end_of_its_session_goes_with_it(void **state)
 {
     struct fixture *f = *state;
     struct door watcher = {0}, d = {0};
-    const struct mrl_publication will = {
-        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
-    struct mrl_store_stats before, after;
+    uint64_t before;
 
-    attach(f, "a", 60, &watcher);
-    subscribe(&watcher, "t", 2);
-    attach(f, "b", 60, &d);
-    d.session->will = (struct mrl_will){mrl_publication_new(&will), 600};
-    settle(f);
+    attach_both(f, &watcher, &d, /*will_delay_s=*/600);
     mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
     settle(f);
-    mrl_store_stats(f->store, &before);
+    before = jobs(f);
     d.session->expires_at_ms = 1;
     d.session->timer.fire(&d.session->timer);
     settle(f);
-    mrl_store_stats(f->store, &after);
-    assert_int_equal(after.jobs, before.jobs + 1);
+    assert_int_equal(jobs(f), before + 1);
     assert_log(&watcher, "P2 1 will;");
     assert_rows(f, "1 1 1 1 0 0");
 }
@@ -57,21 +77,17 @@ static void a_will_without_delay_goes_with_its_row(void **state)
                 {by_the_last_connection, "1 1 3 3 0 0"}};
     struct fixture *f = *state;
     struct door watcher = {0}, d = {0};
-    const struct mrl_publication will = {
-        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
-    struct mrl_store_stats before, after;
 
     attach(f, "a", 60, &watcher);
     subscribe(&watcher, "t", 2);
     for (size_t i = 0; i < MRL_COUNT(ways); i++) {
-        attach(f, "b", 60, &d);
-        d.session->will = (struct mrl_will){mrl_publication_new(&will), 0, 0};
-        settle(f);
-        mrl_store_stats(f->store, &before);
+        uint64_t before;
+
+        attach_kept(f, &d, /*will_delay_s=*/0);
+        before = jobs(f);
         ways[i].ends(f, &d);
         settle(f);
-        mrl_store_stats(f->store, &after);
-        assert_int_equal(after.jobs, before.jobs + 1);
+        assert_int_equal(jobs(f), before + 1);
         assert_rows(f, ways[i].rows);
     }
     assert_log(&watcher, "P2 1 will;P2 2 will;P2 3 will;");
@@ -197,21 +213,14 @@ static void who_comes_back_at_once_does_not_overtake_the_will(void **state)
 {
     struct fixture *f = *state;
     struct door watcher = {0}, d = {0};
-    const struct mrl_publication will = {
-        .topic = MRL_LIT("t"), .payload = MRL_LIT("will"), .qos = 2};
-    struct mrl_store_stats before, after;
+    uint64_t before;
 
-    attach(f, "a", 60, &watcher);
-    subscribe(&watcher, "t", 2);
-    attach(f, "b", 60, &d);
-    d.session->will = (struct mrl_will){mrl_publication_new(&will), 0, 0};
-    settle(f);
-    mrl_store_stats(f->store, &before);
+    attach_both(f, &watcher, &d, /*will_delay_s=*/0);
+    before = jobs(f);
     mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
     attach(f, "b", 60, &d);
     settle(f);
-    mrl_store_stats(f->store, &after);
-    assert_int_equal(after.jobs, before.jobs + 1);
+    assert_int_equal(jobs(f), before + 1);
     assert_log(&watcher, "P2 1 will;");
     assert_rows(f, "2 1 1 1 0 0");
     (void)restart(f);

@@ -204,27 +204,40 @@ static size_t let_go(struct mrl_retained_batch *b)
     return count;
 }
 
-static void few_are_so_many_and_not_one_more(void **state)
+static bool search(struct mrl_retained *r, const char *filter, uint64_t after,
+                   struct mrl_retained_batch *out)
+{
+    const struct mrl_retained_span span = {after, mrl_retained_last(r)};
+
+    return mrl_retained_search(r, mrl_str(filter), span, 0, out);
+}
+
+static void a_portion_is_so_many_and_not_one_more(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(1000, 1 << 20);
     struct mrl_retained_batch b = {0};
+    uint64_t last;
 
     (void)state;
-    assert_true(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
+    assert_true(search(r, "t/+", 0, &b));
     assert_int_equal(let_go(&b), 0);
     for (int i = 0; i < MRL_RETAINED_AT_ONCE; i++)
         keep_number(r, i, "payload");
-    assert_true(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
+    assert_true(search(r, "t/+", 0, &b));
+    assert_false(b.more);
     assert_int_equal(let_go(&b), MRL_RETAINED_AT_ONCE);
     keep_number(r, MRL_RETAINED_AT_ONCE, "payload");
-    assert_false(mrl_retained_select_few(r, MRL_LIT("t/+"), 0, &b));
-    assert_int_equal(let_go(&b), 0);
-    assert_true(mrl_retained_select_few(r, MRL_LIT("t/7"), 0, &b));
+    assert_true(search(r, "t/+", 0, &b));
+    assert_true(b.more);
+    last = b.found[b.count - 1].number;
+    assert_int_equal(let_go(&b), MRL_RETAINED_AT_ONCE);
+    assert_true(search(r, "t/+", last, &b));
+    assert_false(b.more);
     assert_int_equal(let_go(&b), 1);
     mrl_retained_free(r);
 }
 
-static void few_have_so_many_bytes_or_are_one(void **state)
+static void a_portion_has_so_many_bytes_or_is_one(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(1000, 1 << 20);
     const struct mrl_publication shortest = of("t/1", "1", "");
@@ -237,17 +250,84 @@ static void few_have_so_many_bytes_or_are_one(void **state)
     memset(payload, 'x', room + 1);
     keep_number(r, 1, "1");
     keep_number(r, 2, payload);
-    assert_true(mrl_retained_select_few(r, MRL_LIT("#"), 0, &b));
+    assert_true(search(r, "#", 0, &b));
     assert_int_equal(b.bytes, MRL_RETAINED_BYTES_AT_ONCE);
+    assert_false(b.more);
     assert_int_equal(let_go(&b), 2);
     keep_number(r, 1, "12");
-    assert_false(mrl_retained_select_few(r, MRL_LIT("#"), 0, &b));
+    assert_true(search(r, "#", 0, &b));
+    assert_true(b.more);
+    assert_int_equal(let_go(&b), 1);
     memset(payload, 'x', 2 * MRL_RETAINED_BYTES_AT_ONCE - 1);
     keep_number(r, 2, payload);
-    assert_true(mrl_retained_select_few(r, MRL_LIT("t/2"), 0, &b));
+    assert_true(search(r, "t/2", 0, &b));
+    assert_false(b.more);
     assert_int_equal(let_go(&b), 1);
     free(payload);
     mrl_retained_free(r);
+}
+
+static void a_search_sees_its_span_in_the_order_of_the_numbers(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(1000, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    uint64_t last;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        keep_number(r, i, "payload");
+    last = mrl_retained_last(r);
+    keep_number(r, 50, "later");
+    assert_true(
+        mrl_retained_search(r, MRL_LIT("t/+"), (struct mrl_retained_span){last - 60, last}, 0, &b));
+    for (size_t i = 0; i < b.count; i++)
+        assert_int_equal(b.found[i].number, last - 60 + 1 + i + (i >= 10));
+    assert_int_equal(let_go(&b), 59);
+    mrl_retained_free(r);
+}
+
+/* Root, "t", and one a leaf. */
+static void a_search_passes_so_many_nodes_and_not_one_more(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(2 * MRL_RETAINED_SEARCH_MOST, 4 << 20);
+    struct mrl_retained_batch b = {0};
+
+    (void)state;
+    keep(r, "u", "payload", "");
+    for (int i = 0; i < MRL_RETAINED_SEARCH_MOST - 2; i++)
+        keep_number(r, i, "payload");
+    assert_true(search(r, "t/+", 0, &b));
+    assert_int_equal(b.looked, MRL_RETAINED_SEARCH_MOST);
+    assert_int_equal(let_go(&b), MRL_RETAINED_AT_ONCE);
+    keep_number(r, MRL_RETAINED_SEARCH_MOST - 2, "payload");
+    assert_false(search(r, "t/+", 0, &b));
+    assert_int_equal(b.looked, MRL_RETAINED_SEARCH_MOST);
+    assert_int_equal(let_go(&b), 0);
+    mrl_retained_free(r);
+}
+
+static void a_search_passes_what_is_below_its_filter_only(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(1000, 1 << 20);
+    struct mrl_retained_batch b = {0};
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        keep_number(r, i, "payload");
+    assert_true(search(r, "t/7", 0, &b));
+    assert_int_equal(b.looked, 3);
+    assert_int_equal(let_go(&b), 1);
+    assert_true(search(r, "t/none/+/+", 0, &b));
+    assert_int_equal(b.looked, 2);
+    assert_int_equal(let_go(&b), 0);
+    mrl_retained_free(r);
+}
+
+static bool walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, const char *filter,
+                    struct mrl_retained_batch *out)
+{
+    mrl_retained_walk_on(r, w, mrl_str(filter), 0, out);
+    return out->more;
 }
 
 /* Each step looks at some, in the order in which they were set. */
@@ -261,9 +341,9 @@ static void a_walk_sees_what_was_there_and_still_is(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++)
         keep_number(r, i, "payload");
-    mrl_retained_walk_begin(r, &other, 5, mrl_retained_last(r));
-    mrl_retained_walk_begin(r, &w, 0, mrl_retained_last(r));
-    assert_true(mrl_retained_walk_on(r, &w, MRL_LIT("t/+"), 0, &b));
+    mrl_retained_walk_begin(r, &other, (struct mrl_retained_span){5, mrl_retained_last(r)});
+    mrl_retained_walk_begin(r, &w, (struct mrl_retained_span){0, mrl_retained_last(r)});
+    assert_true(walk_on(r, &w, "t/+", &b));
     assert_true(mrl_bytes_eq(b.found[0].publication->topic, MRL_LIT("t/0")));
     assert_int_equal(b.found[b.count - 1].number, b.found[0].number + MRL_RETAINED_AT_ONCE - 1);
     found += let_go(&b);
@@ -271,16 +351,37 @@ static void a_walk_sees_what_was_there_and_still_is(void **state)
     keep_number(r, 900, "newer");    /* was not */
     keep_number(r, 901, "");         /* neither */
     keep_number(r, 1001, "payload"); /* was not there */
-    while (mrl_retained_walk_on(r, &w, MRL_LIT("t/+"), 0, &b))
+    while (walk_on(r, &w, "t/+", &b))
         found += let_go(&b);
     found += let_go(&b);
     assert_int_equal(found, 998);
     mrl_retained_walk_end(r, &w);
     found = 0;
-    while (mrl_retained_walk_on(r, &other, MRL_LIT("t/#"), 0, &b))
+    while (walk_on(r, &other, "t/#", &b))
         found += let_go(&b);
     assert_int_equal(found + let_go(&b), 1000 - 5 - 2); /* begins behind the fifth */
     mrl_retained_walk_end(r, &other);
+    mrl_retained_free(r);
+}
+
+static void a_step_of_a_walk_looks_at_so_many_whatever_it_finds(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(2000, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    struct mrl_retained_walk w;
+
+    (void)state;
+    for (int i = 0; i < 2 * MRL_RETAINED_WALK_STEP; i++)
+        keep_number(r, i, "payload");
+    mrl_retained_walk_begin(r, &w, (struct mrl_retained_span){0, mrl_retained_last(r)});
+    for (int step = 0; step < 2; step++) {
+        assert_true(walk_on(r, &w, "t/none/+", &b));
+        assert_int_equal(b.looked, MRL_RETAINED_WALK_STEP);
+        assert_int_equal(let_go(&b), 0);
+    }
+    assert_false(walk_on(r, &w, "t/none/+", &b));
+    assert_int_equal(b.looked, 0);
+    mrl_retained_walk_end(r, &w);
     mrl_retained_free(r);
 }
 
@@ -317,9 +418,13 @@ int main(void)
         cmocka_unit_test(all_together_have_their_bytes_and_not_one_more),
         cmocka_unit_test(what_an_owner_has_and_what_is_below_a_filter_is_taken_and_nothing_else),
         cmocka_unit_test(no_more_is_taken_at_once_than_was_asked_for),
-        cmocka_unit_test(few_are_so_many_and_not_one_more),
-        cmocka_unit_test(few_have_so_many_bytes_or_are_one),
+        cmocka_unit_test(a_portion_is_so_many_and_not_one_more),
+        cmocka_unit_test(a_portion_has_so_many_bytes_or_is_one),
+        cmocka_unit_test(a_search_sees_its_span_in_the_order_of_the_numbers),
+        cmocka_unit_test(a_search_passes_so_many_nodes_and_not_one_more),
+        cmocka_unit_test(a_search_passes_what_is_below_its_filter_only),
         cmocka_unit_test(a_walk_sees_what_was_there_and_still_is),
+        cmocka_unit_test(a_step_of_a_walk_looks_at_so_many_whatever_it_finds),
         cmocka_unit_test(a_message_stands_until_another_takes_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

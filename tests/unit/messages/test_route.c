@@ -128,6 +128,60 @@ static void shares_are_apart_from_each_other_and_from_the_rest(void **state)
     mrl_routes_remove(r, &e[3]);
 }
 
+/* A choice among the members of the one share that matches. */
+struct choice {
+    bool queued, found;
+    struct mrl_route_turn turn;
+    struct mrl_route_entry *mine; /* NULL: the turn is on another worker */
+};
+
+static void choose(const struct mrl_route_share *share, void *context)
+{
+    struct choice *c = context;
+
+    c->found = mrl_route_share_pick(share, c->queued, &c->turn);
+    if (c->found && c->turn.worker == MINE)
+        c->mine = mrl_route_share_next(share, c->queued, c->turn);
+}
+
+static struct choice chosen(const struct mrl_routes *r, bool queued)
+{
+    struct choice c = {.queued = queued};
+    const struct mrl_route_visitor v = {count_mine, count_other, choose, &c};
+
+    mrl_routes_match(r, MINE, MRL_LIT("a"), &v);
+    return c;
+}
+
+static void who_has_room_is_chosen_before_who_is_full(void **state)
+{
+    struct mrl_route_entry here = {0}, there = {0}, away = {0};
+    struct mrl_routes *r = *state;
+
+    mrl_routes_add(r, MINE, MRL_LIT("a"), MRL_LIT("g"), &here);
+    mrl_routes_add(r, OTHER, MRL_LIT("a"), MRL_LIT("g"), &there);
+    mrl_routes_add(r, MINE, MRL_LIT("a"), MRL_LIT("g"), &away);
+    mrl_routes_set_ready(&here, true);
+    mrl_routes_set_ready(&there, true);
+    mrl_routes_set_full(&here, true);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(chosen(r, /*queued=*/true).turn.worker, OTHER);
+    mrl_routes_set_full(&there, true);
+    for (int i = 0; i < 2; i++)
+        assert_ptr_equal(chosen(r, /*queued=*/true).mine, &away);
+    assert_ptr_not_equal(chosen(r, /*queued=*/false).mine, &away);
+    mrl_routes_set_full(&away, true);
+    assert_ptr_not_equal(chosen(r, /*queued=*/true).mine, &away);
+    mrl_routes_remove(r, &there);
+    assert_ptr_equal(chosen(r, /*queued=*/true).mine, &here);
+    mrl_routes_set_ready(&here, false);
+    mrl_routes_set_full(&away, false);
+    assert_ptr_equal(chosen(r, /*queued=*/true).mine, &away);
+    mrl_routes_remove(r, &here);
+    mrl_routes_remove(r, &away);
+    assert_false(chosen(r, /*queued=*/true).found);
+}
+
 /* A random name over a tiny alphabet, so that collisions of every kind happen. */
 static void random_name(char *to, const char *const *levels, uint32_t kinds)
 {
@@ -279,6 +333,7 @@ int main(void)
         CASE(only_workers_with_a_matching_filter_are_named),
         CASE(a_filter_is_kept_once),
         CASE(shares_are_apart_from_each_other_and_from_the_rest),
+        CASE(who_has_room_is_chosen_before_who_is_full),
         CASE(it_matches_as_the_topic_tree_does),
         CASE(it_grows_and_finds_everything),
         CASE(readers_and_writers_do_not_disturb_each_other),

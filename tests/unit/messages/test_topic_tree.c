@@ -170,13 +170,16 @@ static void selecting_stops_after_so_many_nodes(void **state)
     }
     for (unsigned i = 0; i < MRL_COUNT(filters); i++) {
         size_t all = 2 + MRL_COUNT(s) + (filters[i][strlen(filters[i]) - 1] == '#');
+        size_t enough = all + 5, one_less = all - 1;
         unsigned visits = 0;
 
-        assert_true(
-            mrl_topic_tree_select_within(&tree, mrl_str(filters[i]), all, count_visit, &visits));
+        assert_true(mrl_topic_tree_select_within(&tree, mrl_str(filters[i]), &enough, count_visit,
+                                                 &visits));
         assert_int_equal(visits, MRL_COUNT(s));
-        assert_false(mrl_topic_tree_select_within(&tree, mrl_str(filters[i]), all - 1, count_visit,
-                                                  &visits));
+        assert_int_equal(enough, 5);
+        assert_false(mrl_topic_tree_select_within(&tree, mrl_str(filters[i]), &one_less,
+                                                  count_visit, &visits));
+        assert_int_equal(one_less, 0);
     }
     for (unsigned i = 0; i < MRL_COUNT(s); i++)
         mrl_topic_tree_remove(&tree, &s[i].entry);

@@ -16,7 +16,7 @@
 #include "tests/unit/unit.h"
 #include "wire/http1_body.h"
 
-enum { PATIENCE_MS = 10000, PAUSE_US = 2000 };
+enum { PATIENCE_MS = 30000, PAUSE_US = 2000 };
 
 static void must(bool good)
 {

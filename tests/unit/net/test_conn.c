@@ -10,14 +10,11 @@
 
 #include "net/conn_internal.h"
 #include "net/listener.h"
-#include "tests/unit/net/pki.h"
+#include "tests/unit/net/one_device.h"
 #include "tests/unit/net/turn.h"
 
-#define DAY INT64_C(86400)
 enum { CERTIFICATE_REVOKED = 44, LIMIT = 5000 };
 
-static struct pki pki;
-static struct pki_identity device;
 static enum mrl_tls_refusal verdict;
 
 static enum mrl_tls_refusal judge(void *context, const struct mrl_fingerprint *fp)
@@ -326,6 +323,7 @@ static void the_backlog_holds_at_limit_and_ends_one_above(void **state)
     assert_int_equal(mrl_conn_backlog(w.server.conn), LIMIT);
     turn_until(w.loop, w.client.got.len == LIMIT);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT)));
+    assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("!")));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
     assert_int_equal(w.server.closed, 0); /* not inside the call */
     turn_until(w.loop, w.server.closed == 1);
@@ -333,7 +331,21 @@ static void the_backlog_holds_at_limit_and_ends_one_above(void **state)
     close_world(&w);
 }
 
-static void what_is_allowed_beside_the_limit_holds_until_all_is_sent(void **state)
+static void what_is_larger_than_the_backlog_goes_where_nothing_waits(void **state)
+{
+    static const uint8_t many[3 * LIMIT];
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, sizeof(many))));
+    turn_until(w.loop, w.client.got.len == sizeof(many));
+    assert_int_equal(w.server.closed, 0);
+    close_world(&w);
+}
+
+static void what_is_allowed_waits_beside_the_limit_until_all_is_sent(void **state)
 {
     enum { MORE = 1000 };
     static const uint8_t many[LIMIT + MORE];
@@ -344,17 +356,16 @@ static void what_is_allowed_beside_the_limit_holds_until_all_is_sent(void **stat
     dial_and_open(&w);
     mrl_conn_allow(w.server.conn, MORE);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + MORE)));
-    turn_until(w.loop, w.client.got.len == LIMIT + MORE);
-    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT)));
+    assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("!")));
+    turn_until(w.loop, w.client.got.len == LIMIT + MORE + 1);
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + 1)));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
-    turn_until(w.loop, w.server.closed == 1);
-    assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
     close_world(&w);
 }
 
-static void one_byte_more_than_is_allowed_beside_the_limit_ends_it(void **state)
+static void with_one_byte_more_than_is_allowed_it_ends(void **state)
 {
-    static const uint8_t many[LIMIT + 1];
+    static const uint8_t many[LIMIT + 2];
     struct world w;
 
     (void)state;
@@ -362,9 +373,10 @@ static void one_byte_more_than_is_allowed_beside_the_limit_ends_it(void **state)
     dial_and_open(&w);
     mrl_conn_allow(w.server.conn, 1000);
     mrl_conn_allow(w.server.conn, 1); /* instead of it */
-    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + 1)));
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + 2)));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
     turn_until(w.loop, w.server.closed == 1);
+    assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
     close_world(&w);
 }
 
@@ -379,6 +391,7 @@ static void a_mebibyte_waits_where_nothing_else_is_said(void **state)
     dial_and_open(&w);
     mrl_conn_set_kind(w.server.conn, &roomy);
     assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, MEBIBYTE)));
+    assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("!")));
     assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
     turn_until(w.loop, w.server.closed == 1);
     assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
@@ -626,22 +639,6 @@ static void many_idle_connections_are_cheap(void **state)
     close_world(&w);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    pki_init(&pki);
-    pki_issue(&pki.ca, MRL_CERT_DEVICE, "device-1", -DAY, DAY, &device);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_identity_done(&device);
-    pki_done(&pki);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,8 +649,9 @@ int main(void)
         cmocka_unit_test(a_silent_peer_and_a_half_handshake_time_out),
         cmocka_unit_test(handshakes_in_progress_are_limited),
         cmocka_unit_test(the_backlog_holds_at_limit_and_ends_one_above),
-        cmocka_unit_test(what_is_allowed_beside_the_limit_holds_until_all_is_sent),
-        cmocka_unit_test(one_byte_more_than_is_allowed_beside_the_limit_ends_it),
+        cmocka_unit_test(what_is_larger_than_the_backlog_goes_where_nothing_waits),
+        cmocka_unit_test(what_is_allowed_waits_beside_the_limit_until_all_is_sent),
+        cmocka_unit_test(with_one_byte_more_than_is_allowed_it_ends),
         cmocka_unit_test(a_mebibyte_waits_where_nothing_else_is_said),
         cmocka_unit_test(what_is_not_taken_is_kept_up_to_its_limit),
         cmocka_unit_test(a_paused_connection_is_silent_and_shows_everything_later),

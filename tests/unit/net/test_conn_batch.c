@@ -6,14 +6,10 @@
 
 #include "net/conn_internal.h"
 #include "net/listener.h"
-#include "tests/unit/net/pki.h"
+#include "tests/unit/net/one_device.h"
 #include "tests/unit/net/turn.h"
 
-#define DAY INT64_C(86400)
 enum { MANY = MRL_BATCH_MOST + 6 };
-
-static struct pki pki;
-static struct pki_identity device;
 
 static enum mrl_tls_refusal judge(void *context, const struct mrl_fingerprint *fp)
 {
@@ -344,22 +340,6 @@ static void a_slow_reader_gets_everything_later(void **state)
     assert_int_equal(w->clients[0].got.len, sent);
     assert_false(w->servers[0].conn->blocked);
     close_world(w);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    pki_init(&pki);
-    pki_issue(&pki.ca, MRL_CERT_DEVICE, "device-1", -DAY, DAY, &device);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_identity_done(&device);
-    pki_done(&pki);
-    return 0;
 }
 
 int main(void)

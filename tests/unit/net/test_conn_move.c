@@ -8,14 +8,10 @@
 #include "net/conn.h"
 #include "net/listener.h"
 #include "net/mailbox.h"
-#include "tests/unit/net/pki.h"
+#include "tests/unit/net/one_device.h"
 #include "tests/unit/unit.h"
 
-#define DAY INT64_C(86400)
 enum { CLIENTS = 20, PATIENCE_MS = 30000 };
-
-static struct pki pki;
-static struct pki_identity device;
 
 struct worker {
     pthread_t thread;
@@ -216,12 +212,6 @@ static void connections_move_between_running_workers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(connections_move_between_running_workers)};
-    int failures;
 
-    pki_init(&pki);
-    pki_issue(&pki.ca, MRL_CERT_DEVICE, "device-1", -DAY, DAY, &device);
-    failures = cmocka_run_group_tests(tests, NULL, NULL);
-    pki_identity_done(&device);
-    pki_done(&pki);
-    return failures;
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

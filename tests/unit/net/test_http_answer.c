@@ -97,13 +97,13 @@ static void a_header_that_would_split_the_answer_is_a_500(void **state)
 
 static void a_deferred_answer_may_take_longer_than_any_timeout(void **state)
 {
-    struct fixture *f = START(.idle_timeout_ms = 300, .request_timeout_ms = 300);
+    struct fixture *f = START(.idle_timeout_ms = 1000, .request_timeout_ms = 1000);
     struct raw_client c = raw_open(f);
 
     (void)state;
     raw_send(c.fd, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_int_equal(sem_wait(&f->began), 0);
-    (void)usleep(700 * 1000);
+    (void)usleep(1500 * 1000);
     sem_post(&f->go);
     raw_expect_answer(&c, 200, "");
     raw_leave(&c);
@@ -174,7 +174,7 @@ static void answers_wait_for_a_client_that_reads_late(void **state)
 
 static void a_client_that_takes_no_answer_is_cut_off(void **state)
 {
-    struct fixture *f = START(.idle_timeout_ms = 100);
+    struct fixture *f = START(.idle_timeout_ms = 500);
     struct raw_client c = raw_open(f), d = raw_open(f);
 
     (void)state;
@@ -190,7 +190,7 @@ static void a_slow_but_steady_reader_gets_everything(void **state)
 {
     enum { SIZE = 4000000, PIECE = 100000 };
     static uint8_t piece[PIECE];
-    struct fixture *f = START(.idle_timeout_ms = 600);
+    struct fixture *f = START(.idle_timeout_ms = 1500);
     struct raw_client c = raw_open(f);
     size_t got = 0;
 
@@ -202,7 +202,7 @@ static void a_slow_but_steady_reader_gets_everything(void **state)
         if (more <= 0)
             break;
         got += (size_t)more;
-        (void)usleep(40 * 1000);
+        (void)usleep(60 * 1000); /* 40 times and more */
     }
     assert_true(got > SIZE);
     raw_leave(&c);

@@ -204,7 +204,7 @@ static void a_client_hears_why_it_is_refused(void **state)
 
 static void a_connection_the_server_closed_is_opened_again(void **state)
 {
-    struct fixture *f = START(.idle_timeout_ms = 300);
+    struct fixture *f = START(.idle_timeout_ms = 1000);
     struct mrl_tls_context *tls = trust(&f->pki.roots, 0);
     struct mrl_http_client *clients[] = {client_to(f->local, NULL, "", 0),
                                          client_to(f->remote, tls, "localhost", 0)};
@@ -447,7 +447,7 @@ static void a_silent_server_is_a_timeout(void **state)
     c = client_to(s.server, NULL, "", 100);
     expect_failure(c, get("/"), MRL_ERR_TIMEOUT, "no answer in time");
     expect_failure(c, get("/"), MRL_ERR_TIMEOUT, "no answer in time");
-    assert_in_range(mrl_monotonic_ms() - before, 200, 5000);
+    assert_true(mrl_monotonic_ms() - before >= 200);
     mrl_http_client_free(c);
     script_stop(&s);
 }

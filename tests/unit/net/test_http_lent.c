@@ -84,7 +84,7 @@ static void head_has_its_length_and_no_body(void **state)
 
 static void who_leaves_or_takes_nothing_gives_it_back(void **state)
 {
-    struct fixture *f = begin((struct fixture_config){.idle_timeout_ms = 200});
+    struct fixture *f = begin((struct fixture_config){.idle_timeout_ms = 1000});
     struct raw_client leaves = raw_open(f), stays = raw_open(f);
 
     (void)state;

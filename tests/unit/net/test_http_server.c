@@ -275,7 +275,7 @@ static void a_request_that_dribbles_is_cut_off(void **state)
 
 static void an_idle_connection_ends_without_a_word(void **state)
 {
-    struct fixture *f = START(.idle_timeout_ms = 300);
+    struct fixture *f = START(.idle_timeout_ms = 1000);
     struct raw_client c = raw_open(f), d = raw_open(f);
 
     (void)state;

@@ -26,7 +26,7 @@ static struct fixture *start(void)
 /* Exactly so many bytes, within the patience of the fixture. */
 static void receive_exactly(int fd, void *to, size_t size)
 {
-    struct timeval patience = {.tv_sec = 10};
+    struct timeval patience = {.tv_sec = 30};
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     assert_int_equal(recv(fd, to, size, MSG_WAITALL), size);

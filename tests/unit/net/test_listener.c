@@ -7,9 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "net/listener.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/net/turn.h"
 
 static struct mrl_loop *loop;
 static unsigned taken;
@@ -52,14 +51,6 @@ static int dial(const struct mrl_address *a)
     return fd;
 }
 
-static void turn_for(unsigned ms)
-{
-    uint64_t end = mrl_monotonic_ms() + ms;
-
-    while (mrl_monotonic_ms() < end)
-        assert_ok(mrl_loop_turn(loop, 10));
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -87,8 +78,7 @@ static void two_workers_share_a_port_the_kernel_chose(void **state)
     assert_ok(mrl_listener_open(&config, &b, NULL));
     for (size_t i = 0; i < MRL_COUNT(fds); i++)
         fds[i] = dial(mrl_listener_address(a));
-    turn_for(50);
-    assert_int_equal(taken, MRL_COUNT(fds));
+    turn_until(loop, taken == MRL_COUNT(fds));
     assert_int_equal(mrl_listener_count(a).accepted + mrl_listener_count(b).accepted,
                      MRL_COUNT(fds));
     assert_int_equal(last.kind, MRL_PEER_IPV4);
@@ -106,9 +96,8 @@ static void who_is_not_admitted_is_closed_before_anything_else(void **state)
 
     (void)state;
     let_in = false;
-    turn_for(50);
+    turn_until(loop, mrl_listener_count(l).refused == 1);
     assert_int_equal(taken, 0);
-    assert_int_equal(mrl_listener_count(l).refused, 1);
     assert_true(recv(fd, &c, 1, 0) <= 0);
     close(fd);
     mrl_listener_close(l);
@@ -134,7 +123,7 @@ static void a_unix_socket_is_private_tells_who_and_replaces_a_dead_one(void **st
     assert_int_equal(stat(a.sa.local.sun_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0660);
     fd = dial(&a);
-    turn_for(50);
+    turn_until(loop, taken == 1);
     assert_int_equal(last.kind, MRL_PEER_LOCAL);
     assert_int_equal(last.uid, getuid());
     assert_int_equal(last.pid, getpid());
@@ -174,8 +163,7 @@ static void without_descriptors_it_turns_away_and_recovers_without_spinning(void
     assert_true(mrl_listener_count(l).exhausted >= 1);
     close(fd);
     fd = dial(mrl_listener_address(l));
-    turn_for(200);
-    assert_int_equal(taken, 1);
+    turn_until(loop, taken == 1);
     close(fd);
     mrl_listener_close(l);
 }

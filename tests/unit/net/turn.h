@@ -7,7 +7,7 @@
 #include "net/loop.h"
 #include "tests/unit/unit.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 30000 };
 
 #define turn_until(loop, condition)                       \
     do {                                                  \

@@ -440,7 +440,7 @@ static void invert_derived(const struct mrl_secret *key, const struct mrl_buf *s
 
 static bool comes_to(const uint8_t inverted[static MRL_SEAL_KEY], unsigned copies)
 {
-    for (unsigned i = 0; i < 200; i++) { /* wiped a moment after it was dropped */
+    for (unsigned i = 0; i < 1500; i++) { /* wiped a moment after it was dropped */
         if (copies_of(inverted) == copies)
             return true;
         (void)usleep(20000);
