@@ -66,6 +66,7 @@ void mrl_hub_free(struct mrl_hub *h)
     MRL_LIST_EACH(s, &h->ending, struct mrl_session, in_principal)
     mrl_session_go_on_ending(s);
     mrl_owed_done(h);
+    mrl_keep_done(h);
     mrl_map_done(&h->sessions);
     mrl_map_done(&h->principals);
     mrl_routing_done(h);

@@ -188,6 +188,8 @@ struct mrl_hub {
     bool watched;
     struct mrl_receipt *receipt; /* of what is watched, when there is something to wait for */
     struct mrl_op *companion;    /* what must become durable with the next message, or NULL */
+    bool insists;                /* mrl_keep_insist */
+    struct mrl_map unsettled;    /* retained messages on their way to the store: keep.c */
     struct mrl_stored *stored;   /* of the message being routed, own reference */
     const struct mrl_publication *stored_of;
 };

@@ -243,17 +243,26 @@ static void send_home(struct mrl_list *ops, mrl_err result)
     mrl_mailbox_post(home->mailbox, &s->message);
 }
 
-/* What must be done goes to the front of the next batch: later operations build on it. */
+/* What must be done goes to the front of the next batch: later operations build on it. An entry
+ * whose receiver has it, or has gone, need not be written any more; those of other workers only
+ * they know. */
+static bool goes_again(const struct mrl_op *op, const struct mrl_journal *j)
+{
+    return op->must && (op->kind != MRL_OP_ENTRY || op->journal != j || op->owner != NULL);
+}
+
 static void sort_out(struct batch *b, struct mrl_list *again, struct mrl_list *foreign)
 {
     struct mrl_journal *j = b->journal;
 
     MRL_LIST_EACH(op, &b->ops, struct mrl_op, link)
     {
-        bool retry = b->result != MRL_OK && op->must;
+        bool retry = b->result != MRL_OK && goes_again(op, j);
 
         if (!retry && op->journal == j)
             continue;
+        if (retry && op->journal == j)
+            op->collecting = true; /* nothing of it was written */
         mrl_list_remove(&op->link);
         mrl_list_add(retry ? again : foreign, &op->link);
     }

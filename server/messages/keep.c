@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
-
 struct mrl_receipt *mrl_keep_wait(struct mrl_hub *h)
 {
     if (!h->watched)
@@ -45,6 +43,14 @@ void mrl_keep(struct mrl_hub *h, struct mrl_op *op)
 {
     op->receipt = mrl_keep_wait(h);
     mrl_journal_add(h->journal, op);
+}
+
+bool mrl_keep_insist(struct mrl_hub *h, bool insists)
+{
+    bool before = h->insists;
+
+    h->insists = insists;
+    return before;
 }
 
 /* The last of those that wait for what the end of a will, or the like, brings on other workers. */
@@ -259,6 +265,7 @@ void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uin
     if (!s->durable || s->hub->journal == NULL)
         return;
     op = op_new(s, MRL_OP_OWED, filter);
+    op->must = s->hub->insists;
     op->number = (int64_t)passed;
     op->message = (int64_t)until;
     mrl_keep(s->hub, op);
@@ -271,6 +278,7 @@ void mrl_keep_owed_early(struct mrl_session *s, mrl_bytes filter, uint64_t numbe
     if (!s->durable || s->hub->journal == NULL)
         return;
     op = op_new(s, MRL_OP_OWED_EARLY, filter);
+    op->must = s->hub->insists;
     op->number = (int64_t)number;
     mrl_keep(s->hub, op);
 }
@@ -294,9 +302,17 @@ static void on_message_settled(struct mrl_op *op, mrl_err result)
 
     if (stored == NULL)
         return;
+    op->stored = NULL;
     stored->op = NULL;
     if (result != MRL_OK)
         stored->id = 0;
+}
+
+/* Shutting down: the row may outlive it in memory. */
+static void forget_message(struct mrl_op *op)
+{
+    if (op->stored != NULL)
+        op->stored->op = NULL;
 }
 
 static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publication *p)
@@ -310,11 +326,13 @@ static struct mrl_stored *stored_new(struct mrl_hub *h, const struct mrl_publica
     atomic_init(&stored->refs, 1);
     stored->id = atomic_fetch_add(&l->last_message, 1) + 1;
     stored->op = op;
+    op->must = h->insists;
     op->number = stored->id;
     op->expires = p->expires_ms == 0 ? 0 : mrl_ledger_wall(l, p->expires_ms);
     op->publication = mrl_publication_ref(p);
     op->stored = stored;
     op->settle = on_message_settled;
+    op->forget = forget_message;
     mrl_journal_add(h->journal, op);
     return stored;
 }
@@ -389,13 +407,28 @@ static void remove_entry(struct mrl_journal *j, int64_t session, int64_t seq)
     mrl_journal_add(j, op);
 }
 
-static void on_entry_settled(struct mrl_op *op, mrl_err result)
+/* NULL: it went before its operation. */
+static struct mrl_outgoing *entry_of(struct mrl_op *op)
 {
     struct mrl_outgoing *o = op->owner;
+
+    op->owner = NULL;
+    if (o != NULL)
+        o->op = NULL;
+    return o;
+}
+
+static void forget_entry(struct mrl_op *op)
+{
+    (void)entry_of(op);
+}
+
+static void on_entry_settled(struct mrl_op *op, mrl_err result)
+{
+    struct mrl_outgoing *o = entry_of(op);
     struct mrl_session *s = op->by;
 
     if (o != NULL) {
-        o->op = NULL;
         if (result == MRL_OK)
             mrl_delivery_kept(s, o);
         else
@@ -420,11 +453,13 @@ void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o)
     op = op_new(s, MRL_OP_ENTRY,
                 mrl_bytes_of(o->identifiers, o->identifier_count * sizeof(o->identifiers[0])));
     op->number = (int64_t)o->seq;
+    op->must = s->hub->insists;
     op->message = o->stored->id;
     op->flags = flags_of(o);
     op->owner = o;
     op->stored = o->stored;
     op->settle = on_entry_settled;
+    op->forget = forget_entry;
     o->op = op;
     mrl_keep(s->hub, op);
 }
@@ -440,19 +475,18 @@ static void change_entry(struct mrl_session *s, struct mrl_outgoing *o, enum mrl
     op->must = true;
     op->owner = o;
     op->settle = settled;
+    op->forget = forget_entry;
     o->op = op;
     mrl_journal_add(s->hub->journal, op);
 }
 
 static void on_begun_settled(struct mrl_op *op, mrl_err result)
 {
-    struct mrl_outgoing *o = op->owner;
+    struct mrl_outgoing *o = entry_of(op);
 
     (void)result;
-    if (o == NULL)
-        return;
-    o->op = NULL;
-    mrl_delivery_kept(op->by, o);
+    if (o != NULL)
+        mrl_delivery_kept(op->by, o);
 }
 
 void mrl_keep_entry_begun(struct mrl_session *s, struct mrl_outgoing *o)
@@ -477,13 +511,11 @@ bool mrl_keep_share_is_under_way(const struct mrl_session *s)
 
 static void on_released_settled(struct mrl_op *op, mrl_err result)
 {
-    struct mrl_outgoing *o = op->owner;
+    struct mrl_outgoing *o = entry_of(op);
 
     (void)result;
-    if (o == NULL)
-        return;
-    o->op = NULL;
-    mrl_delivery_released(op->by, o);
+    if (o != NULL)
+        mrl_delivery_released(op->by, o);
 }
 
 void mrl_keep_entry_released(struct mrl_session *s, struct mrl_outgoing *o)
@@ -641,133 +673,4 @@ void mrl_keep_received_gone(struct mrl_session *s, uint16_t packet_id)
         return;
     }
     remove_received(s, packet_id);
-}
-
-/* --- retained messages */
-
-/* A row of its own each time: the highest of a topic counts at a start, so that rows which two
- * workers write in any order mean the same. */
-struct retained_owner {
-    struct mrl_retained *retained;
-    struct mrl_retained_change change;
-};
-
-static void remove_retained(struct mrl_hub *h, struct mrl_journal *j, int64_t row)
-{
-    struct mrl_op *op = mrl_op_new(MRL_OP_RETAINED_GONE, MRL_BYTES_NONE);
-
-    op->must = true;
-    op->number = row;
-    if (h != NULL)
-        op->receipt = mrl_keep_wait(h);
-    mrl_journal_add(j, op);
-}
-
-static void on_retained_settled(struct mrl_op *op, mrl_err result)
-{
-    struct retained_owner *owner = op->owner;
-
-    if (result != MRL_OK) {
-        mrl_retained_take_back(owner->retained, op->publication->topic, &owner->change);
-    } else {
-        mrl_retained_settle(owner->retained, op->publication->topic, op->number);
-        if (owner->change.old_row != 0)
-            remove_retained(NULL, op->journal, owner->change.old_row);
-    }
-}
-
-static void forget_retained(struct mrl_op *op)
-{
-    struct retained_owner *owner = op->owner;
-
-    mrl_publication_unref(owner->change.previous);
-    free(owner);
-}
-
-static void write_retained(struct mrl_hub *h, const struct mrl_publication *p,
-                           const struct mrl_retained_change *change)
-{
-    struct mrl_ledger *l = mrl_journal_ledger(h->journal);
-    struct mrl_op *op = mrl_op_new(MRL_OP_RETAINED, MRL_BYTES_NONE);
-    struct retained_owner *owner = calloc(1, sizeof(*owner));
-
-    if (owner == NULL)
-        abort();
-    *owner = (struct retained_owner){h->retained, *change};
-    op->number = change->row;
-    op->expires = p->expires_ms == 0 ? 0 : mrl_ledger_wall(l, p->expires_ms);
-    op->publication = mrl_publication_ref(p);
-    op->owner = owner;
-    op->settle = on_retained_settled;
-    op->forget = forget_retained;
-    mrl_keep(h, op);
-}
-
-/* What another worker may still be writing must not come back: the cleared topic gets a row, too.
- */
-static void clear_retained(struct mrl_hub *h, const struct mrl_publication *p,
-                           struct mrl_retained_change *change)
-{
-    if (change->old_row == 0)
-        return;
-    if (change->old_settled) {
-        remove_retained(h, h->journal, change->old_row);
-        return;
-    }
-    change->row = atomic_fetch_add(&mrl_journal_ledger(h->journal)->last_retained, 1) + 1;
-    write_retained(h, p, change);
-    change->previous = NULL;
-}
-
-mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p)
-{
-    struct mrl_retained_change change;
-
-    if (h->journal == NULL)
-        return mrl_retained_set(h->retained, p);
-    MRL_TRY(mrl_retained_replace(h->retained, p, h->index, &change));
-    if (p->payload.len > 0) {
-        write_retained(h, p, &change);
-    } else {
-        clear_retained(h, p, &change);
-        mrl_publication_unref(change.previous);
-    }
-    return MRL_OK;
-}
-
-enum { AT_ONCE = 256 };
-
-static void let_go(struct mrl_hub *h, struct mrl_retained_change *gone)
-{
-    const struct mrl_publication like = {.topic = gone->previous->topic, .retain = true};
-    struct mrl_publication *nothing;
-
-    if (h->journal != NULL) {
-        nothing = mrl_publication_new(&like);
-        clear_retained(h, nothing, gone);
-        mrl_publication_unref(nothing);
-    }
-    mrl_publication_unref(gone->previous);
-}
-
-bool mrl_keep_expire_retained(struct mrl_hub *h)
-{
-    struct mrl_retained_change gone[AT_ONCE];
-    size_t count = mrl_retained_expire(h->retained, mrl_monotonic_ms(), h->index, gone, AT_ONCE);
-
-    for (size_t i = 0; i < count; i++)
-        let_go(h, &gone[i]);
-    return count == AT_ONCE;
-}
-
-void mrl_hub_forget(struct mrl_hub *h, mrl_bytes owner, mrl_bytes filter)
-{
-    struct mrl_retained_change gone[AT_ONCE];
-    size_t count;
-
-    do {
-        count = mrl_retained_take(h->retained, owner, filter, h->index, gone, AT_ONCE);
-        for (size_t i = 0; i < count; i++)
-            let_go(h, &gone[i]);
-    } while (count == AT_ONCE);
 }

@@ -32,9 +32,13 @@ void mrl_keep_subscription_gone(struct mrl_session *s, mrl_bytes filter);
 /* Retained messages that the subscription has not got: their numbers are above passed and not above
  * until (messages/owed.h). passed 0: none of them. */
 void mrl_keep_owed(struct mrl_session *s, mrl_bytes filter, uint64_t passed, uint64_t until);
-/* It got this one before its turn: becomes durable with the entry made last. */
+/* It got this one before its turn, or never will: becomes durable with the entry made last. */
 void mrl_keep_owed_early(struct mrl_session *s, mrl_bytes filter, uint64_t number);
 void mrl_keep_owed_gone(struct mrl_session *s, mrl_bytes filter);
+
+/* While a hub insists, messages and what is owed are tried until the store takes them: they come
+ * from nobody who could be told that it did not. Gives what it was. */
+bool mrl_keep_insist(struct mrl_hub *h, bool insists);
 
 /* held in o: it may not leave before it is durable. */
 void mrl_keep_entry(struct mrl_session *s, struct mrl_outgoing *o);
@@ -53,6 +57,8 @@ void mrl_keep_received_gone(struct mrl_session *s, uint16_t packet_id);
 
 /* p becomes the retained message of its topic. MRL_ERR_LIMIT: the retained store is full. */
 mrl_err mrl_keep_retained(struct mrl_hub *h, const struct mrl_publication *p);
+/* The hub is being freed: what of it is on its way finds it no more. */
+void mrl_keep_done(struct mrl_hub *h);
 /* Takes expired retained messages out of memory and store, some at a time; true: there may be more.
  */
 bool mrl_keep_expire_retained(struct mrl_hub *h);

@@ -22,13 +22,17 @@ struct early {
 struct mrl_owed {
     struct mrl_list link; /* in subscriptions of struct mrl_owing */
     struct mrl_subscription *to;
-    bool open;                      /* SUBACK has left */
+    bool open;                      /* SUBACK has left, or will not */
+    bool unanswered;                /* it will not: this opens when the store has taken it */
     struct mrl_retained_batch next; /* what goes next, */
     size_t at;                      /* from here on */
     bool walks;                     /* a search would be too much */
     struct mrl_retained_walk walk;
-    uint64_t passed, until; /* numbers: of the last one that had its turn, of the last one */
-    uint64_t noted;         /* passed, as in the store */
+    uint64_t passed; /* the place of the last one that had its turn */
+    uint64_t until;  /* the highest number */
+    uint64_t left;   /* the highest numbers there were when its client left first, */
+    uint64_t back;   /* and when it was back last: of QoS 0, it missed what is between */
+    uint64_t noted;  /* passed, as in the store */
     struct mrl_map early;
 };
 
@@ -144,6 +148,14 @@ void mrl_owed_refused(struct mrl_subscription *to)
         mrl_owed_forget(to);
 }
 
+void mrl_owed_taken(struct mrl_subscription *to)
+{
+    if (to->owed == NULL || !to->owed->unanswered)
+        return;
+    to->owed->open = true;
+    mrl_owed_go_on(to->subscriber.session);
+}
+
 static bool queue_has_room(const struct mrl_session *s, const struct mrl_publication *p)
 {
     unsigned most = s->limits.queued_messages / 2;
@@ -161,15 +173,11 @@ static bool has_room(const struct mrl_session *s, const struct mrl_publication *
     return p->qos > 0 && qos > 0 ? queue_has_room(s, p) : s->sink->room(s->door) == MRL_ROOM_MUCH;
 }
 
-/* To the limits of all messages, whether the client is there or not: what would be lost now would
- * be lost of the newer one as well. */
-static bool has_room_before(const struct mrl_session *s, const struct mrl_publication *p,
-                            uint8_t qos)
+/* To the limits of all messages, whether the client is there or not. */
+static bool queue_takes(const struct mrl_session *s, unsigned count, size_t bytes)
 {
-    if (p->qos == 0 || qos == 0)
-        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
-    return s->queued_count < s->limits.queued_messages &&
-           s->queued_bytes + mrl_publication_size(p) <= s->limits.queued_bytes;
+    return s->queued_count + count <= s->limits.queued_messages &&
+           s->queued_bytes + bytes <= s->limits.queued_bytes;
 }
 
 static void give(struct mrl_session *s, const struct mrl_subscription *to,
@@ -214,10 +222,16 @@ static bool may_look(struct mrl_session *s)
     return wait_ms == 0;
 }
 
+/* The highest number that may be owed. */
+static uint64_t last_of(const struct mrl_owed *o)
+{
+    return o->back > o->until ? o->back : o->until;
+}
+
 /* A search costs what is below the filter, a walk what is retained at all. */
 static void look(const struct mrl_session *s, struct mrl_owed *o)
 {
-    const struct mrl_retained_span span = {o->passed, o->until};
+    const struct mrl_retained_span span = {o->passed, last_of(o)};
     struct mrl_retained *r = s->hub->retained;
     mrl_bytes filter = o->to->in_session.key;
     uint64_t now = mrl_monotonic_ms();
@@ -242,36 +256,85 @@ static bool find_next(struct mrl_session *s, struct mrl_owed *o)
     return true;
 }
 
-static bool has_its_turn(const struct mrl_session *s, const struct mrl_owed *o,
-                         const struct mrl_retained_one *one, uint64_t now_ms)
+static uint8_t qos_of(const struct mrl_owed *o, const struct mrl_publication *p)
 {
-    return mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
-           mrl_retained_stands(s->hub->retained, one->publication, now_ms);
+    return p->qos < o->to->options.qos ? p->qos : o->to->options.qos;
+}
+
+/* Also what was set since, while its client was away: at QoS 0 that went to nobody. */
+static bool is_owed(const struct mrl_owed *o, const struct mrl_retained_one *one)
+{
+    bool missed =
+        one->number > o->left && one->number <= o->back && qos_of(o, one->publication) == 0;
+
+    return (missed || one->number <= o->until) &&
+           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+           !mrl_publication_expired(one->publication, mrl_monotonic_ms());
+}
+
+static void remember_early(struct mrl_owed *o, uint64_t number)
+{
+    struct early *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        abort();
+    e->number = number;
+    e->in_owed.key = key_of(&e->number);
+    mrl_map_insert(&o->early, &e->in_owed);
+}
+
+static void went_early(struct mrl_session *s, struct mrl_owed *o, uint64_t number)
+{
+    remember_early(o, number);
+    mrl_keep_owed_early(s, o->to->in_session.key, number);
+}
+
+/* What stands in its topic now, if that is owed: it, or what came instead. false: there is no room.
+ */
+static bool hand_over_one(struct mrl_session *s, struct mrl_owed *o,
+                          const struct mrl_retained_one *one)
+{
+    struct mrl_retained_one stands;
+    bool owed, room = true;
+
+    if (!mrl_retained_find(s->hub->retained, one->publication->topic, &stands))
+        return true;
+    owed = is_owed(o, &stands);
+    if (owed)
+        room = has_room(s, stands.publication, o->to->options.qos);
+    if (owed && room) {
+        give(s, o->to, stands.publication);
+        if (stands.number != one->number)
+            went_early(s, o, stands.number);
+    }
+    mrl_publication_unref(stands.publication);
+    return room;
 }
 
 /* false: there is no room for all of them. */
 static bool hand_over_batch(struct mrl_session *s, struct mrl_owed *o)
 {
-    uint64_t now = mrl_monotonic_ms();
-
     while (o->at < o->next.count) {
         const struct mrl_retained_one *one = &o->next.found[o->at];
 
-        if (has_its_turn(s, o, one, now)) {
-            if (!has_room(s, one->publication, o->to->options.qos))
-                return false;
-            give(s, o->to, one->publication);
-        }
-        o->passed = one->number;
+        if (!hand_over_one(s, o, one))
+            return false;
+        o->passed = one->place;
         pass_one(o);
     }
     return true;
 }
 
+/* The store has nothing to say any more, also as the session is kept no longer. */
+static bool decided(const struct mrl_subscription *to)
+{
+    return to->undecided == 0 || !to->subscriber.session->durable;
+}
+
 /* By a SUBSCRIBE that replaced the one these are owed to, and was not refused. */
 static bool wants_none(const struct mrl_subscription *to)
 {
-    return to->options.retain_handling == MRL_RETAINED_NEVER && to->undecided == 0;
+    return to->options.retain_handling == MRL_RETAINED_NEVER && decided(to);
 }
 
 enum progress { FINISHED, GOES_ON, NO_ROOM /* or not its time to look */ };
@@ -287,12 +350,14 @@ static enum progress hand_over(struct mrl_session *s, struct mrl_owed *o)
         return NO_ROOM;
     if (o->at == o->next.count && o->next.more && !find_next(s, o))
         return NO_ROOM;
+    (void)mrl_keep_insist(s->hub, true);
     whole = hand_over_batch(s, o);
-    if (whole && !o->next.more)
-        return FINISHED;
-    if (o->passed != o->noted)
+    if (o->passed != o->noted && (!whole || o->next.more))
         note(s, o);
-    return whole ? GOES_ON : NO_ROOM;
+    (void)mrl_keep_insist(s->hub, false);
+    if (whole)
+        return o->next.more ? GOES_ON : FINISHED;
+    return NO_ROOM;
 }
 
 static void to_the_end(struct mrl_owing *all, struct mrl_owed *o)
@@ -306,6 +371,8 @@ static void take_turn(struct mrl_session *s)
 {
     struct mrl_owing *all = s->owing;
 
+    if (s->door == NULL || !s->started) /* it left meanwhile */
+        return;
     for (unsigned tried = 0; tried < all->count; tried++) {
         struct mrl_owed *o = MRL_CONTAINER(all->subscriptions.next, struct mrl_owed, link);
         enum progress got = hand_over(s, o);
@@ -423,6 +490,44 @@ void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to)
         mrl_owed_go_on(s);
 }
 
+void mrl_owed_left(struct mrl_session *s)
+{
+    uint64_t last;
+
+    if (s->owing == NULL)
+        return;
+    last = mrl_retained_last(s->hub->retained);
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        if (o->left == 0)
+            o->left = last;
+    }
+}
+
+/* Whoever looks on finds what was missed; of what was found last, those of its topics are enough.
+ */
+static void miss_until(struct mrl_owed *o, uint64_t last)
+{
+    o->back = last;
+    if (o->walks)
+        o->walk.span.until = last_of(o);
+}
+
+void mrl_owed_back(struct mrl_session *s)
+{
+    uint64_t last;
+
+    if (s->owing == NULL)
+        return;
+    last = mrl_retained_last(s->hub->retained);
+    MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
+    {
+        o->open = o->open || decided(o->to);
+        o->unanswered = !o->open;
+        miss_until(o, last);
+    }
+}
+
 void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,
                       uint64_t until)
 {
@@ -430,18 +535,7 @@ void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64
 
     o->open = true;
     o->passed = o->noted = passed;
-    o->until = until;
-}
-
-static void remember_early(struct mrl_owed *o, uint64_t number)
-{
-    struct early *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        abort();
-    e->number = number;
-    e->in_owed.key = key_of(&e->number);
-    mrl_map_insert(&o->early, &e->in_owed);
+    o->until = o->left = until;
 }
 
 void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
@@ -451,25 +545,62 @@ void mrl_owed_restore_early(struct mrl_owed *o, uint64_t number)
 
 static bool still_owes(const struct mrl_owed *o, const struct mrl_retained_one *one)
 {
-    return !wants_none(o->to) && one->number > o->passed && one->number <= o->until &&
-           !mrl_publication_expired(one->publication, mrl_monotonic_ms()) &&
-           mrl_map_find(&o->early, key_of(&one->number)) == NULL &&
+    return !wants_none(o->to) && one->place > o->passed && is_owed(o, one) &&
            mrl_mqtt_filter_matches(o->to->in_session.key, one->publication->topic);
 }
 
-void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p)
+struct pair {
+    const struct mrl_publication *older, *newer;
+    uint8_t older_qos, newer_qos; /* as they would be delivered */
+};
+
+/* The older one takes no room that the newer one needs. Of QoS 0 both go or none. */
+static bool takes_both(const struct mrl_session *s, const struct pair *p)
 {
+    bool queues = p->newer_qos > 0;
+    size_t bytes = mrl_publication_size(p->older);
+
+    if (p->older_qos == 0)
+        return s->door != NULL && s->started && s->sink->room(s->door) != MRL_ROOM_NONE;
+    return queue_takes(s, 1 + queues, bytes + (queues ? mrl_publication_size(p->newer) : 0));
+}
+
+/* Different QoS have no order between them. */
+static bool takes_newer_alone(const struct mrl_session *s, const struct pair *p)
+{
+    return p->older_qos > 0 && p->older_qos == p->newer_qos &&
+           queue_takes(s, 1, mrl_publication_size(p->newer));
+}
+
+static void go_before(struct mrl_session *s, struct mrl_owed *o, struct pair p, uint64_t number)
+{
+    p.older_qos = qos_of(o, p.older);
+    if (takes_both(s, &p))
+        give(s, o->to, p.older);
+    else if (takes_newer_alone(s, &p))
+        s->hub->hooks.dropped(s->hub->hooks.context, s, MRL_ERR_BUSY);
+    else
+        return;
+    went_early(s, o, number);
+}
+
+void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos)
+{
+    bool watched = s->hub->watched, insisted;
     struct mrl_retained_one older;
 
     if (s->owing == NULL || !mrl_retained_find(s->hub->retained, p->topic, &older))
         return;
+    s->hub->watched = false; /* who publishes the newer one does not wait for this one */
+    insisted = mrl_keep_insist(s->hub, true);
     MRL_LIST_EACH(o, &s->owing->subscriptions, struct mrl_owed, link)
     {
-        if (still_owes(o, &older) && has_room_before(s, older.publication, o->to->options.qos)) {
-            give(s, o->to, older.publication);
-            remember_early(o, older.number);
-            mrl_keep_owed_early(s, o->to->in_session.key, older.number);
-        }
+        const struct pair pair = {older.publication, p, 0, p->qos < qos ? p->qos : qos};
+
+        if (still_owes(o, &older))
+            go_before(s, o, pair, older.number);
     }
+    (void)mrl_keep_insist(s->hub, insisted);
+    s->hub->watched = watched;
     mrl_publication_unref(older.publication);
 }

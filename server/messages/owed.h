@@ -12,8 +12,8 @@
  * Layer: messages, inside this folder. Thread: the worker that owns the hub.
  *
  * At its turn a message goes only if it still is the retained one of its topic: what replaced it
- * was delivered by itself. What is owed to a session that is kept is in the store with it, and how
- * far it got. */
+ * was delivered by itself, or goes in its place when it was of QoS 0 and the client away. What is
+ * owed to a session that is kept is in the store with it, and how far it got. */
 #ifndef MRL_MESSAGES_OWED_H
 #define MRL_MESSAGES_OWED_H
 
@@ -24,16 +24,23 @@ void mrl_owed_begin(struct mrl_session *s, struct mrl_subscription *to);
 /* It may go; what there is room for goes at once. */
 void mrl_owed_open(struct mrl_session *s, struct mrl_subscription *to);
 void mrl_owed_forget(struct mrl_subscription *to); /* nothing is owed: no-op */
-/* Its SUBSCRIBE was refused: what that began is not owed. */
+/* The store refused its SUBSCRIBE: what that began is not owed. Or took it, perhaps when nobody
+ * waits for SUBACK any more. */
 void mrl_owed_refused(struct mrl_subscription *to);
+void mrl_owed_taken(struct mrl_subscription *to);
+
+/* Its client left. Or is back: SUBACKs that have not left never will. Before the next turn. */
+void mrl_owed_left(struct mrl_session *s);
+void mrl_owed_back(struct mrl_session *s);
 
 /* The hub is being freed, its sessions are gone. */
 void mrl_owed_done(struct mrl_hub *h);
 /* There may be room again: in a later turn. */
 void mrl_owed_go_on(struct mrl_session *s);
-/* p is about to be delivered: an older message of its topic that is owed goes first, out of its
- * turn. [MQTT-4.6.0-6] */
-void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p);
+/* p is about to be delivered at this QoS at most: an older message of its topic that is owed goes
+ * first, out of its turn. When there is room for p alone the older one is dropped if their QoS is
+ * the same: it may neither follow p nor take its place. [MQTT-4.6.0-6] */
+void mrl_owed_before(struct mrl_session *s, const struct mrl_publication *p, uint8_t qos);
 
 /* At start: what has a number above passed and not above until. */
 void mrl_owed_restore(struct mrl_session *s, struct mrl_subscription *to, uint64_t passed,

@@ -51,6 +51,7 @@ struct mrl_retained {
     struct mrl_map owners;
     struct mrl_list ranks;    /* struct mrl_retained_rank, by number */
     uint64_t last_number;     /* given out */
+    uint64_t last_back;       /* the last place of one that was taken back */
     _Atomic int64_t *counter; /* of rows; or NULL */
     struct mrl_retained_owed owed;
 };
@@ -347,6 +348,8 @@ static void take_back_locked(struct mrl_retained *r, struct item *i,
     set_publication(r, i, change->previous);
     i->row = change->old_row;
     i->settled = change->old_settled;
+    if (i->rank.number > r->last_back)
+        r->last_back = i->rank.number;
 }
 
 void mrl_retained_take_back(struct mrl_retained *r, mrl_bytes topic,
@@ -473,6 +476,18 @@ size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filt
     return count;
 }
 
+/* One that was taken back has its own number again; its place is that of what the store refused. */
+static uint64_t number_of(const struct item *i)
+{
+    return i->row != 0 ? (uint64_t)i->row : i->rank.number;
+}
+
+static struct mrl_retained_one one_of(const struct item *i)
+{
+    return (struct mrl_retained_one){mrl_publication_ref(i->publication), number_of(i),
+                                     i->rank.number};
+}
+
 /* false: it does not fit. */
 static bool take_into(struct mrl_retained_batch *b, const struct item *i)
 {
@@ -482,7 +497,7 @@ static bool take_into(struct mrl_retained_batch *b, const struct item *i)
     if (b->count == MRL_RETAINED_AT_ONCE ||
         (b->count > 0 && b->bytes + size > MRL_RETAINED_BYTES_AT_ONCE))
         return false;
-    b->found[b->count++] = (struct mrl_retained_one){mrl_publication_ref(p), i->rank.number};
+    b->found[b->count++] = one_of(i);
     b->bytes += size;
     return true;
 }
@@ -499,12 +514,12 @@ static void find_item(struct mrl_topic_entry *e, void *context)
     struct search *s = context;
     const struct item *i = MRL_CONTAINER(e, struct item, entry);
 
-    if (i->rank.number > s->span.after && i->rank.number <= s->span.until &&
+    if (i->rank.number > s->span.after && number_of(i) <= s->span.until &&
         !mrl_publication_expired(i->publication, s->now_ms))
         s->found[s->count++] = i;
 }
 
-static int by_number(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
     const struct item *const *x = a, *const *y = b;
 
@@ -520,7 +535,7 @@ static bool search_locked(struct mrl_retained *r, mrl_bytes filter, struct searc
     out->looked = MRL_RETAINED_SEARCH_MOST - left;
     if (!whole)
         return false;
-    qsort(s->found, s->count, sizeof(s->found[0]), by_number);
+    qsort(s->found, s->count, sizeof(struct item *), by_place);
     while (taken < s->count && take_into(out, s->found[taken]))
         taken++;
     out->more = taken < s->count;
@@ -577,8 +592,14 @@ static bool look_at(const struct mrl_retained_walk *w, const struct mrl_retained
     if (rank->number <= w->span.after)
         return true;
     i = MRL_CONTAINER(rank, struct item, rank);
-    return mrl_publication_expired(i->publication, now_ms) ||
+    return number_of(i) > w->span.until || mrl_publication_expired(i->publication, now_ms) ||
            !mrl_mqtt_filter_matches(filter, i->publication->topic) || take_into(out, i);
+}
+
+/* Nothing that it could see stands from here on. */
+static bool ends_at(const struct mrl_retained *r, const struct mrl_retained_walk *w, uint64_t place)
+{
+    return place > w->span.until && place > r->last_back;
 }
 
 /* false: it came to its end. */
@@ -589,7 +610,7 @@ static bool walk_locked(struct mrl_retained *r, struct mrl_retained_walk *w, mrl
         struct mrl_list *next = w->place.link.next;
         const struct mrl_retained_rank *rank = MRL_CONTAINER(next, struct mrl_retained_rank, link);
 
-        if (next == &r->ranks || rank->number > w->span.until)
+        if (next == &r->ranks || ends_at(r, w, rank->number))
             return false;
         if (!look_at(w, rank, filter, now_ms, out))
             return true;
@@ -614,21 +635,9 @@ bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retai
     (void)pthread_mutex_lock(&r->lock);
     i = find(r, topic);
     if (i != NULL)
-        *out = (struct mrl_retained_one){mrl_publication_ref(i->publication), i->rank.number};
+        *out = one_of(i);
     (void)pthread_mutex_unlock(&r->lock);
     return i != NULL;
-}
-
-bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms)
-{
-    const struct item *i;
-    bool stands;
-
-    (void)pthread_mutex_lock(&r->lock);
-    i = find(r, p->topic);
-    stands = i != NULL && i->publication == p && !mrl_publication_expired(p, now_ms);
-    (void)pthread_mutex_unlock(&r->lock);
-    return stands;
 }
 
 size_t mrl_retained_count(struct mrl_retained *r)

@@ -60,19 +60,21 @@ size_t mrl_retained_take(struct mrl_retained *r, mrl_bytes owner, mrl_bytes filt
 
 /* What is taken in one step: so many messages, and so many bytes of them or a single one. */
 enum { MRL_RETAINED_AT_ONCE = 256, MRL_RETAINED_BYTES_AT_ONCE = 128 << 10 };
-/* number: rises with each message that is set, with rows it was the row. */
+/* number: rises with each message that is set, with rows it was the row. place: where it stands
+ * among the others, its number; later, when what replaced it was taken back. */
 struct mrl_retained_one {
     struct mrl_publication *publication; /* own reference */
     uint64_t number;
+    uint64_t place;
 };
 struct mrl_retained_batch {
-    struct mrl_retained_one found[MRL_RETAINED_AT_ONCE]; /* by number */
+    struct mrl_retained_one found[MRL_RETAINED_AT_ONCE]; /* by place */
     size_t count;
     size_t bytes;
     size_t looked; /* at so many places, whether there was something or not */
     bool more;     /* may come after them */
 };
-/* Numbers above `after` and not above `until`. */
+/* Places above `after` with numbers not above `until`. */
 struct mrl_retained_span {
     uint64_t after;
     uint64_t until;
@@ -86,7 +88,7 @@ bool mrl_retained_search(struct mrl_retained *r, mrl_bytes filter, struct mrl_re
 /* The messages in the order in which they were set, and those who walk among them. */
 struct mrl_retained_rank {
     struct mrl_list link;
-    uint64_t number; /* 0: somebody walks here */
+    uint64_t number; /* the place; 0: somebody walks here */
 };
 /* A walk over all of a span, a step at a time. What is set later is not seen by it, neither is what
  * that replaces. */
@@ -107,8 +109,6 @@ void mrl_retained_walk_on(struct mrl_retained *r, struct mrl_retained_walk *w, m
 
 /* The message of a topic; false: it has none. */
 bool mrl_retained_find(struct mrl_retained *r, mrl_bytes topic, struct mrl_retained_one *out);
-/* Is p still the message of its topic, and not expired? */
-bool mrl_retained_stands(struct mrl_retained *r, const struct mrl_publication *p, uint64_t now_ms);
 size_t mrl_retained_count(struct mrl_retained *r);
 
 /* What is owed to subscriptions, on all workers (owed.h): how many have not got all, and messages

@@ -289,7 +289,7 @@ static void deliver_here(struct mrl_routing *r)
 
         hit->session->hit = 0;
         if (hit->owed)
-            mrl_owed_before(hit->session, p);
+            mrl_owed_before(hit->session, p, hit->qos);
         mrl_deliver(hit->session, p, hit, hit->retain_as_published && p->retain);
     }
 }
@@ -299,6 +299,7 @@ struct routed_message {
     struct mrl_hub *hub; /* where it goes */
     const struct mrl_publication *publication;
     bool ordinary;               /* for the ordinary subscriptions there */
+    bool insists;                /* as its hub did: mrl_keep_insist */
     struct mrl_receipt *receipt; /* own hold: waits until it is durable there; or NULL */
     struct mrl_gather *gather;   /* gets the entries made there; or NULL */
     size_t share_count;
@@ -349,6 +350,7 @@ static void send_to(struct mrl_routing *r, unsigned worker, bool ordinary)
     routed->hub = r->hub->hubs[worker];
     routed->publication = mrl_publication_ref(r->publication);
     routed->ordinary = ordinary;
+    routed->insists = r->hub->insists;
     for (size_t i = 0; i < r->pick_count; i++) {
         if (r->picks[i].worker == worker)
             routed->shares[routed->share_count++] = r->picks[i].chosen;
@@ -386,6 +388,7 @@ static void deliver_routed(struct routed_message *routed)
     h->watched = routed->receipt != NULL;
     h->receipt = routed->receipt;
     h->routing.gather = routed->gather;
+    (void)mrl_keep_insist(h, routed->insists);
     if (routed->gather != NULL)
         mrl_journal_divert(h->journal, &ops);
     send_all(&h->routing);
@@ -397,6 +400,7 @@ static void deliver_routed(struct routed_message *routed)
     }
     routed->gather = NULL;
     h->routing.gather = NULL;
+    (void)mrl_keep_insist(h, false);
     h->watched = false;
     h->receipt = NULL;
 }
@@ -462,13 +466,16 @@ void mrl_routing_give_on(struct mrl_hub *h, const struct mrl_publication *p, uin
 {
     const struct mrl_chosen given = {.share = share};
     struct mrl_routing *r = &h->routing;
+    bool insisted;
 
     if (h->closing)
         return;
+    insisted = mrl_keep_insist(h, true);
     r->given = &given;
     r->given_count = 1;
     find_receivers(h, p, &another_member);
     send_all(r);
     deliver_here(r);
     mrl_keep_forget_message(h);
+    (void)mrl_keep_insist(h, insisted);
 }

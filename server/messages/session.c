@@ -123,6 +123,7 @@ static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl
     struct mrl_publication *will = from.publication;
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
     struct mrl_hub_question question = {.action = MRL_HUB_PUBLISH};
+    bool insisted;
 
     will->origin = s->number;
     if (from.life_ms != 0)
@@ -132,12 +133,14 @@ static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl
     question.qos = will->qos;
     question.retain = will->retain;
     question.empty = will->payload.len == 0;
+    insisted = mrl_keep_insist(s->hub, true);
     s->hub->companion = removal;
     if (!hooks->may(hooks->context, s, &question))
         hooks->dropped(hooks->context, s, MRL_ERR_DENIED);
     else
         send_will(s->hub, will);
     s->hub->companion = NULL;
+    (void)mrl_keep_insist(s->hub, insisted);
     mrl_publication_unref(will);
 }
 

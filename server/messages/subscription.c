@@ -170,6 +170,7 @@ void mrl_subscription_settled(struct mrl_session *s, mrl_bytes filter, int64_t n
     if (taken != NULL) {
         subscription->stored = *taken;
         subscription->is_stored = true;
+        mrl_owed_taken(subscription);
     }
     if (--subscription->undecided > 0)
         return;
@@ -218,6 +219,10 @@ void mrl_subscriptions_set_ready(struct mrl_session *s, bool ready)
 {
     struct mrl_map_node *n = NULL;
 
+    if (ready)
+        mrl_owed_back(s);
+    else
+        mrl_owed_left(s);
     if (s->shared_count == 0)
         return;
     while ((n = mrl_map_next(&s->subscriptions, n)) != NULL)

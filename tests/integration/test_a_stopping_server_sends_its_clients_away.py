@@ -8,7 +8,7 @@ import pytest
 from harness import mqtt_wire as wire
 from harness.mqtt import Closed, Mqtt
 from harness.stopwatch import Stopwatch
-from harness.waiting import wait_until
+from harness.waiting import is_listening, wait_until
 
 UP = "devices/pump-7/up"
 
@@ -72,6 +72,7 @@ def test_who_comes_while_the_server_stops_is_sent_on(start_merlon, opened, setti
     opened += late
     stays = [connected(opened, merlon, device) for _ in range(4)]
     ask_to_stop(merlon)
+    wait_until(lambda: not is_listening(merlon.mqtt_port), "every worker to hear of it")
     answers = []
     for client in late:
         try:

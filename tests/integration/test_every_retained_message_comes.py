@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A subscription gets every retained message that matches [MQTT-3.3.1-9], however many there are and however slow the reader is:
 in portions, while other messages pass."""
+import socket
 import subprocess
 
 import paho.mqtt.client as paho
@@ -203,6 +204,24 @@ def test_a_client_that_comes_back_gets_the_rest(full, version, qos):
     assert lost(full) == 0
 
 
+@pytest.mark.parametrize("restart", [False, True], ids=["", "restart"])
+def test_a_client_that_was_away_gets_what_replaced_one_meanwhile(full, restart):
+    """At QoS 0 it waits for nobody."""
+    with client(full, 5, "k", clean=False) as c:
+        c.subscribe(("x/#", 1))
+        parts = [take(c, 10)]
+        c.send(wire.packet(wire.PINGREQ))
+        c.expect(wire.PINGRESP)  # the acknowledgements arrived: what is not read yet takes them along when the socket is closed
+    with client(full) as a:
+        assert a.publish(topic(MANY - 1), b"newer", 0, retain=True) == 0
+        assert a.nothing_comes()
+    if restart:
+        full.restart()
+    with client(full, 5, "k", clean=False) as c:
+        assert take_rest(c, parts) <= 0
+        assert [(m.payload, m.qos, m.retain) for m in parts[-1] if m.topic == topic(MANY - 1)] == [(b"newer", 0, True)]
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_daemon_that_comes_back_sends_the_rest(full, end, qos):
@@ -217,6 +236,25 @@ def test_a_daemon_that_comes_back_sends_the_rest(full, end, qos):
     with client(full, 5, "k", clean=False) as c:
         assert c.welcome.session_present
         assert take_rest(c, parts) <= 0 or (qos, end) == (1, "kill")
+
+
+def leave_with(c: Mqtt, data: bytes) -> None:
+    """The data and the end of the connection arrive in one segment."""
+    c.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    c.send(data)
+    c.cut()
+
+
+@pytest.mark.parametrize("last", [b"", wire.packet(wire.DISCONNECT)], ids=["fin", "disconnect"])
+@pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5.0"])
+def test_a_client_that_left_before_its_suback_gets_all_when_it_is_back(full, version, last):
+    """SUBACK leaves when the subscription is on the disk: nobody is there any more."""
+    leave_with(client(full, version, "k", clean=False), wire.subscribe(version, 1, [("x/#", 1)]) + last)
+    with client(full, version, "k", clean=False) as c:
+        assert c.welcome.session_present
+        assert {m.topic for m in take(c)} == {topic(n) for n in range(MANY)}
+        assert c.nothing_comes()
+    assert lost(full) == 0
 
 
 def test_nothing_is_owed_after_all_came(full):

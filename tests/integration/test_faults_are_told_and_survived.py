@@ -19,7 +19,7 @@ from harness.disk import fill_to_the_brim
 from harness.merlon import run_program
 from harness.mqtt import Closed, Mqtt
 from harness.process import program
-from harness.waiting import wait_until
+from harness.waiting import DEADLINE_S, wait_until
 
 
 def run_daemon(merlon):
@@ -292,7 +292,7 @@ def test_what_was_begun_before_the_disk_was_full_is_finished_afterwards(merlon_o
     assert answers[wire.PUBCOMP, 9].reason == 0 and answers[wire.PUBACK, 11].reason in (0, 0x10)
     merlon.kill()
     merlon.start()
-    assert collect(merlon, application) == [(b"once", 2)]
+    assert collect(merlon, application, device) == [(b"once", 2)]
     with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
         assert client.connect("a", **keep).session_present
         assert client.publish(down, b"for nobody", 1) in (0x10, 0x87)
@@ -340,6 +340,124 @@ def test_a_session_that_cannot_be_stored_is_not_opened(merlon_on_small_disk, sma
 def in_database(merlon, statement: str) -> None:
     with closing(sqlite3.connect(merlon.database, isolation_level=None, timeout=10)) as database:
         database.execute(statement)
+
+
+FULL = "CREATE TRIGGER full BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'full'); END"
+NOT_STORED = ("merlon_mqtt_messages_dropped_total", 'reason="not-stored"')
+
+
+def until_it_failed(merlon) -> None:
+    wait_until(lambda: merlon.api.metric("merlon_messages_store_failing") == 1, "the store to refuse")
+
+
+def kept(merlon, identity, client_id: str, topic: str, qos: int = 1, expiry: int = 3600) -> None:
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        client.connect(client_id, clean=False, props={"session_expiry": expiry})
+        assert client.subscribe((topic, qos)) == [qos]
+
+
+def what_waits(merlon, identity, client_id: str, count: int) -> list[bytes]:
+    with Mqtt(merlon.mqtt_port, merlon.root, identity) as client:
+        assert client.connect(client_id, clean=False, props={"session_expiry": 3600}).session_present
+        return sorted(client.receive().payload for _ in range(count))
+
+
+def numbers_of(client: Mqtt, count: int, silence_s: float = DEADLINE_S) -> list[int]:
+    """So many messages, acknowledged to the end; fewer when nothing comes for so long."""
+    found, finished = [], 0
+    while finished < count:
+        try:
+            packet = client.packet(silence_s)
+        except TimeoutError:
+            return found
+        if packet.kind == wire.PUBLISH:
+            found.append(int(packet.payload))
+            client.send(wire.ack(wire.PUBACK if packet.qos == 1 else wire.PUBREC, packet.packet_id))
+            finished += packet.qos == 1
+        else:
+            assert packet.kind == wire.PUBREL
+            client.send(wire.ack(wire.PUBCOMP, packet.packet_id))
+            finished += 1
+    return found
+
+
+@pytest.mark.parametrize("table", ["mqtt_queue", "mqtt_retained"])
+@pytest.mark.parametrize("dies", [False, True], ids=["goes-on", "dies"])
+def test_a_will_that_is_due_while_the_disk_is_full_comes_afterwards(merlon, table, dies):
+    """Nobody is there who could be told that it was refused."""
+    device, application = merlon.device("pump-7"), merlon.application("app", subscribe=("devices/#",))
+    topic = "devices/pump-7/will"
+    kept(merlon, application, "w", topic)
+    client = Mqtt(merlon.mqtt_port, merlon.root, device)
+    client.connect("d", clean=False, props={"session_expiry": 3600}, will=wire.Will(topic, b"gone", 1, table == "mqtt_retained"))
+    in_database(merlon, FULL.format(table))
+    client.cut()
+    until_it_failed(merlon)
+    if dies:
+        merlon.kill()
+    in_database(merlon, "DROP TRIGGER full")
+    if dies:
+        merlon.start()
+    assert what_waits(merlon, application, "w", 1) == [b"gone"]
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+        client.connect("later")
+        client.subscribe(topic)
+        if table == "mqtt_retained":
+            assert client.receive().payload == b"gone"
+        assert client.nothing_comes()
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+@pytest.mark.parametrize("dies", [False, True], ids=["goes-on", "dies"])
+def test_a_member_that_ends_while_the_disk_is_full_leaves_its_messages_to_others(merlon, qos, dies):
+    device, application = merlon.device("pump-7"), merlon.application("app", subscribe=("devices/#",))
+    kept(merlon, application, "stays", "$share/g/devices/#", qos)
+    kept(merlon, application, "ends", "$share/g/devices/#", qos)
+    with Mqtt(merlon.mqtt_port, merlon.root, device) as client:
+        client.connect("d")
+        assert [client.publish("devices/pump-7/up", b"%d" % n, qos) for n in range(6)] == [0] * 6
+    in_database(merlon, FULL.format("mqtt_queue"))
+    ending = Mqtt(merlon.mqtt_port, merlon.root, application)
+    ending.send(wire.connect(5, "ends", clean=True))
+    until_it_failed(merlon)
+    if dies:
+        merlon.kill()
+    in_database(merlon, "DROP TRIGGER full")
+    ending.cut()
+    if dies:
+        merlon.start()
+        ending = Mqtt(merlon.mqtt_port, merlon.root, application)
+        ending.connect("ends", clean=True)
+        ending.cut()
+    assert what_waits(merlon, application, "stays", 6) == [b"%d" % n for n in range(6)]
+    if not dies:
+        assert merlon.api.metric(*NOT_STORED) == 0
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_retained_messages_that_are_due_while_the_disk_is_full_come_once_afterwards(merlon, qos):
+    application = merlon.application("app", publish=("x/#",), subscribe=("x/#",))
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+        client.connect("a")
+        assert {client.publish(f"x/{n}", b"%d" % n, qos, retain=True) for n in range(700)} <= {0, 0x10}
+    keep = {"clean": False, "props": {"session_expiry": 3600, "receive_maximum": 20}}
+    client = Mqtt(merlon.mqtt_port, merlon.root, application)
+    client.connect("k", **keep)
+    assert client.subscribe(("x/#", qos)) == [qos]
+    found = numbers_of(client, 100)
+    in_database(merlon, FULL.format("mqtt_queue"))
+    found += numbers_of(client, 600, silence_s=2)  # what is in the store still comes, and QoS 1 does not wait for it
+    until_it_failed(merlon)
+    assert qos == 1 or len(found) < 700
+    in_database(merlon, "DROP TRIGGER full")
+    found += numbers_of(client, 700 - len(found))
+    assert sorted(found) == list(range(700)) and client.nothing_comes()
+    assert merlon.api.metric(*NOT_STORED) == 0
+    client.close()
+    merlon.restart()
+    with Mqtt(merlon.mqtt_port, merlon.root, application) as client:
+        assert client.connect("k", **keep).session_present
+        assert client.nothing_comes()
 
 
 @pytest.mark.parametrize("version", [4, 5])

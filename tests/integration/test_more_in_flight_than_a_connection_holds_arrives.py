@@ -127,7 +127,7 @@ def test_one_message_larger_than_all_that_may_wait_arrives(start_merlon, door, v
 @pytest.mark.parametrize("door", [Mqtt, MqttOverWs], ids=["mqtt", "ws"])
 def test_who_gets_a_large_message_slowly_is_answered_behind_it(start_merlon, door, qos):
     """What it asks for meanwhile is not held against it, however much waits already."""
-    plant = Plant(start_merlon({"mqtt": {"packet_bytes": "16MiB"}}))
+    plant = Plant(start_merlon({"mqtt": {"packet_bytes": "16MiB", "queued_bytes": "16MiB"}}))
     size, asked = 7 << 20, 50  # more than the kernel takes
     with plant.read(door=door, receive_buffer=64 << 10) as slow:
         slow.subscribe((TOPIC, qos))

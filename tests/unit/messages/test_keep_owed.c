@@ -79,7 +79,8 @@ static void take_all(const struct fixture *f, struct door *d, unsigned times[OWE
             at = read_one(at, &id, &payload);
             assert_in_range(payload, 0, OWED - 1);
             times[payload]++;
-            assert_ok(mrl_session_puback(d->session, (uint16_t)id));
+            if (id != 0)
+                assert_ok(mrl_session_puback(d->session, (uint16_t)id));
         }
         settle(f);
     }
@@ -131,6 +132,36 @@ static void what_went_before_its_turn_does_not_come_again(void **state)
     for (int i = 0; i < OWED; i++)
         assert_int_equal(times[i], i == 599 ? 2 : 1);
     assert_count(f, "mqtt_owed_early", 0);
+}
+
+static void say(struct fixture *f, const char *topic, const char *payload)
+{
+    (void)publish(
+        f, f->hubs[0],
+        &(struct mrl_publication){.topic = mrl_str(topic), .payload = mrl_str(payload), .qos = 1},
+        NULL);
+}
+
+/* The queue took the newer message of its topic alone. */
+static void what_had_no_room_before_a_newer_one_does_not_come_after_a_start(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    f->limits.queued_messages = 8;
+    subscribe_to_many(f, &d);
+    for (int i = 0; i < 3; i++)
+        say(f, "r/live", "1");
+    say(f, "r/599", "2");
+    settle(f);
+    assert_count(f, "mqtt_owed_early", 1);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    assert_int_equal(times[599], 0);
+    assert_true(times[1] == 4 && times[2] == 2);
+    assert_owed(f, 0);
 }
 
 /* All is owed again, what went before its turn too. */
@@ -251,16 +282,122 @@ static void a_subscription_that_wants_none_ends_it(void **state)
     assert_owed(f, 0);
 }
 
+/* At QoS 0, while nobody was there to get it. */
+static void what_replaced_one_comes_after_a_start_as_well(void **state)
+{
+    const struct mrl_publication newer = {
+        .topic = MRL_LIT("r/599"), .payload = MRL_LIT("1"), .retain = true};
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    (void)publish(f, f->hubs[0], &newer, NULL);
+    settle(f);
+    (void)restart(f);
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    assert_int_equal(times[OWED - 1], 0);
+    assert_int_equal(times[1], 2);
+    assert_owed(f, 0);
+}
+
+/* The store answers in a later turn. */
+static void back_while_it_is_undecided(struct fixture *f, struct door *d)
+{
+    retain_many(f);
+    attach(f, "a", 60, d);
+    subscribe(d, "r/#", 1);
+    mrl_session_detach(d->session, MRL_DETACH_CLEAN);
+    attach(f, "a", 60, d);
+}
+
+static void what_is_owed_comes_without_a_suback_once_the_store_took_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    back_while_it_is_undecided(f, &d);
+    settle(f);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
+static void nothing_comes_without_a_suback_when_the_store_refused_it(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+
+    hide_table(f, "mqtt_subscriptions");
+    back_while_it_is_undecided(f, &d);
+    settle(f);
+    show_table(f, "mqtt_subscriptions");
+    assert_log(&d, "");
+    assert_null(d.session->owing);
+    assert_int_equal(d.session->subscriptions.count, 0);
+}
+
+/* Its session ends with the connection now: the store has no say in it any more. */
+static void what_is_owed_comes_to_a_session_that_is_kept_no_longer(void **state)
+{
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    retain_many(f);
+    attach(f, "a", 60, &d);
+    subscribe(&d, "r/#", 1);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    attach(f, "a", 0, &d);
+    settle(f);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+}
+
+/* A full disk takes nothing away from those who wait for what stands. */
+static void one_whose_replacement_was_refused_still_is_owed(void **state)
+{
+    const struct mrl_publication refused = {
+        .topic = MRL_LIT("r/599"), .payload = MRL_LIT("0"), .retain = true};
+    struct fixture *f = *state;
+    struct door d = {0};
+    unsigned times[OWED] = {0};
+
+    subscribe_to_many(f, &d);
+    mrl_session_detach(d.session, MRL_DETACH_CLEAN);
+    settle(f);
+    hide_table(f, "mqtt_retained");
+    (void)publish(f, f->hubs[0], &refused, NULL);
+    settle(f);
+    show_table(f, "mqtt_retained");
+    attach(f, "a", 60, &d);
+    take_all(f, &d, times);
+    for (int i = 0; i < OWED; i++)
+        assert_int_equal(times[i], 1);
+    assert_owed(f, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(what_a_subscription_is_owed_comes_back),
         CASE(what_went_before_its_turn_does_not_come_again),
+        CASE(what_had_no_room_before_a_newer_one_does_not_come_after_a_start),
         CASE(a_new_subscribe_forgets_what_went_before_its_turn),
         CASE(what_a_subscription_is_owed_is_stored_together_with_it),
         CASE(what_a_subscription_is_owed_ends_with_it_in_the_store),
         CASE(a_subscription_that_is_refused_ends_nothing),
         CASE(a_subscription_that_wants_none_ends_it),
+        CASE(one_whose_replacement_was_refused_still_is_owed),
+        CASE(what_replaced_one_comes_after_a_start_as_well),
+        CASE(what_is_owed_comes_without_a_suback_once_the_store_took_it),
+        CASE(nothing_comes_without_a_suback_when_the_store_refused_it),
+        CASE(what_is_owed_comes_to_a_session_that_is_kept_no_longer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,73 @@ static void one_that_the_store_refuses_leaves_the_former_one(void **state)
     assert_retained(f, "one");
 }
 
+static void retain(struct fixture *f, const char *payload)
+{
+    struct mrl_publication message = one;
+
+    message.retain = true;
+    message.payload = mrl_str(payload);
+    (void)publish(f, f->hubs[0], &message, NULL);
+}
+
+/* Each was replaced before the store had refused it: they count as never said, all of them. */
+static void several_that_the_store_refuses_leave_the_former_one(void **state)
+{
+    struct fixture *f = *state;
+
+    retain(f, "one");
+    settle(f);
+    hide_table(f, "mqtt_retained");
+    retain(f, "first refused");
+    mrl_hub_flush(f->hubs[0]); /* a batch of its own */
+    retain(f, "second refused");
+    retain(f, "third refused");
+    settle(f);
+    show_table(f, "mqtt_retained");
+    assert_retained(f, "one");
+    retain(f, "two");
+    settle(f);
+    assert_rows(f, "0 0 0 0 0 1");
+    (void)restart(f);
+    assert_retained(f, "two");
+}
+
+/* One is refused, and what replaced it before that was known is taken. */
+static void what_stood_before_a_refused_one_goes_with_the_next(void **state)
+{
+    struct fixture *f = *state;
+
+    retain(f, "one");
+    settle(f);
+    hide_table(f, "mqtt_retained");
+    retain(f, "refused");
+    mrl_hub_flush(f->hubs[0]);
+    show_table(f, "mqtt_retained");
+    retain(f, "two");
+    settle(f);
+    assert_retained(f, "two");
+    assert_rows(f, "0 0 0 0 0 1");
+    retain(f, "");
+    settle(f);
+    assert_int_equal(restart(f).retained, 0);
+}
+
+static void what_stood_before_a_refused_one_goes_with_a_clear(void **state)
+{
+    struct fixture *f = *state;
+
+    retain(f, "one");
+    settle(f);
+    hide_table(f, "mqtt_retained");
+    retain(f, "refused");
+    mrl_hub_flush(f->hubs[0]);
+    show_table(f, "mqtt_retained");
+    retain(f, "");
+    settle(f);
+    assert_rows(f, "0 0 0 0 0 0");
+    assert_int_equal(restart(f).retained, 0);
+}
+
 /* Settled in the store, and still on its way from another worker. */
 static void what_is_forgotten_does_not_come_back_at_a_start(void **state)
 {
@@ -162,6 +229,9 @@ int main(void)
         CASE(what_another_worker_still_writes_does_not_undo_a_clear),
         CASE(what_another_worker_writes_after_a_clear_does_not_undo_it),
         CASE(one_that_the_store_refuses_leaves_the_former_one),
+        CASE(several_that_the_store_refuses_leave_the_former_one),
+        CASE(what_stood_before_a_refused_one_goes_with_the_next),
+        CASE(what_stood_before_a_refused_one_goes_with_a_clear),
         CASE(what_is_forgotten_does_not_come_back_at_a_start),
         CASE(a_clock_that_is_set_takes_no_time_away),
     };

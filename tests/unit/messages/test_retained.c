@@ -364,6 +364,53 @@ static void a_walk_sees_what_was_there_and_still_is(void **state)
     mrl_retained_free(r);
 }
 
+static struct mrl_retained_change replace(struct mrl_retained *r, const char *topic,
+                                          const char *payload)
+{
+    const struct mrl_publication like = of(topic, payload, "");
+    struct mrl_publication *p = mrl_publication_new(&like);
+    struct mrl_retained_change change;
+
+    assert_ok(mrl_retained_replace(r, p, 0, &change));
+    mrl_publication_unref(p);
+    return change;
+}
+
+static void take_back(struct mrl_retained *r, const char *topic, struct mrl_retained_change change)
+{
+    mrl_retained_take_back(r, mrl_str(topic), &change);
+    mrl_publication_unref(change.previous);
+}
+
+/* The store refused what replaced it: a walk that began before it meets it once, where that stood.
+ * What was set meanwhile still is not seen. */
+static void a_walk_sees_what_was_taken_back(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    struct mrl_retained_change change;
+    struct mrl_retained_walk w;
+    _Atomic int64_t rows = 10;
+
+    (void)state;
+    mrl_retained_number(r, &rows);
+    keep(r, "t/1", "one", "");
+    keep(r, "t/2", "two", "");
+    mrl_retained_walk_begin(r, &w, (struct mrl_retained_span){0, mrl_retained_last(r)});
+    change = replace(r, "t/1", "refused");
+    keep(r, "t/3", "later", "");
+    take_back(r, "t/1", change);
+    assert_false(walk_on(r, &w, "t/+", &b));
+    assert_int_equal(b.count, 2);
+    assert_bytes_equal(b.found[0].publication->payload, MRL_LIT("two"));
+    assert_bytes_equal(b.found[1].publication->payload, MRL_LIT("one"));
+    assert_int_equal(b.found[1].number, 11);
+    assert_int_equal(b.found[1].place, 13);
+    let_go(&b);
+    mrl_retained_walk_end(r, &w);
+    mrl_retained_free(r);
+}
+
 static void a_step_of_a_walk_looks_at_so_many_whatever_it_finds(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(2000, 1 << 20);
@@ -385,23 +432,43 @@ static void a_step_of_a_walk_looks_at_so_many_whatever_it_finds(void **state)
     mrl_retained_free(r);
 }
 
+/* So each that has its turn stands above those before it. */
+static void a_search_sees_what_was_taken_back_in_its_place(void **state)
+{
+    struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
+    struct mrl_retained_batch b = {0};
+    _Atomic int64_t rows = 0;
+
+    (void)state;
+    mrl_retained_number(r, &rows);
+    keep(r, "t/1", "one", "");
+    keep(r, "t/2", "two", "");
+    take_back(r, "t/1", replace(r, "t/1", "refused"));
+    assert_true(mrl_retained_search(r, MRL_LIT("t/+"), (struct mrl_retained_span){1, 2}, 0, &b));
+    assert_bytes_equal(b.found[0].publication->payload, MRL_LIT("two"));
+    assert_int_equal(b.found[1].number, 1);
+    assert_int_equal(b.found[1].place, 3);
+    let_go(&b);
+    mrl_retained_free(r);
+}
+
 static void a_message_stands_until_another_takes_its_place(void **state)
 {
     struct mrl_retained *r = mrl_retained_new(10, 1 << 20);
-    struct mrl_retained_one first, second;
+    struct mrl_retained_one first, second, none;
 
     (void)state;
     assert_false(mrl_retained_find(r, MRL_LIT("t/1"), &first));
     keep_number(r, 1, "payload");
     assert_true(mrl_retained_find(r, MRL_LIT("t/1"), &first));
-    assert_true(mrl_retained_stands(r, first.publication, 0));
-    keep_number(r, 1, "payload");
-    assert_false(mrl_retained_stands(r, first.publication, 0));
-    mrl_publication_unref(first.publication);
+    keep_number(r, 1, "newer");
     assert_true(mrl_retained_find(r, MRL_LIT("t/1"), &second));
+    assert_bytes_equal(first.publication->payload, MRL_LIT("payload"));
+    assert_bytes_equal(second.publication->payload, MRL_LIT("newer"));
     assert_true(second.number > first.number);
     keep_number(r, 1, "");
-    assert_false(mrl_retained_stands(r, second.publication, 0));
+    assert_false(mrl_retained_find(r, MRL_LIT("t/1"), &none));
+    mrl_publication_unref(first.publication);
     mrl_publication_unref(second.publication);
     mrl_retained_free(r);
 }
@@ -424,6 +491,8 @@ int main(void)
         cmocka_unit_test(a_search_passes_so_many_nodes_and_not_one_more),
         cmocka_unit_test(a_search_passes_what_is_below_its_filter_only),
         cmocka_unit_test(a_walk_sees_what_was_there_and_still_is),
+        cmocka_unit_test(a_walk_sees_what_was_taken_back),
+        cmocka_unit_test(a_search_sees_what_was_taken_back_in_its_place),
         cmocka_unit_test(a_step_of_a_walk_looks_at_so_many_whatever_it_finds),
         cmocka_unit_test(a_message_stands_until_another_takes_its_place),
     };

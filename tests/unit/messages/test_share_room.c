@@ -263,6 +263,7 @@ static void what_is_passed_on_is_durable_when_it_is_answered(void **state)
     idle = (struct door){0};
     attach(f, "c", 60, &idle);
     assert_ok(mrl_session_puback(idle.session, 1));
+    settle(f);
     assert_log(&idle, "P1 1 one;P2 2 two;");
 }
 
