@@ -90,8 +90,11 @@ def test_bytes_up_to_the_rate_are_not_slowed_down_and_one_more_is(merlon, connec
         assert throttled(merlon) == more
 
 
-@pytest.mark.parametrize("kind, answer", [(wire.PUBACK, None), (wire.PUBREC, wire.PUBREL), (wire.PUBREL, wire.PUBCOMP), (wire.PUBCOMP, None)])
-def test_acknowledgements_of_nothing_count_as_messages(merlon, connect, kind, answer):
+@pytest.mark.parametrize("stray, answer", [(wire.ack(wire.PUBACK, 9), None), (wire.ack(wire.PUBREC, 9), wire.PUBREL),
+                                           (wire.packet(wire.PUBREC, b"\0\x09\x80"), None),
+                                           (wire.ack(wire.PUBREL, 9), wire.PUBCOMP), (wire.ack(wire.PUBCOMP, 9), None)],
+                         ids=["puback", "pubrec", "pubrec-0x80", "pubrel", "pubcomp"])
+def test_acknowledgements_of_nothing_count_as_messages(merlon, connect, stray, answer):
     """Of a message under way they do not."""
     give(merlon, messages=f"{RATE}/s")
     client = connect()
@@ -101,7 +104,7 @@ def test_acknowledgements_of_nothing_count_as_messages(merlon, connect, kind, an
     client.send(b"".join(wire.ack(wire.PUBREL, n) for n in range(1, 6)))
     for n in range(1, 6):
         assert client.expect(wire.PUBCOMP).reason == 0
-    client.send(wire.ack(kind, 9) * (BURST - 5 + 1))
+    client.send(stray * (BURST - 5 + 1))
     if answer is not None:
         for _ in range(BURST - 5 + 1):
             assert client.expect(answer).packet_id == 9

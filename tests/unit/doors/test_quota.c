@@ -150,6 +150,20 @@ static void who_has_no_rate_may_look_without_end(void **state)
         assert_int_equal(mrl_client_look(&f->base.client, 1000000), 0);
 }
 
+/* However many came in one read. */
+static void frames_before_connect_are_counted_each(void **state)
+{
+    struct mrl_client *c = &((struct fixture *)*state)->base.client;
+
+    c->state = MRL_CLIENT_NEW;
+    mrl_client_charge_frames(c, MRL_EARLY_FRAMES_MAX - 1, 600);
+    mrl_client_charge_frames(c, 1, 6);
+    assert_int_equal(c->state, MRL_CLIENT_NEW);
+    mrl_client_charge_frames(c, 1, 6);
+    assert_int_equal(c->state, MRL_CLIENT_ENDING);
+    assert_string_equal(c->ended, "WebSocket frames instead of CONNECT");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -165,6 +179,7 @@ int main(void)
         CASE(the_time_it_was_read_is_taken_off),
         CASE(and_then_it_is_a_millisecond_less),
         CASE(with_no_time_given_a_flood_has_no_end),
+        CASE(frames_before_connect_are_counted_each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,6 +172,29 @@ static void what_is_to_leave_may_be_given_on_before_the_store_knows(void **state
     assert_rows(f, "1 1 1 1 0 0");
 }
 
+/* It left, and was not acknowledged; nothing waits. [MQTT-4.8.2-6] */
+static void what_was_in_flight_is_given_on_in_the_commit_of_the_end(void **state)
+{
+    const struct mrl_publication message = {
+        .topic = MRL_LIT("s"), .payload = MRL_LIT("shared"), .qos = 1};
+    struct fixture *f = *state;
+    struct door member = {0}, other = {0};
+    uint64_t before;
+
+    attach_member(f, "b", 10, &member);
+    assert_true(publish(f, f->hubs[1], &message, NULL));
+    settle(f);
+    assert_log(&member, "P1 1 shared;");
+    attach_member(f, "c", 10, &other);
+    before = jobs_of(f);
+    end_the_member(f);
+    settle(f);
+    assert_int_equal(jobs_of(f), before + 1);
+    assert_log(&other, "P1 1 shared;");
+    assert_rows(f, "1 1 1 1 0 0");
+    mrl_buf_done(&member.log);
+}
+
 /* A member that ends with its connection has no rows to mark. */
 static void of_a_member_that_is_not_kept_nothing_is_written(void **state)
 {
@@ -265,6 +288,7 @@ int main(void)
         CASE(who_published_waits_for_the_member_that_gets_it_in_the_end),
         CASE(of_a_qos2_publisher_nothing_is_lost_when_the_member_ends_at_once),
         CASE(a_message_is_removed_no_sooner_than_the_session_that_has_it),
+        CASE(what_was_in_flight_is_given_on_in_the_commit_of_the_end),
         CASE(of_a_member_that_is_not_kept_nothing_is_written),
     };
 

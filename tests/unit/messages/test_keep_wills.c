@@ -228,12 +228,30 @@ static void who_comes_back_at_once_does_not_overtake_the_will(void **state)
     assert_rows(f, "2 1 1 1 0 0"); /* it comes once */
 }
 
+/* It ends with nothing to leave, while what its will brought is on the way still. */
+static void the_end_of_a_session_does_not_overtake_its_will(void **state)
+{
+    struct fixture *f = *state;
+    struct door watcher = {0}, d = {0};
+    uint64_t before;
+
+    attach_both(f, &watcher, &d, /*will_delay_s=*/0);
+    before = jobs(f);
+    mrl_session_detach(d.session, MRL_DETACH_WITH_WILL);
+    mrl_session_end(d.session);
+    settle(f);
+    assert_int_equal(jobs(f), before + 1);
+    assert_log(&watcher, "P2 1 will;");
+    assert_rows(f, "1 1 1 1 0 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_will_at_the_end_of_its_session_goes_with_it),
         CASE(a_will_without_delay_goes_with_its_row),
         CASE(who_comes_back_at_once_does_not_overtake_the_will),
+        CASE(the_end_of_a_session_does_not_overtake_its_will),
         CASE(a_will_without_expiry_outlives_the_process_and_nothing_else_does),
         CASE(a_will_that_was_sent_or_dropped_is_in_the_store_no_more),
         CASE(a_kept_session_that_shall_end_with_its_connection_keeps_its_will),
