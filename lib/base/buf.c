@@ -8,7 +8,23 @@
 
 #include "base/secret.h"
 
-enum { SMALLEST = 64 };
+enum {
+    SMALLEST = 64,
+    MOVED_MOST = 64 << 10, /* after each part: else what is taken in small ones is only moved */
+};
+
+/* What comes after n bytes goes to the beginning of the memory. */
+static void move_to_front(struct mrl_buf *b, size_t n)
+{
+    uint8_t *front = b->data - b->skipped;
+
+    b->len -= n;
+    if (b->len > 0)
+        memmove(front, b->data + n, b->len);
+    b->data = front;
+    b->cap += b->skipped;
+    b->skipped = 0;
+}
 
 /* realloc would leave a copy behind. */
 static uint8_t *move_secret(struct mrl_buf *b, size_t cap)
@@ -28,6 +44,10 @@ mrl_err mrl_buf_reserve(struct mrl_buf *b, size_t n, uint8_t **to)
     size_t cap = b->cap > 0 ? b->cap : SMALLEST;
 
     MRL_ENSURE(need >= n && (b->limit == 0 || need <= b->limit), MRL_ERR_LIMIT);
+    if (cap < need && b->skipped > 0) {
+        move_to_front(b, 0);
+        cap = b->cap;
+    }
     while (cap < need)
         cap += cap / 2 + 1;
     if (cap > b->cap) {
@@ -81,20 +101,27 @@ mrl_err mrl_buf_printf(struct mrl_buf *b, const char *format, ...)
 void mrl_buf_consume(struct mrl_buf *b, size_t n)
 {
     if (n >= b->len) {
-        b->len = 0;
+        mrl_buf_clear(b);
         return;
     }
-    memmove(b->data, b->data + n, b->len - n);
+    if (b->len - n <= MOVED_MOST || n > UINT32_MAX - b->skipped) {
+        move_to_front(b, n);
+        return;
+    }
+    b->data += n;
     b->len -= n;
+    b->cap -= n;
+    b->skipped += (uint32_t)n;
 }
 
 void mrl_buf_clear(struct mrl_buf *b)
 {
-    b->len = 0;
+    move_to_front(b, b->len);
 }
 
 void mrl_buf_done(struct mrl_buf *b)
 {
+    mrl_buf_clear(b);
     if (b->secret)
         mrl_wipe(b->data, b->cap);
     free(b->data);

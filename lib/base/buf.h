@@ -9,11 +9,12 @@
 #include "base/err.h"
 
 struct mrl_buf {
-    uint8_t *data; /* owned */
+    uint8_t *data; /* owned, with the skipped bytes before it */
     size_t len;
     size_t cap;
     size_t limit;
-    bool secret; /* memory it leaves is wiped: when it grows, and when it is freed */
+    bool secret;      /* memory it leaves is wiped: when it grows, and when it is freed */
+    uint32_t skipped; /* bytes of its memory before data: consumed, the rest not moved yet */
 };
 
 static inline mrl_bytes mrl_buf_bytes(const struct mrl_buf *b)

@@ -121,6 +121,9 @@ mrl_err mrl_conn_channel_binding(const struct mrl_conn *c, struct mrl_buf *out,
  * it); nothing is added and the connection ends with MRL_END_BACKLOG. MRL_ERR_STATE: not open yet,
  * closing or closed. */
 mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data);
+/* So many bytes may wait beside the limit, until nothing waits any more: for one large thing that
+ * is written next. Instead of what was allowed before. Only for a kind with a limit. */
+void mrl_conn_allow(struct mrl_conn *c, uint32_t bytes);
 size_t mrl_conn_backlog(const struct mrl_conn *c); /* bytes written that still wait here */
 /* Back-pressure: no more on_data until resumed. What was read and kept is shown again after
  * resuming, at the end of the turn. */

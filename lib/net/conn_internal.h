@@ -38,6 +38,7 @@ struct mrl_conn {
     bool read_wants_write;
     bool last_words;   /* the peer should be able to read what was sent last: linger */
     bool batched;      /* the beginning of out is sealed, and sent in this turn */
+    uint32_t allowed;  /* bytes that may wait beside the limit, until nothing waits */
     struct mrl_buf in; /* borrowed from conns while it holds bytes; likewise out */
 
     struct mrl_list node;      /* in conns.all */

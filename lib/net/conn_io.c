@@ -20,7 +20,8 @@ static size_t input_limit(const struct mrl_conn *c)
 
 size_t mrl_conn_backlog_limit(const struct mrl_conn *c)
 {
-    return c->kind->backlog_limit > 0 ? c->kind->backlog_limit : DEFAULT_BACKLOG_LIMIT;
+    return (c->kind->backlog_limit > 0 ? c->kind->backlog_limit : DEFAULT_BACKLOG_LIMIT) +
+           c->allowed;
 }
 
 uint32_t mrl_conn_wanted_events(const struct mrl_conn *c)
@@ -180,8 +181,10 @@ static void drained(struct mrl_conn *c)
 void mrl_conn_sent(struct mrl_conn *c, size_t bytes, mrl_err err)
 {
     mrl_buf_consume(&c->out, bytes);
-    if (c->out.len == 0)
+    if (c->out.len == 0) {
         mrl_conns_take_back(c->conns, &c->out);
+        c->allowed = 0;
+    }
     if (err == MRL_ERR_AGAIN) {
         c->blocked = true;
         mrl_conn_update_events(c);
@@ -237,6 +240,11 @@ mrl_err mrl_conn_write(struct mrl_conn *c, mrl_bytes data)
     if (!c->blocked)
         mrl_loop_later(c->conns->config.loop, &c->flush);
     return MRL_OK;
+}
+
+void mrl_conn_allow(struct mrl_conn *c, uint32_t bytes)
+{
+    c->allowed = bytes;
 }
 
 size_t mrl_conn_backlog(const struct mrl_conn *c)

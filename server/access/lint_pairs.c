@@ -73,24 +73,54 @@ static bool one_speaks_one_hears(const struct mrl_lint_rule *a, const struct mrl
            mrl_lint_publishes(a) == mrl_lint_subscribes(b);
 }
 
+static bool is_given_to(const struct mrl_lint_role *role, const struct mrl_role_target *to)
+{
+    for (size_t i = 0; i < role->holder_count; i++)
+        if (role->holders[i].kind == to->kind && mrl_bytes_eq(role->holders[i].name, to->name))
+            return true;
+    return false;
+}
+
+/* A group, or two that are named: one by itself hears nobody else. Of device-default nobody is
+ * named. */
+static bool several_hold_both(const struct mrl_lint_role *a, const struct mrl_lint_role *b)
+{
+    size_t both = 0;
+
+    if (a == b)
+        return true;
+    for (size_t i = 0; b != NULL && both < 2 && i < b->holder_count; i++)
+        if (is_given_to(a, &b->holders[i]))
+            both += b->holders[i].kind == MRL_ROLE_TO_GROUP ? 2 : 1;
+    return both >= 2;
+}
+
+static bool makes_a_channel(const struct mrl_lint_rule *r, const struct mrl_lint_rule *other)
+{
+    return is_broad(other) && one_speaks_one_hears(r, other) &&
+           mrl_filters_overlap(&r->filter, &other->filter) &&
+           several_hold_both(r->role, other->role);
+}
+
+/* The later one of two is told, unless only its role is looked at. */
 static void check_channel(struct mrl_lint_run *run, size_t at)
 {
     const struct mrl_lint_rule *r = &run->rules[at];
+    size_t end = run->in->only.len > 0 ? run->count : at;
+    char name[MRL_NAME_MAX + 1];
 
-    if (!is_broad(r))
-        return;
-    for (size_t i = at - 1; run->rules[i].role == r->role && mrl_lint_count_one(run); i--) {
+    for (size_t i = 0; is_broad(r) && i < end && mrl_lint_count_one(run); i++) {
         const struct mrl_lint_rule *other = &run->rules[i];
 
-        if (!is_broad(other) || !one_speaks_one_hears(r, other) ||
-            !mrl_filters_overlap(&r->filter, &other->filter))
+        if ((i > at && other->role == r->role) || !makes_a_channel(r, other))
             continue;
         MRL_LINT_SAY(
             run, r, "talks-to-itself", MRL_LINT_WARNING,
             "publish on topics with ${id}, subscribe where only an application publishes",
-            "with rule %zu, `%.*s`, every holder hears what every other publishes, and can publish "
-            "in its name",
-            other->number, MRL_FMT(other->rule->filter));
+            "with rule %zu of %s, `%.*s`, every holder hears what every other publishes, and can "
+            "publish in its name",
+            other->number, other->role == r->role ? "this role" : mrl_lint_role_name(other, name),
+            MRL_FMT(other->rule->filter));
         return;
     }
 }

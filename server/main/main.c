@@ -45,6 +45,18 @@ static mrl_err init(const struct mrl_config *config, const struct mrl_server_acc
     return mrl_init(config, why);
 }
 
+/* Not every place that finds no room knows the file. */
+static void say_where_room_is_missing(const struct mrl_config *config, struct mrl_why *why)
+{
+    const struct mrl_why found = *why;
+
+    if (found.text[0] != '\0')
+        mrl_why_set(why, "%s: the disk is full, make room and start again", found.text);
+    else
+        mrl_why_set(why, "the disk of %.*s is full: make room and start again",
+                    MRL_FMT(config->server.state));
+}
+
 typedef mrl_err command(const struct mrl_config *config, const struct mrl_server_accepts *accepts,
                         struct mrl_why *why);
 
@@ -58,6 +70,8 @@ static int with_config(command *run, const char *path, const struct mrl_server_a
     if (err == MRL_OK) {
         mrl_log_set_level((enum mrl_log_level)config.server.log_level);
         err = run(&config, accepts, &why);
+        if (err == MRL_ERR_NO_SPACE)
+            say_where_room_is_missing(&config, &why);
     }
     mrl_arena_done(&arena);
     return err == MRL_OK ? 0 : say_why(err, &why);

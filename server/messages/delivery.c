@@ -90,19 +90,51 @@ static void unqueue(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_subscriptions_have_room(s);
 }
 
+static void pass_unsent(struct mrl_session *s, const struct mrl_outgoing *o)
+{
+    if (s->unsent == o)
+        s->unsent = o->link.next == &s->flying
+                        ? NULL
+                        : MRL_CONTAINER(o->link.next, struct mrl_outgoing, link);
+}
+
+static void land(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    pass_unsent(s, o);
+    outgoing_free(s, o);
+    s->flying_count--;
+}
+
 /* What the client cannot take is as good as acknowledged. */
-static void launch(struct mrl_session *s, struct mrl_outgoing *o)
+static void leave(struct mrl_session *s, struct mrl_outgoing *o)
 {
     if (!send(s, o)) {
         dropped(s, MRL_ERR_LIMIT);
-        outgoing_free(s, o);
+        land(s, o);
         return;
     }
+    pass_unsent(s, o);
     o->step = o->qos == 1 ? MRL_STEP_PUBACK : MRL_STEP_PUBREC;
     if (o->seq > s->sent)
         s->sent = o->seq;
+}
+
+static bool connection_has_room(const struct mrl_session *s)
+{
+    return s->unsent == NULL && s->sink->room(s->door) != MRL_ROOM_NONE;
+}
+
+/* It is in flight whether its connection has room or not: what the client has room for must not
+ * fill the queue, which may be smaller. */
+static void launch(struct mrl_session *s, struct mrl_outgoing *o)
+{
+    o->step = MRL_STEP_UNSENT;
     mrl_list_add(&s->flying, &o->link);
     s->flying_count++;
+    if (connection_has_room(s))
+        leave(s, o);
+    else if (s->unsent == NULL)
+        s->unsent = o;
 }
 
 /* What was sent before goes on: only a delivery that did not begin expires. MQTT 5.0 3.3.2-5 */
@@ -131,11 +163,30 @@ static void begin_waiting(struct mrl_session *s)
 
 static bool may_send(const struct mrl_session *s)
 {
-    return s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued) &&
-           s->sink->room(s->door) != MRL_ROOM_NONE;
+    return s->door != NULL && s->flying_count < s->window && !mrl_list_empty(&s->queued);
 }
 
-/* Sends from the queue as far as the window is open and the connection takes it. */
+/* The store knows of it as one that left: it must not be in flight before. */
+static bool waits_for_room(const struct mrl_session *s, const struct mrl_outgoing *o)
+{
+    return o->share != 0 && o->qos == 2 && !connection_has_room(s);
+}
+
+static void send_unsent(struct mrl_session *s)
+{
+    while (s->unsent != NULL && s->sink->room(s->door) != MRL_ROOM_NONE) {
+        struct mrl_outgoing *o = s->unsent;
+
+        if (expired(o)) {
+            dropped(s, MRL_ERR_TIMEOUT);
+            land(s, o);
+        } else {
+            leave(s, o);
+        }
+    }
+}
+
+/* Sends from the queue as far as the window is open. */
 static void pump(struct mrl_session *s)
 {
     while (may_send(s)) {
@@ -147,6 +198,8 @@ static void pump(struct mrl_session *s)
             outgoing_free(s, o);
             continue;
         }
+        if (waits_for_room(s, o))
+            return;
         if (o->waiting && !o->held)
             begin_waiting(s);
         if (o->held || !take_packet_id(s, o))
@@ -167,8 +220,8 @@ static void pump_on(struct mrl_session *s)
 /* One that finds the window open is written as one that left. */
 static bool waits(const struct mrl_session *s, const struct mrl_hit *hit, uint8_t qos)
 {
-    bool is_next = s->started && s->flying_count + s->queued_count < s->window &&
-                   s->sink->room(s->door) != MRL_ROOM_NONE;
+    bool is_next =
+        s->started && s->flying_count + s->queued_count < s->window && connection_has_room(s);
 
     return hit->share != 0 && qos == 2 && !is_next;
 }
@@ -237,14 +290,15 @@ static void requeue(struct mrl_session *s)
     struct mrl_list again;
 
     mrl_list_init(&again);
+    s->unsent = NULL;
     MRL_LIST_EACH(o, &s->flying, struct mrl_outgoing, link)
     {
         if (o->step == MRL_STEP_PUBCOMP)
             continue;
         mrl_list_remove(&o->link);
         mrl_list_add(&again, &o->link);
+        o->again = o->again || o->step != MRL_STEP_UNSENT;
         o->step = MRL_STEP_QUEUED;
-        o->again = true;
         s->flying_count--;
         s->queued_count++;
         s->queued_bytes += mrl_publication_size(o->publication);
@@ -277,7 +331,7 @@ static void give_on(const struct mrl_session *s, const struct mrl_outgoing *o)
     bool may_be_taken = o->qos == 2 && o->again; /* also one that an earlier run sent */
 
     if (o->share != 0 && !may_be_taken &&
-        (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_PUBACK))
+        (o->step == MRL_STEP_QUEUED || o->step == MRL_STEP_UNSENT || o->step == MRL_STEP_PUBACK))
         mrl_routing_give_on(s->hub, o->publication, o->share);
 }
 
@@ -293,6 +347,7 @@ void mrl_delivery_clear(struct mrl_session *s)
         give_on(s, o);
         outgoing_free(s, o);
     }
+    s->unsent = NULL;
     s->queued_count = s->flying_count = 0;
     s->queued_bytes = 0;
 }
@@ -316,8 +371,10 @@ void mrl_delivery_unkeep(struct mrl_session *s)
 
 void mrl_session_drained(struct mrl_session *s)
 {
-    if (s->started)
-        pump_on(s);
+    if (s->door == NULL || !s->started)
+        return;
+    send_unsent(s);
+    pump_on(s);
 }
 
 void mrl_delivery_kept(struct mrl_session *s, struct mrl_outgoing *o)
@@ -333,11 +390,15 @@ void mrl_delivery_refused(struct mrl_session *s, struct mrl_outgoing *o)
     mrl_stored_unref(s->hub->journal, o->stored);
     o->stored = NULL;
     o->kept = o->held = false;
-    if (o->step != MRL_STEP_QUEUED)
+    if (o->step != MRL_STEP_QUEUED && o->step != MRL_STEP_UNSENT)
         return;
-    unqueue(s, o);
     dropped(s, MRL_ERR_NO_SPACE);
-    outgoing_free(s, o);
+    if (o->step == MRL_STEP_UNSENT) {
+        land(s, o);
+    } else {
+        unqueue(s, o);
+        outgoing_free(s, o);
+    }
     if (s->started)
         pump_on(s);
 }
@@ -350,8 +411,7 @@ void mrl_delivery_released(struct mrl_session *s, struct mrl_outgoing *o)
 
 static void finish(struct mrl_session *s, struct mrl_outgoing *o)
 {
-    outgoing_free(s, o);
-    s->flying_count--;
+    land(s, o);
     pump_on(s);
 }
 
@@ -368,7 +428,8 @@ mrl_err mrl_session_pubrec(struct mrl_session *s, uint16_t packet_id, bool faile
 {
     struct mrl_outgoing *o = find_flying(s, packet_id);
 
-    MRL_ENSURE(o != NULL && o->step != MRL_STEP_PUBACK, MRL_ERR_NOT_FOUND);
+    MRL_ENSURE(o != NULL && (o->step == MRL_STEP_PUBREC || o->step == MRL_STEP_PUBCOMP),
+               MRL_ERR_NOT_FOUND);
     if (failed) { /* MQTT 5.0 4.3.3: no PUBREL follows */
         finish(s, o);
         return MRL_OK;

@@ -43,7 +43,13 @@ struct mrl_principal_sessions {
     char key[];
 };
 
-enum mrl_step { MRL_STEP_QUEUED, MRL_STEP_PUBACK, MRL_STEP_PUBREC, MRL_STEP_PUBCOMP };
+enum mrl_step {
+    MRL_STEP_QUEUED,
+    MRL_STEP_UNSENT, /* in flight, but its connection had no room yet */
+    MRL_STEP_PUBACK,
+    MRL_STEP_PUBREC,
+    MRL_STEP_PUBCOMP,
+};
 
 /* One message on its way to one session; step says what it waits for. */
 struct mrl_outgoing {
@@ -123,8 +129,9 @@ struct mrl_session {
     struct mrl_hub *hub;
     unsigned queued_count;
     unsigned flying_count;
-    struct mrl_list queued; /* struct mrl_outgoing, oldest first */
-    struct mrl_list flying; /* sent, not finished, in sending order */
+    struct mrl_list queued;      /* struct mrl_outgoing, oldest first */
+    struct mrl_list flying;      /* not finished, in sending order; all behind unsent are so, too */
+    struct mrl_outgoing *unsent; /* the first of them; NULL: none */
     size_t queued_bytes;
     uint64_t flying_since; /* delivery.c: a number below or equal to all of them */
     uint64_t last_seq;     /* given to a message */

@@ -77,7 +77,7 @@ mrl_err mrl_session_pubcomp(struct mrl_session *s, uint16_t packet_id);
 mrl_err mrl_session_subscribe(struct mrl_session *s, mrl_bytes filter,
                               const struct mrl_subscribe_options *o, bool *existed);
 void mrl_session_send_retained(struct mrl_session *s, mrl_bytes filter);
-/* The connection has written what waited: retained messages there was no room for may go on. */
+/* The connection has written what waited: messages there was no room for go on. */
 void mrl_session_drained(struct mrl_session *s);
 /* One message of the server itself to this session alone, as its subscription to exactly this topic
  * asks for. false: it has none, and gets nothing. */

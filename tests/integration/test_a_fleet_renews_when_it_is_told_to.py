@@ -112,6 +112,19 @@ def test_nobody_else_can_hear_or_say_it(merlon):
 # --- orders
 
 
+def test_no_wildcard_at_the_front_hears_an_order(merlon):
+    """MQTT-4.7.2-1, with topics of the server: it lets nobody else publish on one that begins with a dollar sign."""
+    device, ear = Device(merlon, "pump-7", "pumps").listen(), merlon.application("ear", ("+/devices/pump-7/renew",), ("#",))
+    with Mqtt(merlon.mqtt_port, merlon.root, ear) as client:
+        client.connect("ear")
+        assert client.subscribe("#", "+/#", "+/devices/+/renew", "+/devices/pump-7/renew", "$share/g/#") == [1] * 5
+        order(merlon, "100/s", "pumps")
+        assert device.told()["reason"] == "order"
+        assert client.nothing_comes()
+        client.publish("plant/devices/pump-7/renew", b"x")
+        assert client.receive().topic == "plant/devices/pump-7/renew"  # where all of them match
+
+
 def test_an_order_reaches_a_group_and_counts_who_renewed(merlon):
     pumps = [Device(merlon, f"pump-{n}", "pumps").listen() for n in range(3)]
     fan = Device(merlon, "fan-1", "fans").listen()

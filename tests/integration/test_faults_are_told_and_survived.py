@@ -601,3 +601,19 @@ def test_the_servers_certificate_is_renewed_while_a_client_stays_connected(start
     with Mqtt(merlon.mqtt_port, merlon.root, merlon.device("pump-8")) as client:
         assert client.connect().reason == 0
     assert len(merlon.audit(action="server.certificate_issued")) >= 2
+
+
+# --- a start
+
+@pytest.mark.parametrize("room", [0, 32768])  # what SQLite shares between processes does not fit, or fits and nothing else does
+def test_a_start_on_a_full_disk_names_what_is_full_and_what_to_do(merlon_on_small_disk, small_disk, room):
+    merlon, filler = merlon_on_small_disk, small_disk / "filler"
+    merlon.stop()
+    fill_to_the_brim(filler)
+    os.truncate(filler, filler.stat().st_size - room)
+    done = run_daemon(merlon)
+    assert done.code == 1
+    assert str(small_disk / "state") in done.err and "make room and start again" in done.err, done.err
+    filler.unlink()
+    merlon.start()
+    assert merlon.cli("audit", "verify").code == 0

@@ -3,8 +3,12 @@
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -158,3 +162,48 @@ def test_a_broker_that_is_not_there_ends_the_run(broker, test_ca):
     done = run(broker, test_ca, "idle", "--subscribers", 1, "--publishers", 0)
     assert done.returncode == 1
     assert "client sim-000000" in done.stderr
+
+
+# --- an open loop: what is offered does not wait for the broker
+
+@contextmanager
+def stalled(broker) -> Iterator[None]:
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker.process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def running(broker, test_ca, scenario, *options) -> Iterator[subprocess.Popen]:
+    """With its eight clients in the middle of what counts."""
+    words = command(broker, test_ca, scenario, "--publishers", 4, "--subscribers", 4, *options)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: addresses_seen(broker).total() == 8, "all clients are connected")
+            time.sleep(1)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_time_in_which_a_broker_stands_still_shows_in_the_latency(broker, test_ca):
+    with running(broker, test_ca, "point-to-point", "--rate", 200, "--warm", 0.2, "--seconds", 4) as process:
+        with stalled(broker):
+            time.sleep(0.6)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    result = json.loads(out)
+    assert result["missing"] == 0
+    assert 150 <= result["received_per_second"] <= 250  # as many as were meant: nobody waited
+    assert result["latency_p99_us"] >= 400_000  # one of seven fell into that time, at its beginning or later
+    assert result["latency_p50_us"] < 100_000
+
+
+def test_a_rate_that_is_not_taken_ends_the_run_and_is_told(broker, test_ca):
+    with running(broker, test_ca, "point-to-point", "--rate", 10000, "--payload", 4000, "--warm", 0.2, "--seconds", 5) as process:
+        with stalled(broker):
+            out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "the server does not take what is offered" in err

@@ -4,10 +4,10 @@
 #include "doors/mqtt/client.h"
 
 enum {
-    IDENTIFIER_MAX = 5, /* bytes of one encoded subscription identifier */
-    ALIAS_MAX = 5,      /* that an alias can add: the property, longer lengths */
-    MESSAGE_BACKLOG =
-        256 << 10, /* a slow reader loses QoS 0 messages before it loses its connection */
+    IDENTIFIER_MAX = 5,          /* bytes of one encoded subscription identifier */
+    ALIAS_MAX = 5,               /* that an alias can add: the property, longer lengths */
+    MESSAGE_BACKLOG = 256 << 10, /* a slow reader is sent no more: what is left up to the limit of
+                                    its connection is for answers */
 };
 
 static void add_identifiers(struct mrl_buf *memory, const struct mrl_delivery *d,
@@ -63,6 +63,14 @@ static void add_properties(struct mrl_mqtt_door *door, const struct mrl_delivery
     add_identifiers(&door->identifiers, d, props);
 }
 
+/* The message that goes behind what may wait takes nothing from the answers, however large it is.
+ */
+static void make_way(struct mrl_client *c, size_t size)
+{
+    if (mrl_conn_backlog(c->conn) + size > MESSAGE_BACKLOG)
+        mrl_conn_allow(c->conn, (uint32_t)size);
+}
+
 /* The header is written apart from the payload, which is copied once, into the connection. */
 static mrl_err write_publish(struct mrl_client *c, const struct mrl_mqtt_packet *packet,
                              size_t size)
@@ -114,6 +122,7 @@ static bool deliver_shared(struct mrl_client *c, const struct mrl_delivery *d)
     if (mrl_encoded_get(e, c->version, d, &props, &packet) != MRL_OK ||
         packet.len > c->maximum_packet)
         return false;
+    make_way(c, packet.len);
     if (mrl_conn_write(c->conn, packet) == MRL_OK) /* a full backlog ends it by itself */
         mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);
     return true;
@@ -138,6 +147,7 @@ static bool deliver_alone(struct mrl_client *c, const struct mrl_delivery *d)
         return false;
     if (c->aliases_out > 0)
         use_alias(c, &packet.publish, &size);
+    make_way(c, size);
     if (write_publish(c, &packet, size) ==
         MRL_OK) /* a full backlog ends the connection by itself */
         mrl_client_count(c, MRL_COUNTER_MESSAGES_OUT);

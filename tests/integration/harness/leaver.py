@@ -13,7 +13,7 @@ from pathlib import Path
 from . import mqtt_wire as wire
 from .ca import Identity
 from .mqtt import Mqtt
-from .steady import GONE
+from .steady import GONE, come_again_if_full
 
 
 class Fate(enum.Enum):
@@ -92,6 +92,7 @@ class Leaver(threading.Thread):
         plan, five = will.plan, will.plan.version == 5
         announced = wire.Will(f"{self._topic}/{will.qos}", will.payload, will.qos, properties={"will_delay": plan.delay_s} if five else {})
         answer = client.connect(client_id, clean=not five, will=announced, props={"session_expiry": plan.expiry_s} if five else {})
+        come_again_if_full(answer)
         assert (answer.reason, answer.session_present) == (0, False), answer
         will.accepted = time.monotonic()
 
@@ -108,6 +109,7 @@ class Leaver(threading.Thread):
 
     def _return(self, client: Mqtt, client_id: str, will: LastWill) -> None:
         answer = client.connect(client_id, clean=False, props={"session_expiry": will.plan.expiry_s})
+        come_again_if_full(answer)
         assert answer.reason == 0, answer
         if time.monotonic() < will.not_before:
             will.fate = Fate.VOID

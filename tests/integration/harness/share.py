@@ -17,8 +17,8 @@ from pathlib import Path
 
 from . import mqtt_wire as wire
 from .ca import Identity
-from .mqtt import Mqtt
-from .steady import LONG_S, QUIET_S, Steady
+from .mqtt import Closed, Mqtt
+from .steady import LONG_S, NO_ROOM, QUIET_S, Steady, come_again_if_full
 
 WINDOW, STAYING_WINDOW, FILL_S = 10, 20, 1.0
 
@@ -72,6 +72,7 @@ class Member(Steady):
         self._way = way and Way.CLEAN_START  # should the answer be lost, nobody could tell whose session is there
         answer = client.connect(self._client_id, clean=way is Way.CLEAN_START,
                                 props={"session_expiry": LONG_S, "receive_maximum": WINDOW if self._ways else STAYING_WINDOW})
+        come_again_if_full(answer)
         assert answer.reason == 0, f"CONNACK {answer.reason:#x}"
         if not answer.session_present and not self._first:
             self._begin_life(way)
@@ -145,6 +146,8 @@ class Member(Steady):
             self.lives[-1].known.pop(packet.packet_id, None)
             client.send(wire.ack(wire.PUBCOMP, packet.packet_id))
         elif packet.kind == wire.SUBACK:
+            if packet.codes == [NO_ROOM]:
+                raise Closed("no room")
             assert packet.codes == [2], packet
             self._subscribed_in = self.lives[-1]
             self.subscribed.set()

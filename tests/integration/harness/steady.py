@@ -6,7 +6,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,13 @@ from .mqtt import Closed, Mqtt
 
 GONE = (OSError, ssl.SSLError, Closed, TimeoutError)
 LONG_S, QUIET_S, PACKET_ID_MAX = 3600, 0.05, 65535
+NO_ROOM = 0x97
+
+
+def come_again_if_full(answer: wire.Received) -> None:
+    """A CONNACK of a server whose disk is full, in 5.0 and 3.1.1: raises Closed."""
+    if answer.reason in (NO_ROOM, 3):
+        raise Closed("no room")
 
 
 class Steady(threading.Thread):
@@ -43,6 +50,7 @@ class Steady(threading.Thread):
 
     def _connect(self, client: Mqtt) -> None:
         answer = client.connect(self._client_id, clean=False, props={"session_expiry": LONG_S})
+        come_again_if_full(answer)
         assert answer.reason == 0, f"CONNACK {answer.reason:#x}"
         if not answer.session_present and not self._first:
             self.lost_sessions += 1
@@ -73,7 +81,7 @@ class Message:
 
 
 class Sender(Steady):
-    """Keeps `window` messages under way."""
+    """Keeps `window` messages under way. What the server has no room for is sent anew, under another packet id."""
 
     def __init__(self, port: int, root: Path, identity: Identity, client_id: str, window: int):
         super().__init__(port, root, identity, client_id)
@@ -81,6 +89,8 @@ class Sender(Steady):
         self._under_way: dict[int, Message] = {}  # by packet id, in sending order: PUBACK or PUBREC is awaited
         self._releasing: dict[int, None] = {}  # PUBCOMP is awaited
         self._last_id = 0
+        self._refused: deque[Message] = deque()
+        self.refused = 0
         self._no_more = threading.Event()
         self.repeated: Counter[bytes] = Counter()  # payloads that were sent once more
 
@@ -107,19 +117,28 @@ class Sender(Steady):
             self._last_id = self._last_id % PACKET_ID_MAX + 1
             if self._last_id not in self._under_way and self._last_id not in self._releasing:
                 break
-        message = self._under_way[self._last_id] = self.make()
+        message = self._under_way[self._last_id] = self._refused.popleft() if self._refused else self.make()
         self._send(client, self._last_id, message)
 
     def serve(self, client: Mqtt) -> None:
         while not self._stopping.is_set():
-            while not self._no_more.is_set() and len(self._under_way) + len(self._releasing) < self._window:
+            while (self._refused or not self._no_more.is_set()) and len(self._under_way) + len(self._releasing) < self._window:
                 self._next(client)
-            if self._no_more.is_set() and not self._under_way and not self._releasing:
+            if self._no_more.is_set() and not (self._under_way or self._releasing or self._refused):
                 self._stopping.set()
                 return
             self._take(client, client.packet())
 
+    def _on_refused(self, message: Message) -> None:
+        self.refused += 1
+        self.repeated[message.payload] += 1
+        self._refused.append(message)
+        time.sleep(0.01)
+
     def _take(self, client: Mqtt, answer: wire.Received) -> None:
+        if answer.reason == NO_ROOM and answer.kind in (wire.PUBACK, wire.PUBREC):
+            self._on_refused(self._under_way.pop(answer.packet_id))
+            return
         known = answer.kind != wire.PUBCOMP or answer.reason != 0x92  # else released before, and the answer was lost
         assert answer.reason < 0x80 or not known, f"packet of type {answer.kind}, reason {answer.reason:#x}"
         if answer.kind == wire.PUBACK:

@@ -194,6 +194,57 @@ static void each_finding_has_its_rule(void **state)
     }
 }
 
+static void two_roles_make_a_channel_for_who_holds_both(void **state)
+{
+    static const struct {
+        const char *lines, *others, *ids;
+    } rows[] = {
+        {"publish chat/#\n-> group:g", "subscribe chat/#\n-> group:g", "warning:talks-to-itself/1"},
+        {"subscribe chat/+\n-> group:g", "publish chat/#\n-> group:h\n-> group:g",
+         "warning:talks-to-itself/1"},
+        {"publish chat/#\n-> device:a\n-> device:b", "subscribe chat/#\n-> device:b\n-> device:a",
+         "warning:talks-to-itself/1"},
+        /* one that holds both hears nobody else */
+        {"publish chat/#\n-> device:a\n-> device:b", "subscribe chat/#\n-> device:b\n-> device:c",
+         ""},
+        {"publish chat/#\n-> application:a", "subscribe chat/#\n-> application:a", ""},
+        {"publish chat/#\n-> group:g", "subscribe chat/#\n-> group:h", ""},
+        {"publish chat/#\n-> group:g", "subscribe chat/#\n-> device:g", ""},
+        {"publish chat/#\n-> group:g", "subscribe chat/#", ""}, /* nobody knows who holds it */
+        {"publish chat/#\n-> group:g", "publish chat/#\n-> group:g", ""},
+        {"publish chat/up/#\n-> group:g", "subscribe chat/down/#\n-> group:g", ""},
+        {"publish chat/room\n-> group:g", "subscribe chat/#\n-> group:g", ""},
+    };
+    const struct mrl_lint_input in = {0};
+
+    (void)state;
+    for (size_t i = 0; i < MRL_COUNT(rows); i++) {
+        struct seen s = lint_beside(rows[i].lines, rows[i].others, &in);
+
+        if (strcmp(s.ids, rows[i].ids) != 0)
+            fail_msg("%s beside %s: %s", rows[i].lines, rows[i].others, s.ids);
+        if (s.ids[0] != '\0')
+            assert_non_null(strstr(s.text, "of other, `chat/#`"));
+    }
+}
+
+static void of_two_roles_the_later_is_told_where_all_are_looked_at(void **state)
+{
+    struct given first, second;
+    struct mrl_lint_role roles[2];
+    const struct mrl_lint_input in = {.roles = roles, .count = 2};
+    struct seen s = {{0}};
+
+    (void)state;
+    read_role(&first, "first", "publish chat/#\n-> group:g");
+    read_role(&second, "second", "subscribe chat/#\n-> group:g");
+    roles[0] = first.role;
+    roles[1] = second.role;
+    mrl_lint(&in, see, &s);
+    assert_string_equal(s.ids, "warning:talks-to-itself/1");
+    assert_string_equal(s.role, "second");
+}
+
 static void a_role_without_rules_is_told(void **state)
 {
     struct mrl_lint_role role = {.name = MRL_LIT("r")};
@@ -325,6 +376,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_finding_has_its_rule),
+        cmocka_unit_test(two_roles_make_a_channel_for_who_holds_both),
+        cmocka_unit_test(of_two_roles_the_later_is_told_where_all_are_looked_at),
         cmocka_unit_test(a_role_without_rules_is_told),
         cmocka_unit_test(nobody_publishes_what_would_be_received),
         cmocka_unit_test(what_only_applications_hold_makes_no_place_of_devices),

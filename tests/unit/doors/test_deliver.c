@@ -2,7 +2,11 @@
 #include "tests/unit/doors/client_fixture.h"
 #include "tests/unit/unit.h"
 
-enum { LIMIT = 256 << 10, PACKET = 11 }; /* "t" with "12345" has 11 bytes: MQTT 5.0 3.3 */
+enum {
+    LIMIT = 256 << 10,
+    CONNECTION_LIMIT = 1 << 20,
+    PACKET = 11
+}; /* "t" with "12345" has 11 bytes: MQTT 5.0 3.3 */
 
 struct fixture {
     struct client_fixture base;
@@ -98,6 +102,38 @@ static void there_is_room_up_to_the_most_that_may_wait(void **state)
     mrl_conn_set_kind(f->base.client.conn, &client_fixture_kind); /* not that of a whole client */
 }
 
+static void set_payload(struct fixture *f, size_t len)
+{
+    static uint8_t zeroes[2 * CONNECTION_LIMIT];
+    const struct mrl_publication message = {.topic = MRL_LIT("t"),
+                                            .payload = mrl_bytes_of(zeroes, len)};
+
+    mrl_publication_unref(f->message);
+    f->message = mrl_publication_new(&message);
+}
+
+static mrl_err answer(struct fixture *f, size_t bytes)
+{
+    static const uint8_t zeroes[CONNECTION_LIMIT];
+
+    return mrl_conn_write(f->base.client.conn, mrl_bytes_of(zeroes, bytes));
+}
+
+/* Whatever the message that filled the connection. */
+static void answers_have_the_rest_to_the_byte(void **state)
+{
+    enum { REST = CONNECTION_LIMIT - LIMIT };
+    struct fixture *f = *state;
+
+    let_wait(f, LIMIT);
+    set_payload(f, 2 * CONNECTION_LIMIT);
+    assert_true(deliver(f, 1));
+    assert_true(waiting(f) > LIMIT + 2 * CONNECTION_LIMIT);
+    assert_ok(answer(f, REST));
+    assert_ok(answer(f, 1)); /* behind no more than the limit */
+    assert_int_equal(answer(f, 1), MRL_ERR_LIMIT);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -107,6 +143,7 @@ int main(void)
         CASE(with_one_byte_more_it_is_dropped),
         CASE(what_is_acknowledged_waits_all_the_same),
         CASE(there_is_room_up_to_the_most_that_may_wait),
+        CASE(answers_have_the_rest_to_the_byte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -345,6 +345,41 @@ static void what_is_larger_than_the_backlog_goes_where_nothing_waits(void **stat
     close_world(&w);
 }
 
+static void what_is_allowed_waits_beside_the_limit_until_all_is_sent(void **state)
+{
+    enum { MORE = 1000 };
+    static const uint8_t many[LIMIT + MORE];
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    mrl_conn_allow(w.server.conn, MORE);
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + MORE)));
+    assert_ok(mrl_conn_write(w.server.conn, MRL_LIT("!")));
+    turn_until(w.loop, w.client.got.len == LIMIT + MORE + 1);
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + 1)));
+    assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
+    close_world(&w);
+}
+
+static void with_one_byte_more_than_is_allowed_it_ends(void **state)
+{
+    static const uint8_t many[LIMIT + 2];
+    struct world w;
+
+    (void)state;
+    open_world(&w, 0, 0);
+    dial_and_open(&w);
+    mrl_conn_allow(w.server.conn, 1000);
+    mrl_conn_allow(w.server.conn, 1); /* instead of it */
+    assert_ok(mrl_conn_write(w.server.conn, mrl_bytes_of(many, LIMIT + 2)));
+    assert_int_equal(mrl_conn_write(w.server.conn, MRL_LIT("!")), MRL_ERR_LIMIT);
+    turn_until(w.loop, w.server.closed == 1);
+    assert_int_equal(w.server.how.end, MRL_END_BACKLOG);
+    close_world(&w);
+}
+
 static void a_mebibyte_waits_where_nothing_else_is_said(void **state)
 {
     enum { MEBIBYTE = 1 << 20 };
@@ -615,6 +650,8 @@ int main(void)
         cmocka_unit_test(handshakes_in_progress_are_limited),
         cmocka_unit_test(the_backlog_holds_at_limit_and_ends_one_above),
         cmocka_unit_test(what_is_larger_than_the_backlog_goes_where_nothing_waits),
+        cmocka_unit_test(what_is_allowed_waits_beside_the_limit_until_all_is_sent),
+        cmocka_unit_test(with_one_byte_more_than_is_allowed_it_ends),
         cmocka_unit_test(a_mebibyte_waits_where_nothing_else_is_said),
         cmocka_unit_test(what_is_not_taken_is_kept_up_to_its_limit),
         cmocka_unit_test(a_paused_connection_is_silent_and_shows_everything_later),
