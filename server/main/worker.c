@@ -48,7 +48,7 @@ struct mrl_worker {
     _Atomic size_t sessions, connected; /* as of the last tally */
 };
 
-enum { TALLY_MS = 1000, GATHER_US = 6000, DRAIN_MS = 20 };
+enum { TALLY_MS = 1000, GATHER_US = 8000, DRAIN_MS = 20 };
 
 /* What SDKs of AWS offer, and nothing else, is as good as the registered name. */
 #define ALPN_AWS_MQTT "x-amzn-mqtt-ca"
