@@ -2,6 +2,7 @@
 #include "messages/publication.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +25,14 @@ static void keep(struct mrl_writer *w, mrl_bytes *view)
 
 struct mrl_publication *mrl_publication_new(const struct mrl_publication *from)
 {
+    const size_t refs = offsetof(struct mrl_publication, topic); /* others may count meanwhile */
     size_t size = data_size(from);
     struct mrl_publication *p = malloc(sizeof(*p) + size);
     struct mrl_writer w;
 
     if (p == NULL)
         abort();
-    memcpy(p, from, sizeof(*p));
+    memcpy((uint8_t *)p + refs, (const uint8_t *)from + refs, sizeof(*p) - refs);
     atomic_init(&p->refs, 1);
     w = mrl_writer_on(p + 1, size);
     keep(&w, &p->topic);

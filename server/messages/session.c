@@ -116,15 +116,17 @@ static void send_will(struct mrl_hub *h, struct mrl_publication *will)
     (void)mrl_hub_publish(h, will, NULL); /* only the retained store says no */
 }
 
-/* Takes will. removal is what takes it out of the store: it becomes durable together with what the
+/* Takes will; a copy goes out, for the row that has it may be on its way to the store still.
+ * removal is what takes it out of the store: it becomes durable together with what the
  * will brings, and nothing else may take it out before. */
 static void publish_will(struct mrl_session *s, struct mrl_will from, struct mrl_op *removal)
 {
-    struct mrl_publication *will = from.publication;
+    struct mrl_publication *will = mrl_publication_new(from.publication);
     const struct mrl_hub_hooks *hooks = &s->hub->hooks;
     struct mrl_hub_question question = {.action = MRL_HUB_PUBLISH};
     bool insisted;
 
+    mrl_publication_unref(from.publication);
     will->origin = s->number;
     if (from.life_ms != 0)
         will->expires_ms = mrl_monotonic_ms() + from.life_ms;
