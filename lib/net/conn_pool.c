@@ -33,10 +33,12 @@ void mrl_conns_lend(struct mrl_conns *cs, struct mrl_buf *b, size_t size)
 
 void mrl_conns_take_back(struct mrl_conns *cs, struct mrl_buf *b)
 {
-    struct mrl_spare *spare = spare_of(cs, b->cap);
+    struct mrl_spare *spare;
 
     if (b->data == NULL)
         return;
+    mrl_buf_clear(b); /* all of its memory, with what was consumed */
+    spare = spare_of(cs, b->cap);
     cs->counts.buffers--;
     if (b->cap > SPARE_LARGEST || spare->count == spare->most) {
         mrl_buf_done(b);
@@ -44,7 +46,6 @@ void mrl_conns_take_back(struct mrl_conns *cs, struct mrl_buf *b)
     }
     if (b->secret)
         mrl_wipe(b->data, b->cap);
-    mrl_buf_clear(b);
     spare->stack[spare->count] = *b;
     spare->stack[spare->count++].secret = false;
     *b = (struct mrl_buf){.limit = b->limit};
